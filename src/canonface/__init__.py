@@ -1,0 +1,1 @@
+"""canonface: which parts of a face does a face model rely on?"""
