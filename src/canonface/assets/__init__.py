@@ -1,0 +1,30 @@
+"""Files that ship with the package, each beside its licence."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from canonface.errors import AssetError, near_names
+
+
+def asset_path(name: str) -> Path:
+    """Where a file that ships with the package lies on this machine.
+
+    Args:
+        name: file name, e.g. ``"face_landmarker.task"``.
+
+    Returns:
+        The path of the file. It is part of the installation: read it, never write it.
+
+    Raises:
+        AssetError: there is no such file.
+    """
+    folder = Path(str(files(__name__)))
+    known = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".py")
+    if name not in known:
+        raise AssetError(
+            f"canonface ships no file {name!r}: {near_names(name, known)} "
+            "If one that it should ship is missing, reinstall canonface."
+        )
+    return folder / name

@@ -1,0 +1,62 @@
+"""The canonical frontal picture: the pixels on which maps are drawn and averaged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.errors import OptionError
+from canonface.types import Mesh
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Orthographic frontal view of the canonical mesh, cut as a model's face crop is cut.
+
+    The picture shows a square: the larger side of the bounding box of the face's vertices, grown by
+    ``margin`` (half of it on each side), around the box's centre. A model's face crop follows the same rule,
+    so a patch of ``sz`` pixels in an input of height ``H_I`` hides as much of the face as one of
+    ``fsz = sz * H_F / H_I`` (eq. 3) hides here. If the picture is not square, the square fills its shorter
+    side, centred.
+
+    Attributes:
+        size_hw: height and width of the picture in pixels.
+        margin: as a fraction of the face's size.
+    """
+
+    size_hw: tuple[int, int] = (512, 512)
+    margin: float = 0.3
+
+    def __post_init__(self) -> None:
+        if len(self.size_hw) != 2 or min(self.size_hw) < 1:
+            raise OptionError(f"size_hw is (height, width) in pixels, both positive; got {self.size_hw}.")
+        if not -1 < self.margin < np.inf:
+            raise OptionError(f"margin is a fraction of the face's size, above -1; got {self.margin}.")
+
+    def pixels_per_unit(self, mesh: Mesh) -> float:
+        """Scale of the picture: pixels a centimetre of the canonical face."""
+        low, high = _bounding_box(mesh)
+        return float(min(self.size_hw) / ((high - low).max() * (1 + self.margin)))
+
+    def project(self, mesh: Mesh) -> Float[np.ndarray, "v 2"]:
+        """Where each vertex lies in the picture.
+
+        With the box's centre ``c``, ``s`` pixels a centimetre and a picture of ``W x H`` pixels,
+        ``x_px = W/2 + s (x - c_x) - 1/2`` and ``y_px = H/2 - s (y - c_y) - 1/2``: edges of the picture lie at
+        -0.5 and W - 0.5, since pixel j has its centre at coordinate j.
+
+        Returns:
+            ``(V, 2)`` pixels, x right, y down; the subject's right is at small x.
+        """
+        low, high = _bounding_box(mesh)
+        height, width = self.size_hw
+        offset = (mesh.vertices[:, :2] - (low + high) / 2) * self.pixels_per_unit(mesh)
+        return np.asarray(offset * (1.0, -1.0) + (width / 2 - 0.5, height / 2 - 0.5))
+
+
+def _bounding_box(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest x and y of the base mesh, the same at every level."""
+    base_xy = mesh.vertices[: mesh.base_count, :2]
+    return base_xy.min(axis=0), base_xy.max(axis=0)
