@@ -1,0 +1,295 @@
+"""The method as pure functions on arrays: read it from top to bottom, test it, use it alone.
+
+Source of every equation number: T. A. John, V. N. Balasubramanian, C. V. Jawahar, "Canonical Saliency Maps:
+Decoding Deep Face Models", IEEE T-BIOM 3(4), 2021, arXiv 2105.01386.
+
+Everywhere: pixel ``j`` has its centre at coordinate ``j``; points are ``(x, y)``, sizes ``(height, width)``;
+a *drop* is positive where the model relied on what was hidden, and NaN where it was not asked.
+
+Maps are finite everywhere: a pixel that no probe covered holds 0, and its count, returned beside, is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
+
+from canonface.errors import OptionError
+
+Unseen = Literal["omit", "zero"]
+Tensor: TypeAlias = Any
+"""A NumPy array or a torch tensor."""
+PointsXY: TypeAlias = Annotated[ArrayLike, "(n, 2) x, y in pixels"]
+
+
+def occlusion_boxes(centres_xy: PointsXY, patch: float, size_hw: tuple[int, int]) -> Int[np.ndarray, "n 4"]:
+    r"""Pixels that a square patch centred at each point covers (eq. 2).
+
+    $x_0 = \lfloor x - s/2 \rfloor + 1$ and $x_1 = x_0 + \mathrm{round}(s)$, rows likewise, then clipped to
+    the image; a box is never shifted inwards at the border. For whole ``x`` and odd ``s`` this is the
+    window $x \pm (s-1)/2$.
+
+    Args:
+        centres_xy: ``(N, 2)`` finite points in pixels; they may lie outside the image.
+        patch: side of the patch in pixels; may be fractional.
+        size_hw: height and width of the image.
+
+    Returns:
+        ``(N, 4)`` ``x0, y0, x1, y1``, half-open; a patch wholly outside has ``x0 == x1`` or ``y0 == y1``.
+
+    Raises:
+        OptionError: the patch is smaller than a pixel, a point is not finite, or a shape is wrong.
+    """
+    centres = _points("centres_xy", centres_xy)
+    side = _patch_side(patch)
+    if not np.isfinite(centres).all():
+        raise OptionError(
+            f"occlusion_boxes needs finite points; {int((~np.isfinite(centres)).any(axis=1).sum())} of "
+            f"{len(centres)} hold NaN or infinity: leave out the points that are not to be probed."
+        )
+    height, width = size_hw
+    start = np.floor(centres - patch / 2) + 1
+    corners = np.concatenate([start, start + side], axis=1)
+    boxes: Int[np.ndarray, "n 4"] = np.clip(corners, 0, [width, height, width, height]).astype(np.int64)
+    return boxes
+
+
+def occlude(x: Tensor, boxes: Int[np.ndarray, "n 4"], fill: float | Tensor = 0.0) -> Tensor:
+    """Copies of one input, each with one box hidden.
+
+    Args:
+        x: ``(c, h, w)`` NumPy array or torch tensor; it is not changed.
+        boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input.
+        fill: what is put into the boxes, in the input's own values: a number, or an array that broadcasts to
+            ``(c, h, w)`` and is read at the place of the box.
+
+    Returns:
+        ``(n, c, h, w)`` of the kind, dtype and device of ``x``.
+    """
+    is_numpy = isinstance(x, np.ndarray)
+    if is_numpy:
+        filler = np.broadcast_to(np.asarray(fill, dtype=x.dtype), x.shape)
+        batch = np.repeat(x[None], len(boxes), axis=0)
+    else:
+        filler = x.new_tensor(fill) if not hasattr(fill, "to") else fill.to(x)
+        filler = filler.expand(x.shape)
+        batch = x[None].repeat(len(boxes), 1, 1, 1)
+    for copy, (x0, y0, x1, y1) in zip(batch, boxes.tolist(), strict=True):
+        copy[:, y0:y1, x0:x1] = filler[:, y0:y1, x0:x1]
+    return batch
+
+
+def drops(
+    score: Callable[[Tensor], Tensor],
+    x: Tensor,
+    centres_xy: PointsXY,
+    patch: float,
+    fill: float | Tensor = 0.0,
+    batch: int = 64,
+) -> Float[np.ndarray, "n"]:
+    """Fall of a model's confidence when a patch hides each point (eq. 1): ``score(x) - score(x occluded)``.
+
+    Args:
+        score: maps ``(n, c, h, w)`` to ``(n,)`` confidences.
+        x: ``(c, h, w)`` NumPy array or torch tensor.
+        centres_xy: ``(N, 2)`` points in pixels of ``x``; a point that holds NaN is not asked.
+        patch: side of the patch in pixels.
+        fill: what hides the patch, in the values of ``x``; see `occlude`.
+        batch: how many occluded copies are shown to the model at once.
+
+    Returns:
+        ``(N,)`` ``float64``; positive: the model relied on what was hidden; NaN: the point was not asked.
+
+    Raises:
+        OptionError: a shape is wrong, or ``score`` does not return one number an image.
+    """
+    if getattr(x, "ndim", None) != 3:
+        raise OptionError(f"x is one input of shape (c, h, w); got shape {tuple(getattr(x, 'shape', ()))}.")
+    if batch < 1:
+        raise OptionError(f"batch is at least 1; got {batch}.")
+    centres = _points("centres_xy", centres_xy)
+    asked = np.flatnonzero(np.isfinite(centres).all(axis=1))
+    boxes = occlusion_boxes(centres[asked], patch, (int(x.shape[1]), int(x.shape[2])))
+    original = _numbers(score(x[None]), 1)[0]
+    result = np.full(len(centres), np.nan)
+    for start in range(0, len(asked), batch):
+        chunk = boxes[start : start + batch]
+        hidden = _numbers(score(occlude(x, chunk, fill)), len(chunk))
+        result[asked[start : start + batch]] = original - hidden
+    return result
+
+
+def canonical_patch(patch: float, canonical_height: int, input_height: int) -> float:
+    """Side of the canonical patch, ``patch * H_F / H_I`` (eq. 3); it may be fractional.
+
+    Args:
+        patch: side of the occluding patch in pixels of the model's input.
+        canonical_height: ``H_F``, height of the canonical picture in pixels.
+        input_height: ``H_I``, height of the model's input in pixels.
+    """
+    return patch * canonical_height / input_height
+
+
+def cis(
+    drops: ArrayLike,
+    canonical_xy: PointsXY,
+    size_hw: tuple[int, int],
+    patch: float,
+    normalise: bool = True,
+) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
+    """Canonical image saliency map: the drops of one face, spread over the canonical picture (eq. 4-5).
+
+    Under each probe's canonical patch the drop is added to ``P`` and 1 to ``N``; the map is ``P / N``.
+    Without normalisation it is ``P``, which is high wherever probes are dense (the paper's figure 4).
+
+    Args:
+        drops: ``(n,)`` one number a probe; NaN is skipped.
+        canonical_xy: ``(n, 2)`` the probes' places on the canonical picture, in pixels.
+        size_hw: height and width of the canonical picture.
+        patch: side of the canonical patch in pixels, see `canonical_patch`.
+        normalise: divide by the number of patches that cover a pixel.
+
+    Returns:
+        The map ``(h, w)``, 0 where no patch lies, and the number of patches over each pixel ``(h, w)``.
+    """
+    values = np.asarray(drops, dtype=np.float64)
+    points = _points("canonical_xy", canonical_xy)
+    if values.shape != (len(points),):
+        raise OptionError(
+            f"cis needs one drop a probe; got drops of shape {values.shape} for {len(points)} probes."
+        )
+    asked = ~np.isnan(values)
+    boxes = occlusion_boxes(points[asked], patch, size_hw)
+    total, count = _box_sums(boxes, values[asked], size_hw)
+    if normalise:
+        np.divide(total, count, out=total, where=count > 0)
+    return total, count
+
+
+def cms(
+    maps: ArrayLike | Sequence[ArrayLike],
+    counts: ArrayLike | Sequence[ArrayLike] | None = None,
+    unseen: Unseen = "omit",
+) -> Float[np.ndarray, "h w"]:
+    """Canonical model saliency map: the mean of many canonical image saliency maps (eq. 6).
+
+    Args:
+        maps: ``(n, h, w)`` one map a face, as `cis` returns them.
+        counts: ``(n, h, w)`` their counts; a pixel with count 0 was hidden in that face. None: all were seen.
+        unseen: ``omit`` leaves a face out of the mean at the pixels that it hides; ``zero`` counts them as 0,
+            as the paper does, which pulls the map towards 0 wherever faces turn away.
+
+    Returns:
+        The map ``(h, w)``; 0 where no face showed the pixel.
+    """
+    if unseen not in ("omit", "zero"):
+        raise OptionError(f"unseen is 'omit' or 'zero'; got {unseen!r}.")
+    stack = np.asarray(maps, dtype=np.float64)
+    if stack.ndim != 3 or len(stack) == 0:
+        raise OptionError(f"cms needs at least one map, stacked as (n, h, w); got shape {stack.shape}.")
+    seen = np.ones(stack.shape, dtype=bool) if counts is None else np.asarray(counts) > 0
+    if seen.shape != stack.shape:
+        raise OptionError(f"cms needs one count a pixel of each map; got {seen.shape} for {stack.shape}.")
+    total = np.where(seen, stack, 0.0).sum(axis=0)
+    divisor = np.full(total.shape, len(stack)) if unseen == "zero" else seen.sum(axis=0)
+    mean: Float[np.ndarray, "h w"] = np.divide(total, divisor, out=np.zeros_like(total), where=divisor > 0)
+    return mean
+
+
+def sample(image: ArrayLike, points_xy: PointsXY) -> Float[np.ndarray, "n"]:
+    """Bilinear value of an image at points in pixels; a point outside takes the nearest border value.
+
+    NaN points give NaN.
+    """
+    image, points = np.asarray(image, dtype=np.float64), _points("points_xy", points_xy)
+    height, width = image.shape
+    finite = np.isfinite(points).all(axis=1)
+    x = np.clip(points[finite, 0], 0, width - 1)
+    y = np.clip(points[finite, 1], 0, height - 1)
+    x0 = np.minimum(x.astype(np.int64), max(width - 2, 0))
+    y0 = np.minimum(y.astype(np.int64), max(height - 2, 0))
+    x1, y1 = np.minimum(x0 + 1, width - 1), np.minimum(y0 + 1, height - 1)
+    right, down = x - x0, y - y0
+    top = image[y0, x0] * (1 - right) + image[y0, x1] * right
+    bottom = image[y1, x0] * (1 - right) + image[y1, x1] * right
+    values = np.full(len(points), np.nan)
+    values[finite] = top * (1 - down) + bottom * down
+    return values
+
+
+def reproject(
+    map: ArrayLike,
+    canonical_xy: PointsXY,
+    vertices_xy: PointsXY,
+    size_hw: tuple[int, int],
+    patch: float,
+) -> Float[np.ndarray, "h w"]:
+    """A canonical map drawn on a face (figure 6d): the way of `cis` in the other direction.
+
+    Each vertex takes the map's value at its canonical place, and spreads it under a patch at its place on the
+    face; where patches overlap, their mean is drawn.
+
+    Args:
+        map: ``(h, w)`` canonical map.
+        canonical_xy: ``(n, 2)`` the vertices on the canonical picture, in pixels.
+        vertices_xy: ``(n, 2)`` the same vertices on the face, in pixels; NaN for those that it hides.
+        size_hw: height and width of the picture to draw.
+        patch: side of the patch on the face, in pixels.
+
+    Returns:
+        ``(h, w)`` the map on the face, 0 where no vertex is near.
+    """
+    places = _points("vertices_xy", vertices_xy)
+    values = sample(map, canonical_xy)
+    if len(values) != len(places):
+        raise OptionError(
+            f"reproject needs the same vertices twice; got {len(values)} canonical, {len(places)} on faces."
+        )
+    shown = np.isfinite(places).all(axis=1)
+    return cis(values[shown], places[shown], size_hw, patch)[0]
+
+
+def _points(name: str, points: ArrayLike) -> Float[np.ndarray, "n 2"]:
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise OptionError(f"{name} is an array of x, y rows, shape (n, 2); got shape {array.shape}.")
+    return array
+
+
+def _patch_side(patch: float) -> int:
+    side = round(float(patch)) if np.isfinite(patch) else 0
+    if side < 1:
+        raise OptionError(f"A patch covers at least one pixel; got a side of {patch}.")
+    return side
+
+
+def _numbers(scores: Tensor, expected: int) -> Float[np.ndarray, "n"]:
+    if hasattr(scores, "detach"):
+        scores = scores.detach().cpu().numpy()
+    array = np.asarray(scores, dtype=np.float64)
+    if array.shape != (expected,):
+        raise OptionError(
+            f"score maps (n, c, h, w) to (n,), one number an image; got {array.shape} for {expected} images."
+        )
+    return array
+
+
+def _box_sums(
+    boxes: Int[np.ndarray, "n 4"], values: Float[np.ndarray, "n"], size_hw: tuple[int, int]
+) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
+    """Sum of the values, and number, of the boxes over each pixel, by a summed difference image."""
+    height, width = size_hw
+    x0, y0, x1, y1 = boxes.T
+    total = np.zeros((height + 1, width + 1))
+    count = np.zeros((height + 1, width + 1), dtype=np.int64)
+    for rows, columns, sign in ((y0, x0, 1), (y0, x1, -1), (y1, x0, -1), (y1, x1, 1)):
+        np.add.at(total, (rows, columns), sign * values)
+        np.add.at(count, (rows, columns), sign)
+    count = count.cumsum(axis=0).cumsum(axis=1)[:height, :width]
+    # A sum of differences leaves about 1e-16 where nothing lies.
+    total = np.where(count > 0, total.cumsum(axis=0).cumsum(axis=1)[:height, :width], 0.0)
+    return total, count

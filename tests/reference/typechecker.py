@@ -1,0 +1,22 @@
+"""The run-time check of annotations in the tests: beartype, with an int welcome where a float is.
+
+Names of options (`Literal`) are let through as strings: the package itself must refuse the wrong ones, in words.
+"""
+
+from typing import Literal
+
+from beartype import BeartypeConf, BeartypeHintOverrides, beartype
+
+OPTIONS = (
+    Literal["omit", "zero"],
+    Literal["rgb", "bgr", "grey"],
+    Literal["face", "image"],
+    Literal["logits", "probabilities"],
+    Literal["probability", "logit", "log-odds"],
+    Literal["largest", "all"],
+    Literal["auto", "cpu", "cuda", "mps"],
+)
+
+check = beartype(
+    conf=BeartypeConf(is_pep484_tower=True, hint_overrides=BeartypeHintOverrides({o: str for o in OPTIONS}))
+)
