@@ -8,6 +8,7 @@ numbers: level k is the beginning of level k + 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
 import numpy as np
 from jaxtyping import Int
 
