@@ -101,6 +101,18 @@ class ConfigurationChangedError(RunError):
     reason = "configuration-changed"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of whichever library, says that a device or the machine ran out of memory."""
+    if isinstance(error, CanonfaceError):
+        return False
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    # torch raises plain RuntimeErrors for the CPU and MPS allocators, onnxruntime errors of its own.
+    text = str(error).casefold()
+    phrases = ("out of memory", "can't allocate memory", "failed to allocate memory", "bad_alloc")
+    return isinstance(error, Exception) and any(phrase in text for phrase in phrases)
+
+
 def near_names(given: str, known: Iterable[str], limit: int = 3) -> str:
     """Phrase that lists the known names, the nearest to ``given`` first: the tail of an error message."""
     names = list(known)

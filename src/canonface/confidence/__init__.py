@@ -1,1 +1,6 @@
-"""Placeholder."""
+"""From a model's outputs to the one number that an occlusion makes fall."""
+
+from canonface.confidence.base import BoundConfidence, Confidence
+from canonface.confidence.classification import SCALES, ClassConfidence
+
+__all__ = ["SCALES", "BoundConfidence", "ClassConfidence", "Confidence"]

@@ -1,0 +1,143 @@
+"""Confidence of a class: softmax probability, logit or log-odds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.confidence.base import BoundConfidence, Outputs
+from canonface.errors import ModelOutputError, OptionError, TargetError, near_names
+
+SCALES = ("probability", "logit", "log-odds")
+PREDICTED = "predicted"
+LABEL_PREFIX = "label:"
+
+
+@dataclass(frozen=True)
+class ClassConfidence:
+    """How sure a classifier is of one class.
+
+    Attributes:
+        target: a class by name or by index, ``label:COLUMN`` for the class that the labels file names for each
+            face, or ``predicted``, the model's own choice for each face.
+        scale: ``probability``, the softmax; ``logit``, the raw output; ``log-odds``,
+            ``log(p / (1 - p))``, which does not saturate where the model is sure.
+
+    A model with a single output is read as a two-class model: its probability is the sigmoid of the output, its
+    logit and log-odds the output itself, and its target ``0`` (or its one name).
+    """
+
+    target: str | int = PREDICTED
+    scale: str = "probability"
+
+    def __post_init__(self) -> None:
+        if self.scale not in SCALES:
+            raise OptionError(f"confidence is one of {', '.join(SCALES)}; got {self.scale!r}.")
+
+    def bind(
+        self,
+        original: Float[np.ndarray, "1 d"],
+        outputs: Outputs,
+        class_names: tuple[str, ...],
+        face_labels: Mapping[str, str],
+    ) -> BoundConfidence:
+        """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
+        if outputs == "probabilities" and self.scale == "logit":
+            raise OptionError(
+                "confidence='logit' reads a model's raw outputs, and this model returns probabilities: "
+                "use 'log-odds' or 'probability'."
+            )
+        index = self._index(original, class_names, face_labels)
+        name = class_names[index] if index < len(class_names) else str(index)
+        scale = self.scale
+
+        def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            return class_confidence(values, index, scale, outputs)
+
+        return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of)
+
+    def _index(
+        self, original: Float[np.ndarray, "1 d"], class_names: tuple[str, ...], face_labels: Mapping[str, str]
+    ) -> int:
+        if self.target == PREDICTED:
+            return int(original[0].argmax())
+        wanted = str(self.target)
+        if wanted.startswith(LABEL_PREFIX):
+            column = wanted.removeprefix(LABEL_PREFIX)
+            if not face_labels.get(column):
+                raise TargetError(
+                    f"The target is each photo's label in the column {column!r}, and this photo has none. "
+                    f"{near_names(column, face_labels)} Add the label, or name a class."
+                )
+            wanted = face_labels[column]
+        return class_index(wanted, class_names, original.shape[1])
+
+
+def class_index(wanted: str, class_names: tuple[str, ...], count: int) -> int:
+    """Position of a class given by name (exact, else without regard to case) or by index.
+
+    Raises:
+        TargetError: the model has no such class; near names are listed.
+    """
+    if wanted in class_names:
+        return class_names.index(wanted)
+    folded = [name.casefold() for name in class_names]
+    if folded.count(wanted.casefold()) == 1:
+        return folded.index(wanted.casefold())
+    if wanted.isdecimal() and int(wanted) < count:
+        return int(wanted)
+    if class_names:
+        raise TargetError(f"The model has no class {wanted!r}: {near_names(wanted, class_names)}")
+    raise TargetError(
+        f"The model's {count} outputs have no names: a target is an index from 0 to {count - 1} or 'predicted'; "
+        f"got {wanted!r}. Give the names with labels=[...]."
+    )
+
+
+def class_confidence(
+    values: Float[np.ndarray, "n d"], index: int, scale: str, outputs: Outputs
+) -> Float[np.ndarray, "n"]:
+    """Confidence in one class.
+
+    Args:
+        values: ``(n, d)`` outputs.
+        index: the class.
+        scale: one of `SCALES`.
+        outputs: whether ``values`` are logits or probabilities.
+
+    Returns:
+        ``(n,)`` ``float64``.
+    """
+    values = values.astype(np.float64)
+    chosen = values[:, index]
+    if outputs == "probabilities":
+        if values.size and not -1e-5 <= values.min() <= values.max() <= 1 + 1e-5:
+            raise ModelOutputError(
+                f"The model is said to return probabilities, and its outputs reach from {values.min():.3g} to "
+                f"{values.max():.3g}. Declare outputs='logits'."
+            )
+        return chosen if scale == "probability" else _log_odds(np.clip(chosen, 0.0, 1.0))
+    if scale == "logit":
+        return chosen
+    # log-odds of a softmax: the logit against the log-sum-exp of all others, exact where p rounds to 1.
+    log_odds = chosen if values.shape[1] == 1 else chosen - _log_sum_exp(np.delete(values, index, axis=1))
+    return log_odds if scale == "log-odds" else _sigmoid(log_odds)
+
+
+def _log_odds(probability: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    # A probability of exactly 0 or 1 was rounded by the model: keep it finite at float32's resolution.
+    tiny = float(np.finfo(np.float32).eps)
+    clipped = np.clip(probability, tiny, 1 - tiny)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def _log_sum_exp(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+    top = values.max(axis=1)
+    return np.asarray(top + np.log(np.exp(values - top[:, None]).sum(axis=1)))
+
+
+def _sigmoid(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    return np.asarray(np.exp(-np.logaddexp(0.0, -values)))

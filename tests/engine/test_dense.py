@@ -1,0 +1,90 @@
+"""The dense engine against the readable loop, its economy, and its way out of full memory."""
+
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canonface import functional
+from canonface.engine import BatchSize, scores
+from canonface.errors import ModelError, OptionError, OutOfMemoryError
+
+
+def reader(weights):
+    return lambda batch: np.tanh((np.asarray(batch) * weights).sum(axis=(1, 2, 3)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 9), patch=st.floats(1, 9))
+def test_equals_the_readable_loop_whatever_the_batch(seed, size, patch):
+    rng = np.random.default_rng(seed)
+    x, weights = rng.normal(size=(2, 3, 12, 10))
+    centres = rng.uniform(-2, 13, size=(17, 2))
+    boxes = functional.occlusion_boxes(centres, patch, (12, 10))
+    got = reader(weights)(x[None])[0] - scores(reader(weights), x, boxes, 0.3, BatchSize(size))
+    np.testing.assert_allclose(got, functional.drops(reader(weights), x, centres, patch, 0.3), atol=1e-12)
+
+
+def test_equal_boxes_are_asked_once():
+    asked = []
+
+    def scorer(batch):
+        asked.append(len(batch))
+        return batch[:, 0, 0, 0]
+
+    boxes = np.array([[0, 0, 1, 1], [1, 1, 2, 2], [0, 0, 1, 1]])
+    got = scores(scorer, np.full((1, 3, 3), 7.0), boxes, 2.0, BatchSize(8))
+    assert asked == [2]
+    assert got.tolist() == [2.0, 7.0, 2.0]
+
+
+def test_no_box_no_question():
+    assert scores(lambda b: 1 / 0, np.zeros((1, 3, 3)), np.zeros((0, 4), int)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("CUDA out of memory. Tried"), RuntimeError("can't allocate memory: 9")],
+)
+def test_full_memory_halves_the_batch_and_says_so(error, caplog):
+    sizes = []
+
+    def scorer(batch):
+        sizes.append(len(batch))
+        if len(batch) > 3:
+            raise error
+        return batch.sum(axis=(1, 2, 3))
+
+    boxes = np.array([[i, 0, i + 1, 1] for i in range(10)])
+    batch = BatchSize(16)
+    with caplog.at_level(logging.WARNING, logger="canonface"):
+        got = scores(scorer, np.arange(10.0).reshape(1, 1, 10), boxes, 0.0, batch)
+    np.testing.assert_allclose(got, 45.0 - np.arange(10))
+    assert sizes == [10, 5, 2, 2, 2, 2, 2]
+    assert batch.size == 2, "the next face starts with what fitted"
+    assert "out of memory with a batch of 10: going on with 5" in caplog.text
+
+
+def test_a_single_image_that_does_not_fit_is_an_error():
+    def scorer(batch):
+        raise MemoryError
+
+    with pytest.raises(OutOfMemoryError, match="batch of 1"):
+        scores(scorer, np.zeros((1, 3, 3)), np.array([[0, 0, 1, 1]]))
+
+
+def test_other_errors_of_a_model_pass_through():
+    def scorer(batch):
+        raise ModelError("broken")
+
+    with pytest.raises(ModelError, match="broken"):
+        scores(scorer, np.zeros((1, 3, 3)), np.array([[0, 0, 1, 1]]))
+
+
+def test_a_batch_is_bounded_by_bytes_too():
+    assert BatchSize(64, max_bytes=1000).for_input(300) == 3
+    assert BatchSize(64, max_bytes=1000).for_input(5000) == 1
+    with pytest.raises(OptionError, match="at least 1"):
+        BatchSize(0)
