@@ -1,0 +1,194 @@
+"""The default aligner: BlazeFace and the 478-point face mesh, weights in the package, nothing sent anywhere."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from canonface.align.detector import Detection, Detector, fallback_views, whole_view, without_repeats
+from canonface.align.landmarks import Landmarker, Landmarks, crop_of_detection
+from canonface.align.network import Network
+from canonface.align.photo import Photo, read_photo
+from canonface.align.square import Square
+from canonface.assets import asset_path
+from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
+from canonface.geometry import head_pose, visible_vertices
+from canonface.types import Face, Mesh
+
+BASE_COUNT = 468
+"""Vertices of the canonical face mesh, the first of the network's points."""
+
+
+class LandmarkerAligner:
+    """Aligns photos with the face landmarker's networks on LiteRT.
+
+    ``Face.quality`` is presence x inside: the network's probability that the crop shows a face, times the share
+    of the base mesh's vertices that lie in the photo. ``Face.quality_parts`` holds both, with ``detection``
+    (the detector's score) and ``size_px`` (the longer side of the mesh's box).
+
+    Args:
+        mesh: a mesh whose base is the landmarker's 468 vertices.
+        faces: ``"largest"`` returns one face, ``"all"`` every face, the largest first.
+        min_score: least detection score and least presence of a face.
+        min_inside: least share of the base mesh's vertices that lie in the photo.
+        max_megapixels: largest photo that is read.
+        threads: CPU threads of the networks.
+        weights: the landmarker's ``.task`` file; by default the one in the package.
+    """
+
+    name = "landmarker"
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        faces: Literal["largest", "all"] = "largest",
+        min_score: float = 0.5,
+        min_inside: float = 0.6,
+        max_megapixels: float = 64,
+        threads: int = 1,
+        weights: Path | None = None,
+    ) -> None:
+        if mesh.base_count != BASE_COUNT:
+            raise OptionError(
+                f"The landmarker aligns meshes whose base has {BASE_COUNT} vertices; {mesh.name!r} has "
+                f"{mesh.base_count}. Use the default mesh, or an aligner made for that one."
+            )
+        if faces not in ("largest", "all"):
+            raise OptionError(f"faces is 'largest' or 'all'; got {faces!r}.")
+        for option, value in (("min_score", min_score), ("min_inside", min_inside)):
+            if not 0 < value <= 1:
+                raise OptionError(f"{option} is above 0 and at most 1; got {value}.")
+        self.mesh = mesh
+        self.faces = faces
+        self.min_score = min_score
+        self.min_inside = min_inside
+        self.max_megapixels = max_megapixels
+        self._base_triangles = base_triangles(mesh)
+        networks = _read_networks(weights or asset_path("face_landmarker.task"))
+        self._detector = Detector(Network(networks["face_detector.tflite"], threads), min_score)
+        self._landmarker = Landmarker(Network(networks["face_landmarks_detector.tflite"], threads))
+
+    def __call__(self, photo: Photo, path: str = "") -> list[Face]:
+        """Faces of a photo, the largest first: see ``Aligner``."""
+        image = read_photo(photo, self.max_megapixels)
+        path = path or (str(photo) if isinstance(photo, str | Path) else "")
+        found = self._all_faces(image) if self.faces == "all" else self._first_faces(image)
+        if not found:
+            raise NoFaceError(
+                f"A photo shows a face, at least about 1/15 of its longer side; the detector is sure of none in "
+                f"{path or 'the photo'} ({image.shape[1]} x {image.shape[0]} pixels, min_score {self.min_score:g}). "
+                "Crop nearer to the face, leave a margin around it, use a photo with more light, or lower "
+                "min_score."
+            )
+        faces = [self._face(image, path, detection, landmarks) for detection, landmarks in found]
+        faces.sort(key=lambda face: -face.quality_parts["size_px"])
+        kept = [face for face in faces if face.quality_parts["inside"] >= self.min_inside]
+        if not kept:
+            raise FaceCutError(
+                f"At least {self.min_inside:.0%} of a face lies within its photo; of the largest face in "
+                f"{path or 'the photo'} {faces[0].quality_parts['inside']:.0%} does. Use an uncropped copy, or "
+                "lower min_inside."
+            )
+        if self.faces == "largest":
+            kept = kept[:1]
+        return [replace(face, index=index) for index, face in enumerate(kept)]
+
+    def _first_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[tuple[Detection, Landmarks]]:
+        """Faces of the first view that shows any: the whole photo, nearly always."""
+        for view in _views(image):
+            found = [
+                (d, landmarks) for d in self._detector(image, view) if (landmarks := self._place(image, d))
+            ]
+            if found:
+                return found
+        return []
+
+    def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[tuple[Detection, Landmarks]]:
+        """Faces of every view, each once."""
+        seen = [d for view in _views(image) for d in self._detector(image, view)]
+        placed = [(d, landmarks) for d in seen if (landmarks := self._place(image, d))]
+        once = without_repeats([_box_of(d, landmarks) for d, landmarks in placed])
+        return [next(p for p in placed if p[0].keypoints_xy is d.keypoints_xy) for d in once]
+
+    def _place(self, image: UInt8[np.ndarray, "h w 3"], detection: Detection) -> Landmarks | None:
+        """Points of a detected face; None if the landmark network sees no face there."""
+        first = self._landmarker(image, crop_of_detection(detection))
+        if first.presence < self.min_score:
+            return None
+        return first
+
+    def _face(
+        self, image: UInt8[np.ndarray, "h w 3"], path: str, detection: Detection, landmarks: Landmarks
+    ) -> Face:
+        base_xy, base_depth = landmarks.xy[:BASE_COUNT], landmarks.depth[:BASE_COUNT]
+        vertices_xy = self.mesh.from_base @ base_xy
+        depth = self.mesh.from_base @ (base_depth - base_depth.mean())
+        inside = _within(vertices_xy, image)
+        share = float(inside[:BASE_COUNT].mean())
+        return Face(
+            image=image,
+            vertices_xy=vertices_xy,
+            depth=depth,
+            visible=inside & visible_vertices(vertices_xy, depth, self.mesh.triangles, self._base_triangles),
+            pose_deg=head_pose(
+                self.mesh.vertices[:BASE_COUNT], base_xy, base_depth, self.mesh.procrustes_weights
+            ),
+            quality=landmarks.presence * share,
+            mesh=self.mesh.name,
+            path=path,
+            quality_parts={
+                "detection": detection.score,
+                "presence": landmarks.presence,
+                "inside": share,
+                "size_px": float(np.ptp(base_xy, axis=0).max()),
+            },
+        )
+
+
+def base_triangles(mesh: Mesh) -> Int[np.ndarray, "t 3"]:
+    """Triangles of the mesh that ``mesh`` is a subdivision of, in any winding.
+
+    A dense triangle lies within one base triangle; the one in its middle mixes all three corners.
+    """
+    rows = sum(mesh.from_base[mesh.triangles[:, corner]] for corner in range(3))
+    rows.sort_indices()
+    spans_three = np.flatnonzero(np.diff(rows.indptr) == 3)
+    corners = rows.indices[rows.indptr[spans_three][:, None] + np.arange(3)]
+    return np.unique(corners, axis=0).astype(np.int64)
+
+
+def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[Square]:
+    height, width = image.shape[:2]
+    yield whole_view(height, width)
+    yield from fallback_views(height, width)
+
+
+def _box_of(detection: Detection, landmarks: Landmarks) -> Detection:
+    """The detection with the box of its points: the same face from two views has the same one."""
+    xy = landmarks.xy[:BASE_COUNT]
+    return replace(detection, box_xyxy=np.concatenate([xy.min(axis=0), xy.max(axis=0)]))
+
+
+def _within(points_xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "n"]:
+    """Whether a pixel of the image covers each point."""
+    size_wh = np.array(image.shape[1::-1])
+    return np.asarray(((points_xy >= -0.5) & (points_xy < size_wh - 0.5)).all(axis=1))
+
+
+def _read_networks(path: Path) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as task:
+            return {
+                name: task.read(name) for name in ("face_detector.tflite", "face_landmarks_detector.tflite")
+            }
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise AssetError(
+            f"The landmarker's weights are a .task file, a zip archive of .tflite networks; {path} is not one: "
+            f"{error}. Reinstall canonface, or give the right file."
+        ) from error

@@ -1,0 +1,85 @@
+"""478 points of one face: the face mesh network on LiteRT.
+
+Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", arXiv 1907.06724; with
+Grishchenko et al., "Attention Mesh", arXiv 2006.10962. Crops follow the settings that MediaPipe publishes:
+a square of 1.5 times the box, turned so that the eyes are level, 256 x 256, values 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from canonface.align.detector import LEFT_EYE, RIGHT_EYE, Detection
+from canonface.align.square import Square
+
+INPUT_SIZE = 256
+POINTS = 478
+"""468 of the canonical mesh, then 5 of each iris."""
+
+RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+_LANDMARKS, _PRESENCE = "Identity", "Identity_1"
+_CROP_GROWTH = 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """The points of one face.
+
+    Attributes:
+        xy: ``(478, 2)`` photo pixels.
+        depth: ``(478,)`` pixels, larger is farther; zero is the network's own, near the head's centre.
+        presence: 0 to 1, the network's probability that the crop shows a face.
+    """
+
+    xy: Float[np.ndarray, "478 2"]
+    depth: Float[np.ndarray, "478"]
+    presence: float
+
+
+def crop_of_detection(detection: Detection) -> Square:
+    """Square around a detection: 1.5 times its longer side, the eyes level."""
+    box = detection.box_xyxy
+    eyes = detection.keypoints_xy[[RIGHT_EYE, LEFT_EYE]]
+    return _crop((box[:2] + box[2:]) / 2, detection.side, eyes)
+
+
+def crop_of_landmarks(xy: Float[np.ndarray, "478 2"]) -> Square:
+    """Square around a face's points: 1.5 times the longer side of their box, the eyes level.
+
+    This is how MediaPipe crops the next frame of a video.
+    """
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    return _crop((low + high) / 2, float((high - low).max()), xy[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]])
+
+
+def _crop(centre: Float[np.ndarray, "2"], side: float, eyes: Float[np.ndarray, "2 2"]) -> Square:
+    x, y = eyes[1] - eyes[0]
+    return Square((float(centre[0]), float(centre[1])), _CROP_GROWTH * side, float(np.arctan2(y, x)))
+
+
+class Landmarker:
+    """Places the points of the one face in a crop.
+
+    Args:
+        network: from a ``(1, 256, 256, 3)`` input to 478 x 3 values in input pixels and a presence logit.
+    """
+
+    def __init__(
+        self, network: Callable[[Float32[np.ndarray, "1 256 256 3"]], dict[str, Float32[np.ndarray, "..."]]]
+    ) -> None:
+        self._network = network
+
+    def __call__(self, photo: UInt8[np.ndarray, "h w 3"], crop: Square) -> Landmarks:
+        """Points of the face in ``crop``, in photo pixels."""
+        pixels = crop.sample(photo, INPUT_SIZE)
+        outputs = self._network(pixels[None].astype(np.float32) / np.float32(255))
+        # The network counts from the crop's edge: 0 is its left edge, 256 its right one.
+        points = outputs[_LANDMARKS].reshape(POINTS, 3).astype(np.float64) / INPUT_SIZE
+        logit = float(np.clip(outputs[_PRESENCE].item(), -100, 100))
+        return Landmarks(
+            crop.to_photo(points[:, :2]), points[:, 2] * crop.side, float(1 / (1 + np.exp(-logit)))
+        )

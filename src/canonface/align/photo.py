@@ -1,0 +1,203 @@
+"""Photo files as upright RGB arrays, whatever the file's colour mode; unusable files as clear errors."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from canonface.align.filetype import describe_content, jpeg_ends
+from canonface.errors import OptionError, PhotoError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Photo = str | Path | bytes | np.ndarray
+"""What ``read_photo`` takes."""
+
+MIN_SIDE = 16
+"""Fewest pixels a side: below this no face detector, and no reader, can tell a face."""
+
+FORMATS = (
+    "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF", "ICO", "PCX", "SGI",
+)  # fmt: skip
+"""What is opened, as far as the installed Pillow can. Not EPS: reading one would start Ghostscript."""
+
+_pillow_globals = threading.Lock()
+
+
+def read_photo(photo: Photo, max_megapixels: float = 64) -> UInt8[np.ndarray, "h w 3"]:
+    """Read a photo as 8-bit RGB, turned upright by its EXIF orientation.
+
+    Transparent pixels are laid over white. 16-bit values are scaled to 8 bits (``v * 255 / 65535``), never
+    clipped. Of an animation the first frame is taken. Colour profiles are not applied.
+
+    Args:
+        photo: a path, the bytes of a file, or a ``uint8`` array of shape (h, w, 3) RGB or (h, w) grey.
+        max_megapixels: largest accepted size, in millions of pixels; tested before anything is decoded.
+
+    Returns:
+        The picture as a new array: ``(h, w, 3)`` RGB in 0..255, rows downwards.
+
+    Raises:
+        PhotoError: the photo is missing, unreadable, damaged, not a picture, too large or too small.
+        OptionError: ``max_megapixels`` is not positive.
+    """
+    if not max_megapixels > 0:
+        raise OptionError(f"max_megapixels is a positive number of millions of pixels; got {max_megapixels}.")
+    if isinstance(photo, np.ndarray):
+        _check_size("the array", photo.shape[1::-1] if photo.ndim > 1 else (), max_megapixels)
+        return _from_array(photo)
+    if isinstance(photo, bytes):
+        return _decode(photo, "the given bytes", max_megapixels)
+    if isinstance(photo, str | Path):
+        return _decode(_read_file(Path(photo)), str(photo), max_megapixels)
+    raise PhotoError(
+        f"A photo is a path, the bytes of a file or a uint8 array of shape (h, w, 3) RGB; got a "
+        f"{type(photo).__module__}.{type(photo).__qualname__}. Convert it, e.g. np.asarray(image.convert('RGB'))."
+    )
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        folder = path.parent if path.parent.is_dir() else None
+        hint = f"the folder {folder} exists" if folder else f"the folder {path.parent} does not exist either"
+        raise PhotoError(f"A photo must exist; there is no file {path} ({hint}). Check the path.") from None
+    except IsADirectoryError:
+        raise PhotoError(
+            f"A photo is one file; {path} is a directory. Give the files in it, one by one."
+        ) from None
+    except PermissionError:
+        raise PhotoError(
+            f"A photo must be readable; {path} is not, for this user. Change its permissions."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"A photo must be readable; {path} is not: {error}. Copy it anew.") from error
+
+
+def _decode(content: bytes, name: str, max_megapixels: float) -> UInt8[np.ndarray, "h w 3"]:
+    if not content:
+        raise PhotoError(f"A photo has content; {name} is empty (0 bytes). Copy it anew from its source.")
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    with _strict_pillow():
+        try:
+            Image.init()
+            with Image.open(io.BytesIO(content), formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+                _check_size(name, image.size, max_megapixels)
+                image.load()
+                if image.format in ("JPEG", "MPO") and not jpeg_ends(content):
+                    raise OSError("the end marker is missing")
+                return _to_rgb(ImageOps.exif_transpose(image), name)
+        except UnidentifiedImageError:
+            raise PhotoError(
+                f"A photo is a picture file (JPEG, PNG, WebP, TIFF, ...); {name} is {describe_content(content)}. "
+                "Convert it to JPEG or PNG, or leave it out."
+            ) from None
+        except PhotoError:
+            raise
+        except MemoryError:
+            raise PhotoError(f"{name} does not fit into memory when decoded. Give a smaller copy.") from None
+        except Exception as error:  # Pillow's decoders raise what they like on damaged files
+            raise PhotoError(
+                f"A photo must be whole; {name} ({len(content):,} bytes) is damaged or cut short: {error}. "
+                "Copy or download it anew."
+            ) from error
+
+
+@contextmanager
+def _strict_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings, and keep its process-wide settings from letting half a photo through.
+
+    ``LOAD_TRUNCATED_IMAGES``, which other packages switch on, would fill a cut file with grey;
+    ``MAX_IMAGE_PIXELS`` would refuse before our own limit could say how large the photo is.
+    """
+    from PIL import Image, ImageFile
+
+    with _pillow_globals, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _check_size(name: str, size: tuple[int, ...], max_megapixels: float) -> None:
+    if len(size) != 2:
+        return
+    width, height = size
+    if width * height > max_megapixels * 1e6:
+        raise PhotoError(
+            f"A photo has at most {max_megapixels:g} megapixels; {name} has {width * height / 1e6:.1f} "
+            f"({width} x {height}). Make it smaller, or raise max_megapixels."
+        )
+    if min(size) < MIN_SIDE:
+        raise PhotoError(
+            f"A photo has at least {MIN_SIDE} pixels a side; {name} has {width} x {height}. "
+            "Use a larger copy of it."
+        )
+
+
+def _to_rgb(image: Image, name: str) -> UInt8[np.ndarray, "h w 3"]:
+    """Any Pillow mode as 8-bit RGB."""
+    from PIL import Image
+
+    if image.mode.startswith("I;16"):
+        return _grey_to_rgb(np.asarray(image).astype(np.float64) * (255 / 65535))
+    if image.mode in ("I", "F"):
+        return _grey_to_rgb(_scaled_to_8_bits(np.asarray(image).astype(np.float64), name))
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        over = image.convert("RGBA")
+        white = Image.new("RGBA", over.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, over)
+    return np.array(image.convert("RGB"))
+
+
+def _scaled_to_8_bits(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+    """32-bit grey as 0..255: the full scale is the smallest of 1 (floats), 255, 65535 that holds all values."""
+    if not np.isfinite(values).all():
+        raise PhotoError(f"Pixels are finite numbers; {name} holds NaN or infinity. Save it as 8-bit PNG.")
+    low, high = float(values.min()), float(values.max())
+    scales = [1, 255, 65535] if np.any(values % 1) or high <= 1 else [255, 65535]
+    full = next((scale for scale in scales if high <= scale), None)
+    if full is None or low < 0:
+        raise PhotoError(
+            f"32-bit pixels lie within 0..1, 0..255 or 0..65535; {name} spans {low:g} to {high:g}. "
+            "Save it as 8-bit PNG."
+        )
+    return values * (255 / full)
+
+
+def _grey_to_rgb(grey: np.ndarray[Any, Any]) -> UInt8[np.ndarray, "h w 3"]:
+    return np.repeat(np.rint(grey).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def _from_array(array: np.ndarray[Any, Any]) -> UInt8[np.ndarray, "h w 3"]:
+    rule = "A photo array has shape (h, w, 3) RGB or (h, w) grey, and dtype uint8, values 0..255"
+    if array.dtype != np.uint8:
+        raise PhotoError(
+            f"{rule}; got dtype {array.dtype}. Scale it to 0..255, then np.rint(x).astype(np.uint8)."
+        )
+    if array.ndim == 2:
+        return _grey_to_rgb(array)
+    if array.ndim == 3 and array.shape[2] == 3:
+        return np.array(array, order="C")
+    hint = "Give one photo at a time." if array.ndim == 4 else "Reshape it."
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        hint = "The channels come last: use x.transpose(1, 2, 0)."
+    elif array.ndim == 3 and array.shape[2] == 4:
+        hint = "Drop the alpha channel: x[:, :, :3]."
+    elif array.ndim == 3 and array.shape[2] == 1:
+        hint = "Drop the last axis: x[:, :, 0]."
+    raise PhotoError(f"{rule}; got shape {array.shape}. {hint}")

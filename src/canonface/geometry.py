@@ -1,0 +1,208 @@
+"""Rotation and visibility of a mesh in a picture: pure functions on arrays.
+
+Camera coordinates: x right, y up, z towards the viewer, the mesh's own axes for a face that looks straight into
+the camera. Picture coordinates: x right, y down, depth larger with distance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from canonface.errors import OptionError
+from canonface.types import Pose
+
+_PICTURE_TO_CAMERA = np.array([1.0, -1.0, -1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """``y = scale * rotation @ x + translation``.
+
+    Attributes:
+        scale: positive.
+        rotation: ``(d, d)``, determinant 1.
+        translation: ``(d,)``.
+    """
+
+    scale: float
+    rotation: Float[np.ndarray, "d d"]
+    translation: Float[np.ndarray, "d"]
+
+    def __call__(self, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Points carried over."""
+        return np.asarray(self.scale * points @ self.rotation.T + self.translation)
+
+
+def similarity(
+    source: Float[np.ndarray, "n d"],
+    target: Float[np.ndarray, "n d"],
+    weights: Float[np.ndarray, "n"] | None = None,
+) -> Similarity:
+    """Similarity that carries ``source`` onto ``target`` with the least weighted sum of squared distances.
+
+    Minimises ``sum_i w_i |target_i - (s R source_i + t)|^2`` over s > 0, rotations R and t: S. Umeyama,
+    "Least-Squares Estimation of Transformation Parameters Between Two Point Patterns", IEEE TPAMI 13(4), 1991,
+    eq. 40-42, with weights in the means and the covariance. Never a reflection.
+
+    Args:
+        source: ``(n, d)`` points.
+        target: ``(n, d)`` points, the same ones.
+        weights: ``(n,)`` non-negative; None weighs all alike.
+
+    Raises:
+        OptionError: fewer than ``d`` points have weight, or they coincide.
+    """
+    n, d = source.shape
+    w = np.ones(n) if weights is None else weights.astype(np.float64)
+    if (w < 0).any() or np.count_nonzero(w) < d:
+        raise OptionError(
+            f"A similarity in {d} dimensions needs {d} points or more of positive weight, none negative; got "
+            f"{np.count_nonzero(w > 0)} positive and {np.count_nonzero(w < 0)} negative. Give more points."
+        )
+    w = w / w.sum()
+    source_mean, target_mean = w @ source, w @ target
+    x, y = source - source_mean, target - target_mean
+    variance = float(w @ (x**2).sum(axis=1))
+    if not variance > 0:
+        raise OptionError("A similarity needs points that differ; all source points coincide. Check them.")
+    u, singular, vt = np.linalg.svd((w[:, None] * y).T @ x)
+    signs = np.ones(d)
+    signs[-1] = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    rotation = (u * signs) @ vt
+    scale = float(singular @ signs) / variance
+    return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)
+
+
+def rotation_of(pose_deg: Pose) -> Float[np.ndarray, "3 3"]:
+    """Rotation of a head from looking straight into the camera to ``pose_deg``, in camera coordinates.
+
+    ``R = R_y(yaw) R_x(-pitch) R_z(-roll)``: yaw and pitch say where the face looks,
+    ``(sin yaw cos pitch, sin pitch, cos yaw cos pitch)``, roll turns it about that direction.
+    """
+    (sy, sp, sr), (cy, cp, cr) = np.sin(np.radians(pose_deg)), np.cos(np.radians(pose_deg))
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    about_z = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
+    return np.asarray(about_y @ about_x @ about_z)
+
+
+def pose_of(rotation: Float[np.ndarray, "3 3"]) -> Pose:
+    """Yaw, pitch and roll in degrees of a rotation in camera coordinates: the inverse of ``rotation_of``.
+
+    The order keeps profiles (yaw of 90 degrees) unambiguous; only a face that looks straight up or down is not.
+    """
+    yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
+    pitch = np.arcsin(np.clip(rotation[1, 2], -1, 1))
+    roll = np.arctan2(-rotation[1, 0], rotation[1, 1])
+    return Pose(*(float(angle) for angle in np.degrees([yaw, pitch, roll])))
+
+
+def head_pose(
+    vertices: Float[np.ndarray, "b 3"],
+    vertices_xy: Float[np.ndarray, "b 2"],
+    depth: Float[np.ndarray, "b"],
+    weights: Float[np.ndarray, "b"],
+) -> Pose:
+    """Pose of a face: the rotation of the similarity from the canonical mesh to the aligned one.
+
+    Args:
+        vertices: ``(b, 3)`` canonical positions: x right, y up, z towards the viewer.
+        vertices_xy: ``(b, 2)`` the same vertices in picture coordinates, pixels.
+        depth: ``(b,)`` pixels, larger is farther; any origin.
+        weights: ``(b,)`` trust in each vertex.
+    """
+    camera = np.column_stack([vertices_xy, depth]) * _PICTURE_TO_CAMERA
+    return pose_of(similarity(vertices, camera, weights).rotation)
+
+
+def facing(
+    vertices_xy: Float[np.ndarray, "v 2"], depth: Float[np.ndarray, "v"], triangles: Int[np.ndarray, "t 3"]
+) -> Bool[np.ndarray, "v"]:
+    """Whether each vertex's normal points towards the camera; False for a vertex without triangles.
+
+    The normal is the sum of its triangles' normals, weighted by their areas. Triangles run counter-clockwise
+    as seen from outside.
+    """
+    camera = np.column_stack([vertices_xy, depth]) * _PICTURE_TO_CAMERA
+    a, b, c = camera[triangles[:, 0]], camera[triangles[:, 1]], camera[triangles[:, 2]]
+    towards_camera = np.cross(b - a, c - a)[:, 2]
+    sums = np.bincount(triangles.ravel(), weights=np.repeat(towards_camera, 3), minlength=len(vertices_xy))
+    return np.asarray(sums > 0)
+
+
+def covered(
+    points_xy: Float[np.ndarray, "p 2"],
+    points_depth: Float[np.ndarray, "p"],
+    vertices_xy: Float[np.ndarray, "v 2"],
+    depth: Float[np.ndarray, "v"],
+    triangles: Int[np.ndarray, "t 3"],
+    tolerance: float,
+) -> Bool[np.ndarray, "p"]:
+    """Whether a triangle lies between each point and the camera (orthographic).
+
+    The ray of a point is met with every triangle whose bounding box holds it; the triangle covers the point
+    if its depth there is less than the point's by more than ``tolerance`` pixels.
+    """
+    corners = np.column_stack([vertices_xy, depth])[triangles]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    nearer = np.argsort(low[:, 2], kind="stable")
+    corners, low, high = corners[nearer], low[nearer], high[nearer]
+    hidden = np.zeros(len(points_xy), dtype=bool)
+    chunk = max(1, 2_000_000 // max(len(triangles), 1))  # pairs at a time: a few megabytes
+    for start in range(0, len(points_xy), chunk):
+        xy, z = points_xy[start : start + chunk, None], points_depth[start : start + chunk, None]
+        near = low[:, 2] < z - tolerance
+        for axis in (0, 1):
+            near &= (low[:, axis] < xy[..., axis]) & (xy[..., axis] < high[:, axis])
+        point, triangle = np.nonzero(near)
+        hit = _depth_at(corners[triangle], xy[point, 0]) < z[point, 0] - tolerance
+        hidden[start + point[hit]] = True
+    return hidden
+
+
+def _depth_at(corners: Float[np.ndarray, "n 3 3"], xy: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n"]:
+    """Depth of each triangle at a point of the picture; infinite outside its interior, and seen edge-on."""
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners.transpose(1, 2, 0)
+    x, y = xy.T
+    area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+    safe = np.where(area == 0, 1.0, area)
+    to_b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / safe
+    to_c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / safe
+    inside = (area != 0) & (to_b > 0) & (to_c > 0) & (to_b + to_c < 1)
+    return np.where(inside, az + to_b * (bz - az) + to_c * (cz - az), np.inf)
+
+
+def visible_vertices(
+    vertices_xy: Float[np.ndarray, "v 2"],
+    depth: Float[np.ndarray, "v"],
+    triangles: Int[np.ndarray, "t 3"],
+    occluders: Int[np.ndarray, "o 3"] | None = None,
+    tolerance: float = 0.01,
+) -> Bool[np.ndarray, "v"]:
+    """Whether the camera sees each vertex (orthographic): it faces the camera and no triangle lies before it.
+
+    Args:
+        vertices_xy: ``(V, 2)`` picture coordinates.
+        depth: ``(V,)`` in the same unit, larger is farther.
+        triangles: ``(T, 3)`` of the whole surface, counter-clockwise from outside: the normals.
+        occluders: ``(O, 3)`` fewer triangles of the same shape, if there are any: those of the base mesh, on
+            which a subdivided mesh lies. Same answer, less work.
+        tolerance: how far before a vertex a triangle must lie to hide it, as a share of the face's extent
+            (the longer side of its box): lips that touch do not hide one another.
+    """
+    extent = float(np.ptp(vertices_xy, axis=0).max())
+    front = facing(vertices_xy, depth, triangles)
+    visible = front.copy()
+    hidden = covered(
+        vertices_xy[front],
+        depth[front],
+        vertices_xy,
+        depth,
+        triangles if occluders is None else occluders,
+        tolerance * extent,
+    )
+    visible[front] = ~hidden
+    return visible
