@@ -1,18 +1,36 @@
-"""The canonical mesh and what is defined on it."""
+"""The canonical mesh and what is defined on it.
+
+``load_mesh`` gives the mesh at a level of detail; ``Canvas`` the frontal picture; ``probe_vertices`` the points
+at which patches are centred; ``region_mask`` and its like the named places of the face.
+"""
 
 from __future__ import annotations
 
 from canonface.mesh.canonical import load_mesh
 from canonface.mesh.canvas import Canvas
 from canonface.mesh.probes import probe_vertices
+from canonface.mesh.regions import (
+    REGION_GROUPS,
+    region_area_px,
+    region_mask,
+    region_sources,
+    region_triangles,
+    regions_of,
+)
 from canonface.mesh.topology import adjacency, boundary_loop, mesh_edges, vertex_normals
 
 __all__ = [
+    "REGION_GROUPS",
     "Canvas",
     "adjacency",
     "boundary_loop",
     "load_mesh",
     "mesh_edges",
     "probe_vertices",
+    "region_area_px",
+    "region_mask",
+    "region_sources",
+    "region_triangles",
+    "regions_of",
     "vertex_normals",
 ]

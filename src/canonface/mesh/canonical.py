@@ -40,8 +40,12 @@ def _canonical_face() -> CanonicalFace:
 @cache
 def _load(level: int) -> Mesh:
     face = _canonical_face()
-    dense = subdivide(face.triangles, base_mirror(face.vertices), level)
-    regions = {name: dense_region(members, dense.from_base) for name, members in base_regions().items()}
+    mirror = base_mirror(face.vertices)
+    dense = subdivide(face.triangles, mirror, level)
+    regions = {
+        name: dense_region(members, dense.from_base)
+        for name, members in base_regions(face.uv, mirror).items()
+    }
     for array in (dense.from_base.data, dense.from_base.indices, dense.from_base.indptr):
         array.flags.writeable = False
     return Mesh(

@@ -1,23 +1,155 @@
-"""Named places of the face, as sets of vertices."""
+"""Named places of the face, as sets of vertices, so that a map can be read in words.
+
+Regions are areas: what a contour on the base mesh encloses (``region_contours``). Neighbours share the
+vertices of their common border, and a few regions overlap on purpose: the eye corners reach into the eyes and
+the eyelids, the mouth corners into the lips. Together they cover the face, all but the opening of the mouth,
+over which the mesh is stretched: it belongs to the group ``mouth`` only.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 
+from canonface.errors import OptionError, near_names
+from canonface.mesh.canvas import Canvas
+from canonface.mesh.region_contours import CONTOURS, Contour
 from canonface.mesh.topology import SparseMatrix
+from canonface.types import Mesh
 
-_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173)
-_MIRRORED = {"right_eye": _EYE, "right_eyebrow": (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)}
+REGION_GROUPS: dict[str, tuple[str, ...]] = {
+    "eyes": (
+        "right_eye",
+        "left_eye",
+        "right_inner_eye_corner",
+        "left_inner_eye_corner",
+        "right_outer_eye_corner",
+        "left_outer_eye_corner",
+    ),
+    "eyelids": ("right_upper_eyelid", "left_upper_eyelid", "right_lower_eyelid", "left_lower_eyelid"),
+    "brows": ("right_eyebrow", "left_eyebrow", "glabella"),
+    "nose": ("nose_bridge", "nose_tip", "right_nose_wing", "left_nose_wing"),
+    "cheeks": ("right_cheek", "left_cheek"),
+    "mouth": ("upper_lip", "lower_lip", "right_mouth_corner", "left_mouth_corner"),
+    "jaws": ("right_jaw", "left_jaw", "chin"),
+    "temples": ("right_temple", "left_temple"),
+}
 
 
-def base_regions() -> dict[str, tuple[int, ...]]:
-    """Vertices of the base mesh that make up each region."""
-    return {name: tuple(sorted(members)) for name, members in _MIRRORED.items()}
+def region_sources() -> dict[str, str]:
+    """For every region, in the order of tables and reports, where its outline comes from."""
+    return {name: contour.source for contour in CONTOURS for name in _names(contour)}
 
 
-def dense_region(members: tuple[int, ...], from_base: SparseMatrix) -> Int[np.ndarray, "n"]:
-    """Vertices of which more than half the weight lies on the region's base vertices."""
+def base_regions(
+    uv: Float[np.ndarray, "b 2"], mirror: Int[np.ndarray, "b"]
+) -> dict[str, Int[np.ndarray, "_"]]:
+    """Vertices of the base mesh on or inside each region's contour.
+
+    The test for inside is made in the texture, where the mesh lies flat without a fold.
+
+    Args:
+        uv: ``(B, 2)`` texture coordinates of the base mesh.
+        mirror: ``(B,)`` left-right counterparts.
+
+    Returns:
+        Sorted vertex indices by name; left regions mirror right ones, midline regions mirror themselves.
+    """
+    regions = {}
+    for contour in CONTOURS:
+        names = list(_names(contour))
+        loop = closed_walk(contour, mirror)
+        members = np.union1d(loop, np.flatnonzero(_inside(uv, uv[loop])))
+        if contour.side == "midline":
+            regions[names[0]] = np.union1d(members, mirror[members])
+        else:
+            regions[names[0]], regions[names[1]] = members, np.sort(mirror[members])
+    return regions
+
+
+def closed_walk(contour: Contour, mirror: Int[np.ndarray, "b"]) -> Int[np.ndarray, "n"]:
+    """The whole outline of a region (of the right one of a pair), each vertex once."""
+    walk = np.array(contour.walk, dtype=np.int64)
+    if contour.side == "pair":
+        return walk
+    back = mirror[walk][::-1]
+    return np.concatenate([walk, back[~np.isin(back, walk)]])
+
+
+def dense_region(members: Int[np.ndarray, "_"], from_base: SparseMatrix) -> Int[np.ndarray, "_"]:
+    """A region at a denser level: the vertices whose whole weight lies on the region's base vertices.
+
+    These are the points on edges and triangles between its base vertices, so a contour stays where it was drawn,
+    a region covers the same area at every level, and coarse levels are the beginning of fine ones. Weights are
+    multiples of a power of two, so their sum is exact.
+    """
     inside = np.zeros(from_base.shape[1])
-    inside[list(members)] = 1.0
-    return np.flatnonzero(from_base @ inside > 0.5)
+    inside[members] = 1.0
+    return np.flatnonzero(from_base @ inside == 1.0)
+
+
+def region_mask(mesh: Mesh, name: str) -> Bool[np.ndarray, "v"]:
+    """Which vertices belong to a region, or to a group of regions and what lies between them.
+
+    Args:
+        mesh: the canonical mesh.
+        name: a key of ``mesh.regions`` or of ``REGION_GROUPS``.
+
+    Raises:
+        OptionError: there is no such region or group; near names are listed.
+    """
+    mask = np.zeros(len(mesh.vertices), dtype=bool)
+    if name in mesh.regions:
+        mask[mesh.regions[name]] = True
+        return mask
+    if name not in REGION_GROUPS:
+        known = [*mesh.regions, *REGION_GROUPS]
+        raise OptionError(f"A region is one of the mesh's; there is no {name!r}: {near_names(name, known)}")
+    members = np.unique(np.concatenate([mesh.regions[part] for part in REGION_GROUPS[name]]))
+    mask[dense_region(members[members < mesh.base_count], mesh.from_base)] = True
+    return mask
+
+
+def regions_of(mesh: Mesh, vertex: int) -> tuple[str, ...]:
+    """Names of the regions that a vertex belongs to; empty only within the opening of the mouth.
+
+    Raises:
+        OptionError: the mesh has no such vertex.
+    """
+    if not 0 <= vertex < len(mesh.vertices):
+        raise OptionError(f"A vertex is a number from 0 to {len(mesh.vertices) - 1}; got {vertex!r}.")
+    return tuple(name for name, members in mesh.regions.items() if vertex in members)
+
+
+def region_triangles(mesh: Mesh, name: str) -> Int[np.ndarray, "t 3"]:
+    """Triangles that lie wholly in a region or group: its area, on any placement of the vertices."""
+    return np.asarray(mesh.triangles[region_mask(mesh, name)[mesh.triangles].all(axis=1)])
+
+
+def region_area_px(mesh: Mesh, name: str, canvas: Canvas) -> float:
+    """Area of a region's triangles in the canonical picture, in square pixels.
+
+    Folds count once: areas are summed with their sign, so that what is covered three times (front, back,
+    front) adds one.
+    """
+    a, b, c = (canvas.project(mesh)[region_triangles(mesh, name)[:, corner]] for corner in range(3))
+    ab, ac = b - a, c - a
+    return float(np.abs((ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]).sum()) / 2)
+
+
+def _names(contour: Contour) -> Iterator[str]:
+    if contour.side == "midline":
+        yield contour.name
+    else:
+        yield from (f"right_{contour.name}", f"left_{contour.name}")
+
+
+def _inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Even-odd rule: a point is inside if a ray from it to the right crosses the polygon an odd number of times."""
+    x, y = points[:, :1], points[:, 1:]
+    (ax, ay), (bx, by) = polygon.T, np.roll(polygon, -1, axis=0).T
+    spans = (ay > y) != (by > y)
+    crossing_x = ax + (y - ay) / np.where(by == ay, 1.0, by - ay) * (bx - ax)
+    return np.asarray((spans & (x < crossing_x)).sum(axis=1) % 2 == 1)
