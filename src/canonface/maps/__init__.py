@@ -1,1 +1,8 @@
-"""Placeholder."""
+"""From drops to maps: one face (CIS), many faces (CMS), and back onto a face."""
+
+from canonface.maps.cis import CIS
+from canonface.maps.cms import CMS
+from canonface.maps.peak import Peak, peak_of
+from canonface.maps.reprojection import on_face
+
+__all__ = ["CIS", "CMS", "Peak", "on_face", "peak_of"]

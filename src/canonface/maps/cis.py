@@ -1,0 +1,86 @@
+"""Canonical image saliency: what one model relied on in one face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from canonface import functional
+from canonface.maps.peak import Peak, peak_of
+from canonface.mesh import Canvas
+from canonface.types import Face, Mesh
+
+
+@dataclass(frozen=True, eq=False)
+class CIS:
+    """The drops of one face and everything that a map of them needs (eq. 1-5).
+
+    Attributes:
+        face: the face that was asked about.
+        mesh: the mesh whose vertices are the probes.
+        probes: ``(N,)`` vertex indices of the probes.
+        drops: ``(N,)`` confidence(original) - confidence(occluded); positive: the model relied on the place;
+            NaN: not asked, since the face hides it.
+        confidence: of the unoccluded face.
+        target: what the confidence is about, e.g. ``happy``.
+        unit: words for a colour bar, e.g. ``probability of happy``.
+        patch: side of the occluder in pixels of the model's input.
+        patch_in_photo: the same length in pixels of ``face.image``.
+        input_height: ``H_I``, height of the model's input in pixels.
+        model: name of the model.
+        outputs: ``(d,)`` the model's outputs for the unoccluded face.
+        model_calls: how many images the model was shown.
+        normalise: divide by the density of probes (eq. 5).
+        canvas: the canonical picture.
+    """
+
+    face: Face
+    mesh: Mesh = field(repr=False)
+    probes: Int[np.ndarray, "n"] = field(repr=False)
+    drops: Float[np.ndarray, "n"] = field(repr=False)
+    confidence: float
+    target: str
+    unit: str
+    patch: float
+    patch_in_photo: float
+    input_height: int
+    model: str
+    outputs: Float[np.ndarray, "d"] = field(repr=False)
+    model_calls: int = 0
+    normalise: bool = True
+    canvas: Canvas = field(default_factory=Canvas)
+
+    @property
+    def canonical_patch(self) -> float:
+        """Side of the patch on the canonical picture (eq. 3)."""
+        return functional.canonical_patch(self.patch, self.canvas.size_hw[0], self.input_height)
+
+    @cached_property
+    def _raster(self) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
+        canonical_xy = self.canvas.project(self.mesh)[self.probes]
+        return functional.cis(
+            self.drops, canonical_xy, self.canvas.size_hw, self.canonical_patch, self.normalise
+        )
+
+    @property
+    def map(self) -> Float[np.ndarray, "h w"]:
+        """The drops on the canonical picture, in confidence units; 0 where ``count`` is 0."""
+        return self._raster[0]
+
+    @property
+    def count(self) -> Int[np.ndarray, "h w"]:
+        """Number of probes whose patch covers each pixel; 0: not asked or hidden."""
+        return self._raster[1]
+
+    def on_photo(self) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
+        """The drops where they were measured: map and count in pixels of ``face.image``."""
+        height, width = self.face.image.shape[:2]
+        places = self.face.vertices_xy[self.probes]
+        return functional.cis(self.drops, places, (height, width), self.patch_in_photo, self.normalise)
+
+    def peak(self) -> Peak | None:
+        """Where the map is highest; None if no probe was asked."""
+        return peak_of(self.map, self.count, self.mesh, self.canvas)

@@ -1,0 +1,144 @@
+"""Canonical model saliency: what one model relies on over many faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from canonface.errors import OptionError
+from canonface.functional import Unseen, sample
+from canonface.maps.peak import Peak, peak_of
+from canonface.mesh import Canvas
+from canonface.types import Mesh
+
+
+@dataclass(frozen=True, eq=False)
+class CMS:
+    """The mean of many canonical image saliency maps (eq. 6), kept as sums so that parts can be merged.
+
+    Sums, sums of squares and counts are added face by face; no mean is ever stored, so any split of the faces
+    over processes ends in the same map.
+
+    Attributes:
+        mesh: the mesh.
+        total: ``(h, w)`` sum of the maps at the pixels that each face showed.
+        squares: ``(h, w)`` sum of their squares.
+        seen: ``(h, w)`` number of faces that showed the pixel.
+        faces: number of faces.
+        unseen: ``omit`` leaves a face out where it hides a pixel; ``zero`` counts it as 0 there (the paper).
+        unit: words for a colour bar.
+        canonical_patch: side of the patch on the canonical picture (eq. 3).
+        canvas: the canonical picture.
+        name: of the group of faces, e.g. ``female``; empty for all.
+    """
+
+    mesh: Mesh = field(repr=False)
+    total: Float[np.ndarray, "h w"] = field(repr=False)
+    squares: Float[np.ndarray, "h w"] = field(repr=False)
+    seen: Int[np.ndarray, "h w"] = field(repr=False)
+    faces: int
+    unit: str
+    canonical_patch: float
+    unseen: Unseen = "omit"
+    canvas: Canvas = field(default_factory=Canvas)
+    name: str = ""
+
+    @classmethod
+    def empty(
+        cls,
+        mesh: Mesh,
+        unit: str,
+        canonical_patch: float,
+        unseen: Unseen = "omit",
+        canvas: Canvas | None = None,
+        name: str = "",
+    ) -> CMS:
+        """A map of no face yet."""
+        if unseen not in ("omit", "zero"):
+            raise OptionError(f"unseen is 'omit' or 'zero'; got {unseen!r}.")
+        canvas = canvas or Canvas()
+        zeros = np.zeros(canvas.size_hw)
+        seen = np.zeros(canvas.size_hw, dtype=np.int64)
+        return cls(mesh, zeros, zeros, seen, 0, unit, canonical_patch, unseen, canvas, name)
+
+    def add(self, image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"]) -> CMS:
+        """This map with one more face: its canonical map and its counts, as `canonface.functional.cis` gives."""
+        shown = count > 0
+        values = np.where(shown, image, 0.0)
+        return self._with(self.total + values, self.squares + values**2, self.seen + shown, self.faces + 1)
+
+    def merge(self, other: CMS) -> CMS:
+        """The map of both sets of faces.
+
+        Raises:
+            OptionError: the maps differ in mesh, canvas, patch or in how they treat hidden pixels.
+        """
+        for name in ("canvas", "canonical_patch", "unseen", "unit"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine != theirs:
+                raise OptionError(
+                    f"Only maps of one kind can be merged; {name} differs: {mine!r} and {theirs!r}."
+                )
+        if self.mesh.name != other.mesh.name:
+            raise OptionError(f"Maps to merge lie on one mesh; got {self.mesh.name} and {other.mesh.name}.")
+        return self._with(
+            self.total + other.total,
+            self.squares + other.squares,
+            self.seen + other.seen,
+            self.faces + other.faces,
+        )
+
+    def _with(
+        self,
+        total: Float[np.ndarray, "h w"],
+        squares: Float[np.ndarray, "h w"],
+        seen: Int[np.ndarray, "h w"],
+        faces: int,
+    ) -> CMS:
+        rest = (self.unit, self.canonical_patch, self.unseen, self.canvas, self.name)
+        return CMS(self.mesh, total, squares, seen, faces, *rest)
+
+    @property
+    def divisor(self) -> Int[np.ndarray, "h w"]:
+        """Number of faces that each pixel's mean is taken over."""
+        return np.full_like(self.seen, self.faces) if self.unseen == "zero" else self.seen
+
+    @property
+    def map(self) -> Float[np.ndarray, "h w"]:
+        """Mean drop at each pixel, in confidence units; 0 where no face showed it."""
+        return _ratio(self.total, self.divisor)
+
+    @property
+    def sem(self) -> Float[np.ndarray, "h w"]:
+        """Standard error of the mean over faces at each pixel; NaN below two faces."""
+        n = self.divisor
+        variance = np.maximum(_ratio(self.squares, n) - self.map**2, 0.0)
+        return np.asarray(np.sqrt(variance / np.where(n > 1, n - 1, np.nan)))
+
+    @property
+    def vertex_values(self) -> Float[np.ndarray, "v"]:
+        """The map at every vertex of the mesh; NaN where no face showed it."""
+        points = self.canvas.project(self.mesh)
+        values = sample(self.map, points)
+        rows, columns = np.rint(points[:, 1]).astype(int), np.rint(points[:, 0]).astype(int)
+        return np.where(self.seen[rows, columns] > 0, values, np.nan)
+
+    def region_values(self) -> dict[str, float]:
+        """Mean of the map over the vertices of each named region, the largest first; unseen ones left out."""
+        values = self.vertex_values
+        means = {
+            name: float(np.nanmean(values[members]))
+            for name, members in self.mesh.regions.items()
+            if np.isfinite(values[members]).any()
+        }
+        return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+    def peak(self) -> Peak | None:
+        """Where the map is highest; None if no face was asked."""
+        return peak_of(self.map, self.seen, self.mesh, self.canvas)
+
+
+def _ratio(total: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    return np.asarray(np.divide(total, count, out=np.zeros_like(total), where=count > 0))

@@ -1,0 +1,50 @@
+"""A canonical map drawn back onto a face (figure 6d)."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from canonface import functional
+from canonface.errors import OptionError
+from canonface.mesh import Canvas
+from canonface.types import Face, Mesh
+
+
+def on_face(
+    image: Float[np.ndarray, "h w"], canonical_patch: float, face: Face, mesh: Mesh, canvas: Canvas
+) -> tuple[Float[np.ndarray, "rows columns"], Bool[np.ndarray, "rows columns"]]:
+    """Spread a canonical map over the visible part of a face.
+
+    Args:
+        image: ``(h, w)`` canonical map on ``canvas``.
+        canonical_patch: side of the map's patch on the canvas.
+        face: any face aligned to the mesh.
+        mesh: the mesh.
+        canvas: the canonical picture.
+
+    Returns:
+        The map in pixels of ``face.image``, and which of its pixels lie under a patch.
+
+    Raises:
+        OptionError: the face is aligned to another mesh.
+    """
+    if face.mesh != mesh.name:
+        raise OptionError(
+            f"A map can be drawn on faces aligned to its own mesh {mesh.name!r}; this face is on {face.mesh!r}: "
+            "align the photo again with that level."
+        )
+    canonical_xy = canvas.project(mesh)
+    height, width = face.image.shape[:2]
+    # One patch covers the same share of the face here as there: scale by the size of the face's box.
+    scale = _box_side(face.vertices_xy) / _box_side(canonical_xy)
+    places = np.where(face.visible[:, None], face.vertices_xy, np.nan)
+    patch = max(canonical_patch * scale, 1.0)
+    drawn = functional.reproject(image, canonical_xy, places, (height, width), patch)
+    shown = face.visible
+    covered = functional.cis(np.ones(shown.sum()), places[shown], (height, width), patch)[1] > 0
+    return drawn, covered
+
+
+def _box_side(points_xy: Float[np.ndarray, "v 2"]) -> float:
+    return float(np.ptp(points_xy, axis=0).max())

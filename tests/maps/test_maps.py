@@ -1,0 +1,188 @@
+"""Maps as objects: merging, hidden pixels, the peak, left and right, and the way back onto a face."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canonface import functional
+from canonface.errors import OptionError
+from canonface.maps import CIS, CMS, on_face, peak_of
+from canonface.mesh import Canvas, load_mesh
+from canonface.types import Face, Pose
+
+MESH = load_mesh(0)
+CANVAS = Canvas((64, 64))
+XY = CANVAS.project(MESH)
+
+
+def bump(region, width=6.0):
+    """A map on the canvas that is highest in the middle of a region."""
+    centre = XY[MESH.regions[region]].mean(axis=0)
+    yy, xx = np.mgrid[:64, :64]
+    return np.exp(-((xx - centre[0]) ** 2 + (yy - centre[1]) ** 2) / (2 * width**2))
+
+
+def a_face(vertices_xy=None, size=(64, 64), visible=None):
+    vertices_xy = XY if vertices_xy is None else vertices_xy
+    count = len(vertices_xy)
+    return Face(
+        image=np.zeros((*size, 3), np.uint8),
+        vertices_xy=vertices_xy,
+        depth=np.zeros(count),
+        visible=np.ones(count, bool) if visible is None else visible,
+        pose_deg=Pose(0.0, 0.0, 0.0),
+        quality=1.0,
+        mesh=MESH.name,
+    )
+
+
+def a_cis(drops, **changes):
+    cis = CIS(
+        face=a_face(),
+        mesh=MESH,
+        probes=np.arange(len(XY)),
+        drops=drops,
+        confidence=0.9,
+        target="happy",
+        unit="probability of happy",
+        patch=5.0,
+        patch_in_photo=5.0,
+        input_height=64,
+        model="toy",
+        outputs=np.array([0.9, 0.1]),
+        canvas=CANVAS,
+    )
+    return replace(cis, **changes)
+
+
+def random_faces(seed, n=5):
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        drops = rng.normal(size=len(XY))
+        drops[rng.random(len(XY)) < 0.4] = np.nan
+        yield functional.cis(drops, XY, (64, 64), 5.0)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 100), cut=st.integers(0, 5), unseen=st.sampled_from(["omit", "zero"]))
+def test_any_split_of_the_faces_merges_to_the_same_map(seed, cut, unseen):
+    faces = list(random_faces(seed))
+    parts = []
+    for some in (faces[:cut], faces[cut:]):
+        part = CMS.empty(MESH, "u", 5.0, unseen, CANVAS)
+        for image, count in some:
+            part = part.add(image, count)
+        parts.append(part)
+    merged, turned = parts[0].merge(parts[1]), parts[1].merge(parts[0])
+    direct = functional.cms([f[0] for f in faces], [f[1] for f in faces], unseen)
+    assert merged.faces == 5
+    np.testing.assert_allclose(merged.map, direct, atol=1e-12)
+    np.testing.assert_allclose(merged.map, turned.map, atol=1e-12)
+    np.testing.assert_allclose(merged.sem, turned.sem, atol=1e-9)
+
+
+def test_the_standard_error_is_that_of_the_faces_that_showed_the_pixel():
+    maps = [np.full((64, 64), v) for v in (1.0, 2.0, 6.0)]
+    counts = [np.ones((64, 64), int) for _ in maps]
+    counts[2][:, :32] = 0
+    cms = CMS.empty(MESH, "u", 5.0, canvas=CANVAS)
+    for image, count in zip(maps, counts, strict=True):
+        cms = cms.add(image, count)
+    assert cms.map[0, 0] == 1.5
+    assert cms.sem[0, 0] == pytest.approx(np.std([1, 2], ddof=1) / np.sqrt(2))
+    assert cms.sem[0, 63] == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
+    assert np.isnan(CMS.empty(MESH, "u", 5.0, canvas=CANVAS).add(maps[0], counts[0]).sem[0, 0])
+
+
+def test_maps_of_different_kinds_do_not_merge():
+    one = CMS.empty(MESH, "u", 5.0, canvas=CANVAS)
+    with pytest.raises(OptionError, match=r"canonical_patch differs: 5\.0 and 7\.0"):
+        one.merge(CMS.empty(MESH, "u", 7.0, canvas=CANVAS))
+    with pytest.raises(OptionError, match="one mesh"):
+        one.merge(CMS.empty(load_mesh(1), "u", 5.0, canvas=CANVAS))
+    with pytest.raises(OptionError, match="'omit' or 'zero'"):
+        CMS.empty(MESH, "u", 5.0, "drop", CANVAS)
+
+
+@pytest.mark.parametrize("region", ["left_eye", "right_mouth_corner", "chin", "forehead"])
+def test_the_peak_names_the_region_and_tells_left_from_right(region):
+    cms = CMS.empty(MESH, "u", 5.0, canvas=CANVAS).add(bump(region), np.ones((64, 64), int))
+    peak = cms.peak()
+    assert region in peak.regions
+    assert (peak.xy[0] < 31.5) == region.startswith("right") or region in ("chin", "forehead")
+    # a mean over a region's vertices: small regions inside the bump come first, and none of the other side
+    best = next(iter(cms.region_values()))
+    assert {best.split("_")[0], region.split("_")[0]} != {"left", "right"}
+
+
+def test_a_flat_peak_is_taken_in_its_middle():
+    image = np.zeros((9, 9))
+    image[2:5, 4:9] = 3.0
+    mesh_free = peak_of(np.pad(image, ((0, 55), (0, 55))), np.ones((64, 64), int), MESH, CANVAS)
+    assert mesh_free.xy == (6.0, 3.0)
+    assert mesh_free.value == 3.0
+
+
+def test_unseen_pixels_are_never_the_peak():
+    image = -np.ones((64, 64))
+    count = np.zeros((64, 64), int)
+    image[10:20, 10:20], count[10:20, 10:20] = -0.5, 1
+    assert peak_of(image, count, MESH, CANVAS).value == -0.5
+    assert peak_of(image, count * 0, MESH, CANVAS) is None
+
+
+def test_a_cis_uses_eq_3_and_its_density_switch():
+    drops = np.linspace(0, 1, len(XY))
+    cis = a_cis(drops, patch=4.0, input_height=32)
+    assert cis.canonical_patch == 8.0
+    image, count = functional.cis(drops, XY, (64, 64), 8.0)
+    np.testing.assert_allclose(cis.map, image)
+    np.testing.assert_array_equal(cis.count, count)
+    summed = a_cis(drops, patch=4.0, input_height=32, normalise=False)
+    np.testing.assert_allclose(summed.map, image * count, atol=1e-9)
+
+
+def test_the_map_on_the_photo_lies_where_the_probes_were():
+    drops = np.full(len(XY), np.nan)
+    drops[7] = 2.0
+    shifted = a_face(XY * 2 + 10, size=(150, 150))
+    image, count = a_cis(drops, face=shifted, patch_in_photo=3.0).on_photo()
+    x, y = np.rint(shifted.vertices_xy[7]).astype(int)
+    assert image[y, x] == 2.0
+    assert count.sum() == 9
+
+
+def test_a_map_comes_back_on_the_face_at_the_faces_scale_and_place():
+    image = bump("left_eye")
+    face = a_face(XY * 3 + (40, 5), size=(220, 260))
+    drawn, covered = on_face(image, 5.0, face, MESH, CANVAS)
+    y, x = np.unravel_index(drawn.argmax(), drawn.shape)
+    wanted = face.vertices_xy[MESH.regions["left_eye"]].mean(axis=0)
+    assert np.linalg.norm(wanted - (x, y)) < 15
+    assert not drawn[~covered].any()
+    # the same share of the face is covered: nine times the pixels
+    assert covered.sum() == pytest.approx(9 * on_face(image, 5.0, a_face(), MESH, CANVAS)[1].sum(), rel=0.1)
+
+
+def test_hidden_vertices_are_not_drawn():
+    visible = XY[:, 0] < 31
+    drawn, covered = on_face(np.ones((64, 64)), 5.0, a_face(visible=visible), MESH, CANVAS)
+    assert covered[:, :25].any()
+    assert not covered[:, 36:].any()
+    np.testing.assert_allclose(drawn[covered], 1.0)
+
+
+def test_a_face_on_another_mesh_is_refused():
+    with pytest.raises(OptionError, match="align the photo again"):
+        on_face(np.ones((64, 64)), 5.0, replace(a_face(), mesh="other"), MESH, CANVAS)
+
+
+def test_vertex_values_are_nan_where_no_face_looked():
+    seen = np.zeros((64, 64), int)
+    seen[:, :32] = 1
+    values = CMS.empty(MESH, "u", 5.0, canvas=CANVAS).add(np.full((64, 64), 4.0), seen).vertex_values
+    assert values[XY[:, 0] < 30] == pytest.approx(4.0)
+    assert np.isnan(values[XY[:, 0] > 33]).all()
