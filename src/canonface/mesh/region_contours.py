@@ -91,7 +91,7 @@ CONTOURS: tuple[Contour, ...] = (
     Contour(
         "nose_bridge",
         "midline",
-        (8, 55, 193, 245, 128, 114, 217, 198, 236, 134, 51, 5),
+        (8, 55, 193, 245, 128, 114, 217, 198, 134, 51, 5),
         f"{_OWN}: around the bridge of FACEMESH_NOSE (168 to 5), from the brows to the tip, with its side walls "
         "as far as the inner eye corners and the cheeks",
     ),
@@ -104,7 +104,7 @@ CONTOURS: tuple[Contour, ...] = (
     Contour(
         "nose_wing",
         "pair",
-        (217, 126, 209, 129, 98, 97, 242, 241, 237, 220, 134, 236, 198),
+        (217, 126, 209, 129, 98, 97, 242, 241, 237, 220, 134, 198),
         f"{_OWN}: wing, nostril and lower side wall; 48, 64 and 98 of FACEMESH_NOSE lie in it",
     ),
     Contour(
@@ -129,7 +129,7 @@ CONTOURS: tuple[Contour, ...] = (
     Contour(
         "mouth_corner",
         "pair",
-        (185, 40, 92, 216, 212, 202, 43, 146, 77, 96, 95, 191, 183, 184),
+        (40, 92, 216, 212, 43, 146, 77, 96, 95, 191, 183, 184),
         f"{_OWN}: ends of the lips and the skin around 57 beside 61, the outer end of FACEMESH_LIPS",
     ),
     Contour(
@@ -147,7 +147,7 @@ CONTOURS: tuple[Contour, ...] = (
     Contour(
         "jaw",
         "pair",
-        (132, 58, 172, 136, 150, 149, 176, 140, 170, 211, 204, 106, 43, 202, 212, 214, 192, 213, 177),
+        (132, 58, 172, 136, 150, 149, 176, 140, 170, 211, 204, 106, 43, *_MOUTH_TO_EAR[:-1]),
         f"{_OWN}: along FACEMESH_FACE_OVAL from below the ear to the chin, up to the level of the mouth",
     ),
     Contour(

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from canonface.errors import OptionError
+from canonface.mesh import load_mesh
+from canonface.mesh.subdivision import subdivide
+
+COUNTS = {0: 468, 1: 1833, 2: 7257, 3: 28881}
+
+
+@cache
+def split_points_slowly(level: int) -> tuple[list[tuple[float, ...]], list[tuple[int, int, int]]]:
+    """Subdivision of the canonical vertices the slow way: no matrix, one midpoint at a time."""
+    base = load_mesh(0)
+    points = [tuple(point) for point in base.vertices.tolist()]
+    triangles = [tuple(triangle) for triangle in base.triangles.tolist()]
+    for _ in range(level):
+        edges = sorted({tuple(sorted((t[i], t[i - 1]))) for t in triangles for i in range(3)})
+        middle = {edge: len(points) + number for number, edge in enumerate(edges)}
+        points += [tuple((p + q) / 2 for p, q in zip(points[a], points[b], strict=True)) for a, b in edges]
+        smaller = []
+        for a, b, c in triangles:
+            ab, bc, ca = (middle[tuple(sorted(edge))] for edge in ((a, b), (b, c), (c, a)))
+            smaller += [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+        triangles = smaller
+    return points, triangles
+
+
+def as_set(triangles) -> set[tuple[int, ...]]:
+    """Triangles up to the corner at which each begins; the turn counts."""
+    return {tuple(np.roll(t, -int(np.argmin(t))).tolist()) for t in np.asarray(triangles)}
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_it_equals_the_slow_replica(level):
+    points, triangles = split_points_slowly(level)
+    mesh = load_mesh(level)
+    np.testing.assert_allclose(mesh.vertices, points, atol=1e-12)
+    assert as_set(mesh.triangles) == as_set(triangles)
+
+
+@pytest.mark.parametrize("level", COUNTS)
+def test_counts_and_weights(level):
+    mesh = load_mesh(level)
+    assert mesh.name == f"landmarker-468/{level}"
+    assert mesh.vertices.shape == (COUNTS[level], 3)
+    assert mesh.triangles.shape == (898 * 4**level, 3)
+    assert mesh.base_count == 468
+    matrix = mesh.from_base
+    assert matrix.shape == (COUNTS[level], 468)
+    np.testing.assert_array_equal(matrix.sum(axis=1), 1.0)  # dyadic weights: exact
+    assert matrix.data.min() > 0
+    assert np.diff(matrix.indptr).max() == min(level + 1, 3)
+    np.testing.assert_array_equal(matrix[:468].toarray(), np.eye(468))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_levels_are_nested(level):
+    coarse, fine = load_mesh(level), load_mesh(level + 1)
+    count = len(coarse.vertices)
+    np.testing.assert_array_equal(fine.vertices[:count], coarse.vertices)
+    np.testing.assert_array_equal(fine.uv[:count], coarse.uv)
+    np.testing.assert_array_equal(fine.mirror[:count], coarse.mirror)
+    assert (fine.from_base[:count] != coarse.from_base).nnz == 0
+    for name, members in coarse.regions.items():
+        finer = fine.regions[name]
+        np.testing.assert_array_equal(finer[finer < count], members)
+
+
+@given(arrays(float, (3, 2), elements=st.floats(-9, 9)), arrays(float, 2, elements=st.floats(-99, 99)))
+def test_it_commutes_with_affine_maps(linear, shift):
+    base, dense = load_mesh(0), load_mesh(2)
+    moved_then_split = dense.from_base @ (base.vertices @ linear + shift)
+    np.testing.assert_allclose(moved_then_split, dense.vertices @ linear + shift, atol=1e-9)
+
+
+@pytest.mark.parametrize("level", [-1, 5, True])
+def test_an_impossible_level_is_refused(level):
+    with pytest.raises(OptionError, match=r"whole number from 0 .* to 4 .*; got (-1|5|True)\. Level 1"):
+        load_mesh(level)
+
+
+def test_a_mirror_that_breaks_edges_is_refused():
+    path = np.array([[0, 1, 2], [1, 3, 2]])
+    with pytest.raises(OptionError, match="have no counterpart"):
+        subdivide(path, np.array([1, 0, 2, 3]), 1)
+
+
+def test_the_mesh_is_shared_and_closed_to_writing():
+    mesh = load_mesh(1)
+    assert load_mesh(1) is mesh
+    assert load_mesh() is mesh
+    arrays_of = [mesh.vertices, mesh.triangles, mesh.uv, mesh.mirror, mesh.procrustes_weights]
+    arrays_of += [mesh.from_base.data, mesh.from_base.indices, mesh.from_base.indptr, *mesh.regions.values()]
+    for array in arrays_of:
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    with pytest.raises(TypeError):
+        mesh.regions["new"] = mesh.mirror
