@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.align.detector import Detection, Detector, fallback_views, whole_view, without_repeats
-from canonface.align.landmarks import Landmarker, Landmarks, crop_of_detection
+from canonface.align.landmarks import Landmarker, Landmarks
 from canonface.align.network import Network
 from canonface.align.photo import Photo, read_photo
 from canonface.align.square import Square
@@ -20,6 +20,8 @@ from canonface.assets import asset_path
 from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
 from canonface.geometry import head_pose, visible_vertices
 from canonface.types import Face, Mesh
+
+_Placed = tuple[Detection, Landmarks]
 
 BASE_COUNT = 468
 """Vertices of the canonical face mesh, the first of the network's points."""
@@ -81,10 +83,10 @@ class LandmarkerAligner:
         found = self._all_faces(image) if self.faces == "all" else self._first_faces(image)
         if not found:
             raise NoFaceError(
-                f"A photo shows a face, at least about 1/15 of its longer side; the detector is sure of none in "
-                f"{path or 'the photo'} ({image.shape[1]} x {image.shape[0]} pixels, min_score {self.min_score:g}). "
-                "Crop nearer to the face, leave a margin around it, use a photo with more light, or lower "
-                "min_score."
+                f"A photo shows a face that looks more or less into the camera; none was found in "
+                f"{path or 'the photo'} ({image.shape[1]} x {image.shape[0]} pixels, min_score "
+                f"{self.min_score:g}). Use a photo in which the face is larger, has a margin around it, is less "
+                "turned away or better lit, or lower min_score."
             )
         faces = [self._face(image, path, detection, landmarks) for detection, landmarks in found]
         faces.sort(key=lambda face: -face.quality_parts["size_px"])
@@ -99,29 +101,29 @@ class LandmarkerAligner:
             kept = kept[:1]
         return [replace(face, index=index) for index, face in enumerate(kept)]
 
-    def _first_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[tuple[Detection, Landmarks]]:
-        """Faces of the first view that shows any: the whole photo, nearly always."""
+    def _first_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
+        """Faces of the first view that shows any: the whole photo, nearly always.
+
+        The search ends with the first detection, placed or not: behind a face that turned away too far, the
+        smaller views would only find an ear.
+        """
         for view in _views(image):
-            found = [
-                (d, landmarks) for d in self._detector(image, view) if (landmarks := self._place(image, d))
-            ]
-            if found:
-                return found
+            detections = self._detector(image, view)
+            if detections:
+                return self._placed(image, detections)
         return []
 
-    def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[tuple[Detection, Landmarks]]:
+    def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
         """Faces of every view, each once."""
         seen = [d for view in _views(image) for d in self._detector(image, view)]
-        placed = [(d, landmarks) for d in seen if (landmarks := self._place(image, d))]
-        once = without_repeats([_box_of(d, landmarks) for d, landmarks in placed])
-        return [next(p for p in placed if p[0].keypoints_xy is d.keypoints_xy) for d in once]
+        placed = self._placed(image, seen)
+        boxes = [_with_box_of(landmarks, detection) for detection, landmarks in placed]
+        kept = without_repeats(boxes)
+        return [pair for pair, box in zip(placed, boxes, strict=True) if any(box is k for k in kept)]
 
-    def _place(self, image: UInt8[np.ndarray, "h w 3"], detection: Detection) -> Landmarks | None:
-        """Points of a detected face; None if the landmark network sees no face there."""
-        first = self._landmarker(image, crop_of_detection(detection))
-        if first.presence < self.min_score:
-            return None
-        return first
+    def _placed(self, image: UInt8[np.ndarray, "h w 3"], detections: list[Detection]) -> list[_Placed]:
+        pairs = ((d, self._landmarker.place(image, d, self.min_score)) for d in detections)
+        return [(detection, landmarks) for detection, landmarks in pairs if landmarks is not None]
 
     def _face(
         self, image: UInt8[np.ndarray, "h w 3"], path: str, detection: Detection, landmarks: Landmarks
@@ -169,7 +171,7 @@ def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[Square]:
     yield from fallback_views(height, width)
 
 
-def _box_of(detection: Detection, landmarks: Landmarks) -> Detection:
+def _with_box_of(landmarks: Landmarks, detection: Detection) -> Detection:
     """The detection with the box of its points: the same face from two views has the same one."""
     xy = landmarks.xy[:BASE_COUNT]
     return replace(detection, box_xyxy=np.concatenate([xy.min(axis=0), xy.max(axis=0)]))

@@ -30,6 +30,11 @@ class Square:
         """Points of the square, 0..1 from edge to edge, in photo pixels."""
         return np.asarray((points - 0.5) * self.side @ self._rotation.T + np.array(self.centre_xy))
 
+    def is_within(self, photo: UInt8[np.ndarray, "h w 3"]) -> bool:
+        """Whether the photo covers the whole square."""
+        corners = self.to_photo(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])) + 0.5
+        return bool((corners >= 0).all() and (corners <= photo.shape[1::-1]).all())
+
     @property
     def _rotation(self) -> Float[np.ndarray, "2 2"]:
         cos, sin = np.cos(self.angle), np.sin(self.angle)
