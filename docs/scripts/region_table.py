@@ -1,0 +1,33 @@
+"""Rewrite the table of regions in ``docs/mesh.md``: ``python docs/scripts/region_table.py``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from canonface.mesh import Canvas, load_mesh, region_area_px, region_sources
+
+PAGE = Path(__file__).parents[1] / "mesh.md"
+BEGIN, END = "<!-- regions: begin -->\n", "<!-- regions: end -->\n"
+
+
+def region_table() -> str:
+    """One row a region; a pair shares a row, as its halves are mirror images."""
+    base, canvas = load_mesh(0), Canvas()
+    rows = ["| region | vertices, level 0 / 1 | area, px | source |", "|---|---|---|---|"]
+    for name, source in region_sources().items():
+        if name.startswith("left_"):
+            continue
+        label = f"`{name}`" + (f", `{name.replace('right_', 'left_')}`" if name.startswith("right_") else "")
+        counts = " / ".join(str(len(load_mesh(level).regions[name])) for level in (0, 1))
+        rows.append(f"| {label} | {counts} | {region_area_px(base, name, canvas):.0f} | {source} |")
+    return "\n".join(rows) + "\n"
+
+
+def with_table(page: str) -> str:
+    """The page with the table between its marks made anew."""
+    head, rest = page.split(BEGIN)
+    return head + BEGIN + region_table() + END + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
