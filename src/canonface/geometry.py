@@ -156,7 +156,7 @@ def covered(
         xy, z = points_xy[start : start + chunk, None], points_depth[start : start + chunk, None]
         near = low[:, 2] < z - tolerance
         for axis in (0, 1):
-            near &= (low[:, axis] < xy[..., axis]) & (xy[..., axis] < high[:, axis])
+            near &= (low[:, axis] <= xy[..., axis]) & (xy[..., axis] <= high[:, axis])
         point, triangle = np.nonzero(near)
         hit = _depth_at(corners[triangle], xy[point, 0]) < z[point, 0] - tolerance
         hidden[start + point[hit]] = True
@@ -164,14 +164,18 @@ def covered(
 
 
 def _depth_at(corners: Float[np.ndarray, "n 3 3"], xy: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n"]:
-    """Depth of each triangle at a point of the picture; infinite outside its interior, and seen edge-on."""
+    """Depth of each triangle at a point of the picture; infinite outside it, and where it is seen edge-on.
+
+    Edges count as inside, with a little slack: a ray between two triangles must not slip through.
+    """
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners.transpose(1, 2, 0)
     x, y = xy.T
     area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
-    safe = np.where(area == 0, 1.0, area)
+    seen = np.abs(area) > 1e-9
+    safe = np.where(seen, area, 1.0)
     to_b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / safe
     to_c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / safe
-    inside = (area != 0) & (to_b > 0) & (to_c > 0) & (to_b + to_c < 1)
+    inside = seen & (to_b >= -1e-9) & (to_c >= -1e-9) & (to_b + to_c <= 1 + 1e-9)
     return np.where(inside, az + to_b * (bz - az) + to_c * (cz - az), np.inf)
 
 
