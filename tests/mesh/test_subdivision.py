@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from functools import cache
 
 import numpy as np
@@ -104,3 +105,13 @@ def test_the_mesh_is_shared_and_closed_to_writing():
             array[0] = 0
     with pytest.raises(TypeError):
         mesh.regions["new"] = mesh.mirror
+
+
+def test_the_mesh_travels_to_other_processes():
+    mesh = load_mesh(1)
+    arrived = pickle.loads(pickle.dumps(mesh))
+    assert arrived.name == mesh.name
+    np.testing.assert_array_equal(arrived.vertices, mesh.vertices)
+    assert (arrived.from_base != mesh.from_base).nnz == 0
+    assert list(arrived.regions) == list(mesh.regions)
+    np.testing.assert_array_equal(arrived.regions["right_eye"], mesh.regions["right_eye"])

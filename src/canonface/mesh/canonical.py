@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from types import MappingProxyType
-
-import numpy as np
 
 from canonface.assets import asset_path
+from canonface.mesh.frozen import FrozenArrays, frozen
 from canonface.mesh.geometry_metadata import CanonicalFace, read_canonical_face
 from canonface.mesh.regions import base_regions, dense_region
 from canonface.mesh.subdivision import check_level, subdivide
@@ -50,18 +48,11 @@ def _load(level: int) -> Mesh:
         array.flags.writeable = False
     return Mesh(
         name=f"landmarker-{len(face.vertices)}/{level}",
-        vertices=_frozen(dense.from_base @ face.vertices),
-        triangles=_frozen(dense.triangles),
-        uv=_frozen(dense.from_base @ face.uv),
-        mirror=_frozen(dense.mirror),
-        regions=MappingProxyType({name: _frozen(members) for name, members in regions.items()}),
+        vertices=frozen(dense.from_base @ face.vertices),
+        triangles=frozen(dense.triangles),
+        uv=frozen(dense.from_base @ face.uv),
+        mirror=frozen(dense.mirror),
+        regions=FrozenArrays(regions),
         from_base=dense.from_base,
-        procrustes_weights=_frozen(face.procrustes_weights),
+        procrustes_weights=frozen(face.procrustes_weights),
     )
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    """The array, its own copy, closed to writing."""
-    own = array.copy()
-    own.flags.writeable = False
-    return own
