@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from canonface.align.filetype import describe_content, jpeg_ends
 from canonface.errors import OptionError, PhotoError
@@ -53,8 +53,9 @@ def read_photo(photo: Photo, max_megapixels: float = 64) -> UInt8[np.ndarray, "h
     if not max_megapixels > 0:
         raise OptionError(f"max_megapixels is a positive number of millions of pixels; got {max_megapixels}.")
     if isinstance(photo, np.ndarray):
-        _check_size("the array", photo.shape[1::-1] if photo.ndim > 1 else (), max_megapixels)
-        return _from_array(photo)
+        rgb = _from_array(photo)
+        _check_size("the array", rgb.shape[1::-1], max_megapixels)
+        return rgb
     if isinstance(photo, bytes):
         return _decode(photo, "the given bytes", max_megapixels)
     if isinstance(photo, str | Path):
@@ -134,8 +135,6 @@ def _strict_pillow() -> Iterator[None]:
 
 
 def _check_size(name: str, size: tuple[int, ...], max_megapixels: float) -> None:
-    if len(size) != 2:
-        return
     width, height = size
     if width * height > max_megapixels * 1e6:
         raise PhotoError(
@@ -164,7 +163,7 @@ def _to_rgb(image: Image, name: str) -> UInt8[np.ndarray, "h w 3"]:
     return np.array(image.convert("RGB"))
 
 
-def _scaled_to_8_bits(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
+def _scaled_to_8_bits(values: Float[np.ndarray, "h w"], name: str) -> Float[np.ndarray, "h w"]:
     """32-bit grey as 0..255: the full scale is the smallest of 1 (floats), 255, 65535 that holds all values."""
     if not np.isfinite(values).all():
         raise PhotoError(f"Pixels are finite numbers; {name} holds NaN or infinity. Save it as 8-bit PNG.")
@@ -179,11 +178,11 @@ def _scaled_to_8_bits(values: np.ndarray[Any, Any], name: str) -> np.ndarray[Any
     return values * (255 / full)
 
 
-def _grey_to_rgb(grey: np.ndarray[Any, Any]) -> UInt8[np.ndarray, "h w 3"]:
+def _grey_to_rgb(grey: Shaped[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:
     return np.repeat(np.rint(grey).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
-def _from_array(array: np.ndarray[Any, Any]) -> UInt8[np.ndarray, "h w 3"]:
+def _from_array(array: np.ndarray) -> UInt8[np.ndarray, "h w 3"]:
     rule = "A photo array has shape (h, w, 3) RGB or (h, w) grey, and dtype uint8, values 0..255"
     if array.dtype != np.uint8:
         raise PhotoError(
