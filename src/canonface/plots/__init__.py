@@ -1,1 +1,28 @@
-"""Placeholder."""
+"""Pictures of results: maps on faces, as figures and files. Nothing here asks a model.
+
+``canonical``, ``overlay``, ``reprojection``, ``figure6`` and ``groups`` make matplotlib figures; ``save`` writes a
+map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_face`` make faces to draw on.
+"""
+
+from __future__ import annotations
+
+from canonface.plots.frontal import shaded_face
+from canonface.plots.pictures import canonical, figure6, groups, overlay, reprojection, scale_of
+from canonface.plots.save import save
+from canonface.plots.style import Scale
+from canonface.plots.warp import average_face, photo_face, run_face
+
+__all__ = [
+    "Scale",
+    "average_face",
+    "canonical",
+    "figure6",
+    "groups",
+    "overlay",
+    "photo_face",
+    "reprojection",
+    "run_face",
+    "save",
+    "scale_of",
+    "shaded_face",
+]

@@ -1,0 +1,183 @@
+"""The canonical face as a picture to draw on: a calm grey render that anyone sees as a face."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from canonface.mesh import Canvas, region_mask, vertex_normals
+from canonface.plots.raster import Raster, canonical_raster
+from canonface.types import Mesh
+
+_KEY_LIGHT = np.array([-0.30, 0.50, 0.81])  # from the upper left, as pictures are mostly lit
+_SKIN, _BROW, _LIP, _MOUTH = 0.88, 0.50, 0.74, 0.42
+_SCLERA, _IRIS, _PUPIL = 0.97, 0.50, 0.20
+_IRIS_RADIUS = 0.20  # of the width of the eye: 11.7 mm of about 30, the human mean
+
+
+@lru_cache(maxsize=4)
+def shaded_face(mesh: Mesh, canvas: Canvas) -> UInt8[np.ndarray, "h w 4"]:
+    """The canonical mesh in neutral grey, lit softly, with the tones of brows, eyes and lips.
+
+    Rendered at twice the size and shrunk. Kept for the next call; the array cannot be written to.
+
+    Args:
+        mesh: the canonical mesh, at any level.
+        canvas: the canonical picture.
+
+    Returns:
+        ``(h, w, 4)`` RGB and opacity: transparent beside the face.
+    """
+    import cv2
+
+    height, width = canvas.size_hw
+    fine = Canvas((2 * height, 2 * width), canvas.margin)
+    raster = canonical_raster(mesh, fine)
+    pixels = fine.pixels_per_unit(mesh)
+    tone = _light(mesh, raster, pixels) * _features(mesh, raster, fine)
+    # The rim is a polygon: a wide blur, made steep again, rounds its corners.
+    opacity = np.clip(0.5 + 8 * (_blur(raster.inside.astype(np.float64), 0.35 * pixels) - 0.5), 0, 1)
+    opacity *= raster.inside
+    picture = np.dstack([tone, tone, tone, opacity])
+    picture = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    shrunk = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    shrunk.flags.writeable = False
+    return np.asarray(shrunk)
+
+
+def smooth_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:
+    """Unit normals that change evenly over the face.
+
+    Subdivision keeps the base triangles flat, and so would normals of the dense mesh: those of the base
+    vertices are mixed instead.
+    """
+    base = vertex_normals(mesh.vertices, mesh.triangles)[: mesh.base_count]
+    mixed = mesh.from_base @ base
+    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True))
+
+
+def vertex_tones(mesh: Mesh) -> Float[np.ndarray, "v"]:
+    """Tone of every vertex, without light: skin, brows, lips, eyes. For colours that vertices carry."""
+    tones = np.full(len(mesh.vertices), _SKIN)
+    names = {"right_eyebrow": _BROW, "left_eyebrow": _BROW, "upper_lip": _LIP, "lower_lip": _LIP}
+    for name, tone in names.items():
+        tones[region_mask(mesh, name)] = tone
+    return tones
+
+
+def _light(mesh: Mesh, raster: Raster, pixels: float) -> Float[np.ndarray, "h w"]:
+    """Light from above and all around, less in hollows, at each pixel; about 1 on the forehead."""
+    normals = raster.interpolate(smooth_normals(mesh))
+    normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
+    key = np.clip(normals @ _KEY_LIGHT, 0, None)
+    sky = 0.5 + 0.5 * normals[..., 1]
+    towards = normals[..., 2].clip(0, 1)
+    light = 0.40 + 0.34 * key + 0.14 * sky + 0.16 * towards
+    hollow = _hollowness(raster.interpolate(mesh.vertices[:, 2]), raster.inside, 1.1 * pixels)
+    return np.asarray(_blur(light * (1 - 0.34 * hollow * towards), 0.05 * pixels, raster.inside))
+
+
+def _hollowness(
+    height: Float[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"], sigma: float
+) -> Float[np.ndarray, "h w"]:
+    """How far each pixel lies behind its surroundings, 0 to 1 (at one centimetre): a cheap ambient occlusion."""
+    import cv2
+
+    # So wide a blur shows no pixels: an eighth of the size does.
+    rows, columns = height.shape
+    small = (max(columns // 8, 1), max(rows // 8, 1))
+    coarse = cv2.resize(height * inside, small, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(inside.astype(np.float64), small, interpolation=cv2.INTER_AREA)
+    around = _blur(coarse, sigma / 8) / np.maximum(_blur(share, sigma / 8), 1e-9)
+    behind = cv2.resize(around, (columns, rows), interpolation=cv2.INTER_LINEAR) - height
+    return np.asarray(np.clip(behind, 0, 1) * inside)
+
+
+def _features(mesh: Mesh, raster: Raster, canvas: Canvas) -> Float[np.ndarray, "h w"]:
+    """Tone of the skin, brows, lips, mouth and eyes at each pixel."""
+    pixels = canvas.pixels_per_unit(mesh)
+
+    def drawn(triangles: Bool[np.ndarray, "t"], soft: float) -> Float[np.ndarray, "h w"]:
+        return _blur(raster.select(triangles).astype(np.float64), soft * pixels)
+
+    def area(name: str, soft: float) -> Float[np.ndarray, "h w"]:
+        return drawn(_within(mesh, name), soft)
+
+    tone = np.full(raster.triangle.shape, _SKIN)
+    for side in ("right", "left"):
+        tone = _mix(tone, _BROW, 0.85 * area(f"{side}_eyebrow", 0.16))
+    tone = _mix(tone, _LIP, _blur(_lips(mesh, raster, 0.4 * pixels), 0.05 * pixels))
+    tone = _mix(tone, _MOUTH, drawn(_mouth_opening(mesh), 0.05))
+    # Nostrils: where the nose faces down.
+    down = np.clip(-raster.interpolate(smooth_normals(mesh)[:, 1]) - 0.45, 0, 0.3) / 0.3
+    wings = np.maximum(area("right_nose_wing", 0.08), area("left_nose_wing", 0.08))
+    tone = _mix(tone, _BROW, 0.6 * _blur(down * wings, 0.06 * pixels))
+    for side in ("right", "left"):
+        tone = _draw_eye(tone, area(f"{side}_eye", 0.03), canvas.project(mesh)[mesh.regions[f"{side}_eye"]])
+    return tone
+
+
+def _within(mesh: Mesh, *names: str) -> Bool[np.ndarray, "t"]:
+    """Triangles whose corners all lie in one of the regions."""
+    members = np.any([region_mask(mesh, name) for name in names], axis=0)
+    return np.asarray(members[mesh.triangles].all(axis=1))
+
+
+def _mouth_opening(mesh: Mesh) -> Bool[np.ndarray, "t"]:
+    """Triangles between the lips: those of the mouth that belong to no region, and what joins them to a lip."""
+    named = np.zeros(len(mesh.vertices), dtype=bool)
+    for members in mesh.regions.values():
+        named[members] = True
+    lips = region_mask(mesh, "upper_lip") | region_mask(mesh, "lower_lip")
+    between = (lips | ~named)[mesh.triangles].all(axis=1)
+    return np.asarray(between & ~_within(mesh, "upper_lip") & ~_within(mesh, "lower_lip"))
+
+
+def _lips(mesh: Mesh, raster: Raster, gap: float) -> Float[np.ndarray, "h w"]:
+    """Lips with all between them: narrow gaps at the corners of the mouth are closed."""
+    import cv2
+
+    mouth = _within(mesh, "upper_lip") | _within(mesh, "lower_lip") | _mouth_opening(mesh)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (round(gap) | 1, round(gap) | 1))
+    filled = cv2.morphologyEx(raster.select(mouth).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    return filled.astype(np.float64)
+
+
+def _draw_eye(
+    tone: Float[np.ndarray, "h w"], eye: Float[np.ndarray, "h w"], rim_xy: Float[np.ndarray, "n 2"]
+) -> Float[np.ndarray, "h w"]:
+    """White, iris and pupil within the lids, and the shadow of the lashes above."""
+    low, high = rim_xy.min(axis=0), rim_xy.max(axis=0)
+    width = float(high[0] - low[0])
+    centre = (low + high) / 2
+    rows, columns = np.indices(tone.shape)
+    distance = np.hypot(columns - centre[0], rows - centre[1]) / (width * _IRIS_RADIUS)
+    edge = 0.12
+    tone = _mix(tone, _BROW * 0.8, np.clip(1.6 * _blur(eye, 0.035 * width) - eye, 0, 0.9))
+    inner = np.full(tone.shape, _SCLERA)
+    inner = _mix(inner, _IRIS, np.clip((1 - distance) / edge, 0, 1))
+    inner = _mix(inner, _PUPIL, np.clip((0.45 - distance) / edge, 0, 1))
+    lashes = np.clip(1 - np.roll(eye, round(0.07 * width), axis=0), 0, 1)
+    inner = _mix(inner, _PUPIL, 0.7 * _blur(lashes, 0.02 * width))
+    return tone * (1 - eye) + inner * eye
+
+
+def _mix(tone: Float[np.ndarray, "h w"], other: float, share: Float[np.ndarray, "h w"]) -> np.ndarray:
+    return np.asarray(tone * (1 - share) + other * share)
+
+
+def _blur(
+    image: Float[np.ndarray, "h w"], sigma: float, inside: Bool[np.ndarray, "h w"] | None = None
+) -> Float[np.ndarray, "h w"]:
+    """Gaussian blur; with ``inside`` only the pixels there give anything, and those near them take it too."""
+    import cv2
+
+    def gauss(values: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma))
+
+    if inside is None:
+        return gauss(image)
+    weight = gauss(inside.astype(np.float64))
+    return np.asarray(gauss(image * inside) / np.maximum(weight, 1e-6))

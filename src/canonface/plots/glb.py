@@ -1,0 +1,127 @@
+"""The canonical mesh with its map as a binary glTF file (.glb), for any 3D viewer.
+
+Written here rather than by a library: colours in glTF are linear light and a default material is metal, and both
+go wrong silently. Source: glTF 2.0 specification, sections 3.7 (meshes), 3.9 (materials), 4 (GLB).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.functional import sample
+from canonface.maps import CIS
+from canonface.plots.frontal import smooth_normals, vertex_tones
+from canonface.plots.panels import Result, seen_count
+from canonface.plots.style import BACKGROUND, Scale
+
+_FLOAT, _UINT32 = 5126, 5125
+_VERTICES, _INDICES = 34962, 34963
+_PALE = 0.5
+
+
+def vertex_values(result: Result) -> Float[np.ndarray, "v"]:
+    """A map at every vertex of its mesh; NaN where no patch lay."""
+    points = result.canvas.project(result.mesh)
+    columns, rows = np.rint(points).astype(int).T
+    height, width = result.canvas.size_hw
+    seen = seen_count(result)[rows.clip(0, height - 1), columns.clip(0, width - 1)] > 0
+    return np.where(seen, sample(result.map, points), np.nan)
+
+
+def vertex_colours(result: Result, scale: Scale) -> Float[np.ndarray, "v 3"]:
+    """Colour of every vertex as on the canonical face: sRGB, 0..1; pale where no patch lay."""
+    values, tones = vertex_values(result), vertex_tones(result.mesh)
+    seen = ~np.isnan(values)
+    pale = np.repeat((tones * (1 - _PALE) + BACKGROUND * _PALE)[:, None], 3, axis=1)
+    return np.asarray(np.where(seen[:, None], scale.blend(tones, np.where(seen, values, 0.0)), pale))
+
+
+def glb_bytes(result: Result, scale: Scale) -> bytes:
+    """A map on its mesh as the bytes of a .glb file.
+
+    Positions are in the mesh's centimetres, y up, z to the viewer. ``COLOR_0`` holds the colours of the scale
+    (linear light, as glTF wants), ``_VALUE`` the map in the unit of confidence, ``_SEEN`` 1 where a patch lay and
+    0 elsewhere, where ``_VALUE`` is 0 since glTF has no NaN. ``extras`` of the mesh name the unit and the limit
+    of the colours.
+
+    Args:
+        result: one face's map or many faces'.
+        scale: the colours.
+    """
+    mesh, values = result.mesh, vertex_values(result)
+    buffer = _Buffer()
+    attributes = {
+        "POSITION": buffer.add(mesh.vertices, "VEC3", bounds=True),
+        "NORMAL": buffer.add(smooth_normals(mesh), "VEC3"),
+        "COLOR_0": buffer.add(_linear(vertex_colours(result, scale)), "VEC3"),
+        "_VALUE": buffer.add(np.nan_to_num(values), "SCALAR"),
+        "_SEEN": buffer.add(~np.isnan(values), "SCALAR"),
+    }
+    indices = buffer.add(mesh.triangles.ravel(), "SCALAR", indices=True)
+    extras: dict[str, Any] = {"unit": result.unit, "limit": scale.limit, "mesh": mesh.name}
+    extras["faces"] = 1 if isinstance(result, CIS) else result.faces
+    surface = {"metallicFactor": 0.0, "roughnessFactor": 0.9}
+    document = {
+        "asset": {"version": "2.0", "generator": "canonface"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": "canonical face"}],
+        "meshes": [
+            {
+                "name": "canonical face",
+                "primitives": [{"attributes": attributes, "indices": indices, "material": 0}],
+                "extras": extras,
+            }
+        ],
+        "materials": [{"name": "map", "pbrMetallicRoughness": surface, "doubleSided": True}],
+        "accessors": buffer.accessors,
+        "bufferViews": buffer.views,
+        "buffers": [{"byteLength": len(buffer.data)}],
+    }
+    return _container(json.dumps(document, separators=(",", ":")).encode(), bytes(buffer.data))
+
+
+class _Buffer:
+    """The binary part of the file, with a view and an accessor for each array."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.views: list[dict[str, Any]] = []
+        self.accessors: list[dict[str, Any]] = []
+
+    def add(self, array: np.ndarray, kind: str, bounds: bool = False, indices: bool = False) -> int:
+        """Append an array; returns the number of its accessor."""
+        values = np.ascontiguousarray(array, dtype="<u4" if indices else "<f4")
+        target = _INDICES if indices else _VERTICES
+        view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": values.nbytes, "target": target}
+        self.views.append(view)
+        self.data += values.tobytes()
+        accessor: dict[str, Any] = {
+            "bufferView": len(self.views) - 1,
+            "componentType": _UINT32 if indices else _FLOAT,
+            "count": len(values),
+            "type": kind,
+        }
+        if bounds:
+            accessor |= {"min": values.min(axis=0).tolist(), "max": values.max(axis=0).tolist()}
+        self.accessors.append(accessor)
+        return len(self.accessors) - 1
+
+
+def _container(document: bytes, binary: bytes) -> bytes:
+    """The two chunks of a GLB file, each padded to four bytes."""
+    document += b" " * (-len(document) % 4)
+    binary += b"\0" * (-len(binary) % 4)
+    chunks = struct.pack("<II", len(document), 0x4E4F534A) + document
+    chunks += struct.pack("<II", len(binary), 0x004E4942) + binary
+    return struct.pack("<III", 0x46546C67, 2, 12 + len(chunks)) + chunks
+
+
+def _linear(srgb: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
+    """Linear light of sRGB values (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)

@@ -1,0 +1,122 @@
+"""The single pictures that figures are made of, as pixels."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from canonface.errors import OptionError
+from canonface.maps import CIS, CMS, on_face
+from canonface.mesh import Canvas
+from canonface.plots.crop import PANEL_PX, PhotoCrop
+from canonface.plots.frontal import shaded_face
+from canonface.plots.raster import canonical_raster
+from canonface.plots.style import Scale, draw_map, under_map
+from canonface.types import Face, Mesh
+
+Result: TypeAlias = CIS | CMS
+FacePicture: TypeAlias = UInt8[np.ndarray, "h w channels"]
+Pixels: TypeAlias = UInt8[np.ndarray, "h w 3"]
+_FRAME = 1.08  # side of a canonical panel, in sides of the face's box
+
+
+def seen_count(result: Result) -> Int[np.ndarray, "h w"]:
+    """How often each pixel of a canonical map was asked: probes of a CIS, faces of a CMS."""
+    return result.count if isinstance(result, CIS) else result.seen
+
+
+def shown_values(result: Result) -> Float[np.ndarray, "n"]:
+    """The values of a canonical map that its picture shows: those on the face that were asked."""
+    shown = (seen_count(result) > 0) & canonical_raster(result.mesh, result.canvas).inside
+    return np.asarray(result.map[shown])
+
+
+def canonical_panel(result: Result, scale: Scale, face_picture: FacePicture | None = None) -> Pixels:
+    """A canonical map on the canonical face.
+
+    Args:
+        result: one face's map or many faces'.
+        scale: the colours.
+        face_picture: ``(h, w, 3 or 4)`` uint8 on the map's canvas, such as `average_face` gives; by default
+            the shaded face.
+    """
+    import cv2
+
+    fine = _panel_canvas(result.mesh, result.canvas)
+    picture = (
+        shaded_face(result.mesh, fine) if face_picture is None else _fitted(face_picture, result.canvas, fine)
+    )
+    size_wh = fine.size_hw[::-1]
+    # Unseen pixels hold 0: they must not bleed into their neighbours when the map is enlarged.
+    seen = (seen_count(result) > 0).astype(np.float64)
+    weight = cv2.resize(seen, size_wh, interpolation=cv2.INTER_LINEAR)
+    values = cv2.resize(result.map * seen, size_wh, interpolation=cv2.INTER_LINEAR)
+    values = values / np.maximum(weight, 1e-9)
+    opacity = picture[..., 3] / 255
+    tone = under_map(picture[..., :3]) * opacity + 1 - opacity
+    inside = cv2.GaussianBlur(canonical_raster(result.mesh, fine).inside.astype(np.float64), (0, 0), 1.0)
+    face = np.minimum(inside, opacity)
+    drawn = draw_map(tone, values, weight > 0.5, face, scale)
+    return np.ascontiguousarray(drawn[_frame(fine)])
+
+
+def photo_panel(face: Face) -> Pixels:
+    """The photo around a face."""
+    return PhotoCrop.around(face).picture(face.image)
+
+
+def overlay_panel(cis: CIS, scale: Scale) -> Pixels:
+    """The drops on the photo that they were measured on."""
+    values, count = cis.on_photo()
+    return _on_photo(cis.face, cis.mesh, values, count > 0, scale)
+
+
+def reprojection_panel(cms: CMS, face: Face, scale: Scale) -> Pixels:
+    """A canonical map drawn on a face (figure 6d)."""
+    values, covered = on_face(cms.map, cms.canonical_patch, face, cms.mesh, cms.canvas)
+    return _on_photo(face, cms.mesh, values, covered, scale)
+
+
+def _on_photo(
+    face: Face, mesh: Mesh, values: Float[np.ndarray, "h w"], seen: Bool[np.ndarray, "h w"], scale: Scale
+) -> Pixels:
+    crop = PhotoCrop.around(face)
+    weight = crop.values(seen.astype(np.float64))
+    drawn = crop.values(values * seen) / np.maximum(weight, 1e-9)
+    return draw_map(under_map(crop.picture(face.image)), drawn, weight > 0.5, crop.face(face, mesh), scale)
+
+
+def _panel_canvas(mesh: Mesh, canvas: Canvas) -> Canvas:
+    """The same view with enough pixels that the face fills a panel."""
+    factor = PANEL_PX * (1 + canvas.margin) / _FRAME / min(canvas.size_hw)
+    height, width = (round(side * factor) for side in canvas.size_hw)
+    return Canvas((height, width), canvas.margin)
+
+
+def _frame(fine: Canvas) -> tuple[slice, slice]:
+    """The middle of the canvas that holds the face, or all of it if the canvas is closer."""
+    height, width = fine.size_hw
+    side = min(PANEL_PX, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _fitted(picture: FacePicture, canvas: Canvas, fine: Canvas) -> FacePicture:
+    """A picture on the canvas, enlarged, with opacity."""
+    import cv2
+
+    if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype != np.uint8:
+        raise OptionError(
+            "A face to draw on is a uint8 RGB or RGBA picture, (h, w, 3 or 4); got "
+            f"{picture.dtype} {picture.shape}. `photo_face` makes one of a photo."
+        )
+    if picture.shape[:2] != canvas.size_hw:
+        raise OptionError(
+            f"A face to draw on has the size of the map's canvas, {canvas.size_hw}; got {picture.shape[:2]}: "
+            "make it with the same canvas."
+        )
+    if picture.shape[2] == 3:
+        picture = np.dstack([picture, np.full(picture.shape[:2], 255, dtype=np.uint8)])
+    return np.asarray(cv2.resize(picture, fine.size_hw[::-1], interpolation=cv2.INTER_LINEAR))

@@ -1,0 +1,221 @@
+"""Figures of results: every function takes maps, asks no model and returns a matplotlib ``Figure``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canonface.errors import OptionError
+from canonface.maps import CIS, CMS
+from canonface.plots.panels import (
+    FacePicture,
+    Result,
+    canonical_panel,
+    overlay_panel,
+    photo_panel,
+    reprojection_panel,
+    seen_count,
+    shown_values,
+)
+from canonface.plots.raster import canonical_raster
+from canonface.plots.sheet import Bar, Panel, sheet
+from canonface.plots.style import Scale
+from canonface.types import Face
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ALONE = 4.2  # inches: side of a panel that is alone on its page
+_COLUMNS = 4
+
+
+def scale_of(results: Sequence[Result], limit: float | None = None) -> Scale:
+    """One colour scale for several canonical maps: symmetric, up to the largest value on any of the faces.
+
+    Args:
+        results: the maps.
+        limit: of the scale, in the unit of confidence, instead of the largest value.
+
+    Raises:
+        OptionError: the limit is not above 0, or the maps are in different units.
+    """
+    units = dict.fromkeys(result.unit for result in results)
+    if len(units) > 1:
+        raise OptionError(
+            f"Maps on one scale are in one unit; got {', '.join(map(repr, units))}. Draw them one by one."
+        )
+    return Scale.around(map(shown_values, results), next(iter(units), "confidence"), limit)
+
+
+def canonical(
+    result: Result,
+    face_picture: FacePicture | None = None,
+    *,
+    limit: float | None = None,
+    title: str | None = None,
+) -> Figure:
+    """A map on the canonical face, with its colour bar.
+
+    Args:
+        result: one face's map or many faces'.
+        face_picture: what to draw on, on the map's canvas, from `average_face` or `photo_face`; by default a
+            shaded render of the mesh.
+        limit: of the colour scale; by default the largest value shown.
+        title: above the picture; by default what was asked.
+    """
+    scale = scale_of([result], limit)
+    heading, note = _heading(result, title)
+    panel = Panel(canonical_panel(result, scale, face_picture), heading, note)
+    return sheet([[panel]], [Bar(scale, 0, 0)], footer=_footer(result), panel=_ALONE)
+
+
+def overlay(cis: CIS, *, limit: float | None = None, title: str | None = None) -> Figure:
+    """The drops of one face on its own photo.
+
+    Args:
+        cis: the face's map.
+        limit: of the colour scale; by default the largest value on the canonical face.
+        title: above the picture; by default what was asked.
+    """
+    scale = scale_of([cis], limit)
+    heading, note = _heading(cis, title)
+    panel = Panel(overlay_panel(cis, scale), heading, note)
+    return sheet([[panel]], [Bar(scale, 0, 0)], footer=_footer(cis), panel=_ALONE)
+
+
+def reprojection(cms: CMS, face: Face, *, limit: float | None = None, title: str | None = None) -> Figure:
+    """The map of many faces drawn on the photo of one (figure 6d).
+
+    Args:
+        cms: the map.
+        face: any face aligned to the map's mesh.
+        limit: of the colour scale; by default the largest value on the canonical face.
+        title: above the picture.
+    """
+    scale = scale_of([cms], limit)
+    heading, note = _heading(cms, title)
+    panel = Panel(reprojection_panel(cms, face, scale), heading, f"{note}, drawn on one")
+    return sheet([[panel]], [Bar(scale, 0, 0)], footer=_footer(cms), panel=_ALONE)
+
+
+def figure6(
+    faces: CIS | Sequence[CIS],
+    cms: CMS,
+    face_picture: FacePicture | None = None,
+    *,
+    limits: tuple[float | None, float | None] = (None, None),
+    title: str | None = None,
+) -> Figure:
+    """The four columns of the paper's figure 6: photo, its map, the map of all faces, that map on the photo.
+
+    Single faces' maps share one scale, and the map of all faces has its own: means are smaller.
+
+    Args:
+        faces: one face or several, a row each.
+        cms: the map of all faces.
+        face_picture: see `canonical`.
+        limits: of the two scales; None for the largest value shown.
+        title: of the page; by default the model and what was asked.
+    """
+    rows = [faces] if isinstance(faces, CIS) else list(faces)
+    if not rows:
+        raise OptionError("Figure 6 needs at least one face; got none.")
+    one, all_faces = scale_of(rows, limits[0]), scale_of([cms], limits[1])
+    shared = canonical_panel(cms, all_faces, face_picture)
+    if title is None:
+        title = f"What {rows[0].model} relies on: {cms.unit}"
+    panels = []
+    for number, cis in enumerate(rows):
+        first = number == 0
+        panels.append(
+            [
+                Panel(photo_panel(cis.face), "Photo" if first else "", _photo_note(cis)),
+                Panel(
+                    canonical_panel(cis, one, face_picture),
+                    "This face" if first else "",
+                    "its map (CIS)" * first,
+                ),
+                Panel(shared, "All faces" if first else "", f"mean of {_faces(cms)} (CMS)" * first),
+                Panel(
+                    reprojection_panel(cms, cis.face, all_faces),
+                    "All faces, on this one" if first else "",
+                    "the CMS reprojected" * first,
+                ),
+            ]
+        )
+    footer = _footer(*rows, cms)
+    return sheet(panels, [Bar(one, 1, 1), Bar(all_faces, 2, 3)], title, footer, panel=2.2)
+
+
+def groups(
+    maps: Mapping[str, CMS],
+    face_picture: FacePicture | None = None,
+    *,
+    limit: float | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Maps of groups of faces side by side on one scale, so that equal colours are equal drops.
+
+    Args:
+        maps: name of the group -> its map, as ``Run.cms(by=...)`` gives them; drawn in that order.
+        face_picture: see `canonical`.
+        limit: of the common scale; by default the largest value on any map.
+        title: of the page; by default what was asked.
+
+    Raises:
+        OptionError: there is no group, or the maps are in different units.
+    """
+    if not maps:
+        raise OptionError("Groups are drawn side by side; got none. Is the column of the labels empty?")
+    scale = scale_of(list(maps.values()), limit)
+    panels = [
+        Panel(canonical_panel(cms, scale, face_picture), name, _faces(cms)) for name, cms in maps.items()
+    ]
+    columns = min(len(panels), _COLUMNS)
+    rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
+    if title is None:
+        title = f"What the {scale.unit} relies on"
+    size = 3.4 if columns <= 2 else 2.6
+    return sheet(rows, [Bar(scale, 0, columns - 1)], title, _footer(*maps.values()), panel=size)
+
+
+def _heading(result: Result, title: str | None) -> tuple[str, str]:
+    """Title and the line under it."""
+    if isinstance(result, CIS):
+        return title or f"What {result.model} relied on", f"{result.unit} {result.confidence:.2f}, one face"
+    group = f"{result.name}: " if result.name else ""
+    return title or f"What the {result.unit} relies on", f"{group}mean of {_faces(result)}"
+
+
+def _photo_note(cis: CIS) -> str:
+    name = Path(cis.face.path).stem
+    return f"{cis.target} {cis.confidence:.2f}" + (f" · {name}" if name else "")
+
+
+def _faces(cms: CMS) -> str:
+    return "1 face" if cms.faces == 1 else f"{cms.faces:,} faces".replace(",", " ")
+
+
+def _footer(*results: Result) -> str:
+    """What the pictures have in common: the patch, the probes, what pale means."""
+    first = results[0]
+    share = first.canonical_patch / first.canvas.size_hw[0]
+    words = [f"Patch {share:.0%} of the picture's height"]
+    if isinstance(first, CIS):
+        words[0] += f" ({first.patch:g} of {first.input_height} px)"
+        asked = [int(np.isfinite(result.drops).sum()) for result in results if isinstance(result, CIS)]
+        count = f"{asked[0]:,}" if len(asked) == 1 else f"{min(asked):,} to {max(asked):,}"
+        words.append(f"{count} of {len(first.probes):,} places asked".replace(",", " "))
+    if any(isinstance(result, CMS) and result.unseen == "zero" for result in results):
+        words.append("hidden places counted as 0")
+    if any(_has_hidden(result) for result in results):
+        words.append("pale: hidden from the camera, not asked")
+    return " · ".join(words)
+
+
+def _has_hidden(result: Result) -> bool:
+    inside = canonical_raster(result.mesh, result.canvas).inside
+    return bool((inside & (seen_count(result) == 0)).mean() > 0.002)

@@ -1,0 +1,205 @@
+"""The page that every figure is set on: panels in rows, titles, colour bars, a footer; all sizes in inches.
+
+Figures are made without pyplot: nothing global is touched, nothing has to be closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from canonface.plots.style import RELIED, ROSE, Scale, under_map
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 160
+_MARGIN, _GAP = 0.18, 0.14
+_TITLE, _HEADING, _BAR = 0.44, 0.48, 0.94
+_INK, _SOFT_INK = "#1c1c1e", "#5c5c62"
+_FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
+
+Rectangle: TypeAlias = tuple[float, float, float, float]
+"""Left, top, width and height in inches from the upper left corner."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One picture of a page.
+
+    Attributes:
+        image: its pixels, square.
+        heading: above it, in bold; empty for none.
+        note: under the heading.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"] = field(repr=False)
+    heading: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A colour bar under some columns, the first and the last one counted from 0."""
+
+    scale: Scale
+    first: int
+    last: int
+
+
+def sheet(
+    rows: Sequence[Sequence[Panel]],
+    bars: Sequence[Bar],
+    title: str = "",
+    footer: str = "",
+    panel: float = 2.6,
+) -> Figure:
+    """A figure with panels in rows and columns.
+
+    Args:
+        rows: the panels; a later row may be shorter.
+        bars: colour bars under the last row.
+        title: of the page; empty for none.
+        footer: small words under everything; empty for none.
+        panel: side of a panel in inches.
+    """
+    from matplotlib.figure import Figure
+
+    columns = max(len(row) for row in rows)
+    headings = [_heading_height(row) for row in rows]
+    width = 2 * _MARGIN + columns * panel + (columns - 1) * _GAP
+    footers = _wrapped(footer, width - 2 * _MARGIN, 8)
+    tail = (_BAR if bars else 0.0) + (0.14 + 0.16 * len(footers) if footers else 0.0)
+    body = sum(headings) + len(rows) * panel + (len(rows) - 1) * _GAP
+    height = 2 * _MARGIN + (_TITLE if title else 0.0) + body + tail
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    page = _Page(figure, width, height)
+
+    top = _MARGIN
+    if title:
+        page.text(title, _MARGIN, top, width - 2 * _MARGIN, 14, weight="bold")
+        top += _TITLE
+    for row, heading in zip(rows, headings, strict=True):
+        for column, item in enumerate(row):
+            left = _MARGIN + column * (panel + _GAP)
+            page.text(item.heading, left, top, panel, 11, weight="bold")
+            page.text(item.note, left, top + heading - 0.26, panel, 9, color=_SOFT_INK)
+            page.picture(item.image, (left, top + heading, panel, panel))
+        top += heading + panel + _GAP
+    for bar in bars:
+        left = _MARGIN + bar.first * (panel + _GAP)
+        page.bar(bar.scale, left, top, (bar.last - bar.first + 1) * (panel + _GAP) - _GAP)
+    top += _BAR if bars else 0.0
+    for number, line in enumerate(footers):
+        page.text(line, _MARGIN, top + 0.16 * number, width - 2 * _MARGIN, 8, color=_SOFT_INK)
+    return figure
+
+
+def _heading_height(row: Sequence[Panel]) -> float:
+    if any(panel.heading for panel in row):
+        return _HEADING
+    return 0.28 if any(panel.note for panel in row) else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Page:
+    figure: Any
+    width: float
+    height: float
+
+    def text(self, words: str, left: float, top: float, room: float, size: float, **style: Any) -> None:
+        """Words at a place, smaller or cut so that they end within their room."""
+        if not words:
+            return
+        weight = style.get("weight", "normal")
+        words, size = _fitted(words, room, size, weight)
+        x = {"left": left, "center": left + room / 2, "right": left + room}[style.get("ha", "left")]
+        style = {"color": _INK, "va": "top", "parse_math": False, "family": _FONT, "weight": weight} | style
+        self.figure.text(x / self.width, 1 - top / self.height, words, size=size, **style)
+
+    def axes(self, place: Rectangle) -> Axes:
+        """Bare axes."""
+        left, top, width, height = place
+        bounds = (
+            left / self.width,
+            1 - (top + height) / self.height,
+            width / self.width,
+            height / self.height,
+        )
+        axes: Axes = self.figure.add_axes(bounds)
+        axes.set_axis_off()
+        return axes
+
+    def picture(self, image: UInt8[np.ndarray, "h w 3"], place: Rectangle) -> None:
+        """Pixels that fill a place."""
+        self.axes(place).imshow(image, aspect="auto", interpolation="antialiased")
+
+    def bar(self, scale: Scale, left: float, top: float, room: float) -> None:
+        """A colour bar: what each end means, the colours, numbers, the unit."""
+        width = min(room, 4.6)
+        left += (room - width) / 2
+        inset = 0.12
+        strip = (left + inset, top + 0.24, width - 2 * inset, 0.15)
+        long = width > 3.4
+        rose = "← confidence rose when hidden" if long else "← confidence rose"
+        self.text(rose, left + inset, top + 0.04, width, 8.5, color=ROSE)
+        self.text("relied on →", left, top + 0.04, width - inset, 8.5, color=RELIED, ha="right")
+        self.picture(bar_pixels(scale), strip)
+        for position, value in ((0, -1.0), (0.25, -0.5), (0.5, 0.0), (0.75, 0.5), (1, 1.0)):
+            x = strip[0] + position * strip[2]
+            self.text(number(value * scale.limit), x - 0.4, top + 0.42, 0.8, 8.5, ha="center")
+        self.text(
+            f"drop in {scale.unit} when a patch hides the place" if long else f"drop in {scale.unit}",
+            left, top + 0.62, width, 9, ha="center", color=_SOFT_INK,
+        )  # fmt: skip
+
+
+def bar_pixels(scale: Scale) -> UInt8[np.ndarray, "h w 3"]:
+    """The colours of a scale as they look on a face: the bar's rows run from its lights to its shadows."""
+    values = np.linspace(-scale.limit, scale.limit, 401)
+    greys = np.repeat(np.linspace(225, 120, 24).astype(np.uint8)[:, None, None], 3, axis=2)
+    tone: Float[np.ndarray, "h w"] = np.repeat(under_map(greys), len(values), axis=1)
+    return np.asarray(np.rint(scale.blend(tone, np.broadcast_to(values, tone.shape)) * 255).astype(np.uint8))
+
+
+def number(value: float) -> str:
+    """A number for a tick, with a sign and at most three digits: ``+0.11``, ``0``, ``−2.4``."""
+    return "0" if value == 0 else f"{value:+.3g}".replace("-", "−")
+
+
+def _fitted(words: str, room: float, size: float, weight: str) -> tuple[str, float]:
+    """The words and a size, down to three quarters, that fit the room; else their beginning."""
+    size = max(min(size, size * room / max(_width(words, size, weight), 1e-9)), 0.75 * size)
+    if _width(words, size, weight) <= room * 1.001:
+        return words, size
+    while words and _width(words + "…", size, weight) > room:
+        words = words[:-1].rstrip()
+    return words + "…", size
+
+
+def _wrapped(words: str, room: float, size: float) -> list[str]:
+    """Lines of whole words that fit the room."""
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _width(longer, size, "normal") <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _width(words: str, size: float, weight: str) -> float:
+    """Width of words in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family=_FONT, weight=weight, size=size)
+    # An escaped dollar is a dollar: otherwise a pair of them would start a formula.
+    box = TextPath((0, 0), words.replace("$", r"\$"), prop=font).get_extents()
+    return float(box.width if words.strip() else 0.0) / 72

@@ -1,0 +1,128 @@
+"""Photos on the canonical face: one, or the mean of many, warped triangle by triangle."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from canonface.errors import OptionError, PhotoError
+from canonface.mesh import Canvas
+from canonface.plots.frontal import shaded_face
+from canonface.plots.raster import canonical_raster
+from canonface.types import Face, Mesh
+
+PlacedPhoto = tuple[np.ndarray, np.ndarray, np.ndarray | None]
+"""Photo ``(H, W, 3)`` uint8, its vertices ``(V, 2)`` in pixels, and which are visible ``(V,)``; None: all."""
+
+_log = logging.getLogger(__name__)
+
+
+def warp_photo(
+    image: UInt8[np.ndarray, "rows columns 3"],
+    vertices_xy: Float[np.ndarray, "v 2"],
+    visible: Bool[np.ndarray, "v"] | None,
+    mesh: Mesh,
+    canvas: Canvas,
+) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
+    """A photo drawn on the canonical face, so that every point of the mesh lies where the canvas has it.
+
+    A pixel of the canvas lies in a triangle of the mesh, at some barycentric weights; it takes the photo's
+    (bilinear) colour at the same weights of the same triangle there.
+
+    Returns:
+        The picture, black where nothing is shown, and where something is: pixels whose triangle has three
+        visible corners, in the photo.
+    """
+    import cv2
+
+    if len(vertices_xy) != len(mesh.vertices):
+        raise OptionError(
+            f"A photo is warped by the vertices of the mesh; got {len(vertices_xy)} for the "
+            f"{len(mesh.vertices)} of {mesh.name}: align the photo with that mesh."
+        )
+    raster = canonical_raster(mesh, canvas)
+    seen = np.isfinite(vertices_xy).all(axis=1)
+    if visible is not None:
+        seen = seen & visible
+    places = raster.interpolate(np.where(seen[:, None], vertices_xy, 0.0)).astype(np.float32)
+    shown = raster.select(seen[mesh.triangles].all(axis=1))
+    limits = np.array(image.shape[1::-1]) - 0.5
+    shown &= ((places >= -0.5) & (places <= limits)).all(axis=2)
+    warped = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped[~shown] = 0
+    return np.asarray(warped), np.asarray(shown)
+
+
+def average_face(
+    photos: Iterable[Face | PlacedPhoto], mesh: Mesh, canvas: Canvas | None = None
+) -> UInt8[np.ndarray, "h w 4"]:
+    """Mean of photos warped to the canonical face, pixel by pixel over the photos that show it.
+
+    Photos are taken one at a time: memory does not grow with their number.
+
+    Args:
+        photos: faces, or photos with their vertices.
+        mesh: the mesh that they are aligned to.
+        canvas: the canonical picture.
+
+    Returns:
+        ``(h, w, 4)`` RGB and opacity. Pixels of the face that no photo shows are the shaded face's.
+
+    Raises:
+        OptionError: a photo has other vertices than the mesh.
+    """
+    canvas = canvas or Canvas()
+    total = np.zeros((*canvas.size_hw, 3))
+    count = np.zeros(canvas.size_hw, dtype=np.int64)
+    for photo in photos:
+        image, vertices_xy, visible = (
+            (photo.image, photo.vertices_xy, photo.visible) if isinstance(photo, Face) else photo
+        )
+        warped, shown = warp_photo(image, vertices_xy, visible, mesh, canvas)
+        total += warped
+        count += shown
+    picture = shaded_face(mesh, canvas).copy()
+    some = count > 0
+    picture[some, :3] = np.rint(total[some] / count[some, None])
+    return picture
+
+
+def photo_face(face: Face, mesh: Mesh, canvas: Canvas | None = None) -> UInt8[np.ndarray, "h w 4"]:
+    """One photo as the picture to draw maps on: warped through the mesh, so that maps line up with it."""
+    return average_face([face], mesh, canvas)
+
+
+def run_face(run: Any, most: int = 200) -> UInt8[np.ndarray, "h w 4"]:
+    """Average face of a run's own photos; those that are no longer there are left out, and counted in the log.
+
+    Args:
+        run: a `canonface.run.Run`.
+        most: number of faces to read, evenly spread over the run: more do not change the mean visibly.
+    """
+    return average_face(_photos_of(run, most), run.mesh, run.canvas)
+
+
+def _photos_of(run: Any, most: int) -> Iterator[PlacedPhoto]:
+    """Photos of a run's explained faces, with the places and visibility of their vertices."""
+    from canonface.align.photo import read_photo
+
+    paths, places = run.faces.column("path").to_pylist(), run.vertices_xy()
+    shown = run.faces.column("visible")
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(most, len(paths))).round().astype(int))
+    root, missing = Path(run.manifest.photo_root), 0
+    for row in chosen:
+        try:
+            image = read_photo(root / paths[row])
+        except PhotoError:
+            missing += 1
+            continue
+        yield image, places[row], np.array(shown[int(row)].as_py(), dtype=bool)
+    if missing:
+        _log.warning(
+            "%d of %d photos cannot be read in %s: left out of the average face.", missing, len(chosen), root
+        )
