@@ -1,1 +1,24 @@
-"""Placeholder."""
+"""Models: what is asked, how it is shown a face, and where pretrained ones come from."""
+
+from __future__ import annotations
+
+from canonface.models.base import Model, ModelCard, Outputs, checked_outputs, looks_like_probabilities
+from canonface.models.callable import CallableModel
+from canonface.models.onnx_file import OnnxModel
+from canonface.models.preprocessing import prepare
+from canonface.models.registry import available_models, load_model
+from canonface.models.torch_module import TorchModel
+
+__all__ = [
+    "CallableModel",
+    "Model",
+    "ModelCard",
+    "OnnxModel",
+    "Outputs",
+    "TorchModel",
+    "available_models",
+    "checked_outputs",
+    "load_model",
+    "looks_like_probabilities",
+    "prepare",
+]

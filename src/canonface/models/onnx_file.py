@@ -1,0 +1,212 @@
+"""An ONNX file as a model, run by onnxruntime."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.errors import ModelError, OptionError, near_names
+from canonface.models.base import Outputs, looks_like_probabilities
+from canonface.models.dependencies import require
+from canonface.models.fingerprint import file_fingerprint
+from canonface.types import InputSpec
+
+log = logging.getLogger(__name__)
+
+_DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(float16)": np.float16}
+_PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "mps": "CoreMLExecutionProvider",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxModel:
+    """One input and one output of an ONNX file, from ``(n, c, h, w)`` or ``(n, h, w, c)`` to ``(n, d)``.
+
+    A file whose batch is frozen is asked piece by piece. Answers ``(n,)`` and ``(n, d, 1, 1)`` are reshaped to
+    ``(n, d)``, since a file cannot be edited easily.
+
+    Attributes:
+        path: the file.
+        name: for messages, tables and manifests.
+        spec: how it wants to be shown a face.
+        labels: name of each output, in order.
+        outputs: kind of its outputs.
+        output: name of the output that is read; None is the first.
+        device: ``cpu``, ``cuda`` or ``mps``.
+    """
+
+    path: Path
+    name: str
+    spec: InputSpec = field(default_factory=InputSpec)
+    labels: tuple[str, ...] = ()
+    outputs: Outputs = "logits"
+    output: str | None = None
+    device: str = "cpu"
+
+    @cached_property
+    def session(self) -> Any:
+        """The onnxruntime session, made when first needed."""
+        return open_session(self.path, self.device)
+
+    def __call__(self, batch: Any) -> Any:
+        """Answer of the network; ``checked_outputs`` checks it."""
+        wanted = self.session.get_inputs()[0]
+        x = np.asarray(batch).astype(_DTYPES[wanted.type], copy=False)
+        if channels_last(wanted.shape):
+            x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+        frozen = wanted.shape[0] if isinstance(wanted.shape[0], int) else len(x)
+        pieces = [self._run(x[start : start + frozen], frozen) for start in range(0, len(x), frozen)]
+        return _as_rows(np.concatenate(pieces))[: len(x)]
+
+    def _run(self, piece: np.ndarray[Any, Any], size: int) -> Any:
+        """Answer to a piece, filled up to the frozen size with copies of its last input."""
+        fill = [piece[-1:]] * (size - len(piece))
+        name = self.output or self.session.get_outputs()[0].name
+        (answer,) = self.session.run(
+            [name], {self.session.get_inputs()[0].name: np.concatenate([piece, *fill])}
+        )
+        return answer
+
+    def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
+        """A copy of ``x`` as float32; onnxruntime moves it itself."""
+        return np.array(x, dtype=np.float32)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file and of the name of the output."""
+        return file_fingerprint(self.path) + (f":{self.output}" if self.output else "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the session, which cannot travel; it is made again when needed."""
+        return {key: value for key, value in self.__dict__.items() if key != "session"}
+
+
+def onnx_model(
+    path: Path,
+    name: str,
+    spec: InputSpec | None,
+    labels: tuple[str, ...] | None,
+    outputs: Outputs | None,
+    device: str,
+    output: str | None = None,
+) -> OnnxModel:
+    """An ONNX file as a model; what is not given is read from the file.
+
+    Size and number of channels come from the input's shape, labels from a JSON list under ``labels`` in the file's
+    metadata; the outputs are ``probabilities`` if the answer to one input looks like them, else ``logits``.
+
+    Raises:
+        ModelError: the file cannot be read as ONNX, or its input is not one batch of images.
+        OptionError: the device or the output does not exist.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+    device = _choose_device(device)
+    session = open_session(path, device)
+    known = [out.name for out in session.get_outputs()]
+    if output is not None and output not in known:
+        raise OptionError(f"output is one that {path.name} has; got {output!r}. {near_names(output, known)}")
+    _check_input(path, session)
+    shape = session.get_inputs()[0].shape
+    spec = spec if spec is not None else _spec_of(path, shape)
+    labels = labels if labels is not None else _labels_of(session)
+    if isinstance(shape[0], int) and shape[0] > 0:
+        log.warning(
+            "%s is frozen at batches of %d: it is asked piece by piece, which is slow.", path.name, shape[0]
+        )
+    model = OnnxModel(path.resolve(), name, spec, labels, outputs or "logits", output, device)
+    if outputs is None and _answers_probabilities(model):
+        return OnnxModel(path.resolve(), name, spec, labels, "probabilities", output, device)
+    return model
+
+
+def open_session(path: Path, device: str) -> Any:
+    """An onnxruntime session on a file.
+
+    Raises:
+        ModelError: the file is not a readable ONNX network.
+    """
+    runtime = require("onnxruntime", "onnx", "An ONNX file")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    providers = list(dict.fromkeys([_PROVIDERS[device], _PROVIDERS["cpu"]]))
+    try:
+        return runtime.InferenceSession(str(path), sess_options=options, providers=providers)
+    # onnxruntime's errors share no public base class.
+    except Exception as error:
+        size = path.stat().st_size if path.exists() else 0
+        raise ModelError(
+            f"An .onnx file holds a network that onnxruntime can run; {path} ({size:,} bytes) does not: {error}. "
+            "Export it again, or fetch it again if it was cut short."
+        ) from error
+
+
+def channels_last(shape: list[Any]) -> bool:
+    """True for an input ``(n, h, w, c)``."""
+    return shape[3] in (1, 3) and shape[1] not in (1, 3)
+
+
+def _choose_device(device: str) -> str:
+    runtime = require("onnxruntime", "onnx", "An ONNX file")
+    there = [kind for kind, provider in _PROVIDERS.items() if provider in runtime.get_available_providers()]
+    if device == "auto":
+        return "cuda" if "cuda" in there else "cpu"
+    if device not in there:
+        raise OptionError(f"device is one that onnxruntime has here ({', '.join(there)}); got {device!r}.")
+    return device
+
+
+def _check_input(path: Path, session: Any) -> None:
+    inputs = session.get_inputs()
+    shown = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _DTYPES:
+        raise ModelError(
+            f"A model has one input, a batch of images (n, c, h, w) in floats; {path.name} has {shown}. Wrap it in "
+            "a callable that prepares what it needs, and load that."
+        )
+
+
+def _spec_of(path: Path, shape: list[Any]) -> InputSpec:
+    height, width, channels = shape[1:] if channels_last(shape) else (*shape[2:], shape[1])
+    default = InputSpec()
+    size_hw = (
+        height if isinstance(height, int) else default.size_hw[0],
+        width if isinstance(width, int) else default.size_hw[1],
+    )
+    if isinstance(channels, int) and channels not in (1, 3):
+        raise ModelError(
+            f"A model sees 1 or 3 channels; {path.name} wants {channels}: wrap it in a callable."
+        )
+    return InputSpec(size_hw=size_hw, colour="grey" if channels == 1 else "rgb")
+
+
+def _labels_of(session: Any) -> tuple[str, ...]:
+    try:
+        labels = json.loads(session.get_modelmeta().custom_metadata_map.get("labels", "[]"))
+    except ValueError:
+        return ()
+    return tuple(map(str, labels)) if isinstance(labels, list) else ()
+
+
+def _answers_probabilities(model: OnnxModel) -> bool:
+    """Whether the answer to one mid-grey input looks like probabilities; a failure shows when it is asked."""
+    blank = model.spec.from_pixels(np.full((*model.spec.size_hw, 3), 127.0))
+    try:
+        answer = np.asarray(model(blank[None]))
+    except Exception:  # noqa: BLE001
+        return False
+    return answer.ndim == 2 and looks_like_probabilities(answer)
+
+
+def _as_rows(answer: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if answer.ndim == 1 or (answer.ndim > 2 and set(answer.shape[2:]) == {1}):
+        return answer.reshape(len(answer), -1)
+    return answer

@@ -1,0 +1,117 @@
+"""From a face to what a model sees: crop, resample, normalise, and carry the mesh along.
+
+A continuous pixel coordinate has its integers at the pixel centres, so an input of width W covers
+[-1/2, W - 1/2] of its own coordinates. One affine matrix maps photo to input; pixels and vertices go through
+the same one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+from canonface.errors import AlignmentError
+from canonface.types import Face, InputSpec, ModelInput
+
+# A triangle filter f pixels to each side, which antialiased bilinear resizing uses, has variance f^2 / 6.
+TRIANGLE_VARIANCE = 1 / 6
+
+
+def prepare(face: Face, spec: InputSpec) -> ModelInput:
+    """The face as the model of ``spec`` sees it, with its mesh in pixels of the input.
+
+    ``crop="face"`` takes a square of ``max(w, h) * (1 + margin)`` around the centre of the mesh's bounding box
+    (w, h); an input that is not square sees as much more on its longer axis. ``crop="image"`` resizes the whole
+    photo to the input, its aspect not kept. Outside the photo the border pixel is repeated.
+
+    Raises:
+        AlignmentError: the vertices are not finite or span no area, so that there is nothing to crop.
+    """
+    matrix = image_matrix(face.image, spec) if spec.crop == "image" else face_matrix(face.vertices_xy, spec)
+    vertices_xy = face.vertices_xy @ matrix[:, :2].T + matrix[:, 2]
+    return ModelInput(
+        x=spec.from_pixels(resample(face.image, matrix, spec.size_hw)),
+        vertices_xy=vertices_xy,
+        visible=face.visible & inside(vertices_xy, spec.size_hw),
+        matrix=matrix,
+    )
+
+
+def face_matrix(vertices_xy: Float[np.ndarray, "v 2"], spec: InputSpec) -> Float[np.ndarray, "2 3"]:
+    """Affine map from photo pixels to input pixels for the square around the mesh."""
+    low, high = vertices_xy.min(axis=0), vertices_xy.max(axis=0)
+    side = float((high - low).max()) * (1 + spec.margin)
+    if not np.isfinite(side) or side <= 0:
+        raise AlignmentError(
+            f"A face crop needs finite vertices that span an area; they span {high - low} pixels: align the "
+            "photo again or leave it out."
+        )
+    shown = side / min(spec.size_hw)
+    return window_matrix((low + high) / 2, (shown, shown), spec)
+
+
+def image_matrix(image: UInt8[np.ndarray, "h w 3"], spec: InputSpec) -> Float[np.ndarray, "2 3"]:
+    """Affine map from photo pixels to input pixels for the whole photo."""
+    height, width = image.shape[:2]
+    centre_xy = np.array([(width - 1) / 2, (height - 1) / 2])
+    return window_matrix(centre_xy, (width / spec.size_hw[1], height / spec.size_hw[0]), spec)
+
+
+def window_matrix(
+    centre_xy: Float[np.ndarray, "2"], pixel_size_xy: tuple[float, float], spec: InputSpec
+) -> Float[np.ndarray, "2 3"]:
+    """Map under which ``centre_xy`` falls on the input's centre and an input pixel covers ``pixel_size_xy``."""
+    height, width = spec.size_hw
+    scale = 1 / np.array(pixel_size_xy)
+    offset = np.array([(width - 1) / 2, (height - 1) / 2]) - scale * centre_xy
+    return np.column_stack([np.diag(scale), offset])
+
+
+def resample(
+    image: UInt8[np.ndarray, "h w 3"], matrix: Float[np.ndarray, "2 3"], size_hw: tuple[int, int]
+) -> Float[np.ndarray, "oh ow 3"]:
+    """Pixels of the input as float32, 0..255: bilinear, antialiased where the photo shrinks, border repeated.
+
+    Shrinking by f blurs first with a Gaussian of variance (f^2 - 1) / 6: with the variance of the bilinear
+    interpolation, 1/6, it has that of the triangle filter of antialiased bilinear resizing (Pillow, torchvision).
+    """
+    import cv2
+
+    patch, matrix = _only_what_is_needed(image, matrix, size_hw)
+    shrink_xy = 1 / np.linalg.norm(matrix[:, :2], axis=1)
+    sigma_x, sigma_y = np.sqrt(np.maximum(shrink_xy**2 - 1, 0) * TRIANGLE_VARIANCE)
+    pixels: np.ndarray = patch.astype(np.float32)
+    if max(sigma_x, sigma_y) > 0:
+        # A sigma of 0 would mean "as the other axis" to OpenCV.
+        pixels = cv2.GaussianBlur(
+            pixels, (0, 0), max(sigma_x, 1e-3), sigmaY=max(sigma_y, 1e-3), borderType=cv2.BORDER_REPLICATE
+        )
+    height, width = size_hw
+    warped = cv2.warpAffine(
+        pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(warped, dtype=np.float32)
+
+
+def _only_what_is_needed(
+    image: UInt8[np.ndarray, "h w 3"], matrix: Float[np.ndarray, "2 3"], size_hw: tuple[int, int]
+) -> tuple[UInt8[np.ndarray, "ph pw 3"], Float[np.ndarray, "2 3"]]:
+    """The part of the photo that the filters reach, so that a small face in a large photo costs little."""
+    height, width = size_hw
+    corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5], [width - 0.5, -0.5]])
+    inverse = np.linalg.inv(matrix[:, :2])
+    seen = (corners - matrix[:, 2]) @ inverse.T
+    reach = 2 + 4 * np.sqrt(TRIANGLE_VARIANCE) * np.linalg.norm(inverse, axis=1).max()
+    limit = np.array([image.shape[1], image.shape[0]])
+    # At least the nearest row and column stay: beyond the photo they are what is repeated.
+    low = np.clip(np.floor(seen.min(axis=0) - reach), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(seen.max(axis=0) + reach) + 1, low + 1, limit).astype(int)
+    shifted = matrix.copy()
+    shifted[:, 2] += matrix[:, :2] @ low
+    return image[low[1] : high[1], low[0] : high[0]], shifted
+
+
+def inside(xy: Float[np.ndarray, "v 2"], size_hw: tuple[int, int]) -> Bool[np.ndarray, "v"]:
+    """True where a point lies on some pixel of an input."""
+    height, width = size_hw
+    return np.asarray(((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(axis=1))

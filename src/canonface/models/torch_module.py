@@ -1,0 +1,144 @@
+"""A PyTorch module as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.errors import ModelOutputError, OptionError
+from canonface.models.base import Outputs
+from canonface.models.dependencies import require
+from canonface.models.fingerprint import module_fingerprint
+from canonface.types import InputSpec
+
+
+@dataclass(frozen=True, eq=False)
+class TorchModel:
+    """A ``torch.nn.Module`` from ``(n, c, h, w)`` float32 to ``(n, d)``.
+
+    The module is asked in evaluation mode, without gradients, on a copy of each batch; every submodule's own mode
+    is put back afterwards, also on failure. ``torch_model`` moves it to a device first.
+
+    Attributes:
+        module: the module, on ``device``.
+        name: for messages, tables and manifests.
+        spec: how it wants to be shown a face.
+        labels: name of each output, in order.
+        outputs: kind of its outputs.
+        device: where it computes, as PyTorch writes it.
+    """
+
+    module: Any = field(repr=False)
+    name: str
+    spec: InputSpec = field(default_factory=InputSpec)
+    labels: tuple[str, ...] = ()
+    outputs: Outputs = "logits"
+    device: str = "cpu"
+
+    def __call__(self, batch: Any) -> Any:
+        """Answer of the module as a NumPy array; ``checked_outputs`` checks it."""
+        import torch
+
+        with evaluating(self.module), torch.inference_mode():
+            # A copy, since a first layer that works in place would change the caller's batch.
+            outputs = self.module(batch.clone())
+        if not isinstance(outputs, torch.Tensor):
+            raise ModelOutputError(_not_a_tensor(self.name, outputs))
+        outputs = outputs.detach().cpu()
+        return (
+            outputs.float().numpy() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs.numpy()
+        )
+
+    def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Any:
+        """A copy of ``x`` as a float32 tensor on the module's device."""
+        import torch
+
+        return torch.tensor(x, dtype=torch.float32, device=self.device)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the module's class, structure and state."""
+        return module_fingerprint(self.module)
+
+
+def torch_model(  # noqa: D417
+    module: Any, name: str, spec: InputSpec, labels: tuple[str, ...], outputs: Outputs | None, device: str
+) -> TorchModel:
+    """A module as a model, moved to a device.
+
+    Args:
+        outputs: None: ``probabilities`` if its last layer is a softmax or a sigmoid, else ``logits``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``. ``auto`` leaves a module that is on an accelerator
+            where it is and moves another to the best device there is.
+
+    Raises:
+        OptionError: the device does not exist here, or the module's weights are not float32.
+    """
+    import torch
+
+    wrong = sorted({str(p.dtype) for p in module.parameters() if p.is_floating_point()} - {"torch.float32"})
+    if wrong:
+        raise OptionError(
+            f"Models are asked in float32; {name!r} holds {', '.join(wrong)}: pass module.float(), or wrap it in a "
+            "callable that converts."
+        )
+    chosen = choose_device(device, module)
+    module.to(chosen)
+    if outputs is None:
+        layers = [layer for layer in module.modules() if not list(layer.children())]
+        ends = isinstance(layers[-1], torch.nn.Softmax | torch.nn.Sigmoid) if layers else False
+        outputs = "probabilities" if ends else "logits"
+    return TorchModel(module, name, spec, labels, outputs, chosen)
+
+
+def choose_device(device: str, module: Any = None) -> str:
+    """The device to compute on; ``auto`` prefers where the module already is, then CUDA, Metal, the CPU.
+
+    Raises:
+        OptionError: there is no such device here.
+    """
+    torch = require("torch", "torch", "A PyTorch model")
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        places = {str(p.device) for p in module.parameters()} if module is not None else set()
+        if len(places) == 1 and "cpu" not in places:
+            return str(places.pop())
+        return next(kind for kind in ("cuda", "mps", "cpu") if here[kind])
+    kind, _, number = device.partition(":")
+    if not here.get(kind) or (number and not number.isdigit()):
+        found = ", ".join(["auto", *(kind for kind, is_here in here.items() if is_here)])
+        raise OptionError(f"device is one that this machine has ({found}); got {device!r}.")
+    if kind == "cuda" and number and int(number) >= torch.cuda.device_count():
+        raise OptionError(f"There are {torch.cuda.device_count()} CUDA devices here, from 0; got {device!r}.")
+    return device
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """Evaluation mode inside; afterwards every submodule's own mode again."""
+    modes = [(layer, layer.training) for layer in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+
+
+def _not_a_tensor(name: str, outputs: Any) -> str:
+    got = type(outputs).__name__
+    if isinstance(outputs, dict):
+        got = f"a dict with the keys {', '.join(map(repr, outputs))}"
+    elif hasattr(outputs, "keys"):
+        got += f" with {', '.join(map(repr, outputs.keys()))}"
+    elif isinstance(outputs, tuple | list):
+        shapes = ", ".join(str(tuple(o.shape)) if hasattr(o, "shape") else type(o).__name__ for o in outputs)
+        got = f"a {got} of {len(outputs)}: {shapes}"
+    return (
+        f"A module returns one tensor (n, d); {name!r} returned {got}. Wrap it in a module whose forward picks "
+        "the one to explain."
+    )
