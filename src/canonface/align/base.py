@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from canonface.align.landmarker import LandmarkerAligner
@@ -16,10 +16,16 @@ class Aligner(Protocol):
     """Finds the faces of a photo and places each on the mesh. Can be pickled.
 
     Attributes:
-        name: stable identifier; a run writes it down.
+        name: stable identifier.
+        mesh: the mesh that faces are placed on.
     """
 
     name: str
+    mesh: Mesh
+
+    def describe(self) -> Mapping[str, str | float]:
+        """The choices that decide where a face is placed; a run writes them down."""
+        ...
 
     def __call__(self, photo: Photo, path: str = "") -> list[Face]:
         """Faces of a photo, the largest first; never an empty list.

@@ -128,19 +128,19 @@ def fallback_views(height: int, width: int) -> Iterator[Square]:
     """Where to look when the whole photo showed nothing, in this order.
 
     The photo within wider margins, for crops that the face fills (BlazeFace wants to see its surroundings);
-    then overlapping tiles of 3/5 and 2/5 of the longer side, for small faces in large photos; then the photo
-    turned by a quarter and by half, for files that lost their orientation.
+    then the photo turned by a quarter either way, for files that lost their orientation; then overlapping tiles
+    of 3/5, 2/5 and 1/4 of the longer side, for small faces in large photos.
     """
     whole = whole_view(height, width)
     for growth in (1.5, 2.2):
         yield Square(whole.centre_xy, whole.side * growth)
-    for share in (0.6, 0.4):
+    for quarter_turns in (1, 3):
+        yield Square(whole.centre_xy, whole.side, quarter_turns * np.pi / 2)
+    for share in (0.6, 0.4, 0.25):
         side = whole.side * share
         for y in _tile_centres(height, side):
             for x in _tile_centres(width, side):
                 yield Square((x, y), side)
-    for quarter_turns in (1, 3, 2):
-        yield Square(whole.centre_xy, whole.side, quarter_turns * np.pi / 2)
 
 
 def _tile_centres(length: int, side: float) -> list[float]:

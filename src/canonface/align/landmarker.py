@@ -21,6 +21,12 @@ from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
 from canonface.geometry import head_pose, visible_vertices
 from canonface.types import Face, Mesh
 
+_SURE = 0.99
+"""Least presence of a face that is found in a part of the photo only."""
+
+_LARGE = 0.2
+"""Least side of a large face, as a share of the photo's longer side."""
+
 _Placed = tuple[Detection, Landmarks]
 
 BASE_COUNT = 468
@@ -76,6 +82,16 @@ class LandmarkerAligner:
         self._detector = Detector(Network(networks["face_detector.tflite"], threads), min_score)
         self._landmarker = Landmarker(Network(networks["face_landmarks_detector.tflite"], threads))
 
+    def describe(self) -> dict[str, str | float]:
+        """The choices that decide where a face is placed; a run writes them down."""
+        return {
+            "name": self.name,
+            "faces": self.faces,
+            "min_score": self.min_score,
+            "min_inside": self.min_inside,
+            "max_megapixels": self.max_megapixels,
+        }
+
     def __call__(self, photo: Photo, path: str = "") -> list[Face]:
         """Faces of a photo, the largest first: see ``Aligner``."""
         image = read_photo(photo, self.max_megapixels)
@@ -104,25 +120,36 @@ class LandmarkerAligner:
     def _first_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
         """Faces of the first view that shows any: the whole photo, nearly always.
 
-        The search ends with the first detection, placed or not: behind a face that turned away too far, the
-        smaller views would only find an ear.
+        A large face that is found and refused, because it turned away too far, ends the search as well: smaller
+        views would only find its ear.
         """
         for view in _views(image):
             detections = self._detector(image, view)
-            if detections:
-                return self._placed(image, detections)
+            placed = self._placed(image, view, detections)
+            if placed or any(d.side >= _LARGE * max(image.shape[:2]) for d in detections):
+                return placed
         return []
 
     def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
         """Faces of every view, each once."""
-        seen = [d for view in _views(image) for d in self._detector(image, view)]
-        placed = self._placed(image, seen)
+        placed = [
+            pair for view in _views(image) for pair in self._placed(image, view, self._detector(image, view))
+        ]
         boxes = [_with_box_of(landmarks, detection) for detection, landmarks in placed]
         kept = without_repeats(boxes)
         return [pair for pair, box in zip(placed, boxes, strict=True) if any(box is k for k in kept)]
 
-    def _placed(self, image: UInt8[np.ndarray, "h w 3"], detections: list[Detection]) -> list[_Placed]:
-        pairs = ((d, self._landmarker.place(image, d, self.min_score)) for d in detections)
+    def _placed(
+        self, image: UInt8[np.ndarray, "h w 3"], view: Square, detections: list[Detection]
+    ) -> list[_Placed]:
+        """Detections with their points, without those that the landmark network refuses.
+
+        Many small views find faces in foliage and hair more often than one large one does. Real faces leave the
+        network in no doubt, so in a part of the photo it must be sure.
+        """
+        is_part = view.side < max(image.shape[:2])
+        least = max(self.min_score, _SURE) if is_part else self.min_score
+        pairs = ((d, self._landmarker.place(image, d, least)) for d in detections)
         return [(detection, landmarks) for detection, landmarks in pairs if landmarks is not None]
 
     def _face(

@@ -1,0 +1,299 @@
+"""The aligner on real photos: signs, orientation, several faces, hard framings, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import subprocess
+import sys
+from importlib.resources import files
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from canonface.align import ALIGNERS, Aligner, LandmarkerAligner, make_aligner, read_photo
+from canonface.align.landmarker import base_triangles
+from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError, PhotoError
+from canonface.mesh import load_mesh
+
+PHOTOS = files("canonface.demo") / "photos"
+MESH = load_mesh(1)
+BASE = load_mesh(0)
+
+
+def photo(name: str) -> np.ndarray:
+    return read_photo((PHOTOS / f"{name}.jpg").read_bytes())
+
+
+ASTRONAUT, STUDIO, PROFILE = photo("nasa_astronaut"), photo("op_P001_studio"), photo("op_P001_view_profile_a")
+
+
+@pytest.fixture(scope="module")
+def largest():
+    return LandmarkerAligner(MESH)
+
+
+@pytest.fixture(scope="module")
+def everyone():
+    return LandmarkerAligner(MESH, faces="all")
+
+
+def size(face) -> float:
+    return float(np.ptp(face.vertices_xy, axis=0).max())
+
+
+def apart(a, b) -> float:
+    """Mean distance between two alignments in percent of the face's size."""
+    return 100 * float(np.linalg.norm(a.vertices_xy - b.vertices_xy, axis=1).mean()) / size(a)
+
+
+@pytest.mark.parametrize("name", sorted(ALIGNERS))
+class TestContract:
+    """What every aligner in the registry keeps to."""
+
+    def test_it_is_an_aligner(self, name):
+        aligner = make_aligner(name, MESH)
+        assert isinstance(aligner, Aligner)
+        assert aligner.name == name
+
+    def test_faces_are_whole(self, name):
+        before = STUDIO.copy()
+        [face] = make_aligner(name, MESH)(STUDIO, "a.jpg")
+        assert (before == STUDIO).all()
+        assert (face.image == STUDIO).all()
+        assert face.vertices_xy.shape == (len(MESH.vertices), 2)
+        assert face.depth.shape == face.visible.shape == (len(MESH.vertices),)
+        assert np.isfinite(face.vertices_xy).all()
+        assert np.isfinite(face.depth).all()
+        assert (face.path, face.index, face.mesh) == ("a.jpg", 0, MESH.name)
+        assert 0 <= face.quality <= 1
+        assert np.allclose(MESH.from_base @ face.vertices_xy[: MESH.base_count], face.vertices_xy)
+
+    def test_it_survives_pickling_and_repeats_itself(self, name):
+        aligner = make_aligner(name, MESH)
+        [face] = aligner(STUDIO)
+        [again] = pickle.loads(pickle.dumps(aligner))(STUDIO)
+        assert (face.vertices_xy == again.vertices_xy).all()
+        assert (face.visible == again.visible).all()
+
+    def test_no_face_and_no_photo_are_told_apart(self, name, tmp_path):
+        aligner = make_aligner(name, MESH)
+        with pytest.raises(NoFaceError):
+            aligner(np.full((200, 200, 3), 128, dtype=np.uint8))
+        with pytest.raises(PhotoError):
+            aligner(tmp_path / "missing.jpg")
+
+
+def test_left_and_right_are_the_subjects(largest):
+    [face] = largest(ASTRONAUT)
+    right_eye, left_eye, forehead, chin, nose = face.vertices_xy[[33, 263, 10, 152, 1]]
+    assert right_eye[0] < nose[0] < left_eye[0]
+    assert forehead[1] < right_eye[1] < nose[1] < chin[1]
+    assert face.depth[1] < face.depth[[33, 263, 234, 454]].min()  # the nose tip is the nearest
+
+
+def test_vertices_lie_on_the_face(largest):
+    """The astronaut's pupils, read off the photo by eye, in the midst of the eyelids' vertices."""
+    [face] = largest(ASTRONAUT)
+    right, left = face.vertices_xy[[159, 145]].mean(axis=0), face.vertices_xy[[386, 374]].mean(axis=0)
+    pixels = ASTRONAUT.astype(float).mean(axis=2)
+    for x, y in (right, left):
+        around = pixels[int(y) - 12 : int(y) + 13, int(x) - 12 : int(x) + 13]
+        middle = pixels[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
+        assert middle.mean() < around.mean() - 10  # a pupil is darker than what surrounds it
+
+
+def test_mirrored_photo_mirrors_the_face(largest):
+    [face] = largest(PROFILE)
+    [mirrored] = largest(np.ascontiguousarray(PROFILE[:, ::-1]))
+    assert face.pose_deg.yaw > 30  # this one looks to the right side of the picture
+    assert mirrored.pose_deg.yaw == pytest.approx(-face.pose_deg.yaw, abs=5)
+    assert mirrored.pose_deg.pitch == pytest.approx(face.pose_deg.pitch, abs=5)
+    back = mirrored.vertices_xy[MESH.mirror] * [-1, 1] + [PROFILE.shape[1] - 1, 0]
+    assert 100 * np.linalg.norm(back - face.vertices_xy, axis=1).mean() / size(face) < 3
+
+
+def test_roll_is_clockwise_and_flips_in_the_mirror(largest):
+    tilted = np.asarray(
+        Image.fromarray(STUDIO).rotate(-20, fillcolor=(128, 128, 128))
+    )  # PIL turns anticlockwise
+    [straight] = largest(STUDIO)
+    [face] = largest(tilted)
+    [mirrored] = largest(np.ascontiguousarray(tilted[:, ::-1]))
+    assert face.pose_deg.roll - straight.pose_deg.roll == pytest.approx(20, abs=2)
+    assert mirrored.pose_deg.roll == pytest.approx(-face.pose_deg.roll, abs=3)
+    assert mirrored.pose_deg.pitch == pytest.approx(face.pose_deg.pitch, abs=3)
+
+
+def test_a_profile_hides_its_far_half_and_a_frontal_face_nothing_much(largest):
+    [frontal], [profile] = largest(STUDIO), largest(photo("op_P009_view_profile_a"))
+    assert frontal.visible.mean() > 0.97
+    assert profile.pose_deg.yaw < -60  # this one looks to the left side of the picture
+    far, near = MESH.vertices[:, 0] < -3, MESH.vertices[:, 0] > 3
+    assert profile.visible[far].mean() < 0.05
+    assert profile.visible[near].mean() > 0.9
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_exif_orientation_changes_nothing(largest, orientation):
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # PIL's Transpose that stores it so
+    stored = Image.fromarray(ASTRONAUT).transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    stored.save(buffer, "PNG", exif=exif)
+    [face] = largest(buffer.getvalue())
+    [upright] = largest(ASTRONAUT)
+    assert (face.image == ASTRONAUT).all()
+    assert (face.vertices_xy == upright.vertices_xy).all()
+
+
+@pytest.mark.parametrize("quarter_turns", [1, 3])
+def test_a_photo_that_lost_its_orientation_is_still_found(largest, quarter_turns):
+    turned = np.ascontiguousarray(np.rot90(STUDIO, -quarter_turns))  # clockwise
+    [face] = largest(turned)
+    assert (face.pose_deg.roll - 90 * quarter_turns + 180) % 360 - 180 == pytest.approx(0, abs=5)
+
+
+def test_grey_photo_is_aligned_alike(largest):
+    [colour] = largest(STUDIO)
+    [grey] = largest(np.asarray(Image.fromarray(STUDIO).convert("L")))
+    assert apart(colour, grey) < 2
+
+
+def test_larger_and_smaller_copies_are_aligned_alike(largest):
+    [face] = largest(STUDIO)
+    for factor in (0.5, 4):
+        w, h = (round(side * factor) for side in STUDIO.shape[1::-1])
+        [other] = largest(np.asarray(Image.fromarray(STUDIO).resize((w, h), Image.Resampling.LANCZOS)))
+        # Photo edges meet: pixel coordinates scale about -0.5.
+        back = (other.vertices_xy + 0.5) / [w / STUDIO.shape[1], h / STUDIO.shape[0]] - 0.5
+        assert 100 * np.linalg.norm(back - face.vertices_xy, axis=1).mean() / size(face) < 1.5
+
+
+def side_by_side(*pictures) -> np.ndarray:
+    height = max(p.shape[0] for p in pictures)
+    return np.hstack(
+        [np.pad(p, ((0, height - p.shape[0]), (0, 0), (0, 0)), constant_values=128) for p in pictures]
+    )
+
+
+def test_two_faces_the_larger_first(largest, everyone):
+    both = side_by_side(ASTRONAUT, STUDIO)
+    faces = everyone(both)
+    assert [face.index for face in faces] == [0, 1]
+    assert size(faces[0]) > size(faces[1])
+    assert faces[0].vertices_xy[:, 0].min() > ASTRONAUT.shape[1]  # the studio face is the larger
+    assert faces[1].vertices_xy[:, 0].max() < ASTRONAUT.shape[1]
+    [one] = largest(both)
+    assert apart(one, faces[0]) < 2
+
+
+def test_many_small_faces(everyone):
+    small = [
+        np.asarray(Image.fromarray(photo(f"op_P00{i}_studio")).resize((220, 220))) for i in (1, 2, 4, 5, 6, 7)
+    ]
+    crowd = np.vstack([np.hstack(small[:3]), np.hstack(small[3:])])
+    faces = everyone(np.pad(crowd, ((300, 300), (200, 200), (0, 0)), constant_values=90))
+    assert len(faces) == 6
+    cells = {tuple(((face.vertices_xy.mean(axis=0) - [200, 300]) // 220).astype(int)) for face in faces}
+    assert cells == {(x, y) for x in range(3) for y in range(2)}
+
+
+def test_a_small_face_in_a_large_photo(largest):
+    small = Image.fromarray(STUDIO).resize((200, 200), Image.Resampling.LANCZOS)
+    canvas = np.full((1800, 2400, 3), 120, dtype=np.uint8)
+    canvas[1500:1700, 2100:2300] = np.asarray(small)
+    [face] = largest(canvas)
+    centre = face.vertices_xy.mean(axis=0)
+    assert 2100 < centre[0] < 2300
+    assert 1500 < centre[1] < 1700
+    assert size(face) < 150
+
+
+def test_a_crop_that_the_face_fills(largest):
+    [face] = largest(STUDIO)
+    low, high = face.vertices_xy.min(axis=0).astype(int), face.vertices_xy.max(axis=0).astype(int)
+    [tight] = largest(np.ascontiguousarray(STUDIO[low[1] : high[1], low[0] : high[0]]))
+    moved = tight.vertices_xy + low - face.vertices_xy
+    assert 100 * np.linalg.norm(moved, axis=1).mean() / size(face) < 4
+
+
+def cut_below_the_nose():
+    [face] = LandmarkerAligner(BASE)(STUDIO)
+    return np.ascontiguousarray(STUDIO[: int(face.vertices_xy[2, 1])])
+
+
+def test_a_cut_face_is_refused_with_the_share_that_is_left():
+    cut = cut_below_the_nose()
+    strict = LandmarkerAligner(MESH, min_inside=0.95)
+    with pytest.raises(FaceCutError, match=r"At least 95% of a face .* (\d+)% does\. Use an uncropped copy"):
+        strict(cut)
+
+
+def test_vertices_outside_the_photo_are_not_visible(largest):
+    cut = cut_below_the_nose()
+    [face] = LandmarkerAligner(MESH, min_inside=0.3)(cut)
+    outside = face.vertices_xy[:, 1] > cut.shape[0] - 0.5
+    assert 0.1 < outside.mean() < 0.7
+    assert not face.visible[outside].any()
+    assert face.quality <= face.quality_parts["inside"] < 1
+    assert face.quality == pytest.approx(face.quality_parts["presence"] * face.quality_parts["inside"])
+    assert set(face.quality_parts) == {"detection", "presence", "inside", "size_px"}
+
+
+def test_no_face_says_what_to_do(largest):
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    with pytest.raises(
+        NoFaceError, match=r"none was found in the photo \(300 x 300 pixels.*Use a photo in which"
+    ):
+        largest(noise)
+    with pytest.raises(NoFaceError, match=r"none was found in holiday\.jpg"):
+        largest(noise, "holiday.jpg")
+
+
+def test_the_path_is_kept(largest, tmp_path):
+    Image.fromarray(STUDIO).save(tmp_path / "me.png")
+    assert largest(tmp_path / "me.png")[0].path == str(tmp_path / "me.png")
+    assert largest(tmp_path / "me.png", "other")[0].path == "other"
+    assert largest(STUDIO)[0].path == ""
+
+
+def test_base_triangles_of_a_subdivided_mesh():
+    assert (base_triangles(MESH) == np.unique(np.sort(BASE.triangles, axis=1), axis=0)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"min_score": 0.0}, "min_score is above 0 and at most 1; got 0"),
+        ({"min_inside": 1.5}, "min_inside is above 0 and at most 1; got 1.5"),
+    ],
+)
+def test_bad_options(options, match):
+    with pytest.raises(OptionError, match=match):
+        LandmarkerAligner(MESH, **options)
+
+
+def test_unknown_aligner_lists_near_names():
+    with pytest.raises(OptionError, match="did you mean 'landmarker'"):
+        make_aligner("landmarks", MESH)
+
+
+def test_wrong_weights(tmp_path):
+    (tmp_path / "x.task").write_bytes(b"no zip")
+    for path in (tmp_path / "x.task", tmp_path / "missing.task"):
+        with pytest.raises(AssetError, match=r"a zip archive of \.tflite networks.*Reinstall"):
+            LandmarkerAligner(MESH, weights=path)
+
+
+def test_nothing_is_written_to_the_console():
+    code = (
+        "from canonface.align import LandmarkerAligner; from canonface.mesh import load_mesh; import numpy as np\n"
+        "from importlib.resources import files\n"
+        "photo = files('canonface.demo') / 'photos' / 'op_P001_studio.jpg'\n"
+        "LandmarkerAligner(load_mesh(0))(photo.read_bytes())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""
