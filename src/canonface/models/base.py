@@ -110,7 +110,7 @@ def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
         if is_out_of_memory(error):
             raise
         raise ModelError(
-            f"A model answers every batch of inputs; {model.name!r} raised {type(error).__name__}: {error}. "
+            f"A model answers every batch of inputs; {model.name!r} raised {one_line(error)}. "
             f"It was given a batch of {' x '.join(map(str, batch.shape))}, float32; if that is not what it "
             "expects, load it with another spec=InputSpec(...)."
         ) from error
@@ -141,6 +141,11 @@ def _checked(outputs: Any, rule: str, n: int) -> Float[np.ndarray, "n d"]:
             f"{rule}, all finite; {bad} of {n} rows hold NaN or infinity: check the weights and the input range."
         )
     return array
+
+
+def one_line(error: BaseException) -> str:
+    """Kind and text of an error of another library, without its line breaks and last full stop."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(" .:")
 
 
 def looks_like_probabilities(outputs: Float[np.ndarray, "n d"]) -> bool:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from canonface.errors import ModelError, OptionError, near_names
-from canonface.models.base import Outputs, looks_like_probabilities
+from canonface.models.base import Outputs, looks_like_probabilities, one_line
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import file_fingerprint
 from canonface.types import InputSpec
@@ -68,7 +68,7 @@ class OnnxModel:
         pieces = [self._run(x[start : start + frozen], frozen) for start in range(0, len(x), frozen)]
         return _as_rows(np.concatenate(pieces))[: len(x)]
 
-    def _run(self, piece: np.ndarray[Any, Any], size: int) -> Any:
+    def _run(self, piece: Shaped[np.ndarray, "..."], size: int) -> Any:
         """Answer to a piece, filled up to the frozen size with copies of its last input."""
         fill = [piece[-1:]] * (size - len(piece))
         name = self.output or self.session.get_outputs()[0].name
@@ -144,8 +144,8 @@ def open_session(path: Path, device: str) -> Any:
     except Exception as error:
         size = path.stat().st_size if path.exists() else 0
         raise ModelError(
-            f"An .onnx file holds a network that onnxruntime can run; {path} ({size:,} bytes) does not: {error}. "
-            "Export it again, or fetch it again if it was cut short."
+            f"An .onnx file holds a network that onnxruntime can run; {path} ({size:,} bytes) does not: "
+            f"{one_line(error)}. Export it again, or fetch it again if it was cut short."
         ) from error
 
 
@@ -206,7 +206,7 @@ def _answers_probabilities(model: OnnxModel) -> bool:
     return answer.ndim == 2 and looks_like_probabilities(answer)
 
 
-def _as_rows(answer: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _as_rows(answer: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
     if answer.ndim == 1 or (answer.ndim > 2 and set(answer.shape[2:]) == {1}):
         return answer.reshape(len(answer), -1)
     return answer

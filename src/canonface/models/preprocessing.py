@@ -112,6 +112,7 @@ def _only_what_is_needed(
 
 
 def inside(xy: Float[np.ndarray, "v 2"], size_hw: tuple[int, int]) -> Bool[np.ndarray, "v"]:
-    """True where a point lies on some pixel of an input."""
+    """True where a point lies on some pixel of an input; a rounding error beyond its edge counts as on it."""
     height, width = size_hw
-    return np.asarray(((xy >= -0.5) & (xy <= np.array([width, height]) - 0.5)).all(axis=1))
+    edge = 0.5 + 1e-6
+    return np.asarray(((xy >= -edge) & (xy <= np.array([width - 1, height - 1]) + edge)).all(axis=1))

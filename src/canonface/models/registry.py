@@ -14,7 +14,7 @@ from typing import Any
 
 from canonface.errors import CanonfaceError, ModelError, OptionError, near_names
 from canonface.models.assets import fetch
-from canonface.models.base import Model, ModelCard, Outputs
+from canonface.models.base import Model, ModelCard, Outputs, one_line
 from canonface.models.callable import CallableModel
 from canonface.models.dependencies import require
 from canonface.models.onnx_file import onnx_model
@@ -178,8 +178,8 @@ def _attribute(text: str) -> Any:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise ModelError(
-            f"{text!r} names package.module:attribute; importing {module_name!r} raised {type(error).__name__}: "
-            f"{error}. It is looked for among the installed packages and in {Path.cwd()}."
+            f"{text!r} names package.module:attribute; importing {module_name!r} raised {one_line(error)}. "
+            f"It is looked for among the installed packages and in {Path.cwd()}."
         ) from error
     value: Any = module
     for part in attribute.split("."):
@@ -209,7 +209,7 @@ def _made(value: Any, text: str) -> Any:
     except CanonfaceError:
         raise
     except Exception as error:
-        raise ModelError(f"{text!r} makes a model; it raised {type(error).__name__}: {error}.") from error
+        raise ModelError(f"{text!r} makes a model; it raised {one_line(error)}.") from error
 
 
 @contextmanager

@@ -1,0 +1,404 @@
+"""What holds for every kind of model, and what is special to each."""
+
+import copy
+import functools
+import pickle
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from toy_networks import SPEC, batch, by_hand, torch_network, weights, write_onnx
+
+from canonface.errors import ModelError, ModelOutputError, OptionError
+from canonface.models import (
+    CallableModel,
+    Model,
+    TorchModel,
+    checked_outputs,
+    load_model,
+    looks_like_probabilities,
+)
+
+
+@pytest.fixture(
+    params=["torch", "torch-training", "onnx", "onnx-frozen-1", "onnx-frozen-3", "onnx-nhwc", "callable"]
+)
+def model(request, tmp_path):
+    kind, _, variant = request.param.partition("-")
+    if kind == "torch":
+        network = torch_network(dropout=True)
+        return load_model(network.train(variant == "training"), spec=SPEC, device="cpu")
+    if kind == "onnx":
+        frozen = {"frozen-1": 1, "frozen-3": 3}.get(variant, "n")
+        path = write_onnx(tmp_path / "toy.onnx", batch=frozen, channels_last=variant == "nhwc")
+        return load_model(path, spec=SPEC, device="cpu")
+    return load_model(by_hand, spec=SPEC)
+
+
+class TestEveryModel:
+    """The contract of an adapter."""
+
+    def test_is_a_model(self, model):
+        assert isinstance(model, Model)
+        assert model.name
+        assert model.spec == SPEC
+        assert model.labels == ()
+        assert model.outputs == "logits"
+
+    @pytest.mark.parametrize("n", [1, 2, 7])
+    def test_answers_a_row_an_input(self, model, n):
+        x = batch(n)
+        answer = checked_outputs(model, model.to_device(x))
+        assert answer.shape == (n, 4)
+        assert answer.dtype == np.float32
+        np.testing.assert_allclose(answer, by_hand(x), atol=1e-6)
+
+    def test_pieces_answer_as_the_whole(self, model):
+        x = model.to_device(batch(7))
+        pieces = [checked_outputs(model, x[i : i + 2]) for i in range(0, 7, 2)]
+        np.testing.assert_allclose(np.concatenate(pieces), checked_outputs(model, x), atol=1e-6)
+
+    def test_an_empty_batch_is_refused(self, model):
+        with pytest.raises(OptionError, match="at least one input"):
+            checked_outputs(model, model.to_device(batch(0)))
+
+    def test_the_batch_is_not_changed(self, model):
+        x = model.to_device(batch())
+        before = np.asarray(x).copy()
+        checked_outputs(model, x)
+        np.testing.assert_array_equal(np.asarray(x), before)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_to_device_copies_into_float32_and_takes_slices(self, model, dtype):
+        x = batch().astype(dtype)
+        x.setflags(write=False)
+        there = model.to_device(x)
+        there[0, :, 1:3, 2:5] = 0
+        there[1, :, 1:3, 2:5] = model.to_device(x[1] * 2)[:, 1:3, 2:5]
+        assert str(there.dtype).endswith("float32")
+        expected = x.astype(np.float32)
+        expected[0, :, 1:3, 2:5] = 0
+        expected[1, :, 1:3, 2:5] *= 2
+        np.testing.assert_array_equal(np.asarray(there), expected)
+        assert model.to_device(x[0]).shape == x[0].shape
+
+    def test_nobody_elses_random_numbers_are_drawn(self, model):
+        random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+        states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+        checked_outputs(model, model.to_device(batch()))
+        assert random.getstate() == states[0]
+        np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+        assert torch.equal(torch.get_rng_state(), states[2])
+
+    @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+    def test_a_copy_answers_alike(self, model, copied):
+        x = batch()
+        before = checked_outputs(model, model.to_device(x))
+        twin = copied(model)
+        assert twin.fingerprint() == model.fingerprint()
+        np.testing.assert_array_equal(checked_outputs(twin, twin.to_device(x)), before)
+
+    def test_the_fingerprint_is_a_sha256(self, model):
+        assert len(bytes.fromhex(model.fingerprint())) == 32
+        assert model.fingerprint() == model.fingerprint()
+
+
+def answering(value):
+    return CallableModel(lambda batch: value, "toy", SPEC)
+
+
+class TestAnswers:
+    """The one place where answers are checked."""
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (np.zeros(2), r"got shape \(2,\): return \(n, 1\): outputs.reshape\(-1, 1\)"),
+            (np.zeros((2, 3, 1, 1)), r"got shape \(2, 3, 1, 1\): flatten each row"),
+            (np.zeros((3, 2)), r"\(2, d\); got shape \(3, 2\): answer every input"),
+            (np.zeros((2, 0)), r"got shape \(2, 0\)"),
+            (np.float32(1), r"got shape \(\)"),
+            (None, "NoneType of object"),
+            ([["a"], ["b"]], "list of <U1: return an array of floats"),
+            (np.ones((2, 2), bool), "of bool"),
+            (np.ones((2, 2), complex), "of complex128"),
+            ([[1.0], [1.0, 2.0]], "that is not an array"),
+            (np.array([[1, np.nan], [1, 2]]), "1 of 2 rows hold NaN or infinity"),
+            (np.array([[np.inf], [-np.inf]]), "2 of 2 rows hold NaN or infinity"),
+        ],
+    )
+    def test_a_wrong_answer_is_named(self, value, text):
+        with pytest.raises(ModelOutputError, match=text) as caught:
+            checked_outputs(answering(value), batch(2))
+        assert "'toy' returns one row of numbers an input" in str(caught.value)
+
+    @pytest.mark.parametrize("value", [[[1, 2], [3, 4]], np.array([[1, 2], [3, 4]], np.float16)])
+    def test_other_numbers_become_floats(self, value):
+        answer = checked_outputs(answering(value), batch(2))
+        assert answer.dtype in (np.float32, np.float64)
+        assert answer.tolist() == [[1, 2], [3, 4]]
+
+    def test_double_precision_is_kept(self):
+        assert checked_outputs(answering(np.ones((2, 1))), batch(2)).dtype == np.float64
+
+    def test_what_the_model_raises_is_chained(self):
+        def broken(batch):
+            raise KeyError("weights")
+
+        with pytest.raises(
+            ModelError, match=r"'toy' raised KeyError: 'weights'.* 2 x 3 x 6 x 8, float32"
+        ) as caught:
+            checked_outputs(CallableModel(broken, "toy", SPEC), batch(2))
+        assert isinstance(caught.value.__cause__, KeyError)
+
+    @pytest.mark.parametrize(
+        "error",
+        [MemoryError(), torch.OutOfMemoryError("x"), RuntimeError("CUDA out of memory"), KeyboardInterrupt()],
+    )
+    def test_what_the_caller_can_mend_passes_untouched(self, error):
+        def broken(batch):
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            checked_outputs(CallableModel(broken, "toy", SPEC), batch(2))
+        assert caught.value is error
+
+    def test_probabilities_are_recognised(self):
+        assert looks_like_probabilities(np.array([[0.25, 0.75], [1, 0]]))
+        assert not looks_like_probabilities(np.array([[1.0], [1.0]]))
+        assert not looks_like_probabilities(np.array([[1.5, -0.5]]))
+        assert not looks_like_probabilities(np.array([[0.5, 0.6]]))
+
+
+class TestTorch:
+    def test_modes_are_put_back_layer_by_layer(self):
+        network = torch_network(dropout=True).train()
+        network[0].eval()
+        model = load_model(network, spec=SPEC, device="cpu")
+        statistics = network[0].running_mean.clone()
+        checked_outputs(model, model.to_device(batch()))
+        assert [layer.training for layer in network.modules()] == [True, False, True, True, True, True]
+        assert torch.equal(network[0].running_mean, statistics)
+
+    def test_modes_are_put_back_on_failure(self):
+        class Broken(nn.Module):
+            def forward(self, x):
+                assert not self.training
+                raise ValueError("no")
+
+        network = Broken().train()
+        with pytest.raises(ModelError, match="'Broken' raised ValueError: no"):
+            checked_outputs(load_model(network, spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
+        assert network.training
+
+    def test_no_gradients_are_recorded_and_grad_mode_is_put_back(self):
+        class Spy(nn.Module):
+            def forward(self, x):
+                assert torch.is_inference_mode_enabled()
+                return x.mean(dim=(2, 3))
+
+        checked_outputs(load_model(Spy(), spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+
+    def test_a_first_layer_in_place_does_not_change_the_batch(self):
+        network = nn.Sequential(nn.ReLU(inplace=True), torch_network())
+        model = load_model(network, spec=SPEC, device="cpu")
+        x = model.to_device(-np.ones((1, 3, 6, 8), np.float32))
+        checked_outputs(model, x)
+        assert (x == -1).all()
+
+    @pytest.mark.parametrize(
+        ("answer", "text"),
+        [
+            (lambda y: {"logits": y, "features": y}, "a dict with the keys 'logits', 'features'"),
+            (lambda y: (y, y), r"a tuple of 2: \(1, 3\), \(1, 3\)"),
+            (lambda y: y.tolist(), "a list of 1: list"),
+            (lambda y: None, "NoneType"),
+        ],
+    )
+    def test_one_tensor_is_wanted(self, answer, text):
+        class Several(nn.Module):
+            def forward(self, x):
+                return answer(x.mean(dim=(2, 3)))
+
+        with pytest.raises(ModelOutputError, match=f"'Several' returned {text}.*Wrap it"):
+            checked_outputs(load_model(Several(), spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
+
+    def test_half_precision_weights_are_refused(self):
+        with pytest.raises(
+            OptionError, match=r"asked in float32; 'Linear' holds torch.float16: pass module.float"
+        ):
+            load_model(nn.Linear(2, 2).half())
+
+    def test_bfloat16_answers_become_float32(self):
+        class Brain(nn.Module):
+            def forward(self, x):
+                return x.mean(dim=(2, 3)).bfloat16()
+
+        assert checked_outputs(load_model(Brain(), device="cpu"), torch.ones(1, 3, 6, 8)).dtype == np.float32
+
+    @pytest.mark.parametrize("device", ["tpu", "cuda:x", "cpux", "cuda:99"])
+    def test_an_absent_device_is_named(self, device):
+        with pytest.raises(
+            OptionError, match=r"(device is one that this machine has \(auto, |CUDA devices here)"
+        ):
+            load_model(nn.Identity(), device=device)
+
+    def test_auto_finds_a_device(self):
+        model = load_model(torch_network(), spec=SPEC)
+        assert next(model.module.parameters()).device.type == model.device.split(":")[0]
+        assert model.to_device(batch()).device.type == model.device.split(":")[0]
+
+    def test_a_last_softmax_means_probabilities(self):
+        assert load_model(nn.Sequential(nn.Flatten(), nn.Softmax(1)), device="cpu").outputs == "probabilities"
+        assert load_model(nn.Sequential(nn.Softmax(1), nn.Flatten()), device="cpu").outputs == "logits"
+
+    def test_the_fingerprint_is_that_of_weights_and_structure(self):
+        network = torch_network()
+        model = TorchModel(network, "toy")
+        first = model.fingerprint()
+        assert TorchModel(torch_network(), "other name").fingerprint() == first
+        assert TorchModel(nn.Sequential(*network, nn.ReLU()), "toy").fingerprint() != first
+        with torch.no_grad():
+            network[-1].weight[0, 0] += 1e-3
+        assert model.fingerprint() != first
+
+
+class TestOnnx:
+    def test_what_the_file_says_is_used(self, tmp_path):
+        model = load_model(write_onnx(tmp_path / "toy.onnx", softmax=True, labels='["a", "b", "c", "d"]'))
+        assert (model.name, model.labels, model.outputs) == ("toy", ("a", "b", "c", "d"), "probabilities")
+        assert (model.spec.size_hw, model.spec.colour) == ((6, 8), "rgb")
+
+    def test_unreadable_labels_are_none(self, tmp_path):
+        assert load_model(write_onnx(tmp_path / "toy.onnx", labels="a,b")).labels == ()
+
+    def test_a_frozen_batch_is_said_once(self, tmp_path, caplog):
+        model = load_model(write_onnx(tmp_path / "toy.onnx", batch=1))
+        for _ in range(3):
+            checked_outputs(model, batch(4))
+        assert [r.getMessage() for r in caplog.records] == [
+            "toy.onnx is frozen at batches of 1: it is asked piece by piece, which is slow."
+        ]
+
+    def test_the_first_of_several_outputs_or_the_named_one(self, tmp_path):
+        from canonface.models.onnx_file import onnx_model
+
+        path = write_onnx(tmp_path / "toy.onnx", extra_output=True)
+        assert checked_outputs(load_model(path), batch()).shape == (5, 4)
+        named = onnx_model(path, "toy", None, None, None, "cpu", output="features")
+        np.testing.assert_allclose(checked_outputs(named, batch()), batch().mean(axis=(2, 3)), atol=1e-6)
+        assert named.fingerprint() != load_model(path).fingerprint()
+        with pytest.raises(OptionError, match="did you mean 'features'"):
+            onnx_model(path, "toy", None, None, None, "cpu", output="feature")
+
+    def test_trailing_ones_are_dropped(self, tmp_path):
+        model = load_model(write_onnx(tmp_path / "toy.onnx", rows=True))
+        np.testing.assert_allclose(checked_outputs(model, batch()), by_hand(batch()), atol=1e-6)
+
+    @pytest.mark.parametrize("content", [b"", b"not a network", None])
+    def test_a_damaged_file_is_named(self, tmp_path, content):
+        path = write_onnx(tmp_path / "toy.onnx")
+        path.write_bytes(path.read_bytes()[:100] if content is None else content)
+        with pytest.raises(ModelError, match=r"toy.onnx \(\d+ bytes\) does not.*Export it again"):
+            load_model(path)
+
+    def test_other_inputs_are_refused(self, tmp_path):
+        import onnx
+
+        network = onnx.load(str(write_onnx(tmp_path / "toy.onnx")))
+        network.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+        onnx.save(network, str(tmp_path / "ints.onnx"))
+        with pytest.raises(ModelError):
+            load_model(tmp_path / "ints.onnx")
+
+    def test_a_wrong_size_is_a_model_error(self, tmp_path):
+        model = load_model(write_onnx(tmp_path / "toy.onnx"))
+        with pytest.raises(ModelError, match=r"'toy' raised .*another spec=InputSpec"):
+            checked_outputs(model, np.zeros((1, 3, 7, 7), np.float32))
+
+    def test_an_absent_device_is_named(self, tmp_path):
+        with pytest.raises(OptionError, match=r"onnxruntime has here \(cpu"):
+            load_model(write_onnx(tmp_path / "toy.onnx"), device="cuda:7")
+
+
+class Holder:
+    """A callable object with state."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, batch):
+        return by_hand(batch) * self.factor
+
+    def method(self, batch):
+        return by_hand(batch) * self.factor
+
+
+def scaled(batch, factor):
+    return by_hand(batch) * factor
+
+
+def closed_over(factor):
+    def inner(batch):
+        return by_hand(batch) * factor
+
+    return inner
+
+
+class TestCallable:
+    def test_a_callable_that_works_in_place_does_not_change_the_batch(self):
+        def in_place(batch):
+            batch -= batch.mean()
+            return by_hand(batch)
+
+        x = batch() + 5
+        before = x.copy()
+        checked_outputs(load_model(in_place, spec=SPEC), x)
+        np.testing.assert_array_equal(x, before)
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            Holder,
+            lambda factor: Holder(factor).method,
+            lambda factor: functools.partial(scaled, factor=factor),
+            closed_over,
+            lambda factor: closed_over(np.array([factor])),
+        ],
+    )
+    def test_the_fingerprint_sees_what_it_holds(self, make):
+        one, same, other = (load_model(make(factor), name="x").fingerprint() for factor in (1.0, 1.0, 2.0))
+        assert one == same != other
+
+    def test_the_fingerprint_is_the_same_in_another_process(self, tmp_path):
+        (tmp_path / "mine.py").write_text("def model(batch):\n    return batch.mean(axis=(2, 3))\n")
+        program = (
+            "import sys; sys.path.insert(0, sys.argv[1])\n"
+            "from canonface.models import load_model; import mine\n"
+            "print(load_model(mine.model).fingerprint(), load_model(lambda b: mine.model(b)).fingerprint())"
+        )
+        answers = {
+            subprocess.run(
+                [sys.executable, "-c", program, str(tmp_path)],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={"PYTHONHASHSEED": seed, "PATH": ""},
+            ).stdout
+            for seed in ("1", "2")
+        }
+        assert len(answers) == 1
+
+    def test_only_the_cpu(self):
+        with pytest.raises(OptionError, match="NumPy arrays on the CPU; got device='cuda'"):
+            load_model(by_hand, device="cuda")
+
+
+def test_the_toy_networks_are_not_symmetric():
+    assert len(np.unique(weights())) == 12
