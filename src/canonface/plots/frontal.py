@@ -142,7 +142,7 @@ def _lips(mesh: Mesh, raster: Raster, gap: float) -> Float[np.ndarray, "h w"]:
     mouth = _within(mesh, "upper_lip") | _within(mesh, "lower_lip") | _mouth_opening(mesh)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (round(gap) | 1, round(gap) | 1))
     filled = cv2.morphologyEx(raster.select(mouth).astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    return filled.astype(np.float64)
+    return np.asarray(filled, dtype=np.float64)
 
 
 def _draw_eye(
@@ -161,7 +161,7 @@ def _draw_eye(
     inner = _mix(inner, _PUPIL, np.clip((0.45 - distance) / edge, 0, 1))
     lashes = np.clip(1 - np.roll(eye, round(0.07 * width), axis=0), 0, 1)
     inner = _mix(inner, _PUPIL, 0.7 * _blur(lashes, 0.02 * width))
-    return tone * (1 - eye) + inner * eye
+    return np.asarray(tone * (1 - eye) + inner * eye)
 
 
 def _mix(tone: Float[np.ndarray, "h w"], other: float, share: Float[np.ndarray, "h w"]) -> np.ndarray:

@@ -17,8 +17,9 @@ from canonface.plots.style import Scale, draw_map, under_map
 from canonface.types import Face, Mesh
 
 Result: TypeAlias = CIS | CMS
-FacePicture: TypeAlias = UInt8[np.ndarray, "h w channels"]
-Pixels: TypeAlias = UInt8[np.ndarray, "h w 3"]
+FacePicture: TypeAlias = np.ndarray
+"""``(h, w, 3 or 4)`` uint8, RGB or RGBA, on a map's canvas."""
+Pixels: TypeAlias = UInt8[np.ndarray, "rows columns 3"]
 _FRAME = 1.08  # side of a canonical panel, in sides of the face's box
 
 
@@ -44,7 +45,7 @@ def canonical_panel(result: Result, scale: Scale, face_picture: FacePicture | No
     """
     import cv2
 
-    fine = _panel_canvas(result.mesh, result.canvas)
+    fine = _panel_canvas(result.canvas)
     picture = (
         shaded_face(result.mesh, fine) if face_picture is None else _fitted(face_picture, result.canvas, fine)
     )
@@ -88,7 +89,7 @@ def _on_photo(
     return draw_map(under_map(crop.picture(face.image)), drawn, weight > 0.5, crop.face(face, mesh), scale)
 
 
-def _panel_canvas(mesh: Mesh, canvas: Canvas) -> Canvas:
+def _panel_canvas(canvas: Canvas) -> Canvas:
     """The same view with enough pixels that the face fills a panel."""
     factor = PANEL_PX * (1 + canvas.margin) / _FRAME / min(canvas.size_hw)
     height, width = (round(side * factor) for side in canvas.size_hw)

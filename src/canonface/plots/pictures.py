@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from canonface.types import Face
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+else:  # matplotlib is loaded when a figure is drawn, not before
+    Figure = Any
 
 _ALONE = 4.2  # inches: side of a panel that is alone on its page
 _COLUMNS = 4
@@ -203,9 +205,9 @@ def _footer(*results: Result) -> str:
     """What the pictures have in common: the patch, the probes, what pale means."""
     first = results[0]
     share = first.canonical_patch / first.canvas.size_hw[0]
-    words = [f"Patch {share:.0%} of the picture's height"]
+    words = [f"Each patch hides {share:.0%} of the input's height"]
     if isinstance(first, CIS):
-        words[0] += f" ({first.patch:g} of {first.input_height} px)"
+        words[0] += f", {first.patch:g} of {first.input_height} px"
         asked = [int(np.isfinite(result.drops).sum()) for result in results if isinstance(result, CIS)]
         count = f"{asked[0]:,}" if len(asked) == 1 else f"{min(asked):,} to {max(asked):,}"
         words.append(f"{count} of {len(first.probes):,} places asked".replace(",", " "))

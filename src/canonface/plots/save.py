@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import os
 import re
-import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from canonface.plots.pictures import canonical, scale_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+else:  # matplotlib is loaded when a figure is drawn, not before
+    Figure = Any
 
 PICTURES = (".png", ".svg")
 MAPS = (".npy", ".glb")
@@ -45,20 +47,11 @@ def save(result: Result | Figure, path: str | Path, **options: Any) -> Path:
     """
     target = Path(path)
     suffix = target.suffix.lower()
-    is_map = isinstance(result, CIS | CMS)
-    if suffix not in (*PICTURES, *(MAPS if is_map else ())):
-        raise OptionError(
-            f"A {'map' if is_map else 'figure'} is saved as {', '.join((*PICTURES, *(MAPS if is_map else ())))}; "
-            f"got {target.name!r}."
-            + (" Save the map itself for that." if not is_map and suffix in MAPS else "")
-        )
-    _check_options(options, suffix, is_map)
-    if suffix == ".npy":
-        content = map_bytes(result)
-    elif suffix == ".glb":
-        content = glb_bytes(result, scale_of([result], options.get("limit")))
+    if isinstance(result, CIS | CMS):
+        content = _map_content(result, suffix, target.name, options)
     else:
-        content = picture_bytes(canonical(result, **options) if is_map else result, suffix)
+        _check(suffix, PICTURES, target.name, options, ())
+        content = picture_bytes(result, suffix)
     write_whole(target, content)
     return target
 
@@ -86,34 +79,43 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         RunError: the folder is missing or read-only, the disk is full, or the like.
     """
-    temporary: str | None = None
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp lets only the owner read
-        Path(temporary).replace(path)
-        temporary = None
+        temporary.replace(path)
     except OSError as error:
         raise RunError(
             f"A file is written into a folder that exists, can be written to and has room; {path} could not be: "
             f"{error.strerror or error}. Make the folder, or choose another path."
         ) from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
-def _check_options(options: dict[str, Any], suffix: str, is_map: bool) -> None:
+def _map_content(result: Result, suffix: str, name: str, options: dict[str, Any]) -> bytes:
     known = {".npy": (), ".glb": ("limit",)}.get(suffix, ("face_picture", "limit", "title"))
-    known = known if is_map else ()
-    unknown = [name for name in options if name not in known]
+    _check(suffix, (*PICTURES, *MAPS), name, options, known)
+    if suffix == ".npy":
+        return map_bytes(result)
+    if suffix == ".glb":
+        return glb_bytes(result, scale_of([result], options.get("limit")))
+    return picture_bytes(canonical(result, **options), suffix)
+
+
+def _check(
+    suffix: str, suffixes: tuple[str, ...], name: str, options: dict[str, Any], known: tuple[str, ...]
+) -> None:
+    """Refuse a suffix or an option that does not go with the result."""
+    if suffix not in suffixes:
+        hint = " Save the map itself for that." if suffix in MAPS else ""
+        kind = "map" if MAPS[0] in suffixes else "figure"
+        raise OptionError(f"A {kind} is saved as {', '.join(suffixes)}; got {name!r}.{hint}")
+    unknown = [option for option in options if option not in known]
     if unknown:
         raise OptionError(
-            f"Options of a {suffix} file of {'a map' if is_map else 'a figure'} are: {', '.join(known) or 'none'}; "
-            f"got {', '.join(unknown)}."
+            f"Options of this {suffix} file are: {', '.join(known) or 'none'}; got {', '.join(unknown)}."
         )
 
 

@@ -5,6 +5,7 @@ Figures are made without pyplot: nothing global is touched, nothing has to be cl
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,11 +18,15 @@ from canonface.plots.style import RELIED, ROSE, Scale, under_map
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+else:  # matplotlib is loaded when a figure is drawn, not before
+    Axes = Figure = Any
 
 DPI = 160
 _MARGIN, _GAP = 0.18, 0.14
 _TITLE, _HEADING, _BAR = 0.44, 0.48, 0.94
 _INK, _SOFT_INK = "#1c1c1e", "#5c5c62"
+_DOT = " · "
+_HINTING = 1.02  # letters are moved to whole pixels when they are drawn
 _FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
 
 Rectangle: TypeAlias = tuple[float, float, float, float]
@@ -68,7 +73,7 @@ def sheet(
         footer: small words under everything; empty for none.
         panel: side of a panel in inches.
     """
-    from matplotlib.figure import Figure
+    from matplotlib import figure as matplotlib_figure
 
     columns = max(len(row) for row in rows)
     headings = [_heading_height(row) for row in rows]
@@ -77,7 +82,7 @@ def sheet(
     tail = (_BAR if bars else 0.0) + (0.14 + 0.16 * len(footers) if footers else 0.0)
     body = sum(headings) + len(rows) * panel + (len(rows) - 1) * _GAP
     height = 2 * _MARGIN + (_TITLE if title else 0.0) + body + tail
-    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    figure = matplotlib_figure.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     page = _Page(figure, width, height)
 
     top = _MARGIN
@@ -150,9 +155,13 @@ class _Page:
         self.text(rose, left + inset, top + 0.04, width, 8.5, color=ROSE)
         self.text("relied on →", left, top + 0.04, width - inset, 8.5, color=RELIED, ha="right")
         self.picture(bar_pixels(scale), strip)
-        for position, value in ((0, -1.0), (0.25, -0.5), (0.5, 0.0), (0.75, 0.5), (1, 1.0)):
-            x = strip[0] + position * strip[2]
-            self.text(number(value * scale.limit), x - 0.4, top + 0.42, 0.8, 8.5, ha="center")
+        # The outer numbers end with the strip, so that bars side by side do not touch.
+        ticks = [(-1.0, "left"), (0.0, "center"), (1.0, "right")]
+        ticks += [(-0.5, "center"), (0.5, "center")] if long else []
+        for value, align in ticks:
+            x = strip[0] + (value + 1) / 2 * strip[2]
+            edge = {"left": x, "center": x - 0.4, "right": x - 0.8}[align]
+            self.text(number(value * scale.limit), edge, top + 0.42, 0.8, 8.5, ha=align)
         self.text(
             f"drop in {scale.unit} when a patch hides the place" if long else f"drop in {scale.unit}",
             left, top + 0.62, width, 9, ha="center", color=_SOFT_INK,
@@ -177,29 +186,29 @@ def _fitted(words: str, room: float, size: float, weight: str) -> tuple[str, flo
     size = max(min(size, size * room / max(_width(words, size, weight), 1e-9)), 0.75 * size)
     if _width(words, size, weight) <= room * 1.001:
         return words, size
-    while words and _width(words + "…", size, weight) > room:
-        words = words[:-1].rstrip()
-    return words + "…", size
+    length = (
+        bisect_right(range(len(words)), room, key=lambda end: _width(words[:end] + "…", size, weight)) - 1
+    )
+    return words[: max(length, 0)].rstrip() + "…", size
 
 
 def _wrapped(words: str, room: float, size: float) -> list[str]:
-    """Lines of whole words that fit the room."""
+    """Lines that fit the room, broken at the dots between the parts."""
     lines: list[str] = []
-    for word in words.split():
-        longer = f"{lines[-1]} {word}" if lines else word
+    for part in filter(None, words.split(_DOT)):
+        longer = f"{lines[-1]}{_DOT}{part}" if lines else part
         if lines and _width(longer, size, "normal") <= room:
             lines[-1] = longer
         else:
-            lines.append(word)
+            lines.append(part)
     return lines
 
 
 def _width(words: str, size: float, weight: str) -> float:
     """Width of words in inches."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    font = FontProperties(family=_FONT, weight=weight, size=size)
-    # An escaped dollar is a dollar: otherwise a pair of them would start a formula.
-    box = TextPath((0, 0), words.replace("$", r"\$"), prop=font).get_extents()
-    return float(box.width if words.strip() else 0.0) / 72
+    font = get_font(findfont(FontProperties(family=_FONT, weight=weight)))
+    font.set_size(100, 72)  # large, so that rounding to pixels does not count
+    font.set_text(words, 0.0)
+    return float(font.get_width_height()[0]) / 64 / 72 * size / 100 * _HINTING

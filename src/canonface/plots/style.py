@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -42,7 +41,7 @@ class Scale:
             raise OptionError(f"The limit of a colour scale is above 0 and finite; got {self.limit}.")
 
     @classmethod
-    def around(cls, values: Iterable[np.ndarray], unit: str, limit: float | None = None) -> Self:
+    def around(cls, values: Iterable[np.ndarray], unit: str, limit: float | None = None) -> Scale:
         """The scale that holds every value, or the one with the limit given.
 
         The largest absolute value is rounded up to two digits, so that the ends of the colour bar are true.
@@ -64,7 +63,7 @@ class Scale:
         return np.asarray(_MOST_OPAQUE * self._strength(values) ** 0.75)
 
     def _strength(self, values: np.ndarray) -> np.ndarray:
-        return np.clip(np.abs(values) / self.limit, 0, 1)
+        return np.asarray(np.clip(np.abs(values) / self.limit, 0, 1))
 
     def blend(
         self, tone: Float[np.ndarray, "*shape"], values: Float[np.ndarray, "*shape"]

@@ -53,9 +53,10 @@ def warp_photo(
     shown = raster.select(seen[mesh.triangles].all(axis=1))
     limits = np.array(image.shape[1::-1]) - 0.5
     shown &= ((places >= -0.5) & (places <= limits)).all(axis=2)
-    warped = cv2.remap(image, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    warped = np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     warped[~shown] = 0
-    return np.asarray(warped), np.asarray(shown)
+    return warped, np.asarray(shown)
 
 
 def average_face(
@@ -109,7 +110,7 @@ def run_face(run: Any, most: int = 200) -> UInt8[np.ndarray, "h w 4"]:
 
 def _photos_of(run: Any, most: int) -> Iterator[PlacedPhoto]:
     """Photos of a run's explained faces, with the places and visibility of their vertices."""
-    from canonface.align.photo import read_photo
+    from canonface.alignment import read_photo
 
     paths, places = run.faces.column("path").to_pylist(), run.vertices_xy()
     shown = run.faces.column("visible")
