@@ -12,7 +12,7 @@ from canonface.types import InputSpec
 
 # Grey levels mapped to [-1, 1].
 SPEC = InputSpec(
-    size_hw=(64, 64), colour="grey", scale=1 / 255, mean=(0.5,), std=(0.5,), crop="face", margin=0.3
+    size_hw=(64, 64), colour="grey", scale=1 / 255, mean=(0.5,), std=(0.5,), crop="face", margin=0.1
 )
 
 

@@ -12,7 +12,7 @@ from canonface.types import InputSpec
 
 # Means of dlib's input_rgb_image and its division by 256.
 SPEC = InputSpec(
-    size_hw=(32, 32), scale=1.0, mean=(122.782, 117.001, 104.298), std=(256.0,), crop="face", margin=0.3
+    size_hw=(32, 32), scale=1.0, mean=(122.782, 117.001, 104.298), std=(256.0,), crop="face", margin=0.1
 )
 
 
