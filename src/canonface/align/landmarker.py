@@ -78,7 +78,7 @@ class LandmarkerAligner:
         self.min_inside = min_inside
         self.max_megapixels = max_megapixels
         self._base_triangles = base_triangles(mesh)
-        networks = _read_networks(weights or asset_path("face_landmarker.task"))
+        networks = read_networks(weights or asset_path("face_landmarker.task"))
         self._detector = Detector(Network(networks["face_detector.tflite"], threads), min_score)
         self._landmarker = Landmarker(Network(networks["face_landmarks_detector.tflite"], threads))
 
@@ -210,7 +210,8 @@ def _within(points_xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w 3
     return np.asarray(((points_xy >= -0.5) & (points_xy < size_wh - 0.5)).all(axis=1))
 
 
-def _read_networks(path: Path) -> dict[str, bytes]:
+def read_networks(path: Path) -> dict[str, bytes]:
+    """The detector's and the landmarker's ``.tflite`` files in a ``.task`` file, by name."""
     try:
         with zipfile.ZipFile(path) as task:
             return {
