@@ -148,7 +148,7 @@ def midpoint(row: Row) -> float:
 
 
 def congress_age(row: Row) -> float:
-    """Age in the middle of the year in which the portrait was collected: an upper bound of the true one."""
+    """Age when the portrait was collected: an upper bound of the age that it shows."""
     return float(row["collected"]) - float(row["birth_year"])
 
 
@@ -212,7 +212,8 @@ def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
                 f"FairFace validation: {value}", [s for s in fairface[1] if s.row["age"] == value], midpoint
             )
         )
-    print(age_row("Congress", congress[1], congress_age))
+    dated = [s for s in congress[1] if s.row["birth_year"] and s.row["collected"]]
+    print(age_row("Congress", dated, congress_age))
     print(age_row("London", studio[1], lambda row: float(row["age"])))
     print("\n## expression\n| photos | n | answered | accuracy % (95%) |\n|---|---|---|---|")
     print("\n".join(by_group("London, seven classes", studio[2], is_expression(expression), "expression")))
