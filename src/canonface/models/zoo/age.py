@@ -34,8 +34,9 @@ ENTRY = ZooEntry(
         spec=SPEC,
         labels=tuple(map(str, range(81))),
         outputs="logits",
-        accuracy="mean absolute error of the expected age: 4.6 years on London studio portraits (n=84), 8.5 on FairFace "
-        "validation (n=443, ranges), 12.6 on Congress portraits (n=447: too young by 11); by group: docs/models.md",
+        accuracy="mean absolute error of the expected age: 4.6 years on London studio portraits (n=84), 8.5 on "
+        "FairFace validation (n=443, ranges), 12.6 on Congress portraits (n=447: too young by 11); by "
+        "group: docs/models.md",
         citation="Cydral Technology, dnn_age_predictor_v1, in D. E. King, dlib-models, "
         "https://github.com/davisking/dlib-models",
     ),

@@ -34,8 +34,8 @@ ENTRY = ZooEntry(
         spec=SPEC,
         labels=("female", "male"),
         outputs="logits",
-        accuracy="96.7% on Congress portraits (n=448), 98.8% on London studio portraits (n=84), 95.8% on LFW (n=960), "
-        "86.2% on FairFace validation (n=443; ages 3-9: 72%, n=61); by group: docs/models.md",
+        accuracy="96.7% on Congress portraits (n=448), 98.8% on London studio portraits (n=84), 95.8% on LFW "
+        "(n=960), 86.2% on FairFace validation (n=443; ages 3-9: 72%, n=61); by group: docs/models.md",
         citation="Cydral Technology, dnn_gender_classifier_v1, in D. E. King, dlib-models, "
         "https://github.com/davisking/dlib-models",
     ),
