@@ -90,7 +90,7 @@ def test_the_average_is_the_mean_over_those_who_show_a_place():
     left_only = XY[:, 0] > 80
     picture = average_face([(dark, XY, None), (light, XY, left_only)], MESH, CANVAS)
     assert (picture[:, :78][INSIDE[:, :78]][:, :3] == 50).all()
-    assert set(np.unique(picture[:, 86:][INSIDE[:, 86:]][:, :3])) == {76}  # 75.5, to even
+    assert set(np.unique(picture[:, 90:150][INSIDE[:, 90:150]][:, :3])) == {76}  # 75.5, to even
 
 
 def test_no_photo_gives_the_render_and_leaves_it_alone():

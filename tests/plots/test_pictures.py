@@ -240,6 +240,24 @@ def test_no_word_leaves_the_page_or_covers_another(unit):
                 assert min(wide, high) <= 1
 
 
+def test_a_face_without_depth_is_drawn_all_the_same():
+    """A run does not keep the depth of its faces."""
+    cis = a_cis(bump("chin"))
+    flat = replace(cis, face=replace(cis.face, depth=np.full(len(XY), np.nan)))
+    known, unknown = overlay_panel(cis, SCALE), overlay_panel(flat, SCALE)
+    assert redness(unknown).max() > 60
+    assert (known != unknown).any(axis=2).mean() < 0.01
+
+
+def test_faces_asked_about_their_own_class_share_a_page():
+    faces = [a_cis(bump("chin"), unit=f"probability of {name}", target=name) for name in ("happy", "sad")]
+    cms = replace(a_cms(bump("chin")), unit="probability of the predicted class")
+    words = texts(figure6(faces, cms))
+    assert "happy 0.90" in words
+    assert "sad 0.90" in words
+    assert sum("drop in probability of the predicted class" in text for text in words) == 2
+
+
 def test_figure_6_has_its_four_columns():
     faces, cms = [a_cis(bump("chin")), a_cis(bump("left_eye", -0.2))], a_cms(bump("chin", 0.2))
     figure = figure6(faces, cms)

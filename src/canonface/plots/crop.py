@@ -55,8 +55,10 @@ class PhotoCrop:
         scale = PANEL_PX / self.side
         # Pixel j of the panel lies at (j + 1/2) / scale - 1/2 in the square.
         points = (face.vertices_xy - (self.x, self.y) + 0.5) * scale - 0.5
-        raster = rasterise(points, face.depth * scale, mesh.triangles, (PANEL_PX, PANEL_PX))
-        shown = raster.select(face.visible[mesh.triangles].any(axis=1))
+        # A face that was read back from a run has no depth: of what is visible, nothing hides anything else.
+        depth = np.nan_to_num(face.depth) * scale
+        visible = mesh.triangles[face.visible[mesh.triangles].any(axis=1)]
+        shown = rasterise(points, depth, visible, (PANEL_PX, PANEL_PX)).inside
         inside = self.values(np.ones(face.image.shape[:2])) > 0.5
         return np.asarray(cv2.GaussianBlur((shown & inside).astype(np.float64), (0, 0), 2.0))
 

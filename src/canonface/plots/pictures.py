@@ -34,17 +34,18 @@ _ALONE = 4.2  # inches: side of a panel that is alone on its page
 _COLUMNS = 4
 
 
-def scale_of(results: Sequence[Result], limit: float | None = None) -> Scale:
+def scale_of(results: Sequence[Result], limit: float | None = None, unit: str | None = None) -> Scale:
     """One colour scale for several canonical maps: symmetric, up to the largest value on any of the faces.
 
     Args:
         results: the maps.
         limit: of the scale, in the unit of confidence, instead of the largest value.
+        unit: a name for what the maps have in common; by default their own, which has to be the same.
 
     Raises:
         OptionError: the limit is not above 0, or the maps are in different units.
     """
-    units = dict.fromkeys(result.unit for result in results)
+    units = dict.fromkeys([unit] if unit else [result.unit for result in results])
     if len(units) > 1:
         raise OptionError(
             f"Maps on one scale are in one unit; got {', '.join(map(repr, units))}. Draw them one by one."
@@ -125,7 +126,7 @@ def figure6(
     rows = [faces] if isinstance(faces, CIS) else list(faces)
     if not rows:
         raise OptionError("Figure 6 needs at least one face; got none.")
-    one, all_faces = scale_of(rows, limits[0]), scale_of([cms], limits[1])
+    one, all_faces = scale_of(rows, limits[0], cms.unit), scale_of([cms], limits[1])
     shared = canonical_panel(cms, all_faces, face_picture)
     if title is None:
         title = f"What {rows[0].model} relies on: {cms.unit}"
@@ -187,9 +188,14 @@ def groups(
 def _heading(result: Result, title: str | None) -> tuple[str, str]:
     """Title and the line under it."""
     if isinstance(result, CIS):
-        return title or f"What {result.model} relied on", f"{result.unit} {result.confidence:.2f}, one face"
+        return (
+            f"What {result.model} relied on" if title is None else title,
+            f"{result.unit} {result.confidence:.2f}, one face",
+        )
     group = f"{result.name}: " if result.name else ""
-    return title or f"What the {result.unit} relies on", f"{group}mean of {_faces(result)}"
+    if title is None:
+        return f"What the {result.unit} relies on", f"{group}mean of {_faces(result)}"
+    return title, f"{group}{result.unit}, mean of {_faces(result)}"
 
 
 def _photo_note(cis: CIS) -> str:

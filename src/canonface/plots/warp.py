@@ -64,7 +64,8 @@ def average_face(
 ) -> UInt8[np.ndarray, "h w 4"]:
     """Mean of photos warped to the canonical face, pixel by pixel over the photos that show it.
 
-    Photos are taken one at a time: memory does not grow with their number.
+    Near the border of what a photo shows it counts less, so that no seam is seen. Photos are taken one at a time:
+    memory does not grow with their number.
 
     Args:
         photos: faces, or photos with their vertices.
@@ -79,18 +80,27 @@ def average_face(
     """
     canvas = canvas or Canvas()
     total = np.zeros((*canvas.size_hw, 3))
-    count = np.zeros(canvas.size_hw, dtype=np.int64)
+    weights = np.zeros(canvas.size_hw)
     for photo in photos:
         image, vertices_xy, visible = (
             (photo.image, photo.vertices_xy, photo.visible) if isinstance(photo, Face) else photo
         )
         warped, shown = warp_photo(image, vertices_xy, visible, mesh, canvas)
-        total += warped
-        count += shown
+        weight = _soft_border(shown, 0.012 * min(canvas.size_hw))
+        total += warped * weight[..., None]
+        weights += weight
     picture = shaded_face(mesh, canvas).copy()
-    some = count > 0
-    picture[some, :3] = np.rint(total[some] / count[some, None])
+    some = weights > 0
+    picture[some, :3] = np.rint(total[some] / weights[some, None])
     return picture
+
+
+def _soft_border(shown: Bool[np.ndarray, "h w"], width: float) -> Float[np.ndarray, "h w"]:
+    """1 well within what is shown, less towards its border, 0 beside it."""
+    import cv2
+
+    distance = cv2.distanceTransform(shown.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(np.clip(distance / width, 0, 1), dtype=np.float64)
 
 
 def photo_face(face: Face, mesh: Mesh, canvas: Canvas | None = None) -> UInt8[np.ndarray, "h w 4"]:
