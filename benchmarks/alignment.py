@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from canonface.align import LandmarkerAligner, read_photo
-from canonface.align.detector import Detector, whole_view
-from canonface.align.landmarker import read_networks
-from canonface.align.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.align.network import Network
-from canonface.align.square import Square
+from canonface.alignment import LandmarkerAligner, read_photo
+from canonface.alignment.detector import Detector, whole_view
+from canonface.alignment.landmarker import read_networks
+from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
+from canonface.alignment.network import Network
+from canonface.alignment.square import Square
 from canonface.assets import asset_path
 from canonface.errors import CanonfaceError
 from canonface.mesh import load_mesh

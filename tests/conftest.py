@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from canonface.alignment import LandmarkerAligner
+from canonface.demo import demo_folder
+from canonface.mesh import load_mesh
+
 DATA = Path(os.environ.get("CANONFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
@@ -14,3 +18,15 @@ def data():
     if not DATA.is_dir():
         pytest.skip(f"no data sets at {DATA}: set CANONFACE_DATA to the folder that holds them")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def aligner():
+    """The landmarker on the default mesh."""
+    return LandmarkerAligner(load_mesh(1))
+
+
+@pytest.fixture(scope="session")
+def demo_faces(aligner):
+    """The bundled photos, aligned."""
+    return [face for path in sorted((demo_folder() / "photos").iterdir()) for face in aligner(path)]

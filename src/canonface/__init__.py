@@ -1,1 +1,79 @@
-"""canonface: which parts of a face does a face model rely on?"""
+"""canonface shows which parts of a face a face model relies on.
+
+import canonface
+
+[face] = canonface.align("photo.jpg")
+model = canonface.load_model("expression")
+cis = canonface.explain(face, model, target="happy")
+run = canonface.audit("photos/", model, "my-run", target="happy")
+canonface.save(run.cms(), "map.png")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from canonface._version import __version__
+from canonface.errors import CanonfaceError
+from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
+
+if TYPE_CHECKING:
+    from canonface.alignment import read_photo
+    from canonface.maps import CIS, CMS
+    from canonface.mesh import Canvas, load_mesh
+    from canonface.models import Model, available_models, load_model
+    from canonface.plots import save
+    from canonface.run import Run, Settings, align, audit, explain
+
+# Loaded when first used, so that `import canonface` stays light.
+_LAZY = {
+    "CIS": "canonface.maps",
+    "CMS": "canonface.maps",
+    "Canvas": "canonface.mesh",
+    "Model": "canonface.models",
+    "Run": "canonface.run",
+    "Settings": "canonface.run",
+    "align": "canonface.run",
+    "audit": "canonface.run",
+    "available_models": "canonface.models",
+    "explain": "canonface.run",
+    "load_mesh": "canonface.mesh",
+    "load_model": "canonface.models",
+    "read_photo": "canonface.alignment",
+    "save": "canonface.plots",
+}
+
+__all__ = [
+    "CIS",
+    "CMS",
+    "CanonfaceError",
+    "Canvas",
+    "Face",
+    "InputSpec",
+    "Mesh",
+    "Model",
+    "ModelInput",
+    "Pose",
+    "Run",
+    "Settings",
+    "__version__",
+    "align",
+    "audit",
+    "available_models",
+    "explain",
+    "load_mesh",
+    "load_model",
+    "read_photo",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'canonface' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -96,6 +96,7 @@ class Face:
 
 Colour = Literal["rgb", "bgr", "grey"]
 Crop = Literal["face", "image"]
+WhichFaces = Literal["largest", "all"]
 
 
 @dataclass(frozen=True)

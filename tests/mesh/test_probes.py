@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from canonface.errors import OptionError
-from canonface.mesh import load_mesh, probe_vertices
+from canonface.mesh import load_mesh, mesh_named, probe_vertices
 
 
 def test_every_vertex_by_default():
@@ -32,3 +32,10 @@ def test_importing_the_mesh_layer_is_light():
     heavy = "{'scipy', 'matplotlib', 'torch', 'cv2', 'PIL'} & set(sys.modules)"
     code = f"import sys, canonface.mesh; assert not ({heavy}), {heavy}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_mesh_is_found_again_by_its_name():
+    for level in (0, 1):
+        assert mesh_named(load_mesh(level).name) is load_mesh(level)
+    with pytest.raises(OptionError, match=r"did you mean 'landmarker-468/1'"):
+        mesh_named("landmarker-468/11")

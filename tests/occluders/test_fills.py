@@ -71,5 +71,5 @@ def test_unknown_fill_and_patch_are_refused_in_words():
         Square(float("nan"))
 
 
-def test_the_default_patch_is_the_papers_share_of_the_input():
-    assert [default_patch(h) for h in (32, 64, 112, 160, 224)] == [3, 5, 7, 11, 15]
+def test_the_default_patch_is_15_pixels_a_sixth_of_small_inputs_and_grows_with_large_ones():
+    assert [default_patch(h) for h in (8, 32, 64, 112, 160, 224, 448)] == [3, 5, 11, 15, 15, 15, 29]

@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The command line: commands and words, no numerics."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface.mesh import Canvas, regions_of
+from canonface.mesh import REGION_GROUPS, Canvas, region_mask, regions_of
 from canonface.types import Mesh
 
 
@@ -19,7 +19,7 @@ class Peak:
         value: of the map there, in confidence units.
         xy: pixel on the canonical picture.
         vertex: the nearest vertex of the mesh.
-        regions: names of the regions that hold the vertex.
+        regions: names of the regions that hold the vertex; of the groups, if no region does (an open mouth).
     """
 
     value: float
@@ -42,4 +42,5 @@ def peak_of(
     flat = np.argwhere((image >= value - 1e-12 * max(abs(value), 1.0)) & (count > 0))[:, ::-1]
     xy = flat[np.linalg.norm(flat - flat.mean(axis=0), axis=1).argmin()].astype(np.float64)
     vertex = int(np.linalg.norm(canvas.project(mesh) - xy, axis=1).argmin())
-    return Peak(float(value), (float(xy[0]), float(xy[1])), vertex, regions_of(mesh, vertex))
+    groups = tuple(name for name in REGION_GROUPS if region_mask(mesh, name)[vertex])
+    return Peak(float(value), (float(xy[0]), float(xy[1])), vertex, regions_of(mesh, vertex) or groups)

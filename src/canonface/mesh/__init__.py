@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from canonface.mesh.canonical import load_mesh
 from canonface.mesh.canvas import Canvas
+from canonface.mesh.named import mesh_named
 from canonface.mesh.probes import probe_vertices
 from canonface.mesh.regions import (
     REGION_GROUPS,
@@ -26,6 +27,7 @@ __all__ = [
     "boundary_loop",
     "load_mesh",
     "mesh_edges",
+    "mesh_named",
     "probe_vertices",
     "region_area_px",
     "region_mask",

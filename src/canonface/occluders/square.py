@@ -42,5 +42,11 @@ class Square:
 
 
 def default_patch(input_height: int) -> int:
-    """Odd side nearest to 15 pixels in an input of 224, and at least 3: the same share of any input."""
-    return max(3, 2 * round((15 / 224 * input_height - 1) / 2) + 1)
+    """Side in pixels if none is asked for: 15 for inputs of 90 to 224 pixels, a sixth of smaller, 15/224 of larger.
+
+    15 pixels of 224 is the usual choice of the field. In a small input a patch of that share is a few pixels wide
+    and hides next to nothing that a network cannot guess: maps of one half of the photos then disagree with those
+    of the other half (`docs/method.md` has the figures). The side is odd, so that the patch has a middle pixel.
+    """
+    side = max(input_height * 15 / 224, min(15.0, input_height / 6))
+    return max(3, 2 * round((side - 1) / 2) + 1)

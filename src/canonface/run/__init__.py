@@ -1,1 +1,20 @@
-"""Placeholder."""
+"""Many faces: settings, photos, labels, the run on disk and the loop that writes it."""
+
+from canonface.run.aligning import align
+from canonface.run.auditing import Progress, audit
+from canonface.run.explaining import explain
+from canonface.run.photos import find_photos
+from canonface.run.run import Run
+from canonface.run.settings import PRESETS, Settings, make_settings
+
+__all__ = [
+    "PRESETS",
+    "Progress",
+    "Run",
+    "Settings",
+    "align",
+    "audit",
+    "explain",
+    "find_photos",
+    "make_settings",
+]

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 import pytest
 
-from canonface.align import LandmarkerAligner
+from canonface.alignment import LandmarkerAligner
 from canonface.errors import CanonfaceError
 from canonface.mesh import load_mesh
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from canonface.align.detector import LEFT_EYE, RIGHT_EYE, Detection
-from canonface.align.square import Square
+from canonface.alignment.detector import LEFT_EYE, RIGHT_EYE, Detection
+from canonface.alignment.square import Square
 
 INPUT_SIZE = 256
 POINTS = 478

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from canonface.align.landmarker import LandmarkerAligner
-from canonface.align.photo import Photo
+from canonface.alignment.landmarker import LandmarkerAligner
+from canonface.alignment.photo import Photo
 from canonface.errors import OptionError, near_names
 from canonface.types import Face, Mesh
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, PngImagePlugin
 
-from canonface.align import read_photo
-from canonface.align.filetype import describe_content
+from canonface.alignment import read_photo
+from canonface.alignment.filetype import describe_content
 from canonface.errors import OptionError, PhotoError
 
 H, W = 24, 40

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from canonface.align import ALIGNERS, Aligner, LandmarkerAligner, make_aligner, read_photo
-from canonface.align.landmarker import base_triangles
+from canonface.alignment import ALIGNERS, Aligner, LandmarkerAligner, make_aligner, read_photo
+from canonface.alignment.landmarker import base_triangles
 from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError, PhotoError
 from canonface.mesh import load_mesh
 
@@ -290,7 +290,7 @@ def test_wrong_weights(tmp_path):
 
 def test_nothing_is_written_to_the_console():
     code = (
-        "from canonface.align import LandmarkerAligner; from canonface.mesh import load_mesh; import numpy as np\n"
+        "from canonface.alignment import LandmarkerAligner; from canonface.mesh import load_mesh; import numpy as np\n"
         "from importlib.resources import files\n"
         "photo = files('canonface.demo') / 'photos' / 'op_P001_studio.jpg'\n"
         "LandmarkerAligner(load_mesh(0))(photo.read_bytes())"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
-from canonface.align.filetype import describe_content, jpeg_ends
+from canonface.alignment.filetype import describe_content, jpeg_ends
 from canonface.errors import OptionError, PhotoError
 
 if TYPE_CHECKING:

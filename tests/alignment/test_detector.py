@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonface.align.detector import (
+from canonface.alignment.detector import (
     Detection,
     Detector,
     anchors,
@@ -18,9 +18,9 @@ from canonface.align.detector import (
     whole_view,
     without_repeats,
 )
-from canonface.align.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.align.network import Network
-from canonface.align.square import Square
+from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
+from canonface.alignment.network import Network
+from canonface.alignment.square import Square
 from canonface.errors import AssetError
 
 

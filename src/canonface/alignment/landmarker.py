@@ -6,20 +6,19 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from canonface.align.detector import Detection, Detector, fallback_views, whole_view, without_repeats
-from canonface.align.landmarks import Landmarker, Landmarks
-from canonface.align.network import Network
-from canonface.align.photo import Photo, read_photo
-from canonface.align.square import Square
+from canonface.alignment.detector import Detection, Detector, fallback_views, whole_view, without_repeats
+from canonface.alignment.landmarks import Landmarker, Landmarks
+from canonface.alignment.network import Network
+from canonface.alignment.photo import Photo, read_photo
+from canonface.alignment.square import Square
 from canonface.assets import asset_path
 from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
 from canonface.geometry import head_pose, visible_vertices
-from canonface.types import Face, Mesh
+from canonface.types import Face, Mesh, WhichFaces
 
 _SURE = 0.99
 """Least presence of a face that is found in a part of the photo only."""
@@ -55,7 +54,7 @@ class LandmarkerAligner:
     def __init__(
         self,
         mesh: Mesh,
-        faces: Literal["largest", "all"] = "largest",
+        faces: WhichFaces = "largest",
         min_score: float = 0.5,
         min_inside: float = 0.6,
         max_megapixels: float = 64,

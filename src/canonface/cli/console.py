@@ -1,0 +1,83 @@
+"""What is said where: progress and messages on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from canonface.run import Progress
+
+
+def stderr() -> Console:
+    """A console for messages and progress."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def stdout() -> Console:
+    """A console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def error(message: str) -> None:
+    """One error, on stderr."""
+    stderr().print("[bold red]error:[/] ", end="")
+    stderr().print(message, markup=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """One remark, on stderr."""
+    stderr().print(message, markup=False, style="dim", soft_wrap=True)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """A result for scripts, on stdout."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+def start_logging(verbose: bool) -> None:
+    """Show canonface's own log messages on stderr."""
+    from rich.logging import RichHandler
+
+    handler = RichHandler(console=stderr(), show_path=False, show_time=False, markup=False)
+    logger = logging.getLogger("canonface")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+@contextmanager
+def photo_progress(what: str) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar with rate and remaining time; yields the function to call after each photo."""
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[rate]}"),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("[red]{task.fields[failed]}[/]"),
+    )
+    with bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
+        task = bar.add_task(what, total=None, rate="", failed="")
+
+        def advance(state: Progress) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            here = state.done - state.resumed
+            rate = f"{here / elapsed:.2f} photos/s" if elapsed > 0.5 else ""
+            failed = f"{state.failed} failed" if state.failed else ""
+            bar.update(task, total=state.total, completed=state.done, rate=rate, failed=failed)
+
+        yield advance

@@ -1,0 +1,67 @@
+"""Entry point of the ``canonface`` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from canonface import __version__
+from canonface.cli import console
+from canonface.cli.audit import audit
+from canonface.cli.demo import demo
+from canonface.cli.draw import draw
+from canonface.cli.explain import explain
+from canonface.cli.models import models
+from canonface.errors import CanonfaceError
+
+EPILOG = "Exit codes: 0 every photo was explained; 1 some were not; 2 the command could not be carried out."
+
+app = typer.Typer(
+    help="Which parts of a face does a face model rely on?",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, audit, explain, draw, models):
+    app.command(no_args_is_help=command in (audit, explain, draw))(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"canonface {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[  # noqa: ARG001 - the callback answers
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+) -> None:
+    console.start_logging(verbose)
+
+
+def main() -> None:
+    """Run the command line; every error that canonface raises on purpose becomes one message and exit code 2."""
+    try:
+        app()
+    except CanonfaceError as error:
+        console.error(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.error("interrupted. What was finished is kept: start the same command again to go on.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output is gone, e.g. `| head`: nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

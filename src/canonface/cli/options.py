@@ -1,0 +1,49 @@
+"""Options that several commands share, each explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A model of the zoo ([bold]canonface models[/]), an .onnx file, or [bold]package.module:attribute[/], "
+        "a torch module, a callable or a function that makes one.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="A class by name or index; [bold]label:COLUMN[/], the class that the labels name for each photo; "
+        "[bold]predicted[/], the model's own choice for each face (the default).",
+    ),
+]
+Preset = Annotated[str, typer.Option(help="default, or paper: eq. 1-6 of the paper to the letter.")]
+ConfidenceScale = Annotated[
+    str | None, typer.Option("--confidence", help="probability (default), logit or log-odds.")
+]
+Patch = Annotated[
+    float | None,
+    typer.Option(
+        help="Side of the occluder in pixels of the model's input; default: 15, less for inputs under 90 pixels."
+    ),
+]
+Fill = Annotated[
+    str | None,
+    typer.Option(help="What hides the patch: mean (default), black, blur, or a colour like #7f7f7f."),
+]
+Stride = Annotated[int | None, typer.Option(help="Probe every k-th vertex of the mesh.", min=1)]
+Level = Annotated[int, typer.Option(help="Mesh: 0, 1, 2, 3 = 468, 1833, 7257, 28881 vertices.", min=0, max=4)]
+Batch = Annotated[int, typer.Option(help="Occluded copies that the model is shown at once.", min=1)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not the largest only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Format = Annotated[str, typer.Option("--format", help="Suffix of the pictures: png or svg.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the result; made if it is missing.")]

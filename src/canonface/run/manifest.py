@@ -1,0 +1,116 @@
+"""The manifest of a run: everything that decides its result, so that it can be continued or refused."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from canonface._version import __version__
+from canonface.errors import ConfigurationChangedError, RunError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "run.json"
+_PACKAGES = ("numpy", "scipy", "torch", "onnxruntime", "ai-edge-litert", "opencv-python-headless", "pillow")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is written into ``run.json``.
+
+    Attributes:
+        configuration: everything that decides the result; a run is only continued with the same.
+        photo_root: folder that the paths of the rows are relative to; may move between starts.
+        created: date and time of the first start, UTC.
+        versions: of canonface and of the packages that take part.
+        schema_version: of the files of a run.
+    """
+
+    configuration: dict[str, Any]
+    photo_root: str
+    created: str
+    versions: dict[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def new(cls, configuration: dict[str, Any], photo_root: Path) -> Manifest:
+        """A manifest for a run that starts now."""
+        versions = {"canonface": __version__, "python": platform.python_version()}
+        for package in _PACKAGES:
+            try:
+                versions[package] = version(package)
+            except PackageNotFoundError:
+                continue
+        # As JSON gives it back: tuples become lists, so that both sides compare alike.
+        plain = json.loads(json.dumps(configuration))
+        return cls(plain, str(photo_root), datetime.now(UTC).isoformat(timespec="seconds"), versions)
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json`` into the folder, whole or not at all.
+
+        Raises:
+            RunError: the folder cannot be written to.
+        """
+        temporary = folder / f".{FILE_NAME}.tmp"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+            temporary.replace(folder / FILE_NAME)
+        except OSError as error:
+            raise RunError(
+                f"A run needs a folder that can be written to; {folder} cannot: {error.strerror or error}. "
+                "Name another one with -o."
+            ) from error
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read ``run.json``.
+
+        Raises:
+            RunError: the folder is no run, or one of a newer version.
+        """
+        path = folder / FILE_NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            manifest = cls(**content)
+        except FileNotFoundError as error:
+            raise RunError(f"A run is a folder with a {FILE_NAME}; {folder} has none.") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(
+                f"{path} is not a manifest that canonface {__version__} can read: {error}"
+            ) from error
+        if manifest.schema_version > SCHEMA_VERSION:
+            raise RunError(
+                f"{path} has schema version {manifest.schema_version}, and canonface {__version__} reads up to "
+                f"{SCHEMA_VERSION}: update canonface."
+            )
+        return manifest
+
+    def require_same(self, other: Manifest, folder: Path) -> None:
+        """Refuse to continue a run whose configuration is another.
+
+        Raises:
+            ConfigurationChangedError: says what differs.
+        """
+        changes = differences(self.configuration, other.configuration)
+        if changes:
+            raise ConfigurationChangedError(
+                f"{folder} holds a run with another configuration:\n  "
+                + "\n  ".join(changes)
+                + "\nGive the same options to continue it, or another folder with -o."
+            )
+
+
+def differences(before: Any, now: Any, name: str = "") -> list[str]:
+    """Where two configurations differ, one line each: ``settings.patch: 5 then, 7 now``."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return [
+            line
+            for key in dict.fromkeys([*before, *now])
+            for line in differences(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+        ]
+    return [] if before == now else [f"{name}: {json.dumps(before)} then, {json.dumps(now)} now"]

@@ -1,0 +1,119 @@
+"""The rows of a run on disk: Parquet parts that are whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from canonface.errors import RunError
+
+LABEL_COLUMN_PREFIX = "label_"
+
+
+def part_schema(label_columns: Sequence[str]) -> Any:
+    """Columns of a part: one row a face, or one for a photo that failed.
+
+    Returns:
+        A ``pyarrow.Schema``. ``vertices`` alternates x and y in pixels of the photo; ``drops`` holds NaN where a
+        probe was not asked; a failed row has ``status`` ``failed``, a code in ``reason`` and words in ``message``.
+    """
+    import pyarrow as pa
+
+    floats = pa.list_(pa.float32())
+    fields = [
+        ("photo", pa.int32()),
+        ("face", pa.int32()),
+        ("face_id", pa.string()),
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("target", pa.string()),
+        ("predicted", pa.string()),
+        ("confidence", pa.float64()),
+        ("outputs", pa.list_(pa.float64())),
+        ("yaw", pa.float64()),
+        ("pitch", pa.float64()),
+        ("roll", pa.float64()),
+        ("quality", pa.float64()),
+        ("drops", floats),
+        ("patch_in_photo", pa.float64()),
+        ("vertices", floats),
+        ("visible", pa.list_(pa.bool_())),
+        ("model_calls", pa.int64()),
+        ("seconds", pa.float64()),
+    ]
+    return pa.schema([*fields, *((LABEL_COLUMN_PREFIX + name, pa.string()) for name in label_columns)])
+
+
+def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any) -> Path:
+    """Write rows as the next part: under a temporary name, flushed to the disk, then renamed.
+
+    Raises:
+        RunError: the disk is full, the folder is read-only, or another error of the file system.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 1 + max((int(path.stem.removeprefix("part-")) for path in part_paths(folder)), default=0)
+    final = folder / f"part-{number:06d}.parquet"
+    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("wb") as file:
+            pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(final)
+    except OSError as error:
+        # What is left of a part that did not fit must not take the room of the next.
+        temporary.unlink(missing_ok=True)
+        raise RunError(_cannot_write(folder, error)) from error
+    return final
+
+
+def part_paths(folder: Path) -> list[Path]:
+    """The parts of a run, in the order in which they were written."""
+    return sorted(folder.glob("part-[0-9]*.parquet"))
+
+
+def read_parts(folder: Path) -> Any:
+    """All rows of a run as a ``pyarrow.Table``, by photo and face; of a photo that was redone, the last.
+
+    Returns:
+        The table, or None if there is no part yet.
+
+    Raises:
+        RunError: a part cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for path in part_paths(folder):
+        try:
+            tables.append(pq.read_table(path))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise RunError(
+                f"Each part of a run is a whole Parquet file; {path} cannot be read ({error}). It was changed after "
+                "it was written: delete it and start the run again, which redoes its photos."
+            ) from error
+    if not tables:
+        return None
+    # A photo's rows share one part; if it was redone, the later part holds.
+    newest = {photo: n for n, part in enumerate(tables) for photo in part.column("photo").to_pylist()}
+    whole = [
+        part.filter(pa.array([newest[photo] == n for photo in part.column("photo").to_pylist()], pa.bool_()))
+        for n, part in enumerate(tables)
+    ]
+    return pa.concat_tables(whole).sort_by([("photo", "ascending"), ("face", "ascending")])
+
+
+def _cannot_write(folder: Path, error: OSError) -> str:
+    saved = "What was written before is whole: start the same command again to go on from there."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"A run needs room on the disk; there is none left for {folder}. Free some. {saved}"
+    return f"A run writes its parts to {folder}, and that failed: {error.strerror or error}. {saved}"

@@ -1,0 +1,107 @@
+"""Which photos a run is about: folders, patterns, lists and CSV files become names under one root."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeAlias
+
+from canonface.errors import LabelsError, PhotoError
+
+PHOTO_SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .png .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm .jp2 .avif .heic .heif".split()
+)
+Photos: TypeAlias = str | Path | Iterable[str | Path]
+"""A folder, a file, a pattern such as ``photos/*.jpg``, a CSV file with a ``path`` column, or several of them."""
+
+
+@dataclass(frozen=True)
+class PhotoList:
+    """Photos in a fixed order.
+
+    Attributes:
+        root: absolute folder that all of them lie in.
+        names: paths below the root, with forward slashes: the same on every machine that has the folder.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def path(self, name: str) -> Path:
+        """Where a photo lies."""
+        return self.root / name
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the names, in order."""
+        return sha256("\n".join(self.names).encode()).hexdigest()
+
+
+def find_photos(photos: Photos) -> PhotoList:
+    """Collect photos: folders are searched through, by file suffix; whatever is named outright is taken as it is.
+
+    A file that is named but does not exist stays in the list, so that it ends as a failed row and not as a gap.
+
+    Raises:
+        PhotoError: nothing was found.
+        LabelsError: a CSV file has no ``path`` column.
+    """
+    given = [photos] if isinstance(photos, str | Path) else list(photos)
+    found: list[Path] = []
+    for item in given:
+        found += _expand(Path(item))
+    paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in found))
+    if not paths:
+        shown = ", ".join(repr(str(item)) for item in given[:3]) or "nothing"
+        raise PhotoError(
+            f"A run needs at least one photo; {shown} holds none. Give a folder, files, a pattern in quotes, or a "
+            f"CSV file with a column 'path'. Folders are searched for {' '.join(sorted(PHOTO_SUFFIXES))}."
+        )
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    return PhotoList(root, tuple(path.relative_to(root).as_posix() for path in paths))
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(
+            child for child in path.rglob("*") if child.suffix.lower() in PHOTO_SUFFIXES and child.is_file()
+        )
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return [path.parent / row["path"] for row in read_csv(path)]
+    if not path.exists() and glob.has_magic(str(path)):
+        return [
+            Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()
+        ]
+    return [path]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file that has a ``path`` column.
+
+    Raises:
+        LabelsError: it cannot be read, or has no such column, or a row names no photo.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows = [{k: (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
+            columns = reader.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelsError(f"A labels file is CSV text in UTF-8; {path} cannot be read: {error}") from error
+    if "path" not in columns:
+        raise LabelsError(
+            f"A labels file has a column 'path' with the photos' paths; {path} has {', '.join(columns) or 'none'}."
+        )
+    if empty := [number for number, row in enumerate(rows, start=2) if not row["path"]]:
+        raise LabelsError(
+            f"Every row of a labels file names a photo; {path} has an empty path in line {empty[0]}."
+        )
+    return rows

@@ -1,0 +1,240 @@
+"""A run: the drops of many faces on disk, and the maps that are functions of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from canonface import functional
+from canonface.alignment import read_photo
+from canonface.errors import OptionError, PhotoError, RunError, near_names
+from canonface.maps import CIS, CMS
+from canonface.mesh import Canvas, mesh_named, probe_vertices
+from canonface.run.manifest import Manifest
+from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
+from canonface.types import Face, Mesh, Pose
+
+logger = logging.getLogger("canonface")
+PARTS = "parts"
+GROUPINGS = ("target", "predicted")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A directory with a manifest and Parquet parts, one row a face; it needs no model and no photo.
+
+    Attributes:
+        folder: where it lies.
+        manifest: what was asked.
+    """
+
+    folder: Path
+    manifest: Manifest = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Open a run from disk.
+
+        Raises:
+            RunError: there is no run, or its manifest cannot be read.
+        """
+        return cls(Path(folder), Manifest.read(Path(folder)))
+
+    @cached_property
+    def table(self) -> Any:
+        """Every row as a ``pyarrow.Table``, failed ones too, by photo and face.
+
+        Raises:
+            RunError: the run has no row yet, or a part cannot be read.
+        """
+        table = read_parts(self.folder / PARTS)
+        if table is None:
+            raise RunError(f"The run in {self.folder} has no finished photo yet: start it again to continue.")
+        return table
+
+    @cached_property
+    def faces(self) -> Any:
+        """The rows that were explained, as a ``pyarrow.Table``."""
+        import pyarrow.compute as pc
+
+        return self.table.filter(pc.equal(self.table.column("status"), "ok"))
+
+    @cached_property
+    def failures(self) -> Any:
+        """The rows that failed, as a ``pyarrow.Table``: ``path``, ``reason`` and ``message`` say what happened."""
+        import pyarrow.compute as pc
+
+        return self.table.filter(pc.not_equal(self.table.column("status"), "ok"))
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model that was asked."""
+        return str(self.manifest.configuration["model"]["name"])
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The settings of the run, as the manifest holds them."""
+        settings: Mapping[str, Any] = self.manifest.configuration["settings"]
+        return settings
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh whose vertices were probed."""
+        return mesh_named(self.manifest.configuration["mesh"])
+
+    @property
+    def probes(self) -> Int[np.ndarray, "n"]:
+        """Vertex of each column of ``drops()``."""
+        return probe_vertices(self.mesh, self.settings["stride"])
+
+    @property
+    def canvas(self) -> Canvas:
+        """The canonical picture that maps are drawn on."""
+        return Canvas()
+
+    @property
+    def canonical_patch(self) -> float:
+        """Side of the patch on the canonical picture (eq. 3)."""
+        configuration = self.manifest.configuration
+        height = configuration["model"]["spec"]["size_hw"][0]
+        return functional.canonical_patch(configuration["patch"], self.canvas.size_hw[0], height)
+
+    @property
+    def unit(self) -> str:
+        """Words for a colour bar, e.g. ``probability of happy``."""
+        targets = sorted(set(self.faces.column("target").to_pylist()))
+        wanted = str(self.settings["target"])
+        if len(targets) == 1:
+            what = targets[0]
+        elif wanted.startswith("label:"):
+            what = f"the class in {wanted.removeprefix('label:')!r}"
+        else:
+            what = "the predicted class"
+        return f"{self.settings['confidence']} of {what}"
+
+    def drops(self) -> Float[np.ndarray, "faces probes"]:
+        """The matrix that everything else is made of: one row a face of ``faces``, NaN where not asked."""
+        column = self.faces.column("drops").combine_chunks()
+        return np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), -1).astype(np.float64)
+
+    def vertices_xy(self) -> Float[np.ndarray, "faces v 2"]:
+        """Mesh vertices of each face in pixels of its photo."""
+        column = self.faces.column("vertices").combine_chunks()
+        return np.asarray(column.flatten(), dtype=np.float64).reshape(len(column), -1, 2)
+
+    def photo_path(self, row: int) -> Path:
+        """Where the photo of a face lies, if it was not moved since."""
+        name: str = self.faces.column("path")[row].as_py()
+        return Path(self.manifest.photo_root) / name
+
+    def cis(self, row: int) -> CIS:
+        """The map of one face, with its photo read again from disk.
+
+        Args:
+            row: of ``faces``.
+
+        Raises:
+            PhotoError: the photo is not where it was, or cannot be read.
+        """
+        content = self.faces.slice(row, 1).to_pylist()[0]
+        vertices_xy = np.array(content["vertices"], dtype=np.float64).reshape(-1, 2)
+        face = Face(
+            image=read_photo(self.photo_path(row)),
+            vertices_xy=vertices_xy,
+            depth=np.full(len(vertices_xy), np.nan),
+            visible=np.array(content["visible"], dtype=bool),
+            pose_deg=Pose(content["yaw"], content["pitch"], content["roll"]),
+            quality=content["quality"],
+            mesh=self.mesh.name,
+            path=str(self.photo_path(row)),
+            index=content["face"],
+        )
+        return CIS(
+            face=face,
+            mesh=self.mesh,
+            probes=self.probes,
+            drops=np.array(content["drops"], dtype=np.float64),
+            confidence=content["confidence"],
+            target=content["target"],
+            unit=self.unit,
+            patch=self.manifest.configuration["patch"],
+            patch_in_photo=content["patch_in_photo"],
+            input_height=self.manifest.configuration["model"]["spec"]["size_hw"][0],
+            model=self.model_name,
+            outputs=np.array(content["outputs"], dtype=np.float64),
+            model_calls=content["model_calls"],
+            normalise=self.settings["normalise"],
+            canvas=self.canvas,
+        )
+
+    def examples(self, count: int = 4) -> list[CIS]:
+        """Maps of a few faces, spread evenly over the run; faces whose photo is gone are passed over."""
+        rows = range(self.faces.num_rows)
+        spread = (
+            [rows[round(i)] for i in np.linspace(0, len(rows) - 1, min(count, len(rows)))] if rows else []
+        )
+        found = []
+        for row in spread:
+            try:
+                found.append(self.cis(row))
+            except PhotoError as error:
+                logger.warning("an example is left out: %s", error)
+        return found
+
+    def labels(self, column: str) -> list[str]:
+        """One value a face: a column of the labels, or ``target`` or ``predicted``; empty text where unknown.
+
+        Raises:
+            OptionError: there is no such column.
+        """
+        available = {name: name for name in GROUPINGS}
+        for name in self.faces.column_names:
+            if name.startswith(LABEL_COLUMN_PREFIX):
+                available[name.removeprefix(LABEL_COLUMN_PREFIX)] = name
+        if column not in available:
+            raise OptionError(
+                f"Faces are grouped by a column of the labels; got {column!r}: "
+                f"{near_names(column, available)}"
+            )
+        return [value or "" for value in self.faces.column(available[column]).to_pylist()]
+
+    def cms(self, by: str | None = None) -> Any:
+        """Canonical model saliency map: the mean of the faces' maps (eq. 6).
+
+        Args:
+            by: a column of the labels, or ``target`` or ``predicted``: one map a value. None: one map of all.
+
+        Returns:
+            A `CMS`, or with ``by`` a dictionary from value to `CMS`, sorted, faces without a value left out.
+
+        Raises:
+            RunError: no face was explained.
+            OptionError: ``by`` is no column.
+        """
+        if self.faces.num_rows == 0:
+            raise RunError(
+                f"A map needs at least one explained face; all {self.table.num_rows} rows of {self.folder} failed, "
+                f"e.g.: {self.table.column('message')[0].as_py()}"
+            )
+        if by is None:
+            return self._mean_map(np.ones(self.faces.num_rows, dtype=bool), "")
+        values = np.array(self.labels(by))
+        return {
+            str(value): self._mean_map(values == value, str(value)) for value in np.unique(values) if value
+        }
+
+    def _mean_map(self, chosen: np.ndarray, name: str) -> CMS:
+        settings, canvas, patch = self.settings, self.canvas, self.canonical_patch
+        canonical_xy = canvas.project(self.mesh)[self.probes]
+        result = CMS.empty(self.mesh, self.unit, patch, settings["unseen"], canvas, name)
+        for drops in self.drops()[chosen]:
+            image, count = functional.cis(drops, canonical_xy, canvas.size_hw, patch, settings["normalise"])
+            result = result.add(image, count)
+        return result

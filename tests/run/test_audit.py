@@ -1,0 +1,297 @@
+"""The loop over photos: rows, reasons, resuming, refusing, groups."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from canonface import functional
+from canonface.errors import ConfigurationChangedError, LabelsError, PhotoError, RunError, TargetError
+from canonface.mesh import Canvas, load_mesh
+from canonface.models import load_model
+from canonface.run import Run, audit, auditing
+from canonface.types import InputSpec
+
+SPEC = InputSpec(size_hw=(32, 32))
+WEIGHTS = np.random.default_rng(1).normal(size=(2, 3, 32, 32))
+PHOTOS = ("cc0_lisa2", "op_P001_studio", "op_P005_studio", "op_P007_emo_happy", "op_P009_view_profile_a")
+
+
+def toy(batch):
+    return np.einsum("nchw,kchw->nk", batch, WEIGHTS) / 8
+
+
+@pytest.fixture
+def model():
+    return load_model(toy, spec=SPEC, labels=("no", "yes"), name="toy")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    from canonface.demo import demo_folder
+
+    target = tmp_path / "my photos"
+    target.mkdir()
+    for name in PHOTOS:
+        shutil.copy(demo_folder() / "photos" / f"{name}.jpg", target)
+    lines = ["path,gender", "cc0_lisa2.jpg,female", "op_P001_studio.jpg,female", "op_P005_studio.jpg,male"]
+    lines += ["op_P007_emo_happy.jpg,male", "op_P009_view_profile_a.jpg,female"]
+    (target / "labels.csv").write_text("\n".join(lines) + "\n")
+    return target
+
+
+def run_of(folder, model, out, **options):
+    return audit(folder, model, out, **({"stride": 10, "target": "yes"} | options))
+
+
+def test_a_run_holds_one_row_a_face_and_its_map_is_eq_6(folder, model, tmp_path):
+    run = run_of(folder, model, tmp_path / "run", labels=folder / "labels.csv")
+    assert run.faces.num_rows == 5
+    assert run.failures.num_rows == 0
+    drops = run.drops()
+    assert drops.shape == (5, 184)
+    assert np.isnan(drops[4]).mean() > 0.3, "the profile hides many probes"
+    canonical = Canvas().project(load_mesh(1))[run.probes]
+    maps = [functional.cis(row, canonical, (512, 512), run.canonical_patch) for row in drops]
+    expected = functional.cms([m for m, _ in maps], [c for _, c in maps])
+    np.testing.assert_allclose(run.cms().map, expected, atol=1e-12)
+    assert run.cms().faces == 5
+    assert run.unit == "probability of yes"
+    row = run.faces.slice(1, 1).to_pylist()[0]
+    assert row["path"] == "op_P001_studio.jpg"
+    assert row["label_gender"] == "female"
+    assert len(row["sha256"]) == 64
+    assert row["model_calls"] > 100
+    assert run.vertices_xy().shape == (5, 1833, 2)
+
+
+def test_a_run_is_read_back_without_model_and_photos(folder, model, tmp_path):
+    run = run_of(folder, model, tmp_path / "run", labels=folder / "labels.csv")
+    shutil.rmtree(folder)
+    again = Run.open(tmp_path / "run")
+    np.testing.assert_array_equal(again.drops(), run.drops())
+    np.testing.assert_array_equal(again.cms().map, run.cms().map)
+    with pytest.raises(PhotoError):
+        again.cis(0)
+
+
+def test_the_map_of_one_face_comes_back_from_its_row(folder, model, tmp_path, aligner):
+    from canonface.run import explain
+
+    run = run_of(folder, model, tmp_path / "run")
+    direct = explain(aligner(folder / "op_P001_studio.jpg")[0], model, "yes", stride=10)
+    stored = run.cis(1)
+    np.testing.assert_allclose(stored.map, direct.map, atol=1e-6)
+    np.testing.assert_allclose(stored.on_photo()[0], direct.on_photo()[0], atol=1e-4)
+    np.testing.assert_array_equal(stored.face.visible, direct.face.visible)
+
+
+def test_groups_split_the_faces_and_merge_to_the_whole(folder, model, tmp_path):
+    run = run_of(folder, model, tmp_path / "run", labels=folder / "labels.csv", by="gender")
+    groups = run.cms(by="gender")
+    assert {name: cms.faces for name, cms in groups.items()} == {"female": 3, "male": 2}
+    merged = groups["female"].merge(groups["male"])
+    np.testing.assert_allclose(merged.map, run.cms().map, atol=1e-12)
+    assert set(run.cms(by="predicted")) <= {"yes", "no"}
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_map(folder, model, tmp_path, monkeypatch):
+    unbroken = run_of(folder, model, tmp_path / "unbroken")
+    monkeypatch.setattr(auditing._Writer, "max_rows", 1)
+
+    def kill_after_two(state):
+        if state.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_of(folder, model, tmp_path / "broken", progress=kill_after_two)
+    assert Run.open(tmp_path / "broken").table.num_rows == 2
+    states = []
+    resumed = run_of(folder, model, tmp_path / "broken", progress=states.append)
+    assert [state.done for state in states] == [3, 4, 5]
+    assert {state.resumed for state in states} == {2}
+    np.testing.assert_array_equal(resumed.drops(), unbroken.drops())
+    np.testing.assert_array_equal(resumed.cms().map, unbroken.cms().map)
+    assert run_of(folder, model, tmp_path / "broken").manifest.created == resumed.manifest.created
+
+
+def test_what_was_computed_is_kept_when_the_model_breaks_the_loop(folder, tmp_path):
+    def breaks(batch):
+        breaks.calls += 1
+        if breaks.calls > 40:
+            raise KeyboardInterrupt
+        return toy(batch)
+
+    breaks.calls = 0
+    with pytest.raises(KeyboardInterrupt):
+        run_of(folder, load_model(breaks, spec=SPEC, labels=("no", "yes")), tmp_path / "run", batch=16)
+    assert Run.open(tmp_path / "run").table.num_rows >= 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"patch": 9.0}, r"settings\.patch: null then, 9\.0 now"),
+        ({"target": "no"}, r'settings\.target: "yes" then, "no" now'),
+        ({"level": 0}, r"mesh: .*468/1.*468/0"),
+        ({"preset": "paper"}, r'settings\.fill: "mean" then, "black" now'),
+        ({"faces": "all"}, "aligner"),
+    ],
+)
+def test_another_configuration_is_refused(folder, model, tmp_path, changed, words):
+    run_of(folder, model, tmp_path / "run")
+    with pytest.raises(ConfigurationChangedError, match=words):
+        run_of(folder, model, tmp_path / "run", **changed)
+    assert run_of(folder, model, tmp_path / "run", batch=3).faces.num_rows == 5, "the batch changes no result"
+
+
+def test_other_photos_another_model_or_changed_labels_are_refused(folder, model, tmp_path):
+    run_of(folder, model, tmp_path / "run", labels=folder / "labels.csv")
+    other = load_model(lambda b: toy(b) * 2, spec=SPEC, labels=("no", "yes"), name="toy")
+    with pytest.raises(ConfigurationChangedError, match=r"model\.fingerprint"):
+        run_of(folder, other, tmp_path / "run", labels=folder / "labels.csv")
+    with pytest.raises(ConfigurationChangedError, match=r"labels\.columns"):
+        run_of(folder, model, tmp_path / "run")
+    (folder / "cc0_lisa2.jpg").unlink()
+    with pytest.raises(ConfigurationChangedError, match=r"photos\.count: 5 then, 4 now"):
+        run_of(folder, model, tmp_path / "run", labels=folder / "labels.csv")
+
+
+def test_a_photo_that_was_changed_is_refused(folder, model, tmp_path):
+    run_of(folder, model, tmp_path / "run")
+    shutil.copy(folder / "op_P001_studio.jpg", folder / "cc0_lisa2.jpg")
+    with pytest.raises(RunError, match=r"cc0_lisa2\.jpg was changed since"):
+        run_of(folder, model, tmp_path / "run")
+
+
+def test_bad_photos_are_rows_with_reasons_and_the_others_go_on(folder, model, tmp_path):
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("hello")
+    content = (folder / "op_P001_studio.jpg").read_bytes()
+    (folder / "truncated.jpg").write_bytes(content[: len(content) // 2])
+    from PIL import Image
+
+    Image.new("RGB", (200, 200), "grey").save(folder / "wall.png")
+    paths = [*sorted(folder.glob("*.[jp][pn]g")), folder / "missing.jpg"]
+    run = audit(paths, model, tmp_path / "run", stride=40)
+    reasons = dict(zip(*(run.failures.column(c).to_pylist() for c in ("path", "reason")), strict=True))
+    assert reasons == {
+        "empty.jpg": "photo-unreadable",
+        "missing.jpg": "photo-unreadable",
+        "text.jpg": "photo-unreadable",
+        "truncated.jpg": "photo-unreadable",
+        "wall.png": "no-face",
+    }
+    assert all(len(m) > 30 for m in run.failures.column("message").to_pylist())
+    assert run.faces.num_rows == 5
+
+
+def test_failed_photos_are_asked_again_on_request(folder, model, tmp_path):
+    content = (folder / "op_P001_studio.jpg").read_bytes()
+    (folder / "op_P001_studio.jpg").unlink()
+    paths = [folder / f"{name}.jpg" for name in PHOTOS]
+    assert audit(paths, model, tmp_path / "run", stride=40).failures.num_rows == 1
+    (folder / "op_P001_studio.jpg").write_bytes(content)
+    assert audit(paths, model, tmp_path / "run", stride=40).failures.num_rows == 1
+    run = audit(paths, model, tmp_path / "run", stride=40, retry_failed=True)
+    assert (run.failures.num_rows, run.faces.num_rows) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda b: np.full((len(b), 2), np.nan), "model-output"),
+        (lambda b: np.zeros((len(b), 2, 2)), "model-output"),
+        (lambda b: 1 / 0, "model-failed"),
+    ],
+)
+def test_a_model_that_fails_makes_rows_with_a_reason(folder, tmp_path, answer, reason):
+    run = audit(folder, load_model(answer, spec=SPEC), tmp_path / "run")
+    assert run.failures.column("reason").to_pylist() == [reason] * 5
+    with pytest.raises(RunError, match=r"all 5 rows .* failed, e\.g\."):
+        run.cms()
+
+
+def test_a_model_that_fails_on_one_photo_only(folder, tmp_path, aligner):
+    from canonface.models import prepare
+
+    hated = prepare(aligner(folder / "op_P005_studio.jpg")[0], SPEC).x
+
+    def picky(batch):
+        return np.where(np.allclose(batch[0], hated), np.nan, 1.0) * toy(batch)
+
+    run = audit(folder, load_model(picky, spec=SPEC), tmp_path / "run", stride=40)
+    assert run.failures.column("path").to_pylist() == ["op_P005_studio.jpg"]
+    assert run.faces.num_rows == 4
+
+
+def test_arguments_that_do_not_fit_are_refused_before_anything_is_asked(folder, tmp_path):
+    def never(batch):
+        raise AssertionError("the model was asked")
+
+    model = load_model(never, spec=SPEC, labels=("no", "yes"))
+    labels = folder / "labels.csv"
+    with pytest.raises(TargetError, match="did you mean 'yes'"):
+        audit(folder, model, tmp_path / "run", target="yess")
+    with pytest.raises(LabelsError, match="did you mean 'gender'"):
+        audit(folder, model, tmp_path / "run", target="label:gendre", labels=labels)
+    with pytest.raises(LabelsError, match="did you mean 'gender'"):
+        audit(folder, model, tmp_path / "run", labels=labels, by="gendre")
+    with pytest.raises(PhotoError, match="at least one photo"):
+        audit(folder / "nothing*", model, tmp_path / "run")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="a folder that can be written to"):
+        audit(folder, model, tmp_path / "file" / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_index_that_an_unnamed_model_lacks_stops_the_run(folder, tmp_path):
+    with pytest.raises(TargetError, match="an index from 0 to 1"):
+        audit(folder, load_model(toy, spec=SPEC), tmp_path / "run", target=7)
+
+
+def test_a_target_from_the_labels(folder, tmp_path):
+    model = load_model(toy, spec=SPEC, labels=("female", "male"))
+    lines = (folder / "labels.csv").read_text().replace("cc0_lisa2.jpg,female", "cc0_lisa2.jpg,other")
+    (folder / "labels.csv").write_text(lines)
+    run = audit(
+        folder, model, tmp_path / "run", target="label:gender", labels=folder / "labels.csv", stride=40
+    )
+    assert run.failures.column("path").to_pylist() == ["cc0_lisa2.jpg"]
+    assert run.failures.column("reason").to_pylist() == ["bad-target"]
+    assert run.faces.column("target").to_pylist() == ["female", "male", "male", "female"]
+    assert run.unit == "probability of the class in 'gender'"
+
+
+def test_a_full_disk_keeps_what_was_written(folder, model, tmp_path, monkeypatch):
+    import errno
+
+    monkeypatch.setattr(auditing._Writer, "max_rows", 1)
+    import pyarrow.parquet as pq
+
+    write, calls = pq.write_table, []
+
+    def full_at_the_third(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(pq, "write_table", full_at_the_third)
+    with pytest.raises(RunError, match="room on the disk"):
+        run_of(folder, model, tmp_path / "run")
+    kept = Run.open(tmp_path / "run").table.num_rows
+    assert kept >= 2
+    assert run_of(folder, model, tmp_path / "run").faces.num_rows == 5
+
+
+def test_two_faces_in_a_photo(model, tmp_path, folder):
+    from PIL import Image
+
+    pair = Image.new("RGB", (820, 420), "grey")
+    for x, name in ((0, "op_P001_studio"), (420, "op_P005_studio")):
+        pair.paste(Image.open(folder / f"{name}.jpg").resize((400, 400)), (x, 10))
+    pair.save(tmp_path / "pair.png")
+    run = audit(tmp_path / "pair.png", model, tmp_path / "all", faces="all", stride=40)
+    assert run.faces.column("face_id").to_pylist() == ["pair.png#0", "pair.png#1"]
+    assert audit(tmp_path / "pair.png", model, tmp_path / "one", stride=40).faces.num_rows == 1

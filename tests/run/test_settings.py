@@ -1,0 +1,44 @@
+"""Choices: presets, defaults, and refusals in words."""
+
+import pytest
+
+from canonface.errors import OptionError
+from canonface.run import Settings, make_settings
+
+
+def test_the_papers_preset_follows_the_paper():
+    paper = make_settings("paper")
+    assert (paper.fill, paper.unseen, paper.confidence, paper.normalise) == (
+        "black",
+        "zero",
+        "probability",
+        True,
+    )
+
+
+def test_an_option_replaces_the_presets_and_none_keeps_it():
+    assert make_settings("paper", fill="blur", patch=None, target=None).fill == "blur"
+    assert make_settings(target="happy").target == "happy"
+    assert make_settings() == Settings()
+
+
+def test_the_patch_follows_the_input():
+    assert Settings().occluder(224).patch == 15
+    assert Settings(patch=9).occluder(224).patch == 9
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: make_settings("papr"), "did you mean 'paper'"),
+        (lambda: make_settings(pathc=3), "did you mean 'patch'"),
+        (lambda: make_settings(fill="grey"), "A fill is one of"),
+        (lambda: make_settings(confidence="softmax"), "confidence is one of"),
+        (lambda: make_settings(unseen="never"), "unseen is 'omit' or 'zero'"),
+        (lambda: make_settings(stride=0), "stride is a whole number"),
+        (lambda: make_settings(patch=0.2), "at least 1 pixel"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(call, words):
+    with pytest.raises(OptionError, match=words):
+        call()
