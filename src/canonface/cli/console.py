@@ -56,6 +56,16 @@ def start_logging(verbose: bool) -> None:
 
 
 @contextmanager
+def _resumable() -> Iterator[None]:
+    """Turn an interruption from the keyboard into a word on how to go on, and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        error("interrupted. What was finished is kept: start the same command again to go on.")
+        raise SystemExit(130) from None
+
+
+@contextmanager
 def photo_progress(what: str) -> Iterator[Callable[[Progress], None]]:
     """A progress bar with rate and remaining time; yields the function to call after each photo."""
     from rich import progress as bars
@@ -70,7 +80,7 @@ def photo_progress(what: str) -> Iterator[Callable[[Progress], None]]:
         bars.TimeRemainingColumn(),
         bars.TextColumn("[red]{task.fields[failed]}[/]"),
     )
-    with bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
+    with _resumable(), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
         task = bar.add_task(what, total=None, rate="", failed="")
 
         def advance(state: Progress) -> None:

@@ -31,7 +31,7 @@ for command in (demo, audit, explain, draw, models):
     app.command(no_args_is_help=command in (audit, explain, draw))(command)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool | None) -> None:
     if wanted:
         typer.echo(f"canonface {__version__}")
         raise typer.Exit
@@ -39,9 +39,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[  # noqa: ARG001 - the callback answers
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
+    version: Annotated[  # noqa: ARG001 - its own callback answers
+        bool | None, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
 ) -> None:
     console.start_logging(verbose)
@@ -54,9 +54,6 @@ def main() -> None:
     except CanonfaceError as error:
         console.error(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        console.error("interrupted. What was finished is kept: start the same command again to go on.")
-        sys.exit(130)
     except BrokenPipeError:
         # The reader of our output is gone, e.g. `| head`: nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

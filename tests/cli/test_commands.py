@@ -1,0 +1,212 @@
+"""The command line as its user meets it: output, exit codes, refusals."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from canonface.cli.main import main
+from canonface.demo import demo_folder
+
+TOY = """
+import numpy as np
+from canonface import InputSpec
+
+WEIGHTS = np.random.default_rng(1).normal(size=(2, 3, 24, 24)) / 6
+
+
+def model(batch):
+    return np.einsum("nchw,kchw->nk", batch, WEIGHTS)
+
+
+model.spec = InputSpec(size_hw=(24, 24))
+model.labels = ("no", "yes")
+
+
+def broken(batch):
+    raise RuntimeError("no licence")
+
+
+broken.spec = model.spec
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A working directory with photos, labels and a module that holds models."""
+    (tmp_path / "toy_models.py").write_text(TOY)
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    for name in ("op_P001_studio", "op_P005_studio", "op_P007_emo_happy"):
+        shutil.copy(demo_folder() / "photos" / f"{name}.jpg", folder)
+    rows = [
+        "path,gender",
+        "op_P001_studio.jpg,female",
+        "op_P005_studio.jpg,male",
+        "op_P007_emo_happy.jpg,male",
+    ]
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    sys.modules.pop("toy_models", None)
+
+
+@pytest.fixture
+def canonface(monkeypatch, capsys):
+    """Runs a command line; returns exit code, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["canonface", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+AUDIT = ("audit", "my photos", "-m", "toy_models:model", "-t", "yes", "--stride", "20", "-o", "out")
+
+
+def test_audit_ends_with_pictures_and_the_places_relied_on(place, canonface):
+    code, out, err = canonface(*AUDIT, "--labels", "my photos/labels.csv", "--by", "gender")
+    assert code == 0, err
+    assert "3 faces explained, 0 failed" in out
+    assert "drop in probability of yes" in out
+    pictures = {path.name for path in (place / "out" / "pictures").iterdir()}
+    assert pictures == {"cms.png", "cms.npy", "cms.glb", "cms-by-gender.png", "examples.png"}
+    assert np.load(place / "out" / "pictures" / "cms.npy").shape == (512, 512)
+    assert "photos/s" in err or "3/3" in err, "progress goes to stderr"
+
+
+def test_json_goes_to_stdout_alone(place, canonface):
+    code, out, _ = canonface(*AUDIT, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["faces"] == 3
+    assert found["failed"] == {}
+    assert len(found["regions"]) >= 25
+    assert set(found["peak"]) == {"value", "regions", "vertex"}
+
+
+def test_a_second_start_continues_and_another_configuration_is_refused(place, canonface):
+    assert canonface(*AUDIT)[0] == 0
+    assert canonface(*AUDIT)[0] == 0
+    code, out, err = canonface(*AUDIT, "--patch", "5")
+    assert code == 2
+    assert "settings.patch: null then, 5.0 now" in err
+    assert out == ""
+
+
+def test_failed_photos_mean_exit_code_1_unless_they_are_allowed(place, canonface):
+    (place / "my photos" / "empty.png").write_bytes(b"")
+    code, out, err = canonface(*AUDIT)
+    assert code == 1
+    assert "3 faces explained, 1 failed" in out
+    assert "photo-unreadable" in out
+    assert "empty.png:" in err
+    assert canonface(*AUDIT, "--allow-failures")[0] == 0
+
+
+def test_a_model_that_always_fails(place, canonface):
+    code, out, err = canonface("audit", "my photos", "-m", "toy_models:broken", "-o", "out")
+    assert code == 1
+    assert "3 x model-failed" in out
+    assert "no licence" in err
+
+
+def test_draw_makes_the_pictures_again(place, canonface):
+    canonface(*AUDIT)
+    code, out, _ = canonface("draw", "out", "--format", "svg", "-o", "new")
+    assert code == 0
+    assert (place / "new" / "cms.svg").read_text().startswith("<?xml")
+    assert "new/cms.svg" in out
+
+
+def test_explain_single_photos(place, canonface):
+    code, out, err = canonface(
+        "explain", "my photos/op_P001_studio.jpg", "missing.jpg", "-m", "toy_models:model", "--stride", "20"
+    )
+    assert code == 1
+    assert "relied on most" in out
+    assert "missing.jpg" in err
+    names = {path.name for path in (place / "explained").iterdir()}
+    assert len(names) == 3
+    assert any(name.endswith("-photo.png") for name in names)
+
+
+def test_explain_as_json(place, canonface):
+    code, out, _ = canonface(
+        "explain", "my photos/op_P001_studio.jpg", "-m", "toy_models:model", "--stride", "20", "--json"
+    )
+    [face] = json.loads(out)["faces"]
+    assert code == 0
+    assert face["photo"] == "op_P001_studio.jpg"
+    assert face["target"] in ("yes", "no")
+    assert set(face["pose_deg"]) == {"yaw", "pitch", "roll"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("audit", "my photos", "-m", "expresion", "-o", "out"), "did you mean 'expression'"),
+        (("audit", "my photos", "-m", "toy_models:modl", "-o", "out"), "did you mean 'model'"),
+        ((*AUDIT[:4], "-t", "maybe", "-o", "out"), "no class 'maybe'"),
+        ((*AUDIT, "--fill", "gray"), "A fill is one of"),
+        ((*AUDIT, "--confidence", "softmax"), "confidence is one of"),
+        ((*AUDIT, "--preset", "papers"), "did you mean 'paper'"),
+        ((*AUDIT, "--by", "gender"), "needs a labels file"),
+        ((*AUDIT, "--labels", "none.csv"), "cannot be read"),
+        ((*AUDIT, "--format", "gif"), "png or svg"),
+        (("audit", "nowhere/*.jpg", "-m", "toy_models:model", "-o", "out"), "at least one photo"),
+        ((*AUDIT[:-1], "toy_models.py/out"), "a folder that can be written to"),
+        (("draw", "my photos"), "a folder with a run.json"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message_and_exit_code_2(place, canonface, arguments, words):
+    code, out, err = canonface(*arguments)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_an_interruption_says_how_to_go_on(place, canonface, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("canonface.run.auditing.explain_face", interrupted)
+    code, _, err = canonface(*AUDIT)
+    assert code == 130
+    assert "start the same command again" in err
+
+
+def test_models_lists_the_zoo(canonface):
+    code, out, _ = canonface("models")
+    assert code == 0
+    for word in ("gender", "age", "expression", "licence weights", "MIT"):
+        assert word in out
+    listed = json.loads(canonface("models", "--json")[1])["models"]
+    assert [card["name"] for card in listed] == ["gender", "age", "expression"]
+
+
+@pytest.mark.parametrize("command", [[], ["audit"], ["explain"], ["draw"], ["models"], ["demo"]])
+def test_help_has_an_example(canonface, command):
+    code, out, _ = canonface(*command, "--help")
+    assert code == 0
+    assert "Example: canonface" in out or not command
+    assert "Exit codes" in out or command
+
+
+def test_the_installed_command_and_the_module_are_the_same():
+    by_module = subprocess.run(
+        [sys.executable, "-m", "canonface", "--version"], capture_output=True, text=True, check=True
+    )
+    assert by_module.stdout.startswith("canonface 0.")
