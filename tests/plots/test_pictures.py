@@ -188,6 +188,15 @@ def test_a_crop_reaches_over_the_border_of_the_photo():
         assert overlay_panel(cis, SCALE).shape == photo_panel(cis.face).shape == (720, 720, 3)
 
 
+def test_a_crop_shows_the_photo_and_white_beyond_it():
+    close = a_face((0, -8))
+    close = replace(close, image=close.image[:80, :96])
+    drawn = overlay_panel(a_cis(np.zeros(len(XY)), face=close), SCALE)
+    white = (drawn == 255).all(axis=2)
+    assert 0 < white.mean() < 0.2
+    assert not (photo_panel(a_face()) == 255).any()  # there is room within the photo
+
+
 def test_the_words_of_each_figure():
     face = a_cis(bump("chin"), face=a_face(path="/photos/ada $1$.jpg"))
     cms = replace(a_cms(bump("chin")), faces=1234, seen=np.full((96, 96), 1234))

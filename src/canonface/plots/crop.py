@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from canonface.plots.raster import rasterise
 from canonface.types import Face, Mesh
 
 PANEL_PX = 720
 """Side of a panel in pixels."""
-_AROUND = 1.45  # side of the square, in sides of the face's box
+_AROUND, _CLOSEST = 1.45, 1.05  # side of the square, in sides of the face's box
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class PhotoCrop:
     def around(cls, face: Face) -> PhotoCrop:
         """The square around a face, moved into the photo as far as it fits."""
         low, high = face.vertices_xy.min(axis=0), face.vertices_xy.max(axis=0)
-        side = max(round(float((high - low).max()) * _AROUND), 8)
+        extent = float((high - low).max())
+        # A photo that is cut closely is shown as it is, rather than with a wide white border.
+        side = max(round(min(extent * _AROUND, max(extent * _CLOSEST, min(face.image.shape[:2])))), 8)
         # A face has more above its mesh than below: hair.
         start = np.rint((low + high) / 2 - side * np.array([0.5, 0.53])).astype(int)
         room = np.array(face.image.shape[1::-1]) - side
@@ -48,6 +50,10 @@ class PhotoCrop:
         """The square of a map in pixels of the photo; 0 beyond its border."""
         return np.asarray(self._resized(map, 0.0))
 
+    def within(self, image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "side side"]:
+        """Where the photo is, and not what lies beyond its border."""
+        return np.asarray(self.values(np.ones(image.shape[:2])) > 0.5)
+
     def face(self, face: Face, mesh: Mesh) -> Float[np.ndarray, "side side"]:
         """Where the visible surface of a face is, 0..1, with a soft edge."""
         import cv2
@@ -59,8 +65,7 @@ class PhotoCrop:
         depth = np.nan_to_num(face.depth) * scale
         visible = mesh.triangles[face.visible[mesh.triangles].any(axis=1)]
         shown = rasterise(points, depth, visible, (PANEL_PX, PANEL_PX)).inside
-        inside = self.values(np.ones(face.image.shape[:2])) > 0.5
-        return np.asarray(cv2.GaussianBlur((shown & inside).astype(np.float64), (0, 0), 2.0))
+        return np.asarray(cv2.GaussianBlur((shown & self.within(face.image)).astype(np.float64), (0, 0), 2.0))
 
     def _resized(self, image: np.ndarray, beyond: float) -> np.ndarray:
         import cv2

@@ -13,7 +13,7 @@ from canonface.mesh import Canvas
 from canonface.plots.crop import PANEL_PX, PhotoCrop
 from canonface.plots.frontal import shaded_face
 from canonface.plots.raster import canonical_raster
-from canonface.plots.style import Scale, draw_map, under_map
+from canonface.plots.style import BACKGROUND, Scale, draw_map, under_map
 from canonface.types import Face, Mesh
 
 Result: TypeAlias = CIS | CMS
@@ -86,7 +86,8 @@ def _on_photo(
     crop = PhotoCrop.around(face)
     weight = crop.values(seen.astype(np.float64))
     drawn = crop.values(values * seen) / np.maximum(weight, 1e-9)
-    return draw_map(under_map(crop.picture(face.image)), drawn, weight > 0.5, crop.face(face, mesh), scale)
+    tone = np.where(crop.within(face.image), under_map(crop.picture(face.image)), BACKGROUND)
+    return draw_map(tone, drawn, weight > 0.5, crop.face(face, mesh), scale)
 
 
 def _panel_canvas(canvas: Canvas) -> Canvas:

@@ -180,7 +180,7 @@ def groups(
     columns = min(len(panels), _COLUMNS)
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     if title is None:
-        title = f"What the {scale.unit} relies on"
+        title = f"Relied on for {scale.unit}"
     size = 3.4 if columns <= 2 else 2.6
     return sheet(rows, [Bar(scale, 0, columns - 1)], title, _footer(*maps.values()), panel=size)
 
@@ -190,17 +190,21 @@ def _heading(result: Result, title: str | None) -> tuple[str, str]:
     if isinstance(result, CIS):
         return (
             f"What {result.model} relied on" if title is None else title,
-            f"{result.unit} {result.confidence:.2f}, one face",
+            f"{result.unit} {_number(result.confidence)}, one face",
         )
     group = f"{result.name}: " if result.name else ""
     if title is None:
-        return f"What the {result.unit} relies on", f"{group}mean of {_faces(result)}"
+        return f"Relied on for {result.unit}", f"{group}mean of {_faces(result)}"
     return title, f"{group}{result.unit}, mean of {_faces(result)}"
 
 
 def _photo_note(cis: CIS) -> str:
     name = Path(cis.face.path).stem
-    return f"{cis.target} {cis.confidence:.2f}" + (f" · {name}" if name else "")
+    return f"{cis.target} {_number(cis.confidence)}" + (f" · {name}" if name else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _faces(cms: CMS) -> str:
