@@ -190,7 +190,7 @@ def test_a_crop_reaches_over_the_border_of_the_photo():
 
 def test_a_crop_shows_the_photo_and_white_beyond_it():
     close = a_face((0, -8))
-    close = replace(close, image=close.image[:80, :96])
+    close = replace(close, image=close.image[:70, :96])
     drawn = overlay_panel(a_cis(np.zeros(len(XY)), face=close), SCALE)
     white = (drawn == 255).all(axis=2)
     assert 0 < white.mean() < 0.2
