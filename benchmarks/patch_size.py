@@ -26,7 +26,9 @@ QUESTIONS = (("expression", "happy", (5, 7, 9, 11, 13, 15)), ("gender", "predict
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--photos", type=Path, default=demo_folder() / "photos")
     parser.add_argument("--limit", type=int, default=40, help="number of photos, spread over the folder")
     parser.add_argument("--stride", type=int, default=2)
@@ -68,8 +70,9 @@ def _row(faces: list[canonface.Face], model: canonface.Model, target: str, patch
     r = float(np.corrcoef(halves[0].map[both], halves[1].map[both])[0, 1])
     peak = whole.peak()
     share = patch / model.spec.size_hw[0]
-    return (f"| {model.name}, {target} ({len(faces)} faces) | {patch} | {share:.0%} | {r:.2f} | {2 * r / (1 + r):.2f} "
-            f"| {peak.value:.3f} | {', '.join(peak.regions)} |")  # fmt: skip
+    question = f"{model.name}, {target} ({len(faces)} faces)"
+    cells = (question, patch, f"{share:.0%}", f"{r:.2f}", f"{2 * r / (1 + r):.2f}", f"{peak.value:.3f}")
+    return f"| {' | '.join(map(str, cells))} | {', '.join(peak.regions)} |"
 
 
 if __name__ == "__main__":

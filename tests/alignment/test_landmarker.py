@@ -290,7 +290,8 @@ def test_wrong_weights(tmp_path):
 
 def test_nothing_is_written_to_the_console():
     code = (
-        "from canonface.alignment import LandmarkerAligner; from canonface.mesh import load_mesh; import numpy as np\n"
+        "import numpy as np\n"
+        "from canonface.alignment import LandmarkerAligner; from canonface.mesh import load_mesh\n"
         "from importlib.resources import files\n"
         "photo = files('canonface.demo') / 'photos' / 'op_P001_studio.jpg'\n"
         "LandmarkerAligner(load_mesh(0))(photo.read_bytes())"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,17 @@ import typer
 
 from canonface.cli import console, options
 
-STUDIES = (
-    ("expression", "happy", "expression"),
-    ("gender", "label:gender", "gender"),
-)
-"""Model, target, label to group by."""
+
+@dataclass(frozen=True)
+class Study:
+    """One run of the demo: a model, what it is asked, and of which photos (label and value; None: of all)."""
+
+    model: str
+    target: str
+    only: tuple[str, str] | None = None
+
+
+STUDIES = (Study("expression", "happy", only=("expression", "happy")), Study("gender", "label:gender"))
 
 
 def demo(
@@ -33,25 +40,26 @@ def demo(
     from canonface.cli.pictures import draw_run, show_summary, summary
     from canonface.demo import demo_folder
     from canonface.models import load_model
+    from canonface.run.photos import read_csv
 
-    folder = demo_folder()
-    chosen = run.find_photos(folder / "labels.csv")
-    paths = [chosen.path(name) for name in chosen.names][:photos]
+    labels = demo_folder() / "labels.csv"
     found = []
-    for name, target, by in STUDIES:
-        model = load_model(name, device=device)
-        with console.photo_progress(f"{name}: {target}") as progress:
+    for study in STUDIES:
+        column, value = study.only or ("", "")
+        rows = [row for row in read_csv(labels) if not column or row[column] == value]
+        model = load_model(study.model, device=device)
+        with console.photo_progress(f"{study.model}: {study.target}") as progress:
             result = run.audit(
-                paths,
+                [labels.parent / row["path"] for row in rows[:photos]],
                 model,
-                out / name,
-                target=target,
-                labels=folder / "labels.csv",
-                by=by,
+                out / study.model,
+                target=study.target,
+                labels=labels,
+                by="gender",
                 level=level,
                 progress=progress,
             )
-        found.append(summary(result, draw_run(result, out / name / "pictures", "png", by)))
+        found.append(summary(result, draw_run(result, out / study.model / "pictures", "png", "gender")))
         if not as_json:
             show_summary(found[-1])
     if as_json:

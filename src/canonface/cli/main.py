@@ -40,7 +40,8 @@ def _show_version(wanted: bool | None) -> None:
 @app.callback()
 def _main(
     version: Annotated[  # noqa: ARG001 - its own callback answers
-        bool | None, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool | None,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
 ) -> None:

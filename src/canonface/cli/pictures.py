@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canonface.cli import console
-from canonface.errors import MissingDependencyError, OptionError
+from canonface.errors import OptionError
 
 if TYPE_CHECKING:
     from canonface.maps import Peak
@@ -38,15 +38,14 @@ def draw_run(run: Run, folder: Path, suffix: str, by: str | None) -> list[Path]:
     drawn = [
         plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture),
         plots.save(cms, folder / "cms.npy"),
+        plots.save(cms, folder / "cms.glb"),
     ]
-    try:
-        drawn.append(plots.save(cms, folder / "cms.glb"))
-    except MissingDependencyError as error:
-        console.note(str(error))
     if by:
-        drawn.append(plots.save(plots.groups(run.cms(by=by), picture), folder / f"cms-by-{by}.{suffix}"))
+        groups = plots.groups(run.cms(by=by), picture, title=f"{title}, by {by}")
+        drawn.append(plots.save(groups, folder / f"cms-by-{by}.{suffix}"))
     if examples := run.examples():
-        drawn.append(plots.save(plots.figure6(examples, cms, picture), folder / f"examples.{suffix}"))
+        page = plots.figure6(examples, cms, picture, title=f"{title}: the faces whose confidence moved most")
+        drawn.append(plots.save(page, folder / f"examples.{suffix}"))
     return drawn
 
 

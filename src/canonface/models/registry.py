@@ -111,14 +111,15 @@ def _from_zoo(
     device: str,
     name: str | None,
 ) -> Model:
-    require("torch", "zoo", f"The model {key!r}")
+    torch = require("torch", "zoo", f"The model {key!r}")
     entry = ZOO[key]
     card = entry.card
     if labels is not None and len(labels) != len(card.labels):
         raise OptionError(f"{key!r} has {len(card.labels)} outputs; got {len(labels)} labels.")
     if outputs not in (None, card.outputs):
         raise OptionError(f"{key!r} answers {card.outputs}; got outputs={outputs!r}: leave it out.")
-    module = entry.build(fetch(entry.asset))
+    # Channels last halves the time of these small networks on a CPU and changes no value beyond rounding.
+    module = entry.build(fetch(entry.asset)).to(memory_format=torch.channels_last)
     return torch_model(module, name or key, spec or card.spec, labels or card.labels, card.outputs, device)
 
 

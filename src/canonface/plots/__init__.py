@@ -6,9 +6,9 @@ map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_fac
 
 from __future__ import annotations
 
+from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, reprojection, scale_of
-from canonface.plots.save import save
 from canonface.plots.style import Scale
 from canonface.plots.warp import average_face, photo_face, run_face
 

@@ -175,15 +175,18 @@ class Run:
         )
 
     def examples(self, count: int = 4) -> list[CIS]:
-        """Maps of a few faces, spread evenly over the run; faces whose photo is gone are passed over."""
-        rows = range(self.faces.num_rows)
-        spread = (
-            [rows[round(i)] for i in np.linspace(0, len(rows) - 1, min(count, len(rows)))] if rows else []
-        )
-        found = []
-        for row in spread:
+        """Maps of the faces whose confidence moved most, the largest move first.
+
+        Where a model is sure of a face, no single patch moves it, and its map says little. Faces whose photo is gone
+        are passed over.
+        """
+        moves = np.nanmax(np.abs(self.drops()), axis=1, initial=0.0)
+        found: list[CIS] = []
+        for row in np.argsort(-moves, kind="stable"):
+            if len(found) == count:
+                break
             try:
-                found.append(self.cis(row))
+                found.append(self.cis(int(row)))
             except PhotoError as error:
                 logger.warning("an example is left out: %s", error)
         return found
