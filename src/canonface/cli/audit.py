@@ -38,6 +38,12 @@ def audit(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again about photos that failed.")
     ] = False,
+    no_normalise: options.NoNormalise = False,
+    unseen: Annotated[
+        str | None,
+        typer.Option(help="What a face hides: omit (left out of the mean, default) or zero (the paper)."),
+    ] = None,
+    draw_on: options.DrawOn = "shaded",
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
@@ -71,8 +77,12 @@ def audit(
             patch=patch,
             fill=fill,
             stride=stride,
+            normalise=False if no_normalise else None,
+            unseen=unseen,
         )
-    pictures = draw_run(result, out / "pictures", picture_format, by) if result.faces.num_rows else []
+    pictures = (
+        draw_run(result, out / "pictures", picture_format, by, draw_on) if result.faces.num_rows else []
+    )
     found = summary(result, pictures)
     if as_json:
         console.print_json(found)

@@ -59,7 +59,9 @@ def demo(
                 level=level,
                 progress=progress,
             )
-        found.append(summary(result, draw_run(result, out / study.model / "pictures", "png", "gender")))
+        found.append(
+            summary(result, draw_run(result, out / study.model / "pictures", "png", "gender", "average"))
+        )
         if not as_json:
             show_summary(found[-1])
     if as_json:

@@ -16,6 +16,7 @@ def draw(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Directory for the pictures; default: RUN/pictures.")
     ] = None,
+    draw_on: options.DrawOn = "shaded",
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
@@ -28,7 +29,7 @@ def draw(
 
     check_format(picture_format)
     run = Run.open(folder)
-    found = summary(run, draw_run(run, out or folder / "pictures", picture_format, by))
+    found = summary(run, draw_run(run, out or folder / "pictures", picture_format, by, draw_on))
     if as_json:
         console.print_json(found)
     else:

@@ -25,6 +25,7 @@ def explain(
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
     device: options.Device = "auto",
+    no_normalise: options.NoNormalise = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
@@ -40,7 +41,13 @@ def explain(
     from canonface.run import explain as explain_face
     from canonface.run import find_photos, make_settings
 
-    choices: dict[str, Any] = {"confidence": confidence, "patch": patch, "fill": fill, "stride": stride}
+    choices: dict[str, Any] = {
+        "confidence": confidence,
+        "patch": patch,
+        "fill": fill,
+        "stride": stride,
+        "normalise": False if no_normalise else None,
+    }
     check_format(picture_format)
     make_settings(preset, target=target, **choices)
     loaded = load_model(model, device=device)

@@ -44,6 +44,18 @@ Level = Annotated[int, typer.Option(help="Mesh: 0, 1, 2, 3 = 468, 1833, 7257, 28
 Batch = Annotated[int, typer.Option(help="Occluded copies that the model is shown at once.", min=1)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not the largest only.")]
+NoNormalise = Annotated[
+    bool,
+    typer.Option("--no-normalise", help="Do not divide by the density of probes (the paper's figure 4)."),
+]
+DrawOn = Annotated[
+    str,
+    typer.Option(
+        "--draw-on",
+        help="The face that maps are drawn on: shaded (a render of the mesh), average (the mean face of the run's "
+        "own photos), or the path of a photo.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Format = Annotated[str, typer.Option("--format", help="Suffix of the pictures: png or svg.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the result; made if it is missing.")]

@@ -6,6 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from jaxtyping import UInt8
+
 from canonface.cli import console
 from canonface.errors import OptionError
 
@@ -27,13 +30,29 @@ def check_format(suffix: str) -> str:
     return suffix
 
 
-def draw_run(run: Run, folder: Path, suffix: str, by: str | None) -> list[Path]:
+def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:
+    """The face that a run's maps are drawn on, by name or from a photo.
+
+    Raises:
+        PhotoError, AlignmentError: it names a photo that cannot be used.
+    """
+    from canonface import align, plots
+
+    if draw_on == "shaded":
+        return plots.shaded_face(run.mesh, run.canvas)
+    if draw_on == "average":
+        return plots.run_face(run)
+    level = int(run.mesh.name.rpartition("/")[2])
+    return plots.photo_face(align(Path(draw_on), level=level)[0], run.mesh, run.canvas)
+
+
+def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) -> list[Path]:
     """Draw what a run shows: its map, the map of each group, and examples in the four columns of figure 6."""
     from canonface import plots
 
     cms = run.cms()
+    picture = face_picture(run, draw_on)
     folder.mkdir(parents=True, exist_ok=True)
-    picture = plots.run_face(run)
     title = f"What {run.model_name} relies on"
     drawn = [
         plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture),

@@ -238,11 +238,11 @@ def _finished(parts: Path, photos: PhotoList, retry_failed: bool) -> dict[int, b
     Raises:
         RunError: a photo was changed since.
     """
-    table = read_parts(parts)
+    table = read_parts(parts, ("photo", "face", "path", "sha256", "status"))
     if table is None:
         return {}
     done: dict[int, bool] = {}
-    for row in table.select(["photo", "path", "sha256", "status"]).to_pylist():
+    for row in table.to_pylist():
         failed = row["status"] != "ok"
         if failed and retry_failed:
             continue

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.engine import BatchSize, scores
+from canonface.errors import OptionError
 from canonface.functional import Tensor
 from canonface.maps import CIS
 from canonface.mesh import mesh_named, probe_vertices
@@ -48,6 +49,11 @@ def explain(
         TargetError: the model has no such class.
         ModelError: the model failed, or answered with the wrong shape or NaN.
     """
+    if not isinstance(face, Face):
+        raise OptionError(
+            f"explain takes one aligned face, as canonface.align(photo) gives them in a list; got a "
+            f"{type(face).__name__}: canonface.explain(canonface.align(photo)[0], ...)."
+        )
     settings = make_settings(preset, target=target, **options)
     return explain_face(face, load_model(model), settings, face_labels or {}, BatchSize(batch))
 

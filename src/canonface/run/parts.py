@@ -80,8 +80,12 @@ def part_paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("part-[0-9]*.parquet"))
 
 
-def read_parts(folder: Path) -> Any:
+def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Any:
     """All rows of a run as a ``pyarrow.Table``, by photo and face; of a photo that was redone, the last.
+
+    Args:
+        folder: of the parts.
+        columns: to read; ``photo`` and ``face`` among them. None: all.
 
     Returns:
         The table, or None if there is no part yet.
@@ -95,7 +99,7 @@ def read_parts(folder: Path) -> Any:
     tables = []
     for path in part_paths(folder):
         try:
-            tables.append(pq.read_table(path))
+            tables.append(pq.read_table(path, columns=None if columns is None else list(columns)))
         except (OSError, pa.ArrowInvalid) as error:
             raise RunError(
                 f"Each part of a run is a whole Parquet file; {path} cannot be read ({error}). It was changed after "
