@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+export OMP_WAIT_POLICY ?= PASSIVE
 QUICK := not slow and not gpu and not ray and not browser and not data
 
 .PHONY: help demo install test test-all lint clean
