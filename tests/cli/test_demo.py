@@ -1,0 +1,32 @@
+"""The demo: two real models on the bundled photos, and what is known to be true of one of them."""
+
+import json
+import sys
+
+import pytest
+
+from canonface.cli.main import main
+from canonface.errors import AssetError
+from canonface.mesh import REGION_GROUPS
+from canonface.models import load_model
+
+
+def test_the_demo_ends_with_pictures_and_happy_is_highest_around_the_mouth(tmp_path, monkeypatch, capsys):
+    try:
+        load_model("expression")
+        load_model("gender")
+    except AssetError as error:
+        pytest.skip(f"the zoo's weights cannot be had here: {error}")
+    monkeypatch.setattr(sys, "argv", ["canonface", "demo", "-o", str(tmp_path), "--level", "0", "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    happy, gender = json.loads(capsys.readouterr().out)["runs"]
+    assert (happy["faces"], happy["failed"]) == (19, {})
+    assert (gender["faces"], gender["failed"]) == (40, {})
+    for run in (happy, gender):
+        names = {path.rsplit("/", 1)[1] for path in run["pictures"]}
+        assert names == {"cms.png", "cms.npy", "cms.glb", "cms-by-gender.png", "examples.png"}
+    assert set(list(happy["regions"])[:3]) <= set(REGION_GROUPS["mouth"])
+    assert {*REGION_GROUPS["mouth"], "mouth"} & set(happy["peak"]["regions"])
+    assert happy["peak"]["value"] > 0.03
