@@ -113,6 +113,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, Exception) and any(phrase in text for phrase in phrases)
 
 
+def single_image_too_large() -> str:
+    """Message for a model that runs out of memory with one image."""
+    return (
+        "A model must at least fit one image into memory; it ran out of memory with a batch of 1. Use a smaller "
+        "input or model, or another device."
+    )
+
+
 def near_names(given: str, known: Iterable[str], limit: int = 3) -> str:
     """Phrase that lists the known names, the nearest to ``given`` first: the tail of an error message."""
     names = list(known)

@@ -114,7 +114,8 @@ def drops(
     centres = _points("centres_xy", centres_xy)
     asked = np.flatnonzero(np.isfinite(centres).all(axis=1))
     boxes = occlusion_boxes(centres[asked], patch, (int(x.shape[1]), int(x.shape[2])))
-    original = _numbers(score(x[None]), 1)[0]
+    # A copy, as every occluded input is one: a score that works in place must not change what is measured.
+    original = _numbers(score(occlude(x, np.zeros((1, 4), dtype=np.int64))), 1)[0]
     result = np.full(len(centres), np.nan)
     for start in range(0, len(asked), batch):
         chunk = boxes[start : start + batch]
@@ -161,6 +162,10 @@ def cis(
     if values.shape != (len(points),):
         raise OptionError(
             f"cis needs one drop a probe; got drops of shape {values.shape} for {len(points)} probes."
+        )
+    if np.isinf(values).any():
+        raise OptionError(
+            f"A drop is a number or NaN; {int(np.isinf(values).sum())} of {len(values)} are infinite."
         )
     asked = ~np.isnan(values)
     boxes = occlusion_boxes(points[asked], patch, size_hw)
@@ -274,6 +279,11 @@ def _numbers(scores: Tensor, expected: int) -> Float[np.ndarray, "n"]:
     if array.shape != (expected,):
         raise OptionError(
             f"score maps (n, c, h, w) to (n,), one number an image; got {array.shape} for {expected} images."
+        )
+    if not np.isfinite(array).all():
+        raise OptionError(
+            f"score returns finite numbers, since NaN is kept for points that were not asked; "
+            f"{int((~np.isfinite(array)).sum())} of {expected} are NaN or infinite."
         )
     return array
 

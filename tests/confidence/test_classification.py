@@ -71,6 +71,11 @@ def test_a_target_in_each_form(target, labels, expected):
     assert bind(target, [[0.0, 1.0]], labels=labels)[0].target == expected
 
 
+def test_a_number_is_an_index_even_where_names_are_numbers():
+    assert bind(0, [[0.0, 1.0]], ("1", "0"))[0].target == "1"
+    assert bind("0", [[0.0, 1.0]], ("1", "0"))[0].target == "0"
+
+
 def test_the_predicted_class_is_fixed_by_the_original():
     bound, got = bind("predicted", [[2.0, 0.0], [0.0, 2.0]])
     assert bound.target == "female"

@@ -180,6 +180,17 @@ def test_torch_and_numpy_give_the_same_drops_and_x_is_not_changed():
         np.testing.assert_array_equal(x, before)
 
 
+def test_a_score_that_works_in_place_changes_neither_x_nor_the_drops():
+    def in_place(batch):
+        batch *= 2
+        return batch.sum(axis=(1, 2, 3))
+
+    x = np.arange(9.0).reshape(1, 3, 3)
+    centres = np.array([[0.0, 1.0], [2.0, 2.0]])
+    np.testing.assert_allclose(F.drops(in_place, x, centres, 1), [6.0, 16.0])
+    np.testing.assert_array_equal(x, np.arange(9.0).reshape(1, 3, 3))
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -190,6 +201,11 @@ def test_torch_and_numpy_give_the_same_drops_and_x_is_not_changed():
         (lambda: F.drops(lambda b: b, np.zeros((2, 2)), np.zeros((1, 2)), 1), r"shape \(c, h, w\)"),
         (lambda: F.drops(lambda b: b, np.zeros((1, 2, 2)), np.zeros((1, 2)), 1, batch=0), "at least 1"),
         (lambda: F.cis(np.zeros(2), np.zeros((3, 2)), (5, 5), 3), "one drop a probe"),
+        (lambda: F.cis(np.array([np.inf]), np.zeros((1, 2)), (5, 5), 3), "1 of 1 are infinite"),
+        (
+            lambda: F.drops(lambda b: b[:, 0, 0, 0] * np.nan, np.zeros((1, 2, 2)), np.zeros((1, 2)), 1),
+            "finite numbers",
+        ),
         (lambda: F.cms(np.zeros((0, 2, 2))), "at least one map"),
         (lambda: F.cms(np.zeros((2, 2, 2)), np.zeros((1, 2, 2), int)), "one count a pixel"),
         (lambda: F.cms(np.zeros((1, 2, 2)), unseen="maybe"), "'omit' or 'zero'"),

@@ -64,13 +64,34 @@ def test_a_full_disk_leaves_what_was_written_and_no_rubbish(tmp_path, monkeypatc
     monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(RunError, match=r"room on the disk.*start the same command again"):
         write_part(tmp_path, [a_row(1)], SCHEMA)
-    assert [path.name for path in tmp_path.iterdir()] == ["part-000001.parquet"]
+    assert list(tmp_path.iterdir()) == part_paths(tmp_path)
+    assert len(part_paths(tmp_path)) == 1
+
+
+def test_a_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
+    def refused(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refused)
+        with pytest.raises(RunError, match="and that failed: Permission denied"):
+            write_part(tmp_path, [a_row(0)], SCHEMA)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", refused)
+        with pytest.raises(RunError, match=r"can be written to; .* cannot: Permission denied.*-o"):
+            Manifest.new({}, tmp_path).write(tmp_path)
+
+
+def test_two_writers_never_take_each_others_part(tmp_path):
+    for photo in range(3):
+        write_part(tmp_path, [a_row(photo)], SCHEMA, number=1)
+    assert read_parts(tmp_path).num_rows == 3
 
 
 def test_a_damaged_part_is_named(tmp_path):
     path = write_part(tmp_path, [a_row(0)], SCHEMA)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(RunError, match=r"part-000001\.parquet cannot be read"):
+    with pytest.raises(RunError, match=r"part-000001-\w+\.parquet cannot be read"):
         read_parts(tmp_path)
     assert read_parts(tmp_path / "empty") is None
     assert part_paths(tmp_path / "empty") == []

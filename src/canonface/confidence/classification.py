@@ -21,13 +21,13 @@ class ClassConfidence:
     """How sure a classifier is of one class.
 
     Attributes:
-        target: a class by name or by index, ``label:COLUMN`` for the class that the labels file names for each
-            face, or ``predicted``, the model's own choice for each face.
+        target: a class by name or by index (an ``int`` is always an index), ``label:COLUMN`` for the class that
+            the labels file names for each face, or ``predicted``, the model's own choice for each face.
         scale: ``probability``, the softmax; ``logit``, the raw output; ``log-odds``,
             ``log(p / (1 - p))``, which does not saturate where the model is sure.
 
     A model with a single output is read as a two-class model: its probability is the sigmoid of the output, its
-    logit and log-odds the output itself, and its target ``0`` (or its one name).
+    logit and log-odds the output itself, and its target ``0`` (or its one name), also when it says ``predicted``.
     """
 
     target: str | int = PREDICTED
@@ -45,11 +45,7 @@ class ClassConfidence:
         face_labels: Mapping[str, str],
     ) -> BoundConfidence:
         """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
-        if outputs == "probabilities" and self.scale == "logit":
-            raise OptionError(
-                "confidence='logit' reads a model's raw outputs, and this model returns probabilities: "
-                "use 'log-odds' or 'probability'."
-            )
+        self.check(outputs)
         index = self._index(original, class_names, face_labels)
         name = class_names[index] if index < len(class_names) else str(index)
         scale = self.scale
@@ -59,12 +55,26 @@ class ClassConfidence:
 
         return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of)
 
+    def check(self, outputs: Outputs) -> None:
+        """Refuse a scale that such outputs cannot give.
+
+        Raises:
+            OptionError: the logit of a model that returns probabilities.
+        """
+        if outputs == "probabilities" and self.scale == "logit":
+            raise OptionError(
+                "confidence='logit' reads a model's raw outputs, and this model returns probabilities: "
+                "use 'log-odds' or 'probability'."
+            )
+
     def _index(
         self, original: Float[np.ndarray, "1 d"], class_names: tuple[str, ...], face_labels: Mapping[str, str]
     ) -> int:
         if self.target == PREDICTED:
             return int(original[0].argmax())
-        wanted = str(self.target)
+        if isinstance(self.target, int):
+            return _checked_index(self.target, class_names, original.shape[1])
+        wanted = self.target
         if wanted.startswith(LABEL_PREFIX):
             column = wanted.removeprefix(LABEL_PREFIX)
             if not face_labels.get(column):
@@ -89,9 +99,19 @@ def class_index(wanted: str, class_names: tuple[str, ...], count: int) -> int:
         return folded.index(wanted.casefold())
     if wanted.isdecimal() and int(wanted) < count:
         return int(wanted)
+    raise _no_such_class(wanted, class_names, count)
+
+
+def _checked_index(index: int, class_names: tuple[str, ...], count: int) -> int:
+    if not 0 <= index < count:
+        raise _no_such_class(str(index), class_names, count)
+    return index
+
+
+def _no_such_class(wanted: str, class_names: tuple[str, ...], count: int) -> TargetError:
     if class_names:
-        raise TargetError(f"The model has no class {wanted!r}: {near_names(wanted, class_names)}")
-    raise TargetError(
+        return TargetError(f"The model has no class {wanted!r}: {near_names(wanted, class_names)}")
+    return TargetError(
         f"The model's {count} outputs have no names: a target is an index from 0 to {count - 1} or 'predicted'; "
         f"got {wanted!r}. Give the names with labels=[...]."
     )

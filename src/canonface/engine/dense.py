@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.engine.batching import BatchSize
-from canonface.errors import OutOfMemoryError, is_out_of_memory
+from canonface.errors import OutOfMemoryError, is_out_of_memory, single_image_too_large
 from canonface.functional import Tensor, occlude
 
 Scorer: TypeAlias = Callable[[Tensor], Float[np.ndarray, "n"]]
@@ -55,10 +55,7 @@ def scores(
             if not is_out_of_memory(error):
                 raise
             if size == 1:
-                raise OutOfMemoryError(
-                    "A model must at least fit one image into memory; it ran out of memory with a batch of 1. "
-                    "Use a smaller input or model, or another device."
-                ) from error
+                raise OutOfMemoryError(single_image_too_large()) from error
             batch.halve(size)
         else:
             start += size

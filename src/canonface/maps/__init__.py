@@ -4,5 +4,6 @@ from canonface.maps.cis import CIS
 from canonface.maps.cms import CMS
 from canonface.maps.peak import Peak, peak_of
 from canonface.maps.reprojection import on_face
+from canonface.maps.vertices import vertex_values
 
-__all__ = ["CIS", "CMS", "Peak", "on_face", "peak_of"]
+__all__ = ["CIS", "CMS", "Peak", "on_face", "peak_of", "vertex_values"]

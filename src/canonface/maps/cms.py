@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
-from canonface.functional import Unseen, sample
+from canonface.functional import Unseen
 from canonface.maps.peak import Peak, peak_of
+from canonface.maps.vertices import vertex_values
 from canonface.mesh import Canvas
 from canonface.types import Mesh
 
@@ -32,6 +33,8 @@ class CMS:
         canonical_patch: side of the patch on the canonical picture (eq. 3).
         canvas: the canonical picture.
         name: of the group of faces, e.g. ``female``; empty for all.
+        model: name of the model; maps of different models are not merged.
+        normalise: whether the faces' maps were divided by the density of probes (eq. 5).
     """
 
     mesh: Mesh = field(repr=False)
@@ -44,6 +47,8 @@ class CMS:
     unseen: Unseen = "omit"
     canvas: Canvas = field(default_factory=Canvas)
     name: str = ""
+    model: str = ""
+    normalise: bool = True
 
     @classmethod
     def empty(
@@ -54,6 +59,8 @@ class CMS:
         unseen: Unseen = "omit",
         canvas: Canvas | None = None,
         name: str = "",
+        model: str = "",
+        normalise: bool = True,
     ) -> CMS:
         """A map of no face yet."""
         if unseen not in ("omit", "zero"):
@@ -61,21 +68,28 @@ class CMS:
         canvas = canvas or Canvas()
         zeros = np.zeros(canvas.size_hw)
         seen = np.zeros(canvas.size_hw, dtype=np.int64)
-        return cls(mesh, zeros, zeros, seen, 0, unit, canonical_patch, unseen, canvas, name)
+        kind = (unit, canonical_patch, unseen, canvas, name, model, normalise)
+        return cls(mesh, zeros, zeros, seen, 0, *kind)
 
     def add(self, image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"]) -> CMS:
         """This map with one more face: its canonical map and its counts, as `canonface.functional.cis` gives."""
         shown = count > 0
         values = np.where(shown, image, 0.0)
-        return self._with(self.total + values, self.squares + values**2, self.seen + shown, self.faces + 1)
+        return replace(
+            self,
+            total=self.total + values,
+            squares=self.squares + values**2,
+            seen=self.seen + shown,
+            faces=self.faces + 1,
+        )
 
     def merge(self, other: CMS) -> CMS:
-        """The map of both sets of faces.
+        """The map of both sets of faces; its name is theirs if it is the same, else empty.
 
         Raises:
-            OptionError: the maps differ in mesh, canvas, patch or in how they treat hidden pixels.
+            OptionError: the maps differ in mesh, canvas, patch, model, unit, or in how they were averaged.
         """
-        for name in ("canvas", "canonical_patch", "unseen", "unit"):
+        for name in ("canvas", "canonical_patch", "unseen", "unit", "model", "normalise"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise OptionError(
@@ -83,22 +97,14 @@ class CMS:
                 )
         if self.mesh.name != other.mesh.name:
             raise OptionError(f"Maps to merge lie on one mesh; got {self.mesh.name} and {other.mesh.name}.")
-        return self._with(
-            self.total + other.total,
-            self.squares + other.squares,
-            self.seen + other.seen,
-            self.faces + other.faces,
+        return replace(
+            self,
+            total=self.total + other.total,
+            squares=self.squares + other.squares,
+            seen=self.seen + other.seen,
+            faces=self.faces + other.faces,
+            name=self.name if self.name == other.name else "",
         )
-
-    def _with(
-        self,
-        total: Float[np.ndarray, "h w"],
-        squares: Float[np.ndarray, "h w"],
-        seen: Int[np.ndarray, "h w"],
-        faces: int,
-    ) -> CMS:
-        rest = (self.unit, self.canonical_patch, self.unseen, self.canvas, self.name)
-        return CMS(self.mesh, total, squares, seen, faces, *rest)
 
     @property
     def divisor(self) -> Int[np.ndarray, "h w"]:
@@ -120,10 +126,7 @@ class CMS:
     @property
     def vertex_values(self) -> Float[np.ndarray, "v"]:
         """The map at every vertex of the mesh; NaN where no face showed it."""
-        points = self.canvas.project(self.mesh)
-        values = sample(self.map, points)
-        rows, columns = np.rint(points[:, 1]).astype(int), np.rint(points[:, 0]).astype(int)
-        return np.where(self.seen[rows, columns] > 0, values, np.nan)
+        return vertex_values(self.map, self.seen, self.mesh, self.canvas)
 
     def region_values(self) -> dict[str, float]:
         """Mean of the map over the vertices of each named region, the largest first; unseen ones left out."""

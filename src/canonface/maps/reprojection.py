@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from canonface import functional
 from canonface.errors import OptionError
+from canonface.maps.vertices import vertex_values
 from canonface.mesh import Canvas
 from canonface.types import Face, Mesh
 
 
 def on_face(
-    image: Float[np.ndarray, "h w"], canonical_patch: float, face: Face, mesh: Mesh, canvas: Canvas
+    image: Float[np.ndarray, "h w"],
+    count: Int[np.ndarray, "h w"],
+    canonical_patch: float,
+    face: Face,
+    mesh: Mesh,
+    canvas: Canvas,
 ) -> tuple[Float[np.ndarray, "rows columns"], Bool[np.ndarray, "rows columns"]]:
     """Spread a canonical map over the visible part of a face.
 
     Args:
         image: ``(h, w)`` canonical map on ``canvas``.
+        count: ``(h, w)`` number of probes or faces behind each pixel; what none showed is not drawn.
         canonical_patch: side of the map's patch on the canvas.
         face: any face aligned to the mesh.
         mesh: the mesh.
@@ -38,10 +45,10 @@ def on_face(
     height, width = face.image.shape[:2]
     # One patch covers the same share of the face here as there: scale by the size of the face's box.
     scale = _box_side(face.vertices_xy) / _box_side(canonical_xy)
-    places = np.where(face.visible[:, None], face.vertices_xy, np.nan)
+    shown = face.visible & ~np.isnan(vertex_values(image, count, mesh, canvas))
+    places = np.where(shown[:, None], face.vertices_xy, np.nan)
     patch = max(canonical_patch * scale, 1.0)
     drawn = functional.reproject(image, canonical_xy, places, (height, width), patch)
-    shown = face.visible
     covered = functional.cis(np.ones(shown.sum()), places[shown], (height, width), patch)[1] > 0
     return drawn, covered
 

@@ -16,9 +16,10 @@ class Canvas:
     """Orthographic frontal view of the canonical mesh, cut as a model's face crop is cut.
 
     The picture shows a square: the larger side of the bounding box of the face's vertices, grown by
-    ``margin`` (half of it on each side), around the box's centre. A model's face crop follows the same rule,
-    so a patch of ``sz`` pixels in an input of height ``H_I`` hides as much of the face as one of
-    ``fsz = sz * H_F / H_I`` (eq. 3) hides here. If the picture is not square, the square fills its shorter
+    ``margin`` (half of it on each side), around the box's centre. A model's face crop follows the same rule, so
+    for a model with the same margin a patch of ``sz`` pixels in an input of height ``H_I`` hides as much of the
+    face as one of ``fsz = sz * H_F / H_I`` (eq. 3) hides here; with another margin ``m``, ``(1 + m) / (1 + margin)``
+    times as much. If the picture is not square, the square fills its shorter
     side, centred.
 
     Attributes:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from canonface.functional import sample
-from canonface.maps import CIS
+from canonface.maps import CIS, vertex_values
 from canonface.plots.frontal import smooth_normals, vertex_tones
 from canonface.plots.panels import Result, seen_count
 from canonface.plots.style import BACKGROUND, Scale
@@ -24,18 +23,12 @@ _VERTICES, _INDICES = 34962, 34963
 _PALE = 0.5
 
 
-def vertex_values(result: Result) -> Float[np.ndarray, "v"]:
-    """A map at every vertex of its mesh; NaN where no patch lay."""
-    points = result.canvas.project(result.mesh)
-    columns, rows = np.rint(points).astype(int).T
-    height, width = result.canvas.size_hw
-    seen = seen_count(result)[rows.clip(0, height - 1), columns.clip(0, width - 1)] > 0
-    return np.where(seen, sample(result.map, points), np.nan)
-
-
 def vertex_colours(result: Result, scale: Scale) -> Float[np.ndarray, "v 3"]:
     """Colour of every vertex as on the canonical face: sRGB, 0..1; pale where no patch lay."""
-    values, tones = vertex_values(result), vertex_tones(result.mesh)
+    values, tones = (
+        vertex_values(result.map, seen_count(result), result.mesh, result.canvas),
+        vertex_tones(result.mesh),
+    )
     seen = ~np.isnan(values)
     pale = np.repeat((tones * (1 - _PALE) + BACKGROUND * _PALE)[:, None], 3, axis=1)
     return np.asarray(np.where(seen[:, None], scale.blend(tones, np.where(seen, values, 0.0)), pale))
@@ -53,7 +46,7 @@ def glb_bytes(result: Result, scale: Scale) -> bytes:
         result: one face's map or many faces'.
         scale: the colours.
     """
-    mesh, values = result.mesh, vertex_values(result)
+    mesh, values = result.mesh, vertex_values(result.map, seen_count(result), result.mesh, result.canvas)
     buffer = _Buffer()
     attributes = {
         "POSITION": buffer.add(mesh.vertices, "VEC3", bounds=True),

@@ -76,7 +76,7 @@ def overlay_panel(cis: CIS, scale: Scale) -> Pixels:
 
 def reprojection_panel(cms: CMS, face: Face, scale: Scale) -> Pixels:
     """A canonical map drawn on a face (figure 6d)."""
-    values, covered = on_face(cms.map, cms.canonical_patch, face, cms.mesh, cms.canvas)
+    values, covered = on_face(cms.map, cms.seen, cms.canonical_patch, face, cms.mesh, cms.canvas)
     return _on_photo(face, cms.mesh, values, covered, scale)
 
 

@@ -15,15 +15,15 @@ import numpy as np
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import LABEL_PREFIX, PREDICTED, class_index
 from canonface.engine import BatchSize
-from canonface.errors import CanonfaceError, RunError, TargetError
+from canonface.errors import CanonfaceError, OptionError, RunError, TargetError
 from canonface.maps import CIS
-from canonface.mesh import load_mesh
+from canonface.mesh import load_mesh, probe_vertices
 from canonface.models import Model, load_model
 from canonface.run.explaining import explain_face
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
 from canonface.run.manifest import FILE_NAME, Manifest
-from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema, read_parts, write_part
-from canonface.run.photos import PhotoList, Photos, find_photos
+from canonface.run.parts import LABEL_COLUMN_PREFIX, next_number, part_schema, read_parts, write_part
+from canonface.run.photos import PhotoList, Photos, find_photos, printable
 from canonface.run.run import GROUPINGS, PARTS, Run
 from canonface.run.settings import Settings, make_settings
 from canonface.types import WhichFaces
@@ -101,19 +101,23 @@ def audit(
     loaded = load_model(model)
     found = find_photos(photos)
     known = read_labels(Path(labels), found) if labels is not None else {name: {} for name in found.names}
+    settings.question().check(loaded.outputs)
     _check_target(settings, loaded, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
     aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
+    probe_vertices(aligner.mesh, settings.stride)
     configuration = describe(settings, loaded, found, known, aligner)
     manifest, folder = Manifest.new(configuration, found.root), Path(out)
+    earlier = None
     if (folder / FILE_NAME).exists():
         earlier = Manifest.read(folder)
         earlier.require_same(manifest, folder)
         if earlier.versions != manifest.versions:
             logger.warning("this run was begun with other package versions: %s", earlier.versions)
         manifest = replace(manifest, created=earlier.created, versions=earlier.versions)
-    manifest.write(folder)
+    if manifest != earlier:
+        manifest.write(folder)
     writer = _Writer(folder / PARTS, label_columns(known))
     done = _finished(folder / PARTS, found, retry_failed)
     question = _Question(loaded, settings, aligner, known, BatchSize(batch))
@@ -166,7 +170,14 @@ class _Question:
 
     def rows(self, number: int, name: str, path: Path) -> Iterator[Row]:
         """One row a face; a single failed row where the photo cannot be used."""
-        row: Row = {"photo": number, "face": 0, "face_id": f"{name}#0", "path": name, "sha256": _digest(path)}
+        shown = printable(name)
+        row: Row = {
+            "photo": number,
+            "face": 0,
+            "face_id": f"{shown}#0",
+            "path": shown,
+            "sha256": _digest(path),
+        }
         row |= {LABEL_COLUMN_PREFIX + column: value for column, value in self.labels[name].items()}
         try:
             faces = self.aligner(path)
@@ -174,13 +185,18 @@ class _Question:
             yield row | _failure(error)
             return
         for face in faces:
-            row |= {"face": face.index, "face_id": f"{name}#{face.index}"}
+            row |= {"face": face.index, "face_id": f"{shown}#{face.index}"}
             yaw, pitch, roll = face.pose_deg
             row |= {"yaw": yaw, "pitch": pitch, "roll": roll, "quality": face.quality}
             row |= {"vertices": face.vertices_xy.astype(np.float32).ravel(), "visible": face.visible}
             start = time.perf_counter()
             try:
-                cis = explain_face(face, self.model, self.settings, self.labels[name], self.batch)
+                cis = explain_face(
+                    face, self.aligner.mesh, self.model, self.settings, self.labels[name], self.batch
+                )
+            except OptionError:
+                # The choices themselves do not fit: it would be the same for every photo.
+                raise
             except TargetError as error:
                 if not _by_label(self.settings):
                     raise
@@ -239,21 +255,18 @@ def _finished(parts: Path, photos: PhotoList, retry_failed: bool) -> dict[int, b
         RunError: a photo was changed since.
     """
     table = read_parts(parts, ("photo", "face", "path", "sha256", "status"))
-    if table is None:
-        return {}
-    done: dict[int, bool] = {}
-    for row in table.to_pylist():
-        failed = row["status"] != "ok"
-        if failed and retry_failed:
-            continue
-        path = photos.path(row["path"])
-        if row["sha256"] and (now := _digest(path)) and now != row["sha256"]:
+    rows = [] if table is None else table.to_pylist()
+    failed = {row["photo"] for row in rows if row["status"] != "ok"}
+    done = {row["photo"]: row for row in rows if not (retry_failed and row["photo"] in failed)}
+    for number, row in done.items():
+        path = photos.path(photos.names[number])
+        # What failed is kept as it is until it is asked again: a repaired photo is no contradiction.
+        if number not in failed and (now := _digest(path)) and now != row["sha256"]:
             raise RunError(
                 f"A run is continued with the photos it was begun with; {path} was changed since. Put the photo "
                 "back, or start a new run in another folder."
             )
-        done[row["photo"]] = done.get(row["photo"], False) or failed
-    return done
+    return {number: number in failed for number in done}
 
 
 class _Writer:
@@ -267,6 +280,7 @@ class _Writer:
         self._schema = part_schema(columns)
         self._rows: list[Mapping[str, Any]] = []
         self._last = time.monotonic()
+        self._number = next_number(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -283,7 +297,8 @@ class _Writer:
     def flush(self) -> None:
         """Write what is gathered."""
         if self._rows:
-            write_part(self._folder, [dict(row) for row in self._rows], self._schema)
+            write_part(self._folder, [dict(row) for row in self._rows], self._schema, self._number)
+            self._number += 1
         self._rows = []
         self._last = time.monotonic()
 

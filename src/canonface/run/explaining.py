@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.engine import BatchSize, scores
-from canonface.errors import OptionError
+from canonface.errors import OptionError, OutOfMemoryError, is_out_of_memory, single_image_too_large
 from canonface.functional import Tensor
 from canonface.maps import CIS
 from canonface.mesh import mesh_named, probe_vertices
 from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.run.settings import Settings, make_settings
-from canonface.types import Face, ModelInput
+from canonface.types import Face, Mesh, ModelInput
 
 
 def explain(
@@ -55,18 +55,23 @@ def explain(
             f"{type(face).__name__}: canonface.explain(canonface.align(photo)[0], ...)."
         )
     settings = make_settings(preset, target=target, **options)
-    return explain_face(face, load_model(model), settings, face_labels or {}, BatchSize(batch))
+    mesh = mesh_named(face.mesh)
+    return explain_face(face, mesh, load_model(model), settings, face_labels or {}, BatchSize(batch))
 
 
 def explain_face(
-    face: Face, model: Model, settings: Settings, face_labels: Mapping[str, str], batch: BatchSize
+    face: Face,
+    mesh: Mesh,
+    model: Model,
+    settings: Settings,
+    face_labels: Mapping[str, str],
+    batch: BatchSize,
 ) -> CIS:
     """`explain` with everything loaded and decided; ``batch`` keeps what it learned of the memory."""
-    mesh = mesh_named(face.mesh)
     shown = prepare(face, model.spec)
     occluder = settings.occluder(model.spec.size_hw[0])
     x = model.to_device(shown.x)
-    original = checked_outputs(model, x[None])
+    original = _asked_once(model, x)
     question = settings.question().bind(original, model.outputs, model.labels, face_labels)
 
     calls = 1
@@ -99,6 +104,16 @@ def explain_face(
         model_calls=calls,
         normalise=settings.normalise,
     )
+
+
+def _asked_once(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:
+    """The model's outputs for the face as it is."""
+    try:
+        return checked_outputs(model, x[None])
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(single_image_too_large()) from error
+        raise
 
 
 def _asked(shown: ModelInput, probes: Int[np.ndarray, "n"]) -> Int[np.ndarray, "k"]:

@@ -18,30 +18,15 @@ Labels = Mapping[str, Mapping[str, str]]
 def read_labels(path: Path, photos: PhotoList) -> dict[str, dict[str, str]]:
     """Labels of each photo, an empty dictionary for photos without.
 
-    A row belongs to the photo at its path, taken from the folder of the CSV file; failing that, to the one photo
-    of that file name.
+    A row belongs to the photo at its path, taken from the folder of the CSV file. A photo that no row's path leads
+    to takes the row with its file name, if only one row and only one such photo have that name, and if no file lies
+    at the row's own path: a table of more photos than these names others.
 
     Raises:
         LabelsError: the file cannot be read, names a photo twice, or matches none of the photos.
     """
     rows = read_csv(path)
-    by_path = {os.path.abspath(photos.path(name)): name for name in photos.names}
-    by_file: dict[str, list[str]] = {}
-    for photo in photos.names:
-        by_file.setdefault(PurePosixPath(photo).name, []).append(photo)
-    labels: dict[str, dict[str, str]] = {}
-    for row in rows:
-        name: str | None = by_path.get(os.path.abspath(path.parent / row["path"]))
-        if name is None:
-            same_file = by_file.get(PurePosixPath(row["path"].replace("\\", "/")).name, [])
-            name = same_file[0] if len(same_file) == 1 else None
-        if name is None:
-            continue
-        columns = {column: value for column, value in row.items() if column != "path"}
-        if labels.setdefault(name, columns) != columns:
-            raise LabelsError(
-                f"A labels file says one thing about each photo; {path} has two rows for {name!r}."
-            )
+    labels = _matched(rows, path, photos)
     if not labels:
         raise LabelsError(
             f"Labels are matched to photos by path or file name; none of the {len(rows)} rows of {path} match one "
@@ -53,6 +38,37 @@ def read_labels(path: Path, photos: PhotoList) -> dict[str, dict[str, str]]:
             "%d of %d photos have no row in %s, e.g. %s", len(missing), len(photos), path.name, missing[0]
         )
     return {name: labels.get(name, {}) for name in photos.names}
+
+
+def _matched(rows: list[dict[str, str]], path: Path, photos: PhotoList) -> dict[str, dict[str, str]]:
+    """Labels of the photos that a row speaks of."""
+    by_path = {os.path.abspath(photos.path(name)): name for name in photos.names}
+    found: dict[str, dict[str, str]] = {}
+    elsewhere: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        place = os.path.abspath(path.parent / row["path"])
+        columns = {column: value for column, value in row.items() if column != "path"}
+        if place in by_path:
+            name = by_path[place]
+            if found.setdefault(name, columns) != columns:
+                raise LabelsError(
+                    f"A labels file says one thing about each photo; {path} has two rows for {name!r}."
+                )
+        elif not Path(place).exists():
+            elsewhere.setdefault(PurePosixPath(row["path"].replace("\\", "/")).name, []).append(columns)
+    left: dict[str, list[str]] = {}
+    for name in photos.names:
+        if name not in found:
+            left.setdefault(PurePosixPath(name).name, []).append(name)
+    for file, names in left.items():
+        candidates = elsewhere.get(file, [])
+        if len(names) == 1 and candidates and all(columns == candidates[0] for columns in candidates):
+            found[names[0]] = candidates[0]
+        elif len(names) == 1 and candidates:
+            raise LabelsError(
+                f"A labels file says one thing about each photo; {path} has two rows for {file!r}."
+            )
+    return found
 
 
 def label_columns(labels: Labels) -> tuple[str, ...]:

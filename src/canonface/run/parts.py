@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,16 @@ def part_schema(label_columns: Sequence[str]) -> Any:
     return pa.schema([*fields, *((LABEL_COLUMN_PREFIX + name, pa.string()) for name in label_columns)])
 
 
-def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any) -> Path:
+def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any, number: int | None = None) -> Path:
     """Write rows as the next part: under a temporary name, flushed to the disk, then renamed.
+
+    A part's name ends in letters of its own, so that two processes never write the same one.
+
+    Args:
+        folder: of the parts.
+        rows: of whole photos: the rows of one photo share one part.
+        schema: from `part_schema`.
+        number: of the part; later parts hold where they repeat a photo. None: the next.
 
     Raises:
         RunError: the disk is full, the folder is read-only, or another error of the file system.
@@ -59,9 +68,9 @@ def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any) -> Pat
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    number = 1 + max((int(path.stem.removeprefix("part-")) for path in part_paths(folder)), default=0)
-    final = folder / f"part-{number:06d}.parquet"
-    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    number = next_number(folder) if number is None else number
+    final = folder / f"part-{number:06d}-{uuid.uuid4().hex[:8]}.parquet"
+    temporary = folder / f".{final.name}.tmp"
     try:
         with temporary.open("wb") as file:
             pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), file, compression="zstd")
@@ -69,10 +78,18 @@ def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any) -> Pat
             os.fsync(file.fileno())
         temporary.replace(final)
     except OSError as error:
+        raise RunError(_cannot_write(folder, error)) from error
+    finally:
         # What is left of a part that did not fit must not take the room of the next.
         temporary.unlink(missing_ok=True)
-        raise RunError(_cannot_write(folder, error)) from error
     return final
+
+
+def next_number(folder: Path) -> int:
+    """Number of the next part."""
+    return 1 + max(
+        (int(path.name.split("-")[1].removesuffix(".parquet")) for path in part_paths(folder)), default=0
+    )
 
 
 def part_paths(folder: Path) -> list[Path]:

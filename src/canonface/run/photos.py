@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -42,7 +42,7 @@ class PhotoList:
     @property
     def digest(self) -> str:
         """SHA-256 of the names, in order."""
-        return sha256("\n".join(self.names).encode()).hexdigest()
+        return sha256("\n".join(self.names).encode(errors="surrogateescape")).hexdigest()
 
 
 def find_photos(photos: Photos) -> PhotoList:
@@ -65,15 +65,18 @@ def find_photos(photos: Photos) -> PhotoList:
             f"A run needs at least one photo; {shown} holds none. Give a folder, files, a pattern in quotes, or a "
             f"CSV file with a column 'path'. Folders are searched for {' '.join(sorted(PHOTO_SUFFIXES))}."
         )
-    root = Path(os.path.commonpath([path.parent for path in paths]))
+    try:
+        root = Path(os.path.commonpath([path.parent for path in paths]))
+    except ValueError as error:
+        raise PhotoError(
+            f"The photos of a run lie on one drive: {error}. Copy them, or make two runs."
+        ) from error
     return PhotoList(root, tuple(path.relative_to(root).as_posix() for path in paths))
 
 
 def _expand(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(
-            child for child in path.rglob("*") if child.suffix.lower() in PHOTO_SUFFIXES and child.is_file()
-        )
+        return sorted(_photos_below(path))
     if path.suffix.lower() == ".csv" and path.is_file():
         return [path.parent / row["path"] for row in read_csv(path)]
     if not path.exists() and glob.has_magic(str(path)):
@@ -81,6 +84,20 @@ def _expand(path: Path) -> list[Path]:
             Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()
         ]
     return [path]
+
+
+def _photos_below(folder: Path) -> Iterator[Path]:
+    """Photos of a folder tree, without those of runs that lie in it: their pictures are results."""
+    for place, folders, files in os.walk(folder):
+        if "run.json" in files:
+            folders.clear()
+            continue
+        yield from (Path(place) / name for name in files if Path(name).suffix.lower() in PHOTO_SUFFIXES)
+
+
+def printable(name: str) -> str:
+    """A file name as text that can be stored anywhere: bytes that are no UTF-8 are written as escapes."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -121,13 +121,19 @@ class Run:
 
     def drops(self) -> Float[np.ndarray, "faces probes"]:
         """The matrix that everything else is made of: one row a face of ``faces``, NaN where not asked."""
-        column = self.faces.column("drops").combine_chunks()
-        return np.asarray(column.flatten(), dtype=np.float32).reshape(len(column), -1).astype(np.float64)
+        return self._matrix("drops", len(self.probes)).astype(np.float64)
 
     def vertices_xy(self) -> Float[np.ndarray, "faces v 2"]:
         """Mesh vertices of each face in pixels of its photo."""
-        column = self.faces.column("vertices").combine_chunks()
-        return np.asarray(column.flatten(), dtype=np.float64).reshape(len(column), -1, 2)
+        return (
+            self._matrix("vertices", 2 * len(self.mesh.vertices))
+            .astype(np.float64)
+            .reshape(-1, len(self.mesh.vertices), 2)
+        )
+
+    def _matrix(self, column: str, width: int) -> Float[np.ndarray, "faces width"]:
+        lists = self.faces.column(column).combine_chunks()
+        return np.asarray(lists.flatten(), dtype=np.float32).reshape(len(lists), width)
 
     def photo_path(self, row: int) -> Path:
         """Where the photo of a face lies, if it was not moved since."""
@@ -227,17 +233,25 @@ class Run:
                 f"e.g.: {self.table.column('message')[0].as_py()}"
             )
         if by is None:
-            return self._mean_map(np.ones(self.faces.num_rows, dtype=bool), "")
+            return self._whole_map
         values = np.array(self.labels(by))
         return {
             str(value): self._mean_map(values == value, str(value)) for value in np.unique(values) if value
         }
 
+    @cached_property
+    def _whole_map(self) -> CMS:
+        return self._mean_map(np.ones(self.faces.num_rows, dtype=bool), "")
+
     def _mean_map(self, chosen: np.ndarray, name: str) -> CMS:
         settings, canvas, patch = self.settings, self.canvas, self.canonical_patch
         canonical_xy = canvas.project(self.mesh)[self.probes]
-        result = CMS.empty(self.mesh, self.unit, patch, settings["unseen"], canvas, name)
-        for drops in self.drops()[chosen]:
-            image, count = functional.cis(drops, canonical_xy, canvas.size_hw, patch, settings["normalise"])
+        normalise = settings["normalise"]
+        kind = (self.unit, patch, settings["unseen"], canvas, name, self.model_name, normalise)
+        result = CMS.empty(self.mesh, *kind)
+        # Row by row: a run of many faces is not held twice.
+        matrix = self._matrix("drops", len(self.probes))
+        for drops in (matrix[row] for row in np.flatnonzero(chosen)):
+            image, count = functional.cis(drops, canonical_xy, canvas.size_hw, patch, normalise)
             result = result.add(image, count)
         return result

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
+import numpy as np
+
 from canonface.confidence import PREDICTED, SCALES, ClassConfidence
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
@@ -47,6 +49,10 @@ class Settings:
     unseen: Unseen = "omit"
 
     def __post_init__(self) -> None:
+        for name in ("target", "patch", "stride"):
+            value = getattr(self, name)
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
         # Each part checks its own options, in its own words.
         self.question()
         self.occluder(224)
