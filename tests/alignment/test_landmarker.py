@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import pickle
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from canonface.alignment import ALIGNERS, Aligner, LandmarkerAligner, make_aligner, read_photo
+from canonface.alignment.detector import whole_view
 from canonface.alignment.landmarker import base_triangles
 from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError, PhotoError
 from canonface.mesh import load_mesh
@@ -230,6 +232,69 @@ def test_a_cut_face_is_refused_with_the_share_that_is_left():
     strict = LandmarkerAligner(MESH, min_inside=0.95)
     with pytest.raises(FaceCutError, match=r"At least 95% of a face .* (\d+)% does\. Use an uncropped copy"):
         strict(cut)
+
+
+def with_bystander(name: str, left_out: float, side: int = 150) -> np.ndarray:
+    """A photo as high as the canvas, its left share cut off, and a small whole face in the upper right corner."""
+    main = Image.fromarray(photo(name))
+    canvas = Image.new("RGB", (800, 600), (120, 120, 120))
+    width = 600 * main.width // main.height
+    canvas.paste(main.resize((width, 600)), (-int(left_out * width), 0))
+    canvas.paste(Image.fromarray(photo("op_P007_studio")).resize((side, side)), (780 - side, 60))
+    return np.asarray(canvas)
+
+
+def test_a_large_face_is_found_where_the_detector_sees_a_bystander_first(largest):
+    """A large face that the border cuts is seen within wider margins only; the small one behind it at once."""
+    crowd = with_bystander("cc0_zoom_15cm", 0.35, side=240)
+    seen = largest._detector(crowd, whole_view(*crowd.shape[:2]))
+    assert [d.side < 150 for d in seen] == [True]  # what this test is about
+    [face] = largest(crowd)
+    assert size(face) > 300
+    assert 0.6 < face.quality_parts["inside"] < 0.9
+    assert face.vertices_xy[:, 0].max() < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out", "min_inside"), [("op_P009_studio", 0.48, 0.6), ("op_P001_studio", 0.35, 0.98)]
+)
+def test_a_cut_face_is_not_replaced_by_a_bystander(name, left_out, min_inside):
+    """The first is overlooked in the whole photo; the second is seen in it beside the bystander."""
+    with pytest.raises(FaceCutError, match=r"of the largest face in party\.jpg \d+% does\."):
+        LandmarkerAligner(BASE, min_inside=min_inside)(with_bystander(name, left_out, side=240), "party.jpg")
+
+
+def test_cut_faces_among_others_are_counted_in_a_warning(everyone, caplog):
+    with caplog.at_level(logging.WARNING, logger="canonface"):
+        [bystander] = everyone(with_bystander("op_P001_studio", 0.5), "party.jpg")
+    assert size(bystander) < 100
+    [record] = caplog.records
+    assert record.name == "canonface"
+    assert (
+        "At least 60% of a face lies within its photo; left out 1 of 2 faces in party.jpg" in record.message
+    )
+    assert "of which 48% does" in record.message
+
+
+def test_nothing_is_said_where_no_face_is_left_out(everyone, caplog):
+    with caplog.at_level(logging.DEBUG, logger="canonface"):
+        assert len(everyone(with_bystander("op_P001_studio", 0.2))) == 2
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("height", "views"), [(400, 1), (200, 9)])
+def test_further_views_are_looked_at_for_small_faces_only(monkeypatch, height, views):
+    """A face of 0.47 of the photo's side ends the search; one of 0.23 makes it look at margins, turns and tiles."""
+    aligner, looked_at = LandmarkerAligner(BASE), []
+    detector = aligner._detector
+    monkeypatch.setattr(
+        aligner, "_detector", lambda image, view: looked_at.append(view) or detector(image, view)
+    )
+    canvas = np.full((400, 400, 3), 128, dtype=np.uint8)
+    canvas[:height, :height] = np.asarray(Image.fromarray(STUDIO).resize((height, height)))
+    [face] = aligner(canvas)
+    assert len(looked_at) == views
+    assert size(face) / 400 == pytest.approx(0.47 * height / 400, abs=0.03)
 
 
 def test_vertices_outside_the_photo_are_not_visible(largest):

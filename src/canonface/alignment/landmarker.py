@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from canonface.alignment.detector import Detection, Detector, fallback_views, whole_view, without_repeats
+from canonface.alignment.detector import (
+    Detection,
+    Detector,
+    fallback_views,
+    overlap,
+    whole_view,
+    without_repeats,
+)
 from canonface.alignment.landmarks import Landmarker, Landmarks
 from canonface.alignment.network import Network
 from canonface.alignment.photo import Photo, read_photo
@@ -20,8 +28,13 @@ from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
 from canonface.geometry import head_pose, visible_vertices
 from canonface.types import Face, Mesh, WhichFaces
 
+logger = logging.getLogger("canonface")
+
 _SURE = 0.99
-"""Least presence of a face that is found in a part of the photo only."""
+"""Least presence of a face that is found in a part of the photo only, or that takes the place of another."""
+
+_ENOUGH = 0.3
+"""A face of this share of the photo's longer side is taken for the largest: no further view is looked at."""
 
 _LARGE = 0.2
 """Least side of a large face, as a share of the photo's longer side."""
@@ -41,7 +54,9 @@ class LandmarkerAligner:
 
     Args:
         mesh: a mesh whose base is the landmarker's 468 vertices.
-        faces: ``"largest"`` returns one face, ``"all"`` every face, the largest first.
+        faces: ``"largest"`` returns the largest face that is found, and is a ``FaceCutError`` if that one is cut,
+            whoever stands behind it. ``"all"`` returns every face, the largest first; those that are cut are not
+            in the list (a face is returned or it is not), a warning of the logger ``canonface`` counts them.
         min_score: least detection score and least presence of a face.
         min_inside: least share of the base mesh's vertices that lie in the photo.
         max_megapixels: largest photo that is read.
@@ -95,7 +110,7 @@ class LandmarkerAligner:
         """Faces of a photo, the largest first: see ``Aligner``."""
         image = read_photo(photo, self.max_megapixels)
         path = path or (str(photo) if isinstance(photo, str | Path) else "")
-        found = self._all_faces(image) if self.faces == "all" else self._first_faces(image)
+        found = self._all_faces(image) if self.faces == "all" else self._largest_face(image)
         if not found:
             raise NoFaceError(
                 f"A photo shows a face that looks more or less into the camera; none was found in "
@@ -105,29 +120,57 @@ class LandmarkerAligner:
             )
         faces = [self._face(image, path, detection, landmarks) for detection, landmarks in found]
         faces.sort(key=lambda face: -face.quality_parts["size_px"])
+        return [
+            replace(face, index=index) for index, face in enumerate(self._uncut(faces, path or "the photo"))
+        ]
+
+    def _uncut(self, faces: Sequence[Face], where: str) -> list[Face]:
+        """The faces of which enough lies in the photo; says so if it leaves out others.
+
+        Raises:
+            FaceCutError: all are cut. In ``"largest"`` mode that is the one face there is.
+        """
         kept = [face for face in faces if face.quality_parts["inside"] >= self.min_inside]
         if not kept:
             raise FaceCutError(
                 f"At least {self.min_inside:.0%} of a face lies within its photo; of the largest face in "
-                f"{path or 'the photo'} {faces[0].quality_parts['inside']:.0%} does. Use an uncropped copy, or "
+                f"{where} {faces[0].quality_parts['inside']:.0%} does. Use an uncropped copy, or "
                 "lower min_inside."
             )
-        if self.faces == "largest":
-            kept = kept[:1]
-        return [replace(face, index=index) for index, face in enumerate(kept)]
+        if len(kept) < len(faces):
+            shares = [f.quality_parts["inside"] for f in faces if f.quality_parts["inside"] < self.min_inside]
+            logger.warning(
+                "At least %.0f%% of a face lies within its photo; left out %d of %d faces in %s, of which %s does. "
+                "Use an uncropped copy, or lower min_inside.",
+                100 * self.min_inside,
+                len(shares),
+                len(faces),
+                where,
+                ", ".join(f"{share:.0%}" for share in shares),
+            )
+        return kept
 
-    def _first_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
-        """Faces of the first view that shows any: the whole photo, nearly always.
+    def _largest_face(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
+        """The largest face, or none. The whole photo shows it nearly always, and is the only view then.
+
+        A small face may be a bystander: the detector overlooks a face that fills the photo or is cut by its
+        border, and finds the one behind. So where the largest face so far is small, further views are asked for a
+        larger one, as long as they are large enough to show it.
 
         A large face that is found and refused, because it turned away too far, ends the search as well: smaller
         views would only find its ear.
         """
+        side = max(image.shape[:2])
+        best: _Placed | None = None
         for view in _views(image):
-            detections = self._detector(image, view)
-            placed = self._placed(image, view, detections)
-            if placed or any(d.side >= _LARGE * max(image.shape[:2]) for d in detections):
-                return placed
-        return []
+            if best is not None and _size(best) >= min(_ENOUGH * side, view.side / 2):
+                break
+            detections = [d for d in self._detector(image, view) if best is None or _is_larger(d, best[0])]
+            placed = self._placed(image, view, detections, sure=best is not None)
+            if not placed and best is None and any(d.side >= _LARGE * side for d in detections):
+                return []
+            best = max([*placed, *([best] if best else [])], key=_size, default=None)
+        return [best] if best else []
 
     def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[_Placed]:
         """Faces of every view, each once."""
@@ -139,15 +182,19 @@ class LandmarkerAligner:
         return [pair for pair, box in zip(placed, boxes, strict=True) if any(box is k for k in kept)]
 
     def _placed(
-        self, image: UInt8[np.ndarray, "h w 3"], view: Square, detections: list[Detection]
+        self,
+        image: UInt8[np.ndarray, "h w 3"],
+        view: Square,
+        detections: list[Detection],
+        sure: bool = False,
     ) -> list[_Placed]:
         """Detections with their points, without those that the landmark network refuses.
 
         Many small views find faces in foliage and hair more often than one large one does. Real faces leave the
-        network in no doubt, so in a part of the photo it must be sure.
+        network in no doubt, so in a part of the photo it must be sure, as it must where ``sure`` asks for it.
         """
         is_part = view.side < max(image.shape[:2])
-        least = max(self.min_score, _SURE) if is_part else self.min_score
+        least = max(self.min_score, _SURE) if sure or is_part else self.min_score
         pairs = ((d, self._landmarker.place(image, d, least)) for d in detections)
         return [(detection, landmarks) for detection, landmarks in pairs if landmarks is not None]
 
@@ -174,7 +221,7 @@ class LandmarkerAligner:
                 "detection": detection.score,
                 "presence": landmarks.presence,
                 "inside": share,
-                "size_px": float(np.ptp(base_xy, axis=0).max()),
+                "size_px": _size((detection, landmarks)),
             },
         )
 
@@ -195,6 +242,16 @@ def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[Square]:
     height, width = image.shape[:2]
     yield whole_view(height, width)
     yield from fallback_views(height, width)
+
+
+def _size(placed: _Placed) -> float:
+    """Longer side of the box of a face's base vertices in pixels."""
+    return float(np.ptp(placed[1].xy[:BASE_COUNT], axis=0).max())
+
+
+def _is_larger(detection: Detection, known: Detection) -> bool:
+    """Whether a detection is a larger face than the known one, not that face again from another view."""
+    return detection.side > known.side and overlap(detection.box_xyxy, known.box_xyxy)[0] <= 0.3
 
 
 def _with_box_of(landmarks: Landmarks, detection: Detection) -> Detection:
