@@ -37,7 +37,7 @@ class Aligner(Protocol):
         Raises:
             PhotoError: the photo cannot be read.
             NoFaceError: no face was found.
-            FaceCutError: too much of every face lies outside the photo.
+            FaceCutError: too much of the largest face lies outside the photo; with ``faces="all"``, of every face.
         """
         ...
 
