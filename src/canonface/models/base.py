@@ -95,9 +95,11 @@ def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
     """The answer of a model to a batch ``(n, c, h, w)``: ``(n, d)`` finite floats, d at least 1.
 
     Raises:
+        OptionError: the batch is empty.
         ModelError: the model itself raised; its exception is chained. An out-of-memory error passes untouched,
             so that the caller can halve its batch.
-        ModelOutputError: the answer is not ``(n, d)`` finite numbers; says what came and what to return.
+        ModelOutputError: the answer is not ``(n, d)`` finite numbers, or d is not the number of labels; says what
+            came and what to return.
     """
     n = len(batch)
     if n < 1:
@@ -114,7 +116,14 @@ def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
             f"It was given a batch of {' x '.join(map(str, batch.shape))}, float32; if that is not what it "
             "expects, load it with another spec=InputSpec(...)."
         ) from error
-    return _checked(outputs, f"{model.name!r} returns one row of numbers an input, ({n}, d)", n)
+    answer = _checked(outputs, f"{model.name!r} returns one row of numbers an input, ({n}, d)", n)
+    if model.labels and answer.shape[1] != len(model.labels):
+        raise ModelOutputError(
+            f"A model has one label an output; {model.name!r} answers {answer.shape[1]} outputs and has "
+            f"{len(model.labels)} labels: {_listed(model.labels)}. Load it with labels=[...], one an output and in "
+            "their order, or with labels=[] to go by number."
+        )
+    return answer
 
 
 def _checked(outputs: Any, rule: str, n: int) -> Float[np.ndarray, "n d"]:
@@ -141,6 +150,11 @@ def _checked(outputs: Any, rule: str, n: int) -> Float[np.ndarray, "n d"]:
             f"{rule}, all finite; {bad} of {n} rows hold NaN or infinity: check the weights and the input range."
         )
     return array
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    shown = ", ".join(map(repr, labels[:5]))
+    return f"{shown}, ..." if len(labels) > 5 else shown
 
 
 def one_line(error: BaseException) -> str:

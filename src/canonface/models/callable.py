@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from canonface.models.base import Outputs
 from canonface.models.fingerprint import object_fingerprint
+from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec
 
 
@@ -41,5 +42,17 @@ class CallableModel:
         return np.array(x, dtype=np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the callable's source and of what it holds."""
+        """SHA-256 of the callable's source and of what it reads and holds."""
         return object_fingerprint(self.function)
+
+
+def callable_model(  # noqa: D417
+    function: Callable[..., Any], name: str, spec: InputSpec, labels: tuple[str, ...], outputs: Outputs | None
+) -> CallableModel:
+    """A callable as a model.
+
+    Args:
+        outputs: None: ``probabilities`` if the answer to one grey input looks like them, else ``logits``.
+    """
+    model = CallableModel(function, name, spec, labels, outputs or "logits")
+    return model if outputs is not None else replace(model, outputs=guessed_outputs(model))

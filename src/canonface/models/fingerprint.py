@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
+import mmap
 import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from canonface.models.digests import Digester, sha256
 
-_DEPTH = 6
+# A protobuf pair of texts, key "location" (field 1, 8 bytes) and its value (field 2): a varint length follows.
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
 
 
 def file_fingerprint(path: Path) -> str:
@@ -20,86 +21,57 @@ def file_fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def object_fingerprint(value: Any) -> str:
-    """SHA-256 of a callable: its source, and what it closes over, is bound to or holds.
+def onnx_fingerprint(path: Path) -> str:
+    """SHA-256 of an ONNX file; with the files of weights beside it that it names, if it names any."""
+    whole = file_fingerprint(path)
+    beside = {name: file_fingerprint(path.parent / name) for name in _external_files(path)}
+    if not beside:
+        return whole
+    return sha256(whole, *(f"{name}:{digest}" for name, digest in sorted(beside.items()))).hex()
 
-    Arrays, numbers, texts and functions count by content; anything else by its type alone, since an address in
-    memory differs between processes.
+
+def object_fingerprint(value: Any) -> str:
+    """SHA-256 of a callable: its source, and what it reads, closes over, is bound to or holds.
+
+    What it reads are the globals that it names, as data or as functions with what they read in turn; a module that it
+    imports counts by name alone. See ``digests`` for what counts how.
     """
-    digest = hashlib.sha256()
-    _feed(digest, value, _DEPTH)
-    return digest.hexdigest()
+    return Digester(_package(value)).of(value).hex()
 
 
 def module_fingerprint(module: Any) -> str:
-    """SHA-256 of a PyTorch module: its class, its structure and every tensor of its state."""
-    digest = hashlib.sha256(_qualname(type(module)).encode())
-    digest.update(_without_addresses(repr(module)).encode())
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name}:".encode())
-        if hasattr(tensor, "detach"):
-            _feed_tensor(digest, tensor)
-        else:
-            _feed(digest, tensor, _DEPTH)
-    return digest.hexdigest()
+    """SHA-256 of a PyTorch module: every tensor, structure, and its layers' classes, attributes and hooks."""
+    return Digester(_package(module)).of(module).hex()
 
 
-def _feed_tensor(digest: Any, tensor: Any) -> None:
-    import torch
-
-    digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-    # As bytes, since NumPy knows no bfloat16.
-    digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-
-
-def _feed(digest: Any, value: Any, depth: int) -> None:
-    digest.update(f"|{_qualname(type(value))}:".encode())
-    if value is None or isinstance(value, bool | int | float | complex | str | bytes):
-        digest.update(repr(value).encode())
-    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        digest.update(f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-    elif depth == 0:
-        return
-    elif isinstance(value, dict):
-        for key in sorted(value, key=repr):
-            _feed(digest, key, depth - 1)
-            _feed(digest, value[key], depth - 1)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _feed(digest, item, depth - 1)
-    elif hasattr(value, "state_dict") and callable(value.state_dict):
-        digest.update(module_fingerprint(value).encode())
-    else:
-        for part in _parts(value):
-            _feed(digest, part, depth - 1)
+def _package(value: Any) -> str:
+    """Name of the top-level package whose code is asked."""
+    while isinstance(value, functools.partial):
+        value = value.func
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return str(module).partition(".")[0]
 
 
-def _parts(value: Any) -> tuple[Any, ...]:
-    """What a callable or an object is made of."""
-    if isinstance(value, functools.partial):
-        return value.func, value.args, value.keywords
-    if inspect.ismethod(value):
-        return value.__func__, value.__self__
-    if inspect.isfunction(value):
-        captured = inspect.getclosurevars(value).nonlocals
-        return _source(value), captured, value.__defaults__, value.__kwdefaults__
-    if inspect.isclass(value):
-        return (_source(value),)
-    return _source(type(value)), getattr(value, "__dict__", {})
+def _external_files(path: Path) -> set[str]:
+    """Names of the files beside an ONNX file that hold its weights, as it spells them.
+
+    Found in the raw bytes, since neither the ``onnx`` package nor gigabytes of memory should be needed. What is no
+    file in or below the folder is left out: it is chance, or ``onnxruntime`` refuses it.
+    """
+    if path.stat().st_size == 0:
+        return set()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        names = {content[m.end() : m.end() + _varint(m[1])] for m in _LOCATION.finditer(content)}
+    folder = path.parent.resolve()
+    found = set()
+    for name in (raw.decode(errors="replace") for raw in names):
+        # A longer name or one with a zero byte is none that a file system knows.
+        if 0 < len(name) < 1024 and "\0" not in name:
+            target = (folder / name).resolve()
+            if target.is_relative_to(folder) and target.is_file():
+                found.add(name)
+    return found
 
 
-def _source(value: Any) -> str:
-    """Source of a function or class; its bytecode or its name where there is none."""
-    try:
-        return inspect.getsource(value)
-    except (OSError, TypeError):
-        code = getattr(value, "__code__", None)
-        return _qualname(value) if code is None else f"{code.co_code!r}{code.co_names}"
-
-
-def _qualname(value: Any) -> str:
-    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
-
-
-def _without_addresses(text: str) -> str:
-    return re.sub(r"0x[0-9a-fA-F]+", "0x", text)
+def _varint(raw: bytes) -> int:
+    return min(sum((byte & 0x7F) << (7 * i) for i, byte in enumerate(raw[:5])), 4096)

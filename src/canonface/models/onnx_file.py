@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from canonface.errors import ModelError, OptionError, near_names
-from canonface.models.base import Outputs, looks_like_probabilities, one_line
+from canonface.models.base import Outputs, one_line
 from canonface.models.dependencies import require
-from canonface.models.fingerprint import file_fingerprint
+from canonface.models.fingerprint import onnx_fingerprint
+from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec
 
 log = logging.getLogger(__name__)
@@ -82,8 +83,8 @@ class OnnxModel:
         return np.array(x, dtype=np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file and of the name of the output."""
-        return file_fingerprint(self.path) + (f":{self.output}" if self.output else "")
+        """SHA-256 of the file and the files of weights that it names; the name of the output is added."""
+        return onnx_fingerprint(self.path) + (f":{self.output}" if self.output else "")
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the session, which cannot travel; it is made again when needed."""
@@ -123,9 +124,7 @@ def onnx_model(
             "%s is frozen at batches of %d: it is asked piece by piece, which is slow.", path.name, shape[0]
         )
     model = OnnxModel(path.resolve(), name, spec, labels, outputs or "logits", output, device)
-    if outputs is None and _answers_probabilities(model):
-        return OnnxModel(path.resolve(), name, spec, labels, "probabilities", output, device)
-    return model
+    return model if outputs is not None else replace(model, outputs=guessed_outputs(model))
 
 
 def open_session(path: Path, device: str) -> Any:
@@ -194,16 +193,6 @@ def _labels_of(session: Any) -> tuple[str, ...]:
     except ValueError:
         return ()
     return tuple(map(str, labels)) if isinstance(labels, list) else ()
-
-
-def _answers_probabilities(model: OnnxModel) -> bool:
-    """Whether the answer to one mid-grey input looks like probabilities; a failure shows when it is asked."""
-    blank = model.spec.from_pixels(np.full((*model.spec.size_hw, 3), 127.0))
-    try:
-        answer = np.asarray(model(blank[None]))
-    except Exception:  # noqa: BLE001
-        return False
-    return answer.ndim == 2 and looks_like_probabilities(answer)
 
 
 def _as_rows(answer: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:

@@ -15,7 +15,7 @@ from typing import Any
 from canonface.errors import CanonfaceError, ModelError, OptionError, near_names
 from canonface.models.assets import fetch
 from canonface.models.base import Model, ModelCard, Outputs, one_line
-from canonface.models.callable import CallableModel
+from canonface.models.callable import callable_model
 from canonface.models.dependencies import require
 from canonface.models.onnx_file import onnx_model
 from canonface.models.torch_module import torch_model
@@ -52,8 +52,9 @@ def load_model(
         spec: how the model wants to be shown a face. Default: what the zoo, the object (an attribute ``spec``) or
             the file says, else ``InputSpec()``: 224 x 224 RGB in 0..1.
         labels: names of the outputs, in order. Default: likewise, else none.
-        outputs: ``logits`` or ``probabilities``. Default: likewise; else a module that ends in a softmax or sigmoid
-            and a file that answers probabilities have these, and everything else has logits.
+        outputs: ``logits`` or ``probabilities``. Default: likewise; else the model is asked about one grey input. A
+            row of two or more numbers that are not negative and sum to 1 means probabilities, as does a module whose
+            last layer is a sigmoid; everything else has logits.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``. A module is moved there.
         name: for messages, tables and manifests.
 
@@ -138,14 +139,16 @@ def _from_object(
     spec = spec if spec is not None else _stated(model, "spec", InputSpec)
     stated_labels = _stated(model, "labels", tuple | list)
     labels = labels if labels is not None else tuple(map(str, stated_labels or ()))
-    outputs = outputs if outputs is not None else _stated(model, "outputs", str)
+    stated_outputs = _stated(model, "outputs", str)
+    if outputs is None and stated_outputs in ("logits", "probabilities"):
+        outputs = stated_outputs
     name = name or getattr(model, "__name__", None) or type(model).__name__
     if _is_torch_module(model):
         return torch_model(model, name, spec or InputSpec(), labels, outputs, device)
     if callable(model) and not isinstance(model, type):
         if device not in ("auto", "cpu"):
             raise OptionError(f"A callable is asked with NumPy arrays on the CPU; got device={device!r}.")
-        return CallableModel(model, name, spec or InputSpec(), labels, outputs or "logits")
+        return callable_model(model, name, spec or InputSpec(), labels, outputs)
     raise ModelError(
         "A model is a name, a path, a torch.nn.Module, a callable on (n, c, h, w) or a Model; got "
         f"{model if isinstance(model, type) else type(model).__name__}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from canonface.errors import ModelOutputError, OptionError
 from canonface.models.base import Outputs
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import module_fingerprint
+from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec
 
 
@@ -61,7 +62,7 @@ class TorchModel:
         return torch.tensor(x, dtype=torch.float32, device=self.device)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the module's class, structure and state."""
+        """SHA-256 of the module's tensors, structure, code, plain attributes and hooks."""
         return module_fingerprint(self.module)
 
 
@@ -71,7 +72,8 @@ def torch_model(  # noqa: D417
     """A module as a model, moved to a device.
 
     Args:
-        outputs: None: ``probabilities`` if its last layer is a softmax or a sigmoid, else ``logits``.
+        outputs: None: ``probabilities`` if the answer to one grey input looks like them, or if the last layer is a
+            sigmoid and the answer lies in 0..1; else ``logits``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``. ``auto`` leaves a module that is on an accelerator
             where it is and moves another to the best device there is.
 
@@ -88,11 +90,12 @@ def torch_model(  # noqa: D417
         )
     chosen = choose_device(device, module)
     module.to(chosen)
-    if outputs is None:
-        layers = [layer for layer in module.modules() if not list(layer.children())]
-        ends = isinstance(layers[-1], torch.nn.Softmax | torch.nn.Sigmoid) if layers else False
-        outputs = "probabilities" if ends else "logits"
-    return TorchModel(module, name, spec, labels, outputs, chosen)
+    model = TorchModel(module, name, spec, labels, outputs or "logits", chosen)
+    if outputs is not None:
+        return model
+    layers = [layer for layer in module.modules() if not list(layer.children())]
+    ends_in_sigmoid = bool(layers) and isinstance(layers[-1], torch.nn.Sigmoid)
+    return replace(model, outputs=guessed_outputs(model, ends_in_sigmoid))
 
 
 def choose_device(device: str, module: Any = None) -> str:

@@ -1,0 +1,227 @@
+"""SHA-256 of Python values and code by content, bounded in depth and size, never by an address in memory.
+
+- Numbers, texts, arrays and tensors count by content; containers by theirs, sets and dicts in any order.
+- Functions and classes count by source (by bytecode and constants where there is none), with what they close over and
+  the globals that they name. Of another installed package it is the source alone, of Python and PyTorch the name.
+- Modules of PyTorch count by tensors, structure, classes, plain attributes and hooks.
+- Any other object counts by its class and its attributes; locks, loggers, files and the like by type.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import re
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from canonface.models.sources import globals_read, is_installed, qualname, source
+
+_DEPTH = 8
+_VALUES = 1_000_000
+_OPAQUE = frozenset(
+    "logging threading multiprocessing concurrent asyncio subprocess weakref contextvars _thread _weakref".split()
+)
+_SCALARS = (type(None), bool, int, float, complex, str, bytes, bytearray)
+
+
+def sha256(*parts: bytes | str) -> bytes:
+    """Digest of the parts, each with its length, so that no two lists of parts read alike."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode(errors="surrogatepass") if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.digest()
+
+
+class Digester:
+    """Digests for one fingerprint.
+
+    Beyond ``_DEPTH`` levels or ``_VALUES`` values, and where an object holds itself, the type alone counts.
+
+    Args:
+        own: top-level package of the model, whose code is followed even if it is installed.
+    """
+
+    def __init__(self, own: str) -> None:
+        self.own = own
+        self.left = _VALUES
+        self.inside: set[int] = set()
+        # Values are kept beside their digests, so that no address is used twice.
+        self.code: dict[tuple[int, int], tuple[Any, bytes]] = {}
+
+    def of(self, value: Any, depth: int = _DEPTH) -> bytes:
+        """Digest of a value."""
+        self.left -= 1
+        kind = qualname(type(value))
+        if isinstance(value, _SCALARS):
+            return sha256(kind, repr(value))
+        if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+            array = np.ascontiguousarray(value)
+            return sha256(kind, str(array.dtype), str(value.shape), array.tobytes())
+        if depth == 0 or self.left < 0 or id(value) in self.inside:
+            return sha256(kind)
+        if isinstance(value, FunctionType | type):
+            if (id(value), depth) not in self.code:
+                self.code[id(value), depth] = value, self._open(value, kind, depth)
+            return self.code[id(value), depth][1]
+        return self._open(value, kind, depth)
+
+    def _open(self, value: Any, kind: str, depth: int) -> bytes:
+        self.inside.add(id(value))
+        try:
+            return sha256(kind, *self._parts(value, depth - 1))
+        finally:
+            self.inside.discard(id(value))
+
+    def _parts(self, value: Any, depth: int) -> list[bytes]:
+        if isinstance(value, dict):
+            return sorted(self.of(key, depth) + self.of(item, depth) for key, item in value.items())
+        if isinstance(value, set | frozenset):
+            return sorted(self.of(item, depth) for item in value)
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(value, torch.Tensor):
+            return [_tensor(value)]
+        if torch is not None and isinstance(value, torch.nn.Module):
+            return list(self._module(value, depth))
+        return [self.of(part, depth) for part in self._made_of(value)]
+
+    def _made_of(self, value: Any) -> tuple[Any, ...]:
+        """What other values are made of, in order."""
+        if isinstance(value, FunctionType):
+            return self._function(value)
+        if isinstance(value, type):
+            return self._class(value)
+        for kinds, parts in _SPLIT:
+            if isinstance(value, kinds):
+                return parts(value)
+        return _attributes(value)
+
+    def _function(self, function: FunctionType) -> tuple[Any, ...]:
+        if _is_known(function.__module__):
+            return (qualname(function),)
+        text = source(function)
+        # Two lambdas may share a line, and the source of each is then the whole line.
+        code = None if text and function.__name__ != "<lambda>" else function.__code__
+        captured = {}
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            try:
+                captured[name] = cell.cell_contents
+            except ValueError:  # not filled yet
+                continue
+        read = globals_read(function) if self._is_followed(function) else {}
+        return text, code, function.__defaults__, function.__kwdefaults__, captured, read
+
+    def _class(self, cls: type) -> tuple[Any, ...]:
+        parts: list[Any] = []
+        for base in cls.__mro__:
+            parts.append(qualname(base))
+            if _is_known(base.__module__):
+                continue
+            parts.append(source(base))
+            if self._is_followed(base):
+                members = {k: v for k, v in vars(base).items() if callable(v) or not k.startswith("__")}
+                parts.append({k: v for k, v in members.items() if not inspect.ismemberdescriptor(v)})
+        return tuple(parts)
+
+    def _module(self, module: Any, depth: int) -> Iterator[bytes]:
+        import torch
+
+        layers = dict(module.named_modules())
+        fresh = {id(layer) for layer in layers.values()} - self.inside
+        # A layer that holds its parent or its neighbour says nothing new by that.
+        self.inside |= fresh
+        try:
+            yield sha256(_without_addresses(repr(module)))
+            # Buffers too: those that are not saved shape the answers all the same.
+            for name, tensor in sorted({**dict(module.named_buffers()), **module.state_dict()}.items()):
+                yield sha256(name) + self.of(tensor, depth)
+            classes = {qualname(type(layer)): type(layer) for layer in layers.values()}
+            for _, cls in sorted(classes.items()):
+                yield self.of(cls, depth)
+            usual = vars(torch.nn.Module())
+            for name, layer in layers.items():
+                plain = {key: value for key, value in vars(layer).items() if key not in usual}
+                hooks = [*layer._forward_pre_hooks.values(), *layer._forward_hooks.values()]
+                yield sha256(name, *(self.of(part, depth) for part in (plain, hooks, _written_code(layer))))
+        finally:
+            self.inside -= fresh
+
+    def _is_followed(self, code: Any) -> bool:
+        return str(code.__module__).partition(".")[0] == self.own or not is_installed(code)
+
+
+_SPLIT: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
+    (list | tuple | deque, tuple),
+    (np.ndarray, lambda array: (array.shape, array.tolist())),
+    (PurePath, lambda path: (str(path),)),
+    (functools.partial, lambda partial: (partial.func, partial.args, partial.keywords)),
+    (MethodType, lambda method: (method.__func__, method.__self__)),
+    (staticmethod | classmethod, lambda wrapped: (wrapped.__func__,)),
+    (property, lambda wrapped: (wrapped.fget, wrapped.fset)),
+    (CodeType, lambda code: (code.co_code, code.co_names, code.co_freevars, code.co_consts)),
+    (ModuleType, lambda module: (module.__name__,)),
+)
+
+
+def _attributes(value: Any) -> tuple[Any, ...]:
+    """Class and attributes of an object, or its text if it has none."""
+    cls: Any = type(value)
+    package = cls.__module__.partition(".")[0]
+    state = dict(getattr(value, "__dict__", {}))
+    for base in cls.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        names = (slots,) if isinstance(slots, str) else tuple(slots)
+        state |= {name: getattr(value, name) for name in names if name[:2] != "__" and hasattr(value, name)}
+    if package in _OPAQUE or (package == "torch" and state):
+        return ()
+    if not state and cls.__repr__ is not object.__repr__:
+        return cls, _without_addresses(repr(value))
+    return cls, state
+
+
+def _is_known(module: str | None) -> bool:
+    """Whether code belongs to Python or PyTorch, whose new versions are not new models."""
+    package = str(module).partition(".")[0]
+    return package == "torch" or package in sys.stdlib_module_names
+
+
+def _tensor(tensor: Any) -> bytes:
+    import torch
+
+    head = f"{tensor.dtype}{tuple(tensor.shape)}"
+    if tensor.is_meta:
+        return sha256(head)
+    plain = tensor.detach().cpu()
+    if plain.is_quantized:
+        head, plain = f"{head}{tensor.qscheme()}{tensor}", plain.int_repr()
+    if plain.layout != torch.strided:
+        plain = plain.to_dense()
+    plain = plain.resolve_conj().resolve_neg().contiguous().reshape(-1)
+    # As bytes, since NumPy knows no bfloat16.
+    return sha256(head, plain.view(torch.uint8).numpy().tobytes())
+
+
+def _written_code(layer: Any) -> Any:
+    """Code, constants and attributes of a scripted or traced layer, code of a graph: no class holds these."""
+    try:
+        if hasattr(layer, "code_with_constants"):
+            code, constants = layer.code_with_constants
+            named = sorted(set(re.findall(r"\w\.(\w+)", code)))
+            held = {name: layer._c.getattr(name) for name in named if layer._c.hasattr(name)}
+            return re.sub(r"___torch_mangle_\d+", "", code), constants.const_mapping, held
+        return layer.code if hasattr(layer, "graph") and hasattr(layer, "code") else None
+    except RuntimeError:  # a scripted layer without forward
+        return None
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"0x[0-9a-fA-F]+", "0x", text)
