@@ -58,7 +58,7 @@ def occlusion_boxes(centres_xy: PointsXY, patch: float, size_hw: tuple[int, int]
     return boxes
 
 
-def occlude(x: Tensor, boxes: Int[np.ndarray, "n 4"], fill: float | Tensor = 0.0) -> Tensor:
+def occlude(x: Tensor, boxes: ArrayLike, fill: float | Tensor = 0.0) -> Tensor:
     """Copies of one input, each with one box hidden.
 
     Args:
@@ -68,14 +68,16 @@ def occlude(x: Tensor, boxes: Int[np.ndarray, "n 4"], fill: float | Tensor = 0.0
             ``(c, h, w)`` and is read at the place of the box.
 
     Returns:
-        ``(n, c, h, w)`` of the kind, dtype and device of ``x``.
+        ``(n, c, h, w)`` of the kind, dtype and device of ``x``; a tensor's copies carry no gradient.
     """
+    boxes = np.asarray(boxes)
     is_numpy = isinstance(x, np.ndarray)
     if is_numpy:
         filler = np.broadcast_to(np.asarray(fill, dtype=x.dtype), x.shape)
         batch = np.repeat(x[None], len(boxes), axis=0)
     else:
-        filler = x.new_tensor(fill) if not hasattr(fill, "to") else fill.to(x)
+        x = x.detach()
+        filler = fill.detach().to(x) if hasattr(fill, "detach") else x.new_tensor(fill)
         filler = filler.expand(x.shape)
         batch = x[None].repeat(len(boxes), 1, 1, 1)
     for copy, (x0, y0, x1, y1) in zip(batch, boxes.tolist(), strict=True):

@@ -15,7 +15,7 @@ TOY = """
 import numpy as np
 from canonface import InputSpec
 
-WEIGHTS = np.random.default_rng(1).normal(size=(2, 3, 24, 24)) / 6
+WEIGHTS = np.random.default_rng(1).normal(size=(2, 3, 24, 24)) / 60
 
 
 def model(batch):
@@ -24,6 +24,13 @@ def model(batch):
 
 model.spec = InputSpec(size_hw=(24, 24))
 model.labels = ("no", "yes")
+
+
+def sure(batch):
+    return np.tile([0.9, 0.1], (len(batch), 1))
+
+
+sure.spec, sure.labels, sure.outputs = model.spec, model.labels, "probabilities"
 
 
 def broken(batch):
@@ -122,6 +129,105 @@ def test_a_model_that_always_fails(place, canonface):
     assert "no licence" in err
 
 
+def test_every_face_of_a_photo_on_request(place, canonface):
+    from PIL import Image
+
+    pair = Image.new("RGB", (820, 420), "grey")
+    for x, name in ((0, "op_P001_studio"), (420, "op_P005_studio")):
+        pair.paste(Image.open(place / "my photos" / f"{name}.jpg").resize((400, 400)), (x, 10))
+    pair.save(place / "pair.png")
+    arguments = ("pair.png", "-m", "toy_models:model", "-t", "yes", "--stride", "50")
+    found = json.loads(canonface("audit", *arguments, "-o", "all", "--all-faces", "--json")[1])
+    assert found["faces"] == 2
+    code, out, _ = canonface("explain", *arguments, "--all-faces", "--json")
+    assert code == 0
+    assert len({face["pictures"][0] for face in json.loads(out)["faces"]}) == 2
+
+
+def test_failed_photos_are_asked_again_on_request(place, canonface):
+    photo = place / "my photos" / "op_P005_studio.jpg"
+    content = photo.read_bytes()
+    photo.write_bytes(b"")
+    assert canonface(*AUDIT)[0] == 1
+    photo.write_bytes(content)
+    assert canonface(*AUDIT)[0] == 1
+    assert canonface(*AUDIT, "--retry-failed")[0] == 0
+
+
+def test_the_papers_choices_reach_the_map(place, canonface):
+    from canonface.run import Run
+
+    assert canonface(*AUDIT[:-1], "omit", "--no-normalise")[0] == 0
+    assert canonface(*AUDIT[:-1], "zero", "--unseen", "zero")[0] == 0
+    assert Run.open("omit").cms().normalise is False
+    assert Run.open("zero").cms().unseen == "zero"
+
+
+def test_maps_are_drawn_on_the_face_that_was_asked_for(place, canonface):
+    canonface(*AUDIT)
+    photo = "my photos/op_P001_studio.jpg"
+    pictures = []
+    for number, draw_on in enumerate(("shaded", "average", photo)):
+        assert canonface("draw", "out", "-o", f"new{number}", "--draw-on", draw_on)[0] == 0
+        pictures.append((place / f"new{number}" / "cms.png").read_bytes())
+    assert len(set(pictures)) == 3
+
+
+def test_photos_of_one_name_keep_their_own_pictures(place, canonface):
+    for folder in ("a", "b"):
+        (place / folder).mkdir()
+        shutil.copy(place / "my photos" / "op_P001_studio.jpg", place / folder / "x.jpg")
+    shutil.copy(place / "a" / "x.jpg", place / "a-x.jpg")
+    code, out, _ = canonface(
+        "explain", "a/x.jpg", "b/x.jpg", "a-x.jpg", "-m", "toy_models:model", "--stride", "50", "--json"
+    )
+    pictures = [path for face in json.loads(out)["faces"] for path in face["pictures"]]
+    assert code == 0
+    assert len(set(pictures)) == 9
+
+
+def test_a_csv_of_photos_is_its_own_labels(place, canonface):
+    arguments = ("-m", "toy_models:model", "--stride", "50", "--by", "gender", "-o", "out")
+    code, _, err = canonface("audit", "my photos/labels.csv", *arguments)
+    assert code == 0, err
+    assert (place / "out" / "pictures" / "cms-by-gender.png").exists()
+    assert "24 x 24 rgb, values 0 to 1; its outputs are taken for logits of classes no, yes" in err
+
+
+def test_a_model_that_nothing_moves_is_said_to_be_still(place, canonface):
+    code, out, _ = canonface("audit", "my photos", "-m", "toy_models:sure", "--stride", "50", "-o", "out")
+    assert code == 0
+    assert "nothing that was hidden moved the answer" in out
+    assert "relied on most" not in out
+
+
+def test_a_file_gets_a_line_of_progress_now_and_then(place, canonface, monkeypatch):
+    monkeypatch.setattr("canonface.cli.console.LINE_EVERY_SECONDS", 0.0)
+    err = canonface(*AUDIT)[2]
+    assert "toy_models:model: 2 of 3, " in err
+
+
+def test_sigterm_is_an_interruption(place, canonface, monkeypatch):
+    import os
+    import signal
+
+    def ended(*args, **kwargs):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("canonface.run.auditing.explain_face", ended)
+    before = signal.getsignal(signal.SIGTERM)
+    code, _, err = canonface(*AUDIT)
+    assert code == 130
+    assert "start the same command again" in err
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_run_inside_the_folder_of_its_photos_can_be_continued(place, canonface):
+    arguments = ("audit", "my photos", "-m", "toy_models:model", "--stride", "50", "-o", "my photos/run")
+    assert canonface(*arguments)[0] == 0
+    assert canonface(*arguments)[0] == 0
+
+
 def test_draw_makes_the_pictures_again(place, canonface):
     canonface(*AUDIT)
     code, out, _ = canonface("draw", "out", "--format", "svg", "-o", "new")
@@ -165,6 +271,9 @@ def test_explain_as_json(place, canonface):
         ((*AUDIT, "--by", "gender"), "needs a labels file"),
         ((*AUDIT, "--labels", "none.csv"), "cannot be read"),
         ((*AUDIT, "--format", "gif"), "png or svg"),
+        ((*AUDIT, "--draw-on", "avarage"), "'shaded', 'average' or the photo"),
+        ((*AUDIT, "--confidence", "logit", "-m", "toy_models:sure"), "use 'log-odds' or 'probability'"),
+        ((*AUDIT, "--stride", "99999"), "stride"),
         (("audit", "nowhere/*.jpg", "-m", "toy_models:model", "-o", "out"), "at least one photo"),
         ((*AUDIT[:-1], "toy_models.py/out"), "a folder that can be written to"),
         (("draw", "my photos"), "a folder with a run.json"),

@@ -180,6 +180,13 @@ def test_torch_and_numpy_give_the_same_drops_and_x_is_not_changed():
         np.testing.assert_array_equal(x, before)
 
 
+def test_a_tensor_that_asks_for_gradients_is_taken_as_it_is():
+    torch = pytest.importorskip("torch")
+    x = torch.ones(1, 3, 3, requires_grad=True)
+    assert F.drops(lambda b: b.sum((1, 2, 3)), x, np.array([[1.0, 1.0]]), 1).tolist() == [1.0]
+    assert F.occlude(x, [[0, 0, 1, 1]]).sum() == 8
+
+
 def test_a_score_that_works_in_place_changes_neither_x_nor_the_drops():
     def in_place(batch):
         batch *= 2

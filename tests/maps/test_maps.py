@@ -122,11 +122,19 @@ def test_the_peak_names_the_region_and_tells_left_from_right(region):
 
 
 def test_a_flat_peak_is_taken_in_its_middle():
-    image = np.zeros((9, 9))
-    image[2:5, 4:9] = 3.0
-    mesh_free = peak_of(np.pad(image, ((0, 55), (0, 55))), np.ones((64, 64), int), MESH, CANVAS)
-    assert mesh_free.xy == (6.0, 3.0)
-    assert mesh_free.value == 3.0
+    image = np.zeros((64, 64))
+    image[32:35, 24:29] = 3.0
+    peak = peak_of(image, SEEN, MESH, CANVAS)
+    assert peak.xy == (26.0, 33.0)
+    assert peak.value == 3.0
+
+
+def test_what_reaches_past_the_faces_outline_is_not_the_peak():
+    assert CANVAS.face_mask(MESH)[32, 32]
+    assert not CANVAS.face_mask(MESH)[2, 32]
+    image = bump("chin")
+    image[2, 32] = 9.0
+    assert "chin" in peak_of(image, SEEN, MESH, CANVAS).regions
 
 
 def test_unseen_pixels_are_never_the_peak():

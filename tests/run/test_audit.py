@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from canonface import functional
-from canonface.errors import ConfigurationChangedError, LabelsError, PhotoError, RunError, TargetError
+from canonface.errors import (
+    ConfigurationChangedError,
+    LabelsError,
+    OptionError,
+    PhotoError,
+    RunError,
+    TargetError,
+)
 from canonface.mesh import Canvas, load_mesh
 from canonface.models import load_model
 from canonface.run import Run, audit, auditing
@@ -260,7 +267,143 @@ def test_a_target_from_the_labels(folder, tmp_path):
     assert run.failures.column("path").to_pylist() == ["cc0_lisa2.jpg"]
     assert run.failures.column("reason").to_pylist() == ["bad-target"]
     assert run.faces.column("target").to_pylist() == ["female", "male", "male", "female"]
-    assert run.unit == "probability of the class in 'gender'"
+    assert run.unit == "probability of the labelled gender"
+
+
+@pytest.mark.parametrize("options", [{"preset": "paper"}, {"normalise": False}, {"unseen": "zero"}])
+def test_every_choice_reaches_the_model_map(folder, model, tmp_path, options):
+    run = run_of(folder, model, tmp_path / "run", **options)
+    canonical = Canvas().project(load_mesh(1))[run.probes]
+    normalise = options.get("normalise", True)
+    maps = [functional.cis(row, canonical, (512, 512), run.canonical_patch, normalise) for row in run.drops()]
+    unseen = "omit" if options == {"normalise": False} else "zero"
+    expected = functional.cms([m for m, _ in maps], [c for _, c in maps], unseen)
+    np.testing.assert_allclose(run.cms().map, expected, atol=1e-12)
+    assert run.settings["fill"] == ("black" if options == {"preset": "paper"} else "mean")
+
+
+def test_the_papers_map_differs_where_faces_turn_away(folder, model, tmp_path):
+    omit = run_of(folder, model, tmp_path / "omit").cms()
+    zero = run_of(folder, model, tmp_path / "zero", unseen="zero").cms()
+    some = (omit.seen > 0) & (omit.seen < 5)
+    assert some.sum() > 1000
+    np.testing.assert_allclose(zero.map[some] * 5, (omit.map * omit.seen)[some], atol=1e-12)
+    assert np.abs(zero.map - omit.map)[some].max() > 1e-6
+
+
+def test_the_patch_on_the_photo_has_the_size_that_hid_the_face(folder, model, tmp_path, aligner):
+    run = run_of(folder, model, tmp_path / "run", patch=5)
+    face = aligner(folder / "op_P001_studio.jpg")[0]
+    side = np.ptp(face.vertices_xy, axis=0).max() * 1.3
+    assert run.cis(1).patch_in_photo == pytest.approx(5 * side / 32, rel=1e-6)
+
+
+def test_of_two_faces_one_that_failed_is_asked_again(tmp_path, folder):
+    from PIL import Image
+
+    pair = Image.new("RGB", (820, 420), "grey")
+    for x, name in ((0, "op_P001_studio"), (420, "op_P005_studio")):
+        pair.paste(Image.open(folder / f"{name}.jpg").resize((400, 400)), (x, 10))
+    pair.save(tmp_path / "pair.png")
+    state = {"calls": 0}
+
+    class Flaky:
+        name, spec, labels, outputs = "flaky", SPEC, ("no", "yes"), "logits"
+
+        def __call__(self, batch):
+            state["calls"] += 1
+            return toy(batch) * (np.nan if state["calls"] == 1 else 1)
+
+        def to_device(self, x):
+            return np.array(x, np.float32)
+
+        def fingerprint(self):
+            return "flaky"
+
+    first = audit(tmp_path / "pair.png", Flaky(), tmp_path / "run", faces="all", stride=40)
+    assert first.table.column("status").to_pylist() == ["failed", "ok"]
+    again = audit(tmp_path / "pair.png", Flaky(), tmp_path / "run", faces="all", stride=40, retry_failed=True)
+    assert again.table.column("status").to_pylist() == ["ok", "ok"]
+
+
+def test_a_photo_that_was_repaired_waits_for_the_request(folder, model, tmp_path):
+    content = (folder / "cc0_lisa2.jpg").read_bytes()
+    (folder / "cc0_lisa2.jpg").write_bytes(content[:100])
+    assert run_of(folder, model, tmp_path / "run").failures.num_rows == 1
+    (folder / "cc0_lisa2.jpg").write_bytes(content)
+    assert run_of(folder, model, tmp_path / "run").failures.num_rows == 1
+    assert run_of(folder, model, tmp_path / "run", retry_failed=True).failures.num_rows == 0
+
+
+def test_memory_that_ends_at_the_first_question_is_a_row(folder, tmp_path):
+    def hungry(batch):
+        raise MemoryError
+
+    run = audit(folder, load_model(hungry, spec=SPEC), tmp_path / "run")
+    assert run.failures.column("reason").to_pylist() == ["out-of-memory"] * 5
+    assert run.drops().shape == (0, 1833)
+    assert run.vertices_xy().shape == (0, 1833, 2)
+    assert run.examples() == []
+
+
+def test_options_that_fit_no_photo_stop_the_run(folder, model, tmp_path):
+    with pytest.raises(OptionError, match="stride"):
+        run_of(folder, model, tmp_path / "run", stride=99999)
+    sure = load_model(lambda b: np.tile([0.9, 0.1], (len(b), 1)), spec=SPEC, outputs="probabilities")
+    with pytest.raises(OptionError, match="raw outputs"):
+        audit(folder, sure, tmp_path / "run", confidence="logit")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_number_of_other_photos_is_another_configuration(folder, model, tmp_path):
+    run_of(folder, model, tmp_path / "run")
+    (folder / "cc0_lisa2.jpg").rename(folder / "renamed.jpg")
+    with pytest.raises(ConfigurationChangedError, match=r"photos\.sha256"):
+        run_of(folder, model, tmp_path / "run")
+
+
+def test_photos_without_a_label_are_in_no_group(folder, model, tmp_path):
+    lines = (folder / "labels.csv").read_text().replace("cc0_lisa2.jpg,female", "cc0_lisa2.jpg,")
+    (folder / "labels.csv").write_text(lines)
+    groups = run_of(folder, model, tmp_path / "run", labels=folder / "labels.csv").cms(by="gender")
+    assert {name: cms.faces for name, cms in groups.items()} == {"female": 2, "male": 2}
+
+
+def test_a_name_that_is_no_utf_8_is_a_row_like_others(folder, model, tmp_path):
+    (folder / "cc0_lisa2.jpg").rename(folder / b"l\xefsa.jpg".decode(errors="surrogateescape"))
+    run = run_of(folder, model, tmp_path / "run")
+    assert run.faces.num_rows == 5
+    assert any("xef" in path for path in run.faces.column("path").to_pylist())
+    assert run_of(folder, model, tmp_path / "run").faces.num_rows == 5
+
+
+def test_photos_of_every_kind_end_as_a_face_or_as_a_reason(folder, model, tmp_path):
+    from PIL import Image
+
+    photo = Image.open(folder / "op_P001_studio.jpg")
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    photo.convert("L").save(odd / "grey.png")
+    photo.convert("RGBA").save(odd / "rgba.png")
+    photo.convert("CMYK").save(odd / "cmyk.jpg")
+    grey = np.asarray(photo.convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 257).save(odd / "sixteen.png")
+    photo.save(odd / "moving.gif", save_all=True, append_images=[photo.rotate(90)])
+    Image.new("L", (10_000, 10_000)).save(odd / "huge.png")
+    width = photo.width
+    photo.crop((round(0.52 * width), 0, width, photo.height)).save(odd / "cut.png")
+    run = audit(odd, model, tmp_path / "run", stride=40)
+    assert run.faces.column("path").to_pylist() == [
+        "cmyk.jpg",
+        "grey.png",
+        "moving.gif",
+        "rgba.png",
+        "sixteen.png",
+    ]
+    reasons = dict(zip(*(run.failures.column(c).to_pylist() for c in ("path", "reason")), strict=True))
+    assert reasons["huge.png"] == "photo-unreadable"
+    assert reasons["cut.png"] in ("face-cut", "no-face")
+    assert "100" in run.failures.column("message")[1].as_py()
 
 
 def test_a_full_disk_keeps_what_was_written(folder, model, tmp_path, monkeypatch):

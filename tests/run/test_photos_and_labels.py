@@ -49,6 +49,11 @@ def test_the_digest_does_not_depend_on_where_the_folder_lies(folder, tmp_path):
     assert find_photos(moved).digest != before
 
 
+def test_a_folder_that_does_not_exist_is_no_photo(tmp_path):
+    with pytest.raises(PhotoError, match="there is no"):
+        find_photos(tmp_path / "photoes")
+
+
 @pytest.mark.parametrize("photos", ["*.tif", []])
 def test_nothing_found_says_what_can_be_given(folder, photos):
     with pytest.raises(PhotoError, match=r"at least one photo.*a folder, files, a pattern in quotes"):
@@ -83,6 +88,33 @@ def test_labels_are_matched_by_path_then_by_file_name(folder, caplog):
 def test_labels_that_do_not_fit(folder, text, words):
     with pytest.raises(LabelsError, match=words):
         labels_for(folder, text)
+
+
+def test_a_table_of_more_photos_than_these_names_others(tmp_path):
+    for name in ("train/1.jpg", "val/1.jpg", "val/2.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    table = tmp_path / "labels.csv"
+    table.write_text("path,gender\ntrain/1.jpg,female\nval/1.jpg,male\nval/2.jpg,male\n")
+    assert read_labels(table, find_photos(tmp_path / "val"))["1.jpg"] == {"gender": "male"}
+    table.write_text("path,gender\ntrain/1.jpg,female\nval/2.jpg,male\n")
+    assert read_labels(table, find_photos(tmp_path / "val")) == {"1.jpg": {}, "2.jpg": {"gender": "male"}}
+
+
+def test_equal_file_names_are_told_apart_by_their_paths(tmp_path):
+    for name in ("a/1.jpg", "b/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "labels.csv").write_text("path,age\na/1.jpg,3\nb/1.jpg,4\n")
+    labels = read_labels(tmp_path / "labels.csv", find_photos(tmp_path))
+    assert labels == {"a/1.jpg": {"age": "3"}, "b/1.jpg": {"age": "4"}}
+
+
+def test_pictures_of_a_run_are_no_photos(folder):
+    (folder / "run" / "pictures").mkdir(parents=True)
+    (folder / "run" / "run.json").write_text("{}")
+    (folder / "run" / "pictures" / "cms.png").write_bytes(b"x")
+    assert find_photos(folder).names == ("a.PNG", "b.jpg", "sub/c.jpeg")
 
 
 def test_a_labels_file_that_is_no_text(folder):

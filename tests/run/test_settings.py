@@ -1,5 +1,9 @@
 """Choices: presets, defaults, and refusals in words."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from canonface.errors import OptionError
@@ -25,6 +29,23 @@ def test_an_option_replaces_the_presets_and_none_keeps_it():
 def test_the_patch_follows_the_input():
     assert Settings().occluder(224).patch == 15
     assert Settings(patch=9).occluder(224).patch == 9
+
+
+def test_numbers_of_numpy_are_numbers():
+    """In a process of its own: here the annotations themselves would refuse them."""
+    code = (
+        "import json, dataclasses, numpy as np; from canonface.run import make_settings\n"
+        "made = make_settings(target=np.int64(1), patch=np.float32(5), stride=np.int64(40))\n"
+        "print(json.dumps(dataclasses.asdict(made)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    made = json.loads(done.stdout)
+    assert (made["target"], made["patch"], made["stride"]) == (1, 5.0, 40)
+
+
+def test_a_patch_larger_than_the_input_is_refused():
+    with pytest.raises(OptionError, match="at most the input's height, 64"):
+        Settings(patch=65).occluder(64)
 
 
 @pytest.mark.parametrize(

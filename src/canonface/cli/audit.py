@@ -54,12 +54,14 @@ def audit(
     Example: canonface audit photos/ --model expression --target happy --labels labels.csv --by gender -o my-run
     """
     from canonface import run
-    from canonface.cli.pictures import check_format, draw_run, show_summary, summary
+    from canonface.cli.pictures import check_draw_on, check_format, draw_run, show_summary, shown_as, summary
     from canonface.models import load_model
 
     check_format(picture_format)
+    check_draw_on(draw_on)
     loaded = load_model(model, device=device)
-    with console.photo_progress(f"{loaded.name}") as progress:
+    console.note(shown_as(loaded))
+    with console.photo_progress(loaded.name) as progress:
         result = run.audit(
             photos,
             loaded,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from canonface.run import Progress
+
+
+LINE_EVERY_SECONDS = 30.0
 
 
 def stderr() -> Console:
@@ -57,12 +62,19 @@ def start_logging(verbose: bool) -> None:
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Turn an interruption from the keyboard into a word on how to go on, and exit code 130."""
+    """Turn an interruption, from the keyboard or by SIGTERM, into a word on how to go on, and exit code 130."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
     try:
         yield
     except KeyboardInterrupt:
         error("interrupted. What was finished is kept: start the same command again to go on.")
         raise SystemExit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -83,11 +95,21 @@ def photo_progress(what: str) -> Iterator[Callable[[Progress], None]]:
     with _resumable(), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
         task = bar.add_task(what, total=None, rate="", failed="")
 
+        said = time.monotonic()
+
         def advance(state: Progress) -> None:
+            nonlocal said
             elapsed = bar.tasks[0].elapsed or 0.0
             here = state.done - state.resumed
             rate = f"{here / elapsed:.2f} photos/s" if elapsed > 0.5 else ""
             failed = f"{state.failed} failed" if state.failed else ""
             bar.update(task, total=state.total, completed=state.done, rate=rate, failed=failed)
+            # A file shows no moving bar: a line now and then.
+            if not bar.console.is_terminal and time.monotonic() - said > LINE_EVERY_SECONDS:
+                said = time.monotonic()
+                left = (state.total - state.done) * elapsed / max(here, 1)
+                note(
+                    f"{what}: {state.done} of {state.total}, {rate}, about {left:.0f} s left {failed}".rstrip()
+                )
 
         yield advance

@@ -20,7 +20,7 @@ class Study:
     only: tuple[str, str] | None = None
 
 
-STUDIES = (Study("expression", "happy", only=("expression", "happy")), Study("gender", "label:gender"))
+STUDIES = (Study("expression", "happy", only=("expression", "happy")), Study("gender", "female"))
 
 
 def demo(

@@ -24,10 +24,11 @@ def draw(
 
     Example: canonface draw my-run --by gender --format svg
     """
-    from canonface.cli.pictures import check_format, draw_run, show_summary, summary
+    from canonface.cli.pictures import check_draw_on, check_format, draw_run, show_summary, summary
     from canonface.run import Run
 
     check_format(picture_format)
+    check_draw_on(draw_on)
     run = Run.open(folder)
     found = summary(run, draw_run(run, out or folder / "pictures", picture_format, by, draw_on))
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from canonface.cli import console, options
@@ -34,7 +35,7 @@ def explain(
     Example: canonface explain me.jpg --model expression --target happy
     """
     from canonface.alignment import LandmarkerAligner
-    from canonface.cli.pictures import check_format
+    from canonface.cli.pictures import check_format, shown_as
     from canonface.errors import CanonfaceError
     from canonface.mesh import load_mesh
     from canonface.models import load_model
@@ -51,14 +52,18 @@ def explain(
     check_format(picture_format)
     make_settings(preset, target=target, **choices)
     loaded = load_model(model, device=device)
+    console.note(shown_as(loaded))
     aligner = LandmarkerAligner(load_mesh(level), faces="all" if all_faces else "largest")
     found = find_photos(photos)
-    results, failed = [], 0
+    results: list[dict[str, Any]] = []
+    stems: set[str] = set()
+    failed = 0
     for name in found.names:
         try:
             for face in aligner(found.path(name)):
                 cis = explain_face(face, loaded, target, preset=preset, batch=batch, **choices)
-                results.append(_save(cis, name, out, picture_format))
+                stem = _free_stem(name, cis.face.index, stems)
+                results.append(_save(cis, name, out / stem, picture_format))
                 if not as_json:
                     _show(results[-1])
         except CanonfaceError as error:
@@ -71,16 +76,25 @@ def explain(
         raise typer.Exit(1 if failed < len(results) else 2)
 
 
-def _save(cis: Any, name: str, out: Path, suffix: str) -> dict[str, Any]:
-    from canonface import plots
-    from canonface.cli.pictures import peak_summary
+def _free_stem(name: str, face: int, taken: set[str]) -> str:
+    """Beginning of the names of a face's pictures; no other face of this command has it."""
+    stem = name.replace("/", "-").rsplit(".", 1)[0] + (f"-face{face}" if face else "")
+    number, free = 2, stem
+    while free in taken:
+        number, free = number + 1, f"{stem}-{number}"
+    taken.add(free)
+    return free
 
-    stem = name.replace("/", "-").rsplit(".", 1)[0] + (f"-face{cis.face.index}" if cis.face.index else "")
-    out.mkdir(parents=True, exist_ok=True)
+
+def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
+    from canonface import plots
+    from canonface.cli.pictures import STILL, peak_summary
+
+    place.parent.mkdir(parents=True, exist_ok=True)
     saved = [
-        plots.save(plots.overlay(cis), out / f"{stem}-photo.{suffix}"),
-        plots.save(cis, out / f"{stem}-canonical.{suffix}"),
-        plots.save(cis, out / f"{stem}-canonical.npy"),
+        plots.save(plots.overlay(cis), place.with_name(f"{place.name}-photo.{suffix}")),
+        plots.save(cis, place.with_name(f"{place.name}-canonical.{suffix}")),
+        plots.save(cis, place.with_name(f"{place.name}-canonical.npy")),
     ]
     return {
         "photo": name,
@@ -90,6 +104,7 @@ def _save(cis: Any, name: str, out: Path, suffix: str) -> dict[str, Any]:
         "confidence": cis.confidence,
         "unit": f"drop in {cis.unit}",
         "peak": peak_summary(cis.peak()),
+        "moved": bool(np.abs(cis.map).max() >= STILL),
         "pose_deg": cis.face.pose_deg._asdict(),
         "quality": cis.face.quality,
         "model_calls": cis.model_calls,
@@ -98,11 +113,13 @@ def _save(cis: Any, name: str, out: Path, suffix: str) -> dict[str, Any]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    from canonface.cli.pictures import place_of
+    from canonface.cli.pictures import NOTHING_MOVED, place_of
 
     out = console.stdout()
     out.print(f"[bold]{result['photo']}[/]: {result['target']} ({result['confidence']:.3f})", soft_wrap=True)
-    if result["peak"]:
+    if not result["moved"]:
+        out.print(f"  {NOTHING_MOVED}", soft_wrap=True)
+    elif result["peak"]:
         place, value = place_of(result["peak"]), result["peak"]["value"]
         out.print(f"  relied on most: {place} ({result['unit']}: {value:+.3f})", soft_wrap=True)
     for path in result["pictures"]:

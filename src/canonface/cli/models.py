@@ -26,7 +26,9 @@ def models(as_json: Json = False) -> None:
         table.add_column(style="dim", no_wrap=True)
         table.add_column()
         for name, value in asdict(card).items():
-            if name != "name":
+            if name == "spec":
+                table.add_row("input", card.input)
+            elif name != "name":
                 text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
                 table.add_row(name.replace("_", " "), text)
         console.stdout().print(f"[bold]{card.name}[/]")

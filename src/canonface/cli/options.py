@@ -40,7 +40,9 @@ Fill = Annotated[
     typer.Option(help="What hides the patch: mean (default), black, blur, or a colour like #7f7f7f."),
 ]
 Stride = Annotated[int | None, typer.Option(help="Probe every k-th vertex of the mesh.", min=1)]
-Level = Annotated[int, typer.Option(help="Mesh: 0, 1, 2, 3 = 468, 1833, 7257, 28881 vertices.", min=0, max=4)]
+Level = Annotated[
+    int, typer.Option(help="Mesh: 0, 1, 2, 3, 4 = 468, 1833, 7257, 28881, 115233 vertices.", min=0, max=4)
+]
 Batch = Annotated[int, typer.Option(help="Occluded copies that the model is shown at once.", min=1)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not the largest only.")]

@@ -14,9 +14,29 @@ from canonface.errors import OptionError
 
 if TYPE_CHECKING:
     from canonface.maps import Peak
+    from canonface.models import Model
     from canonface.run import Run
 
 FORMATS = ("png", "svg")
+STILL = 5e-4
+"""Largest drop that is printed as 0.000: below it, a place that is relied on most means nothing."""
+NOTHING_MOVED = (
+    "nothing that was hidden moved the answer. Where a model is sure, --confidence log-odds still shows what it "
+    "relies on."
+)
+
+
+def shown_as(model: Model) -> str:
+    """How a model is shown a face, and what its outputs are taken for: a wrong assumption makes a wrong map."""
+    height, width = model.spec.size_hw
+    crop = "the whole photo" if model.spec.crop == "image" else f"the face with margin {model.spec.margin:g}"
+    low, high = (model.spec.from_pixels(np.full((1, 1, 3), value)).ravel() for value in (0.0, 255.0))
+    values = f"values {low.min():.3g} to {high.max():.3g}"
+    classes = ", ".join(model.labels[:8]) + (", ..." if len(model.labels) > 8 else "") or "without names"
+    return (
+        f"{model.name} is shown {crop}, {height} x {width} {model.spec.colour}, {values}; its outputs are taken for "
+        f"{model.outputs} of classes {classes}"
+    )
 
 
 def check_format(suffix: str) -> str:
@@ -28,6 +48,17 @@ def check_format(suffix: str) -> str:
     if suffix not in FORMATS:
         raise OptionError(f"Pictures are saved as {' or '.join(FORMATS)}; got {suffix!r}.")
     return suffix
+
+
+def check_draw_on(draw_on: str) -> str:
+    """The choice itself, if maps can be drawn on it.
+
+    Raises:
+        OptionError: it is no known name, nor a file.
+    """
+    if draw_on not in ("shaded", "average") and not Path(draw_on).is_file():
+        raise OptionError(f"Maps are drawn on 'shaded', 'average' or the photo at a path; got {draw_on!r}.")
+    return draw_on
 
 
 def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:
@@ -53,15 +84,19 @@ def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) 
     cms = run.cms()
     picture = face_picture(run, draw_on)
     folder.mkdir(parents=True, exist_ok=True)
-    title = f"What {run.model_name} relies on"
+    title = f"What the {run.model_name} model relies on"
     drawn = [
         plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture),
         plots.save(cms, folder / "cms.npy"),
         plots.save(cms, folder / "cms.glb"),
     ]
     if by:
-        groups = plots.groups(run.cms(by=by), picture, title=f"{title}, by {by}")
-        drawn.append(plots.save(groups, folder / f"cms-by-{by}.{suffix}"))
+        maps = run.cms(by=by)
+        if not maps:
+            console.note(f"no explained face has a value for {by!r}: no map by {by} was drawn.")
+        else:
+            page = plots.groups(maps, picture, title=f"{title}, by {by}")
+            drawn.append(plots.save(page, folder / f"cms-by-{by}.{suffix}"))
     if examples := run.examples():
         page = plots.figure6(examples, cms, picture, title=f"{title}: the faces whose confidence moved most")
         drawn.append(plots.save(page, folder / f"examples.{suffix}"))
@@ -74,6 +109,8 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "run": str(run.folder),
         "model": run.model_name,
+        "photos": len(set(run.table.column("photo").to_pylist())),
+        "photos_in_all": run.manifest.configuration["photos"]["count"],
         "faces": run.faces.num_rows,
         "failed": dict(failures.most_common()),
     }
@@ -81,6 +118,7 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
         cms = run.cms()
         result |= {
             "unit": f"drop in {cms.unit}",
+            "moved": bool(np.abs(cms.map).max() >= STILL),
             "peak": peak_summary(cms.peak()),
             "regions": cms.region_values(),
         }
@@ -110,7 +148,11 @@ def show_summary(result: dict[str, Any]) -> None:
     )
     for reason, count in result["failed"].items():
         out.print(f"  {count} x {reason}")
-    if result.get("peak"):
+    if result["photos"] < result["photos_in_all"]:
+        out.print(f"  unfinished: {result['photos']} of {result['photos_in_all']} photos so far")
+    if result.get("peak") and not result["moved"]:
+        out.print(f"  {NOTHING_MOVED}", soft_wrap=True)
+    elif result.get("peak"):
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("relied on most")
         table.add_column(result["unit"], justify="right")

@@ -47,7 +47,7 @@ class ClassConfidence:
         """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(outputs)
         index = self._index(original, class_names, face_labels)
-        name = class_names[index] if index < len(class_names) else str(index)
+        name = class_names[index] if index < len(class_names) else f"class {index}"
         scale = self.scale
 
         def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
@@ -77,10 +77,12 @@ class ClassConfidence:
         wanted = self.target
         if wanted.startswith(LABEL_PREFIX):
             column = wanted.removeprefix(LABEL_PREFIX)
+            if column not in face_labels and face_labels:
+                raise TargetError(f"The labels have no column {column!r}: {near_names(column, face_labels)}")
             if not face_labels.get(column):
                 raise TargetError(
-                    f"The target is each photo's label in the column {column!r}, and this photo has none. "
-                    f"{near_names(column, face_labels)} Add the label, or name a class."
+                    f"The target is each photo's label in the column {column!r}, and this photo has none: add it, "
+                    "leave the photo out, or name a class."
                 )
             wanted = face_labels[column]
         return class_index(wanted, class_names, original.shape[1])

@@ -31,15 +31,19 @@ class Peak:
 def peak_of(
     image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"], mesh: Mesh, canvas: Canvas
 ) -> Peak | None:
-    """Highest pixel among those that a probe covered; None if there is none.
+    """Highest pixel of the face among those that a probe covered; None if there is none.
+
+    Patches of probes at the rim reach past the face's outline, where few of them overlap and the map is least
+    certain: what lies there is no place of the face.
 
     Maps are flat where the same patches cover neighbouring pixels: of equal pixels, the one nearest to their
     common centre is taken, so that the peak does not lean to a corner.
     """
-    if not (count > 0).any():
+    candidates = (count > 0) & canvas.face_mask(mesh)
+    if not candidates.any():
         return None
-    value = image[count > 0].max()
-    flat = np.argwhere((image >= value - 1e-12 * max(abs(value), 1.0)) & (count > 0))[:, ::-1]
+    value = image[candidates].max()
+    flat = np.argwhere((image >= value - 1e-12 * max(abs(value), 1.0)) & candidates)[:, ::-1]
     xy = flat[np.linalg.norm(flat - flat.mean(axis=0), axis=1).argmin()].astype(np.float64)
     vertex = int(np.linalg.norm(canvas.project(mesh) - xy, axis=1).argmin())
     groups = tuple(name for name in REGION_GROUPS if region_mask(mesh, name)[vertex])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from canonface.errors import OptionError
+from canonface.mesh.topology import boundary_loop
 from canonface.types import Mesh
 
 
@@ -41,6 +43,10 @@ class Canvas:
         low, high = _bounding_box(mesh)
         return float(min(self.size_hw) / ((high - low).max() * (1 + self.margin)))
 
+    def face_mask(self, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
+        """Pixels of the picture that lie within the outline of the face."""
+        return _face_mask(self, mesh)
+
     def project(self, mesh: Mesh) -> Float[np.ndarray, "v 2"]:
         """Where each vertex lies in the picture.
 
@@ -55,6 +61,19 @@ class Canvas:
         height, width = self.size_hw
         offset = (mesh.vertices[:, :2] - (low + high) / 2) * self.pixels_per_unit(mesh)
         return np.asarray(offset * (1.0, -1.0) + (width / 2 - 0.5, height / 2 - 0.5))
+
+
+@lru_cache(maxsize=16)
+def _face_mask(canvas: Canvas, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
+    import cv2
+
+    # Four binary places of sub-pixel precision, pixel centres at whole numbers.
+    outline = canvas.project(mesh)[boundary_loop(mesh.triangles)]
+    mask = np.zeros(canvas.size_hw, dtype=np.uint8)
+    cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
+    face = mask > 0
+    face.flags.writeable = False
+    return face
 
 
 def _bounding_box(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:

@@ -180,7 +180,7 @@ def groups(
     columns = min(len(panels), _COLUMNS)
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     if title is None:
-        title = f"Relied on for {scale.unit}"
+        title = f"What the {scale.unit} relies on"
     size = 3.4 if columns <= 2 else 2.6
     return sheet(rows, [Bar(scale, 0, columns - 1)], title, _footer(*maps.values()), panel=size)
 
@@ -194,7 +194,7 @@ def _heading(result: Result, title: str | None) -> tuple[str, str]:
         )
     group = f"{result.name}: " if result.name else ""
     if title is None:
-        return f"Relied on for {result.unit}", f"{group}mean of {_faces(result)}"
+        return f"What the {result.unit} relies on", f"{group}mean of {_faces(result)}"
     return title, f"{group}{result.unit}, mean of {_faces(result)}"
 
 
@@ -224,7 +224,7 @@ def _footer(*results: Result) -> str:
     if any(isinstance(result, CMS) and result.unseen == "zero" for result in results):
         words.append("hidden places counted as 0")
     if any(_has_hidden(result) for result in results):
-        words.append("pale: hidden from the camera, not asked")
+        words.append("pale: not asked (hidden from the camera, or between the probes)")
     return " · ".join(words)
 
 

@@ -23,7 +23,7 @@ from canonface.run.explaining import explain_face
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, next_number, part_schema, read_parts, write_part
-from canonface.run.photos import PhotoList, Photos, find_photos, printable
+from canonface.run.photos import PhotoList, Photos, find_photos, printable, table_of
 from canonface.run.run import GROUPINGS, PARTS, Run
 from canonface.run.settings import Settings, make_settings
 from canonface.types import WhichFaces
@@ -77,7 +77,8 @@ def audit(
         model: a `Model`, or whatever `canonface.load_model` takes.
         out: directory of the run; made if it is missing.
         target: class by name or index, ``label:COLUMN``, or ``predicted`` (the default).
-        labels: CSV file with a ``path`` column and anything else that is known of the photos.
+        labels: CSV file with a ``path`` column and anything else that is known of the photos. None: ``photos``, if
+            it is a CSV file.
         by: column that the maps will be grouped by; refused now, not after hours, if the labels lack it.
         preset: ``default`` or ``paper``.
         level: of the canonical mesh; ignored if ``aligner`` is given.
@@ -100,7 +101,8 @@ def audit(
     settings = make_settings(preset, target=target, **options)
     loaded = load_model(model)
     found = find_photos(photos)
-    known = read_labels(Path(labels), found) if labels is not None else {name: {} for name in found.names}
+    table = labels if labels is not None else table_of(photos)
+    known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
     settings.question().check(loaded.outputs)
     _check_target(settings, loaded, known)
     if by is not None and by not in GROUPINGS:
@@ -212,7 +214,7 @@ def _success(cis: CIS, model: Model, seconds: float) -> Row:
     return {
         "status": "ok",
         "target": cis.target,
-        "predicted": model.labels[chosen] if chosen < len(model.labels) else str(chosen),
+        "predicted": model.labels[chosen] if chosen < len(model.labels) else f"class {chosen}",
         "confidence": cis.confidence,
         "outputs": cis.outputs,
         "drops": cis.drops.astype(np.float32),

@@ -51,7 +51,7 @@ def find_photos(photos: Photos) -> PhotoList:
     A file that is named but does not exist stays in the list, so that it ends as a failed row and not as a gap.
 
     Raises:
-        PhotoError: nothing was found.
+        PhotoError: nothing was found, or there is no such folder.
         LabelsError: a CSV file has no ``path`` column.
     """
     given = [photos] if isinstance(photos, str | Path) else list(photos)
@@ -83,7 +83,18 @@ def _expand(path: Path) -> list[Path]:
         return [
             Path(match) for match in sorted(glob.glob(str(path), recursive=True)) if Path(match).is_file()
         ]
+    if not path.exists() and path.suffix.lower() not in PHOTO_SUFFIXES:
+        raise PhotoError(
+            f"Photos are a folder, a file, a pattern or a CSV file that exists; there is no {path}."
+        )
     return [path]
+
+
+def table_of(photos: Photos) -> Path | None:
+    """The CSV file that photos were given as; None if they were given otherwise."""
+    given = [photos] if isinstance(photos, str | Path) else list(photos)
+    path = Path(given[0]) if len(given) == 1 else None
+    return path if path is not None and path.suffix.lower() == ".csv" and path.is_file() else None
 
 
 def _photos_below(folder: Path) -> Iterator[Path]:

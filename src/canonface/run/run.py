@@ -114,7 +114,7 @@ class Run:
         if len(targets) == 1:
             what = targets[0]
         elif wanted.startswith("label:"):
-            what = f"the class in {wanted.removeprefix('label:')!r}"
+            what = f"the labelled {wanted.removeprefix('label:')}"
         else:
             what = "the predicted class"
         return f"{self.settings['confidence']} of {what}"

@@ -55,7 +55,7 @@ class Settings:
                 object.__setattr__(self, name, value.item())
         # Each part checks its own options, in its own words.
         self.question()
-        self.occluder(224)
+        Square(1 if self.patch is None else self.patch, self.fill)
         if self.unseen not in ("omit", "zero"):
             raise OptionError(f"unseen is 'omit' or 'zero'; got {self.unseen!r}.")
         if isinstance(self.stride, bool) or not isinstance(self.stride, int) or self.stride < 1:
@@ -66,7 +66,15 @@ class Settings:
         return ClassConfidence(self.target, self.confidence)
 
     def occluder(self, input_height: int) -> Square:
-        """The occluder for a model's input of that height."""
+        """The occluder for a model's input of that height.
+
+        Raises:
+            OptionError: the patch is larger than the input.
+        """
+        if self.patch is not None and self.patch > input_height:
+            raise OptionError(
+                f"A patch is at most the input's height, {input_height} pixels; got {self.patch:g}."
+            )
         return Square(default_patch(input_height) if self.patch is None else self.patch, self.fill)
 
 
