@@ -189,7 +189,7 @@ def _heading(result: Result, title: str | None) -> tuple[str, str]:
     """Title and the line under it."""
     if isinstance(result, CIS):
         return (
-            f"What {result.model} relied on" if title is None else title,
+            f"What the {result.model} model relied on" if title is None else title,
             f"{result.unit} {_number(result.confidence)}, one face",
         )
     group = f"{result.name}: " if result.name else ""
