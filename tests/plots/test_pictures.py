@@ -201,7 +201,7 @@ def test_the_words_of_each_figure():
     face = a_cis(bump("chin"), face=a_face(path="/photos/ada $1$.jpg"))
     cms = replace(a_cms(bump("chin")), faces=1234, seen=np.full((96, 96), 1234))
     one = texts(canonical(face))
-    assert "What toy relied on" in one
+    assert "What the toy model relied on" in one
     assert "probability of happy 0.90, one face" in one
     assert "drop in probability of happy when a patch hides the place" in one
     assert "relied on →" in one
