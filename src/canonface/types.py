@@ -97,6 +97,7 @@ class Face:
 Colour = Literal["rgb", "bgr", "grey"]
 Crop = Literal["face", "image"]
 WhichFaces = Literal["largest", "all"]
+Outputs = Literal["logits", "probabilities"]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-Outputs = Literal["logits", "probabilities"]
+from canonface.types import Outputs
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from canonface.confidence.base import BoundConfidence, Outputs
+from canonface.confidence.base import BoundConfidence
 from canonface.errors import ModelOutputError, OptionError, TargetError, near_names
+from canonface.types import Outputs
 
 SCALES = ("probability", "logit", "log-odds")
 PREDICTED = "predicted"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canonface.models.base import Model, ModelCard, Outputs, checked_outputs, looks_like_probabilities
+from canonface.models.base import Model, ModelCard, checked_outputs, looks_like_probabilities
 from canonface.models.callable import CallableModel
 from canonface.models.onnx_file import OnnxModel
 from canonface.models.preprocessing import prepare
@@ -14,7 +14,6 @@ __all__ = [
     "Model",
     "ModelCard",
     "OnnxModel",
-    "Outputs",
     "TorchModel",
     "available_models",
     "checked_outputs",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from canonface.errors import CanonfaceError, ModelError, ModelOutputError, OptionError, is_out_of_memory
-from canonface.types import InputSpec
-
-Outputs: TypeAlias = Literal["logits", "probabilities"]
+from canonface.types import InputSpec, Outputs
 
 
 @runtime_checkable

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from canonface.models.base import Outputs
 from canonface.models.fingerprint import object_fingerprint
 from canonface.models.probing import guessed_outputs
-from canonface.types import InputSpec
+from canonface.types import InputSpec, Outputs
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from canonface.errors import ModelError, OptionError, near_names
-from canonface.models.base import Outputs, one_line
+from canonface.models.base import one_line
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import onnx_fingerprint
 from canonface.models.probing import guessed_outputs
-from canonface.types import InputSpec
+from canonface.types import InputSpec, Outputs
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 from jaxtyping import Float
 
-from canonface.models.base import Model, Outputs, checked_outputs, looks_like_probabilities
+from canonface.models.base import Model, checked_outputs, looks_like_probabilities
+from canonface.types import Outputs
 
 
 def guessed_outputs(model: Model, ends_in_sigmoid: bool = False) -> Outputs:

@@ -14,13 +14,13 @@ from typing import Any
 
 from canonface.errors import CanonfaceError, ModelError, OptionError, near_names
 from canonface.models.assets import fetch
-from canonface.models.base import Model, ModelCard, Outputs, one_line
+from canonface.models.base import Model, ModelCard, one_line
 from canonface.models.callable import callable_model
 from canonface.models.dependencies import require
 from canonface.models.onnx_file import onnx_model
 from canonface.models.torch_module import torch_model
 from canonface.models.zoo import ZOO
-from canonface.types import InputSpec
+from canonface.types import InputSpec, Outputs
 
 _BARE_WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".h5", ".hdf5", ".keras", ".pb", ".tflite")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")

@@ -11,11 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.errors import ModelOutputError, OptionError
-from canonface.models.base import Outputs
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import module_fingerprint
 from canonface.models.probing import guessed_outputs
-from canonface.types import InputSpec
+from canonface.types import InputSpec, Outputs
 
 
 @dataclass(frozen=True, eq=False)
