@@ -76,6 +76,16 @@ def test_a_number_is_an_index_even_where_names_are_numbers():
     assert bind("0", [[0.0, 1.0]], ("1", "0"))[0].target == "0"
 
 
+def test_what_no_face_could_be_asked_is_refused_before_any_is():
+    with pytest.raises(TargetError, match="no class '20'"):
+        ClassConfidence(20).check("logits", ("10", "20"))
+    with pytest.raises(TargetError, match="did you mean 'male'"):
+        ClassConfidence("mail").check("logits", NAMES)
+    for target in ("20", 1, "predicted", "label:decade"):
+        ClassConfidence(target).check("logits", ("10", "20"))
+    ClassConfidence("anything").check("logits", ())
+
+
 def test_the_predicted_class_is_fixed_by_the_original():
     bound, got = bind("predicted", [[2.0, 0.0], [0.0, 2.0]])
     assert bound.target == "female"

@@ -46,7 +46,7 @@ class ClassConfidence:
         face_labels: Mapping[str, str],
     ) -> BoundConfidence:
         """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
-        self.check(outputs)
+        self.check(outputs, class_names)
         index = self._index(original, class_names, face_labels)
         name = class_names[index] if index < len(class_names) else f"class {index}"
         scale = self.scale
@@ -56,37 +56,51 @@ class ClassConfidence:
 
         return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of)
 
-    def check(self, outputs: Outputs) -> None:
-        """Refuse a scale that such outputs cannot give.
+    @property
+    def label_column(self) -> str | None:
+        """Column of the labels that names each face's class; None if the target is not taken from the labels."""
+        target = str(self.target)
+        return target.removeprefix(LABEL_PREFIX) if target.startswith(LABEL_PREFIX) else None
+
+    def check(self, outputs: Outputs, class_names: tuple[str, ...]) -> None:
+        """Refuse what no face could be asked, before any is.
 
         Raises:
             OptionError: the logit of a model that returns probabilities.
+            TargetError: a class that the model, whose classes have names, does not have.
         """
         if outputs == "probabilities" and self.scale == "logit":
             raise OptionError(
                 "confidence='logit' reads a model's raw outputs, and this model returns probabilities: "
                 "use 'log-odds' or 'probability'."
             )
+        if class_names and self.target != PREDICTED and self.label_column is None:
+            self._named_index(self.target, class_names, len(class_names))
 
     def _index(
         self, original: Float[np.ndarray, "1 d"], class_names: tuple[str, ...], face_labels: Mapping[str, str]
     ) -> int:
         if self.target == PREDICTED:
             return int(original[0].argmax())
-        if isinstance(self.target, int):
-            return _checked_index(self.target, class_names, original.shape[1])
-        wanted = self.target
-        if wanted.startswith(LABEL_PREFIX):
-            column = wanted.removeprefix(LABEL_PREFIX)
-            if column not in face_labels and face_labels:
-                raise TargetError(f"The labels have no column {column!r}: {near_names(column, face_labels)}")
-            if not face_labels.get(column):
-                raise TargetError(
-                    f"The target is each photo's label in the column {column!r}, and this photo has none: add it, "
-                    "leave the photo out, or name a class."
-                )
-            wanted = face_labels[column]
-        return class_index(wanted, class_names, original.shape[1])
+        column = self.label_column
+        if column is None:
+            return self._named_index(self.target, class_names, original.shape[1])
+        if column not in face_labels and face_labels:
+            raise TargetError(f"The labels have no column {column!r}: {near_names(column, face_labels)}")
+        if not face_labels.get(column):
+            raise TargetError(
+                f"The target is each photo's label in the column {column!r}, and this photo has none: add it, "
+                "leave the photo out, or name a class."
+            )
+        return class_index(face_labels[column], class_names, original.shape[1])
+
+    @staticmethod
+    def _named_index(target: str | int, class_names: tuple[str, ...], count: int) -> int:
+        if isinstance(target, str):
+            return class_index(target, class_names, count)
+        if not 0 <= target < count:
+            raise _no_such_class(str(target), class_names, count)
+        return target
 
 
 def class_index(wanted: str, class_names: tuple[str, ...], count: int) -> int:
@@ -103,12 +117,6 @@ def class_index(wanted: str, class_names: tuple[str, ...], count: int) -> int:
     if wanted.isdecimal() and int(wanted) < count:
         return int(wanted)
     raise _no_such_class(wanted, class_names, count)
-
-
-def _checked_index(index: int, class_names: tuple[str, ...], count: int) -> int:
-    if not 0 <= index < count:
-        raise _no_such_class(str(index), class_names, count)
-    return index
 
 
 def _no_such_class(wanted: str, class_names: tuple[str, ...], count: int) -> TargetError:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
-from canonface.confidence import LABEL_PREFIX, PREDICTED, class_index
 from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError, RunError, TargetError
 from canonface.maps import CIS
@@ -103,8 +102,9 @@ def audit(
     found = find_photos(photos)
     table = labels if labels is not None else table_of(photos)
     known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
-    settings.question().check(loaded.outputs)
-    _check_target(settings, loaded, known)
+    settings.question().check(loaded.outputs, loaded.labels)
+    if (column := settings.question().label_column) is not None:
+        require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
     aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
@@ -200,7 +200,7 @@ class _Question:
                 # The choices themselves do not fit: it would be the same for every photo.
                 raise
             except TargetError as error:
-                if not _by_label(self.settings):
+                if self.settings.question().label_column is None:
                     raise
                 yield row | _failure(error)
             except CanonfaceError as error:
@@ -235,19 +235,6 @@ def _digest(path: Path) -> str:
             return file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-def _by_label(settings: Settings) -> bool:
-    return str(settings.target).startswith(LABEL_PREFIX)
-
-
-def _check_target(settings: Settings, model: Model, labels: Labels) -> None:
-    """Refuse a target that no photo could have, before any photo is read."""
-    target = str(settings.target)
-    if _by_label(settings):
-        require_column(target.removeprefix(LABEL_PREFIX), labels)
-    elif target != PREDICTED and model.labels:
-        class_index(target, model.labels, len(model.labels))
 
 
 def _finished(parts: Path, photos: PhotoList, retry_failed: bool) -> dict[int, bool]:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 
 from canonface import functional
 from canonface.alignment import read_photo
+from canonface.confidence import ClassConfidence
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
 from canonface.mesh import Canvas, mesh_named, probe_vertices
@@ -110,13 +111,11 @@ class Run:
     def unit(self) -> str:
         """Words for a colour bar, e.g. ``probability of happy``."""
         targets = sorted(set(self.faces.column("target").to_pylist()))
-        wanted = str(self.settings["target"])
+        column = ClassConfidence(self.settings["target"]).label_column
         if len(targets) == 1:
             what = targets[0]
-        elif wanted.startswith("label:"):
-            what = f"the labelled {wanted.removeprefix('label:')}"
         else:
-            what = "the predicted class"
+            what = "the predicted class" if column is None else f"the labelled {column}"
         return f"{self.settings['confidence']} of {what}"
 
     def drops(self) -> Float[np.ndarray, "faces probes"]:

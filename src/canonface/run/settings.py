@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
-from canonface.confidence import PREDICTED, SCALES, ClassConfidence
+from canonface.confidence import PREDICTED, ClassConfidence
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
 from canonface.occluders import Square, default_patch
-
-
-class Options(TypedDict, total=False):
-    """The fields of `Settings`, as keyword arguments."""
-
-    target: str | int
-    confidence: str
-    patch: float | None
-    fill: str
-    stride: int
-    normalise: bool
-    unseen: Unseen
 
 
 @dataclass(frozen=True)
@@ -98,6 +86,3 @@ def make_settings(preset: str = "default", **options: Any) -> Settings:
         if name not in known:
             raise OptionError(f"An option has a known name; got {name!r}: {near_names(name, known)}")
     return replace(PRESETS[preset], **{name: value for name, value in options.items() if value is not None})
-
-
-__all__ = ["PRESETS", "SCALES", "Options", "Settings", "make_settings"]
