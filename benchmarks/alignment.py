@@ -23,12 +23,12 @@ import numpy as np
 
 from canonface.alignment import LandmarkerAligner, read_photo
 from canonface.alignment.detector import Detector, whole_view
-from canonface.alignment.landmarker import read_networks
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.alignment.network import Network
 from canonface.alignment.square import Square
 from canonface.assets import asset_path
 from canonface.errors import CanonfaceError
+from canonface.landmarker.bundle import read_networks
+from canonface.landmarker.network import Network
 from canonface.mesh import load_mesh
 from canonface.types import Face
 

@@ -19,9 +19,7 @@ from canonface.alignment.detector import (
     without_repeats,
 )
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.alignment.network import Network
 from canonface.alignment.square import Square
-from canonface.errors import AssetError
 
 
 def detection(box, score):
@@ -223,8 +221,3 @@ def test_a_face_at_the_border_is_asked_again_on_black(shift):
     assert (placed is not None) == (shift == 0)
     inside = Detection(np.array([40.0, 40, 60, 60]), eyes, 0.9)
     assert Landmarker(network).place(photo, inside, 0.5) is None
-
-
-def test_a_damaged_network_says_so():
-    with pytest.raises(AssetError, match=r"LiteRT refused one of 9 bytes.*Reinstall canonface"):
-        Network(b"no tflite")(np.zeros((1, 2), np.float32))

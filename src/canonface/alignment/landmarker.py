@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +19,13 @@ from canonface.alignment.detector import (
     without_repeats,
 )
 from canonface.alignment.landmarks import Landmarker, Landmarks
-from canonface.alignment.network import Network
 from canonface.alignment.photo import Photo, read_photo
 from canonface.alignment.square import Square
 from canonface.assets import asset_path
-from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
+from canonface.errors import FaceCutError, NoFaceError, OptionError
 from canonface.geometry import head_pose, visible_vertices
+from canonface.landmarker.bundle import DETECTOR, LANDMARKS, read_networks
+from canonface.landmarker.network import Network
 from canonface.types import Face, Mesh, WhichFaces
 
 logger = logging.getLogger("canonface")
@@ -93,8 +93,8 @@ class LandmarkerAligner:
         self.max_megapixels = max_megapixels
         self._base_triangles = base_triangles(mesh)
         networks = read_networks(weights or asset_path("face_landmarker.task"))
-        self._detector = Detector(Network(networks["face_detector.tflite"], threads), min_score)
-        self._landmarker = Landmarker(Network(networks["face_landmarks_detector.tflite"], threads))
+        self._detector = Detector(Network(networks[DETECTOR], threads), min_score)
+        self._landmarker = Landmarker(Network(networks[LANDMARKS], threads))
 
     def describe(self) -> dict[str, str | float]:
         """The choices that decide where a face is placed; a run writes them down."""
@@ -264,17 +264,3 @@ def _within(points_xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w 3
     """Whether a pixel of the image covers each point."""
     size_wh = np.array(image.shape[1::-1])
     return np.asarray(((points_xy >= -0.5) & (points_xy < size_wh - 0.5)).all(axis=1))
-
-
-def read_networks(path: Path) -> dict[str, bytes]:
-    """The detector's and the landmarker's ``.tflite`` files in a ``.task`` file, by name."""
-    try:
-        with zipfile.ZipFile(path) as task:
-            return {
-                name: task.read(name) for name in ("face_detector.tflite", "face_landmarks_detector.tflite")
-            }
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise AssetError(
-            f"The landmarker's weights are a .task file, a zip archive of .tflite networks; {path} is not one: "
-            f"{error}. Reinstall canonface, or give the right file."
-        ) from error

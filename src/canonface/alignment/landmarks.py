@@ -1,27 +1,21 @@
-"""478 points of one face: the face mesh network on LiteRT.
+"""478 points of one face in a photo: which square the face mesh network is shown, and how often.
 
-Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs", arXiv 1907.06724; with
-Grishchenko et al., "Attention Mesh", arXiv 2006.10962. Crops follow the settings that MediaPipe publishes:
-a square of 1.5 times the box, turned so that the eyes are level, 256 x 256, values 0..1.
+Crops follow the settings that MediaPipe publishes: a square of 1.5 times the box, turned so that the eyes are level,
+256 x 256, values 0..1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, UInt8
 
 from canonface.alignment.detector import LEFT_EYE, RIGHT_EYE, Detection
 from canonface.alignment.square import Square
-
-INPUT_SIZE = 256
-POINTS = 478
-"""468 of the canonical mesh, then 5 of each iris."""
+from canonface.landmarker.face_mesh import INPUT_SIZE, FaceMeshNetwork, face_points
 
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
-_LANDMARKS, _PRESENCE = "Identity", "Identity_1"
 _CROP_GROWTH = 1.5
 _MAX_DISAGREEMENT = 0.03
 
@@ -69,9 +63,7 @@ class Landmarker:
         network: from a ``(1, 256, 256, 3)`` input to 478 x 3 values in input pixels and a presence logit.
     """
 
-    def __init__(
-        self, network: Callable[[Float32[np.ndarray, "1 256 256 3"]], dict[str, Float32[np.ndarray, "..."]]]
-    ) -> None:
+    def __init__(self, network: FaceMeshNetwork) -> None:
         self._network = network
 
     def __call__(
@@ -79,13 +71,8 @@ class Landmarker:
     ) -> Landmarks:
         """Points of the face in ``crop``, in photo pixels; ``outside`` as in ``Square.sample``."""
         pixels = crop.sample(photo, INPUT_SIZE, outside=outside)
-        outputs = self._network(pixels[None].astype(np.float32) / np.float32(255))
-        # The network counts from the crop's edge: 0 is its left edge, 256 its right one.
-        points = outputs[_LANDMARKS].reshape(POINTS, 3).astype(np.float64) / INPUT_SIZE
-        logit = float(np.clip(outputs[_PRESENCE].item(), -100, 100))
-        return Landmarks(
-            crop.to_photo(points[:, :2]), points[:, 2] * crop.side, float(1 / (1 + np.exp(-logit)))
-        )
+        points, presence = face_points(self._network, pixels.astype(np.float32) / np.float32(255))
+        return Landmarks(crop.to_photo(points[:, :2]), points[:, 2] * crop.side, presence)
 
     def place(
         self, photo: UInt8[np.ndarray, "h w 3"], detection: Detection, min_presence: float

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 
 from canonface.assets import asset_path
+from canonface.landmarker.geometry_metadata import CanonicalFace, read_canonical_face
 from canonface.mesh.frozen import FrozenArrays, frozen
-from canonface.mesh.geometry_metadata import CanonicalFace, read_canonical_face
 from canonface.mesh.regions import base_regions, dense_region
 from canonface.mesh.subdivision import check_level, subdivide
 from canonface.mesh.symmetry import base_mirror

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonface.errors import AssetError
-from canonface.mesh.wire import BYTES, FIXED32, FIXED64, VARINT, read_fields, read_packed_varints, read_varint
+from canonface.landmarker.wire import (
+    BYTES,
+    FIXED32,
+    FIXED64,
+    VARINT,
+    read_fields,
+    read_packed_varints,
+    read_varint,
+)
 
 
 def encode_varint(value: int) -> bytes:

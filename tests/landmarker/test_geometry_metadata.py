@@ -8,7 +8,7 @@ import pytest
 
 from canonface.assets import asset_path
 from canonface.errors import AssetError
-from canonface.mesh.geometry_metadata import MEMBER, parse_geometry_metadata, read_canonical_face
+from canonface.landmarker.geometry_metadata import MEMBER, parse_geometry_metadata, read_canonical_face
 
 
 def block(number: int, data: bytes) -> bytes:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import AssetError
-from canonface.mesh.wire import BYTES, FIXED32, VARINT, WireField, read_fields, read_packed_varints
+from canonface.landmarker.wire import BYTES, FIXED32, VARINT, WireField, read_fields, read_packed_varints
 
 MEMBER = "geometry_pipeline_metadata_landmarks.binarypb"
 _VERTEX_FLOATS = 5  # x, y, z, u, v
