@@ -62,9 +62,9 @@ def _that_answer(faces: list[canonface.Face], model: canonface.Model, target: st
 
 def _row(faces: list[canonface.Face], model: canonface.Model, target: str, patch: int, stride: int) -> str:
     maps = [canonface.explain(face, model, target, patch=patch, stride=stride) for face in faces]
-    halves = [CMS.empty(maps[0].mesh, "", maps[0].canonical_patch) for _ in range(2)]
+    halves = [CMS.empty(maps[0].mesh, "") for _ in range(2)]
     for number, cis in enumerate(maps):
-        halves[number % 2] = halves[number % 2].add(cis.map, cis.count)
+        halves[number % 2] = halves[number % 2].add(cis.map, cis.count, cis.canonical_patch)
     whole = halves[0].merge(halves[1])
     both = (halves[0].seen > 0) & (halves[1].seen > 0)
     r = float(np.corrcoef(halves[0].map[both], halves[1].map[both])[0, 1])

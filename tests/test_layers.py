@@ -18,6 +18,7 @@ LAYERS = [
     {"maps"},
     {"engine"},
     {"mesh", "alignment", "models", "confidence", "occluders"},
+    {"occlusions"},
     {"landmarker"},
     {"functional", "geometry", "assets", "demo"},
     {"types"},

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from canonface.errors import OptionError
@@ -58,31 +58,52 @@ def occlusion_boxes(centres_xy: PointsXY, patch: float, size_hw: tuple[int, int]
     return boxes
 
 
-def occlude(x: Tensor, boxes: ArrayLike, fill: float | Tensor = 0.0) -> Tensor:
+def occlude(
+    x: Tensor,
+    boxes: ArrayLike,
+    fill: float | Tensor | Sequence[Tensor] = 0.0,
+    masks: Sequence[Bool[np.ndarray, "_ _"]] | None = None,
+) -> Tensor:
     """Copies of one input, each with one box hidden.
 
     Args:
         x: ``(c, h, w)`` NumPy array or torch tensor; it is not changed.
         boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input.
-        fill: what is put into the boxes, in the input's own values: a number, or an array that broadcasts to
-            ``(c, h, w)`` and is read at the place of the box.
+        fill: what is put into the boxes, in the input's own values: a number, an array that broadcasts to
+            ``(c, h, w)`` and is read at the place of the box, or a list of ``n`` arrays
+            ``(c, y1 - y0, x1 - x0)``, one a box.
+        masks: ``n`` arrays ``(y1 - y0, x1 - x0)``: only what is True in them is hidden. None: whole boxes.
 
     Returns:
         ``(n, c, h, w)`` of the kind, dtype and device of ``x``; a tensor's copies carry no gradient.
     """
     boxes = np.asarray(boxes)
-    is_numpy = isinstance(x, np.ndarray)
-    if is_numpy:
-        filler = np.broadcast_to(np.asarray(fill, dtype=x.dtype), x.shape)
+    if isinstance(x, np.ndarray):
         batch = np.repeat(x[None], len(boxes), axis=0)
     else:
         x = x.detach()
-        filler = fill.detach().to(x) if hasattr(fill, "detach") else x.new_tensor(fill)
-        filler = filler.expand(x.shape)
         batch = x[None].repeat(len(boxes), 1, 1, 1)
-    for copy, (x0, y0, x1, y1) in zip(batch, boxes.tolist(), strict=True):
-        copy[:, y0:y1, x0:x1] = filler[:, y0:y1, x0:x1]
+    one_a_box = isinstance(fill, list | tuple)
+    whole = None if one_a_box else _broadcast(_like(x, fill), x)
+    for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+        content = whole[:, y0:y1, x0:x1] if whole is not None else _like(x, fill[i])  # type: ignore[index]
+        if masks is None:
+            batch[i, :, y0:y1, x0:x1] = content
+        else:
+            hidden = masks[i] if isinstance(x, np.ndarray) else x.new_tensor(masks[i]).bool()
+            batch[i, :, y0:y1, x0:x1][:, hidden] = content[:, hidden]
     return batch
+
+
+def _like(x: Tensor, values: Any) -> Tensor:
+    """Values as an array of the kind, dtype and device of ``x``."""
+    if isinstance(x, np.ndarray):
+        return np.asarray(values, dtype=x.dtype)
+    return values.detach().to(x) if hasattr(values, "detach") else x.new_tensor(values)
+
+
+def _broadcast(values: Tensor, x: Tensor) -> Tensor:
+    return np.broadcast_to(values, x.shape) if isinstance(x, np.ndarray) else values.expand(x.shape)
 
 
 def drops(

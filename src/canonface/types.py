@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from canonface.errors import OptionError
+from canonface.errors import OptionError, near_names
 
 
 class Pose(NamedTuple):
@@ -45,9 +45,11 @@ class Mesh:
         uv: ``(V, 2)`` texture coordinates in [0, 1].
         mirror: ``(V,)`` index of each vertex's left-right counterpart; a midline vertex is its own.
         regions: named sets of vertex indices, sorted; left and right are the subject's.
-        from_base: ``(V, B)`` matrix, three non-negative weights a row that sum to 1: every vertex as a
-            mix of the base mesh's. The first ``B`` rows are the identity. A ``scipy.sparse.csr_array``.
+        from_base: ``(F, B)`` matrix, three non-negative weights a row that sum to 1: every vertex of the face as
+            a mix of the base mesh's. The first ``B`` rows are the identity. A ``scipy.sparse.csr_array``.
         procrustes_weights: ``(B,)`` weight of each base vertex in the pose estimate.
+        landmarks: named points of the face, each the mean of a few vertices; what crops are aligned by.
+        halo: number of vertices around the face, the last ones: ``V = F + halo``; no triangle holds them.
     """
 
     name: str
@@ -58,6 +60,26 @@ class Mesh:
     regions: Mapping[str, Int[np.ndarray, "_"]] = field(repr=False)
     from_base: Any = field(repr=False)
     procrustes_weights: Float[np.ndarray, "b"] = field(repr=False)
+    landmarks: Mapping[str, Int[np.ndarray, "_"]] = field(default_factory=dict, repr=False)
+    halo: int = 0
+
+    @property
+    def face_count(self) -> int:
+        """Number of vertices that lie on the face, the first rows."""
+        return len(self.vertices) - self.halo
+
+    def landmark_xy(self, name: str, vertices_xy: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "2"]:
+        """Where a named point of the face lies, given the vertices.
+
+        Raises:
+            OptionError: the mesh does not name that point.
+        """
+        if name not in self.landmarks:
+            raise OptionError(
+                f"The mesh {self.name!r} names no point {name!r}: {near_names(name, self.landmarks)} Use a crop that "
+                "needs no such point, or a mesh that names it."
+            )
+        return np.asarray(vertices_xy[self.landmarks[name]].mean(axis=0))
 
     @property
     def base_count(self) -> int:
@@ -76,7 +98,7 @@ class Face:
         visible: ``(V,)`` False where the face hides the vertex itself or the photo ends before it.
         pose_deg: yaw, pitch and roll in degrees.
         quality: 0 to 1; how far the alignment is to be trusted.
-        mesh: name of the mesh that ``vertices_xy`` belongs to.
+        mesh: the mesh that ``vertices_xy`` belongs to.
         path: where the photo came from; empty if it came from memory.
         index: position among the faces of the photo, the largest first.
         quality_parts: the numbers that ``quality`` was made of.
@@ -88,7 +110,7 @@ class Face:
     visible: Bool[np.ndarray, "v"] = field(repr=False)
     pose_deg: Pose
     quality: float
-    mesh: str
+    mesh: Mesh = field(repr=False)
     path: str = ""
     index: int = 0
     quality_parts: Mapping[str, float] = field(default_factory=dict)
@@ -97,7 +119,8 @@ class Face:
 Colour = Literal["rgb", "bgr", "grey"]
 Crop = Literal["face", "image"]
 WhichFaces = Literal["largest", "all"]
-Outputs = Literal["logits", "probabilities"]
+Outputs = Literal["logits", "probabilities", "embedding", "values"]
+"""What a model's numbers are: scores of classes, their probabilities, a feature vector, or measured values."""
 
 
 @dataclass(frozen=True)
@@ -168,12 +191,16 @@ class ModelInput:
     """A face as one model sees it.
 
     Attributes:
+        face: the face.
+        spec: how the model wants to be shown it.
         x: ``(c, h, w)`` the model's input, ``float32``.
         vertices_xy: ``(V, 2)`` mesh vertices in pixels of the input.
         visible: ``(V,)`` the face's own visibility, False too where the vertex fell outside the input.
         matrix: ``(2, 3)`` affine map from photo pixels to input pixels.
     """
 
+    face: Face = field(repr=False)
+    spec: InputSpec
     x: Float[np.ndarray, "c h w"] = field(repr=False)
     vertices_xy: Float[np.ndarray, "v 2"] = field(repr=False)
     visible: Bool[np.ndarray, "v"] = field(repr=False)

@@ -68,7 +68,7 @@ class TestContract:
         assert face.depth.shape == face.visible.shape == (len(MESH.vertices),)
         assert np.isfinite(face.vertices_xy).all()
         assert np.isfinite(face.depth).all()
-        assert (face.path, face.index, face.mesh) == ("a.jpg", 0, MESH.name)
+        assert (face.path, face.index, face.mesh) == ("a.jpg", 0, MESH)
         assert 0 <= face.quality <= 1
         assert np.allclose(MESH.from_base @ face.vertices_xy[: MESH.base_count], face.vertices_xy)
 

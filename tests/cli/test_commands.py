@@ -108,7 +108,7 @@ def test_a_second_start_continues_and_another_configuration_is_refused(place, ca
     assert canonface(*AUDIT)[0] == 0
     code, out, err = canonface(*AUDIT, "--patch", "5")
     assert code == 2
-    assert "settings.patch: null then, 5.0 now" in err
+    assert "settings.occluder.patch: null then, 5.0 now" in err
     assert out == ""
 
 
@@ -266,7 +266,7 @@ def test_explain_as_json(place, canonface):
         (("audit", "my photos", "-m", "toy_models:modl", "-o", "out"), "did you mean 'model'"),
         ((*AUDIT[:4], "-t", "maybe", "-o", "out"), "no class 'maybe'"),
         ((*AUDIT, "--fill", "gray"), "A fill is one of"),
-        ((*AUDIT, "--confidence", "softmax"), "confidence is one of"),
+        ((*AUDIT, "--confidence", "softmax"), "A confidence has a known name"),
         ((*AUDIT, "--preset", "papers"), "did you mean 'paper'"),
         ((*AUDIT, "--by", "gender"), "needs a labels file"),
         ((*AUDIT, "--labels", "none.csv"), "cannot be read"),

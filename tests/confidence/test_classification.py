@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonface.confidence import ClassConfidence
+from canonface.confidence import ClassConfidence, Original
 from canonface.errors import ModelOutputError, OptionError, TargetError
 
 NAMES = ("female", "male")
@@ -13,7 +13,7 @@ NAMES = ("female", "male")
 
 def bind(target, values, names=NAMES, labels=None, scale="probability", outputs="logits"):
     values = np.asarray(values, np.float32)
-    bound = ClassConfidence(target, scale).bind(values[:1], outputs, names, labels or {})
+    bound = ClassConfidence(target, scale).bind(Original(values[:1], outputs, names, labels or {}))
     return bound, bound.of(values)
 
 

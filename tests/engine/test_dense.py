@@ -8,8 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonface import functional
-from canonface.engine import BatchSize, scores
+from canonface.engine import BatchSize, answers
 from canonface.errors import ModelError, OptionError, OutOfMemoryError
+from canonface.occlusions import Occlusions
+
+
+def scores(scorer, x, boxes, fill=0.0, batch=None, masks=None):
+    """Answers of a model with one output, a number each."""
+    fill = np.asarray(fill) if np.isscalar(fill) else fill
+    got = answers(lambda b: scorer(b)[:, None], x, Occlusions(np.asarray(boxes), fill, masks), batch)
+    return got[:, 0]
 
 
 def reader(weights):
@@ -41,7 +49,42 @@ def test_equal_boxes_are_asked_once():
 
 
 def test_no_box_no_question():
-    assert scores(lambda b: 1 / 0, np.zeros((1, 3, 3)), np.zeros((0, 4), int)).shape == (0,)
+    nothing = Occlusions(np.zeros((0, 4), int), np.zeros(1))
+    assert answers(lambda b: 1 / 0, np.zeros((1, 3, 3)), nothing).shape == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_a_mask_hides_part_of_its_box_and_a_fill_of_its_own_is_put_there(kind):
+    x = np.arange(18.0).reshape(2, 3, 3)
+    mask = np.array([[True, False], [False, True]])
+    occlusions = Occlusions(np.array([[0, 0, 2, 2], [1, 1, 3, 3]]), [-np.ones((2, 2, 2)), 0 * np.ones((2, 2, 2))],
+                            [mask, ~mask])  # fmt: skip
+    shown = x if kind == "numpy" else pytest.importorskip("torch").tensor(x)
+    hidden = np.asarray(occlusions.hide(shown))
+    assert hidden[0].tolist() == [
+        [[-1, 1, 2], [3, -1, 5], [6, 7, 8]],
+        [[-1, 10, 11], [12, -1, 14], [15, 16, 17]],
+    ]
+    assert hidden[1].tolist() == [[[0, 1, 2], [3, 4, 0], [6, 0, 8]], [[9, 10, 11], [12, 13, 0], [15, 0, 17]]]
+    assert np.asarray(shown).tolist() == np.arange(18.0).reshape(2, 3, 3).tolist()
+
+
+def test_equal_masks_are_asked_once_and_others_are_not():
+    box, full, half = [0, 0, 2, 1], np.array([[True, True]]), np.array([[True, False]])
+    asked = []
+
+    def scorer(batch):
+        asked.append(len(batch))
+        return batch.sum(axis=(1, 2, 3))
+
+    got = scores(scorer, np.ones((1, 1, 3)), [box] * 3, 0.0, masks=[full, half, full])
+    assert asked == [2]
+    assert got.tolist() == [1.0, 2.0, 1.0]
+
+
+def test_a_list_has_one_entry_a_box():
+    with pytest.raises(OptionError, match="masks has one entry a box; got 1 for 2 boxes"):
+        Occlusions(np.zeros((2, 4), int), np.zeros(1), [np.ones((1, 1), bool)])
 
 
 @pytest.mark.parametrize(

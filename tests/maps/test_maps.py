@@ -38,7 +38,7 @@ def a_face(vertices_xy=None, size=(64, 64), visible=None):
         visible=np.ones(count, bool) if visible is None else visible,
         pose_deg=Pose(0.0, 0.0, 0.0),
         quality=1.0,
-        mesh=MESH.name,
+        mesh=MESH,
     )
 
 
@@ -53,6 +53,7 @@ def a_cis(drops, **changes):
         unit="probability of happy",
         patch=5.0,
         patch_in_photo=5.0,
+        canonical_patch=5.0,
         input_height=64,
         model="toy",
         outputs=np.array([0.9, 0.1]),
@@ -75,9 +76,9 @@ def test_any_split_of_the_faces_merges_to_the_same_map(seed, cut, unseen):
     faces = list(random_faces(seed))
     parts = []
     for some in (faces[:cut], faces[cut:]):
-        part = CMS.empty(MESH, "u", 5.0, unseen, CANVAS)
+        part = CMS.empty(MESH, "u", unseen, CANVAS)
         for image, count in some:
-            part = part.add(image, count)
+            part = part.add(image, count, 5.0)
         parts.append(part)
     merged, turned = parts[0].merge(parts[1]), parts[1].merge(parts[0])
     direct = functional.cms([f[0] for f in faces], [f[1] for f in faces], unseen)
@@ -91,28 +92,28 @@ def test_the_standard_error_is_that_of_the_faces_that_showed_the_pixel():
     maps = [np.full((64, 64), v) for v in (1.0, 2.0, 6.0)]
     counts = [np.ones((64, 64), int) for _ in maps]
     counts[2][:, :32] = 0
-    cms = CMS.empty(MESH, "u", 5.0, canvas=CANVAS)
+    cms = CMS.empty(MESH, "u", canvas=CANVAS)
     for image, count in zip(maps, counts, strict=True):
-        cms = cms.add(image, count)
+        cms = cms.add(image, count, 5.0)
     assert cms.map[0, 0] == 1.5
     assert cms.sem[0, 0] == pytest.approx(np.std([1, 2], ddof=1) / np.sqrt(2))
     assert cms.sem[0, 63] == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
-    assert np.isnan(CMS.empty(MESH, "u", 5.0, canvas=CANVAS).add(maps[0], counts[0]).sem[0, 0])
+    assert np.isnan(CMS.empty(MESH, "u", canvas=CANVAS).add(maps[0], counts[0], 5.0).sem[0, 0])
 
 
 def test_maps_of_different_kinds_do_not_merge():
-    one = CMS.empty(MESH, "u", 5.0, canvas=CANVAS)
-    with pytest.raises(OptionError, match=r"canonical_patch differs: 5\.0 and 7\.0"):
-        one.merge(CMS.empty(MESH, "u", 7.0, canvas=CANVAS))
+    one = CMS.empty(MESH, "u", canvas=CANVAS)
+    with pytest.raises(OptionError, match="unit differs: 'u' and 'v'"):
+        one.merge(CMS.empty(MESH, "v", canvas=CANVAS))
     with pytest.raises(OptionError, match="one mesh"):
-        one.merge(CMS.empty(load_mesh(1), "u", 5.0, canvas=CANVAS))
+        one.merge(CMS.empty(load_mesh(1), "u", canvas=CANVAS))
     with pytest.raises(OptionError, match="'omit' or 'zero'"):
-        CMS.empty(MESH, "u", 5.0, "drop", CANVAS)
+        CMS.empty(MESH, "u", "drop", CANVAS)
 
 
 @pytest.mark.parametrize("region", ["left_eye", "right_mouth_corner", "chin", "forehead"])
 def test_the_peak_names_the_region_and_tells_left_from_right(region):
-    cms = CMS.empty(MESH, "u", 5.0, canvas=CANVAS).add(bump(region), np.ones((64, 64), int))
+    cms = CMS.empty(MESH, "u", canvas=CANVAS).add(bump(region), np.ones((64, 64), int), 5.0)
     peak = cms.peak()
     assert region in peak.regions
     assert (peak.xy[0] < 31.5) == region.startswith("right") or region in ("chin", "forehead")
@@ -145,14 +146,21 @@ def test_unseen_pixels_are_never_the_peak():
     assert peak_of(image, count * 0, MESH, CANVAS) is None
 
 
-def test_a_cis_uses_eq_3_and_its_density_switch():
+def test_the_patch_of_a_merged_map_is_the_mean_of_its_faces():
+    image = np.zeros((64, 64))
+    one = CMS.empty(MESH, "u", canvas=CANVAS).add(image, SEEN, 4.0)
+    three = CMS.empty(MESH, "u", canvas=CANVAS).add(image, SEEN, 5.0).add(image, SEEN, 9.0)
+    assert one.merge(three).canonical_patch == pytest.approx(6.0)
+    assert np.isnan(CMS.empty(MESH, "u", canvas=CANVAS).canonical_patch)
+
+
+def test_a_cis_draws_its_canonical_patch_and_its_density_switch():
     drops = np.linspace(0, 1, len(XY))
-    cis = a_cis(drops, patch=4.0, input_height=32)
-    assert cis.canonical_patch == 8.0
+    cis = a_cis(drops, canonical_patch=8.0)
     image, count = functional.cis(drops, XY, (64, 64), 8.0)
     np.testing.assert_allclose(cis.map, image)
     np.testing.assert_array_equal(cis.count, count)
-    summed = a_cis(drops, patch=4.0, input_height=32, normalise=False)
+    summed = a_cis(drops, canonical_patch=8.0, normalise=False)
     np.testing.assert_allclose(summed.map, image * count, atol=1e-9)
 
 
@@ -198,28 +206,28 @@ def test_what_no_face_showed_is_not_drawn_as_zero():
 
 def test_a_canvas_that_cuts_the_face_leaves_its_vertices_out():
     close = Canvas((64, 64), margin=-0.3)
-    cms = CMS.empty(MESH, "u", 5.0, canvas=close).add(np.ones((64, 64)), SEEN)
+    cms = CMS.empty(MESH, "u", canvas=close).add(np.ones((64, 64)), SEEN, 5.0)
     inside = ((close.project(MESH) > -0.5) & (close.project(MESH) < 63.5)).all(axis=1)
     assert 0 < inside.sum() < len(inside)
     np.testing.assert_array_equal(~np.isnan(cms.vertex_values), inside)
 
 
 def test_a_merged_map_of_two_groups_has_neither_name():
-    parts = [CMS.empty(MESH, "u", 5.0, canvas=CANVAS, name=name) for name in ("female", "male", "male")]
+    parts = [CMS.empty(MESH, "u", canvas=CANVAS, name=name) for name in ("female", "male", "male")]
     assert parts[0].merge(parts[1]).name == ""
     assert parts[1].merge(parts[2]).name == "male"
     with pytest.raises(OptionError, match="normalise differs: True and False"):
-        parts[0].merge(CMS.empty(MESH, "u", 5.0, canvas=CANVAS, normalise=False))
+        parts[0].merge(CMS.empty(MESH, "u", canvas=CANVAS, normalise=False))
 
 
 def test_a_face_on_another_mesh_is_refused():
     with pytest.raises(OptionError, match="align the photo again"):
-        on_face(np.ones((64, 64)), SEEN, 5.0, replace(a_face(), mesh="other"), MESH, CANVAS)
+        on_face(np.ones((64, 64)), SEEN, 5.0, replace(a_face(), mesh=load_mesh(1)), MESH, CANVAS)
 
 
 def test_vertex_values_are_nan_where_no_face_looked():
     seen = np.zeros((64, 64), int)
     seen[:, :32] = 1
-    values = CMS.empty(MESH, "u", 5.0, canvas=CANVAS).add(np.full((64, 64), 4.0), seen).vertex_values
+    values = CMS.empty(MESH, "u", canvas=CANVAS).add(np.full((64, 64), 4.0), seen, 5.0).vertex_values
     assert values[XY[:, 0] < 30] == pytest.approx(4.0)
     assert np.isnan(values[XY[:, 0] > 33]).all()

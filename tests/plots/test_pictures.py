@@ -26,11 +26,11 @@ def a_face(shift=(20, 10), visible=None, path=""):
     image = np.full((140, 150, 3), 160, np.uint8)
     seen = np.ones(len(XY), bool) if visible is None else visible
     depth = -MESH.vertices[:, 2] * CANVAS.pixels_per_unit(MESH)
-    return Face(image, XY + shift, depth, seen, Pose(0, 0, 0), 1.0, MESH.name, path)
+    return Face(image, XY + shift, depth, seen, Pose(0, 0, 0), 1.0, MESH, path)
 
 
 def a_cis(drops, **changes):
-    cis = CIS(a_face(), MESH, np.arange(len(XY)), drops, 0.9, "happy", "probability of happy", 9.0, 9.0, 96,
+    cis = CIS(a_face(), MESH, np.arange(len(XY)), drops, 0.9, "happy", "probability of happy", 9.0, 9.0, 9.0, 96,
               "toy", np.array([0.9, 0.1]), canvas=CANVAS)  # fmt: skip
     return replace(cis, **changes)
 
@@ -38,7 +38,7 @@ def a_cis(drops, **changes):
 def a_cms(drops, name="", visible=None):
     drops = drops if visible is None else np.where(visible, drops, np.nan)
     cis = a_cis(drops)
-    return CMS.empty(MESH, cis.unit, cis.canonical_patch, canvas=CANVAS, name=name).add(cis.map, cis.count)
+    return CMS.empty(MESH, cis.unit, canvas=CANVAS, name=name).add(cis.map, cis.count, cis.canonical_patch)
 
 
 def bump(region, height=0.4):

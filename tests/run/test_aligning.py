@@ -18,7 +18,7 @@ def test_levels_share_the_base_mesh():
     assert coarse.vertices_xy.shape == (468, 2)
     assert dense.vertices_xy.shape == (1833, 2)
     np.testing.assert_allclose(dense.vertices_xy[:468], coarse.vertices_xy, atol=1e-9)
-    assert dense.mesh == canonface.load_mesh(1).name
+    assert dense.mesh is canonface.load_mesh(1)
 
 
 def test_a_path_bytes_and_an_array_give_the_same_face():

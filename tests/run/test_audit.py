@@ -59,7 +59,9 @@ def test_a_run_holds_one_row_a_face_and_its_map_is_eq_6(folder, model, tmp_path)
     assert drops.shape == (5, 184)
     assert np.isnan(drops[4]).mean() > 0.3, "the profile hides many probes"
     canonical = Canvas().project(load_mesh(1))[run.probes]
-    maps = [functional.cis(row, canonical, (512, 512), run.canonical_patch) for row in drops]
+    patches = run.canonical_patches
+    assert patches == pytest.approx(functional.canonical_patch(5, 512, 32)), "the margins are the same"
+    maps = [functional.cis(row, canonical, (512, 512), p) for row, p in zip(drops, patches, strict=True)]
     expected = functional.cms([m for m, _ in maps], [c for _, c in maps])
     np.testing.assert_allclose(run.cms().map, expected, atol=1e-12)
     assert run.cms().faces == 5
@@ -138,10 +140,10 @@ def test_what_was_computed_is_kept_when_the_model_breaks_the_loop(folder, tmp_pa
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"patch": 9.0}, r"settings\.patch: null then, 9\.0 now"),
-        ({"target": "no"}, r'settings\.target: "yes" then, "no" now'),
+        ({"patch": 9.0}, r"settings\.occluder\.patch: null then, 9\.0 now"),
+        ({"target": "no"}, r'settings\.confidence\.target: "yes" then, "no" now'),
         ({"level": 0}, r"mesh: .*468/1.*468/0"),
-        ({"preset": "paper"}, r'settings\.fill: "mean" then, "black" now'),
+        ({"preset": "paper"}, r'settings\.occluder\.fill: "mean" then, "black" now'),
         ({"faces": "all"}, "aligner"),
     ],
 )
@@ -275,11 +277,12 @@ def test_every_choice_reaches_the_model_map(folder, model, tmp_path, options):
     run = run_of(folder, model, tmp_path / "run", **options)
     canonical = Canvas().project(load_mesh(1))[run.probes]
     normalise = options.get("normalise", True)
-    maps = [functional.cis(row, canonical, (512, 512), run.canonical_patch, normalise) for row in run.drops()]
+    pairs = zip(run.drops(), run.canonical_patches, strict=True)
+    maps = [functional.cis(row, canonical, (512, 512), patch, normalise) for row, patch in pairs]
     unseen = "omit" if options == {"normalise": False} else "zero"
     expected = functional.cms([m for m, _ in maps], [c for _, c in maps], unseen)
     np.testing.assert_allclose(run.cms().map, expected, atol=1e-12)
-    assert run.settings["fill"] == ("black" if options == {"preset": "paper"} else "mean")
+    assert run.settings["occluder"]["fill"] == ("black" if options == {"preset": "paper"} else "mean")
 
 
 def test_the_papers_map_differs_where_faces_turn_away(folder, model, tmp_path):

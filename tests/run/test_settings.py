@@ -6,8 +6,11 @@ import sys
 
 import pytest
 
+from canonface.confidence import ClassConfidence
 from canonface.errors import OptionError
+from canonface.occluders import Square
 from canonface.run import Settings, make_settings
+from canonface.types import InputSpec
 
 
 def test_the_papers_preset_follows_the_paper():
@@ -26,9 +29,27 @@ def test_an_option_replaces_the_presets_and_none_keeps_it():
     assert make_settings() == Settings()
 
 
-def test_the_patch_follows_the_input():
-    assert Settings().occluder(224).patch == 15
-    assert Settings(patch=9).occluder(224).patch == 9
+def test_settings_describe_what_decides_a_map():
+    described = make_settings("paper", target="happy", patch=9).describe()
+    assert json.loads(json.dumps(described)) == {
+        "confidence": {"name": "probability", "target": "happy"},
+        "occluder": {"name": "square", "patch": 9, "fill": "black"},
+        "stride": 1,
+        "normalise": True,
+        "unseen": "zero",
+        "canonical_patch": "equation",
+    }
+
+
+def test_objects_take_the_place_of_names():
+    square, question = Square(7, "blur"), ClassConfidence("happy", "logit")
+    made = make_settings("paper", occluder=square, confidence=question)
+    assert made.hiding() is square
+    assert made.question() is question
+    with pytest.raises(OptionError, match="holds its own target"):
+        make_settings(confidence=question, target="sad")
+    with pytest.raises(OptionError, match="holds its own patch and fill"):
+        make_settings(occluder=square, patch=3)
 
 
 def test_numbers_of_numpy_are_numbers():
@@ -45,7 +66,7 @@ def test_numbers_of_numpy_are_numbers():
 
 def test_a_patch_larger_than_the_input_is_refused():
     with pytest.raises(OptionError, match="at most the input's height, 64"):
-        Settings(patch=65).occluder(64)
+        Settings(patch=65).hiding().check(InputSpec(size_hw=(64, 64)))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +75,7 @@ def test_a_patch_larger_than_the_input_is_refused():
         (lambda: make_settings("papr"), "did you mean 'paper'"),
         (lambda: make_settings(pathc=3), "did you mean 'patch'"),
         (lambda: make_settings(fill="grey"), "A fill is one of"),
-        (lambda: make_settings(confidence="softmax"), "confidence is one of"),
+        (lambda: make_settings(confidence="softmax"), "A confidence has a known name"),
         (lambda: make_settings(unseen="never"), "unseen is 'omit' or 'zero'"),
         (lambda: make_settings(stride=0), "stride is a whole number"),
         (lambda: make_settings(patch=0.2), "at least 1 pixel"),

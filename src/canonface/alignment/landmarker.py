@@ -215,7 +215,7 @@ class LandmarkerAligner:
                 self.mesh.vertices[:BASE_COUNT], base_xy, base_depth, self.mesh.procrustes_weights
             ),
             quality=landmarks.presence * share,
-            mesh=self.mesh.name,
+            mesh=self.mesh,
             path=path,
             quality_parts={
                 "detection": detection.score,

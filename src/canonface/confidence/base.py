@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from canonface.types import Outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """What a model answered to a face as it is, and what is known of both.
+
+    Attributes:
+        outputs: ``(1, d)`` the model's outputs.
+        kind: what these numbers are.
+        names: names of the ``d`` outputs; empty if the model has none.
+        labels: the face's row of the labels file; empty without one.
+        photo: SHA-256 of the face's photo; empty if it came from memory.
+    """
+
+    outputs: Float[np.ndarray, "1 d"]
+    kind: Outputs
+    names: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    photo: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,25 +46,84 @@ class BoundConfidence:
     of: Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(repr=False)
 
 
+@runtime_checkable
 class Confidence(Protocol):
-    """A question to a model about a face."""
+    """A question to a model about one face. Can be pickled."""
 
-    def bind(
-        self,
-        original: Float[np.ndarray, "1 d"],
-        outputs: Outputs,
-        class_names: tuple[str, ...],
-        face_labels: Mapping[str, str],
-    ) -> BoundConfidence:
-        """Fix the target for one face.
+    @property
+    def unit(self) -> str:
+        """Words for a colour bar over faces with different targets, e.g. ``probability of the predicted class``."""
+        ...
+
+    @property
+    def label_column(self) -> str | None:
+        """Column of the labels that the target of each face is taken from; None if none is."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result, ``name`` among them, as JSON can hold them."""
+        ...
+
+    def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
+        """Refuse what no face could be asked, before any is.
 
         Args:
-            original: ``(1, d)`` the model's outputs for the face as it is.
-            outputs: what these numbers are.
-            class_names: names of the ``d`` outputs; empty if the model has none.
-            face_labels: the face's row of the labels file; empty without one.
+            kind: what the model's numbers are.
+            names: names of its outputs; empty if it has none.
+
+        Raises:
+            OptionError: the question does not suit such outputs.
+            TargetError: the model has no such target.
+        """
+        ...
+
+    def bind(self, original: Original) -> BoundConfidence:
+        """Fix the target for one face.
 
         Raises:
             TargetError: the target does not exist for this model or this face.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class BoundPairConfidence:
+    """A confidence about two faces with its target fixed.
+
+    Attributes:
+        target: name of what is measured, e.g. ``same``.
+        unit: words for a colour bar.
+        of: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``.
+    """
+
+    target: str
+    unit: str
+    of: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(
+        repr=False
+    )
+
+
+@runtime_checkable
+class PairConfidence(Protocol):
+    """A question to a model about two faces. Can be pickled."""
+
+    @property
+    def unit(self) -> str:
+        """Words for a colour bar over pairs with different targets."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result, ``name`` among them, as JSON can hold them."""
+        ...
+
+    def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
+        """Refuse what no pair could be asked: see `Confidence.check`."""
+        ...
+
+    def bind(self, first: Original, second: Original) -> BoundPairConfidence:
+        """Fix the target for one pair; both hold the pair's labels.
+
+        Raises:
+            TargetError: the target does not exist for this pair.
         """
         ...

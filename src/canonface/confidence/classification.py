@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from canonface.confidence.base import BoundConfidence
+from canonface.confidence.base import BoundConfidence, Original
 from canonface.errors import ModelOutputError, OptionError, TargetError, near_names
 from canonface.types import Outputs
 
@@ -38,18 +39,12 @@ class ClassConfidence:
         if self.scale not in SCALES:
             raise OptionError(f"confidence is one of {', '.join(SCALES)}; got {self.scale!r}.")
 
-    def bind(
-        self,
-        original: Float[np.ndarray, "1 d"],
-        outputs: Outputs,
-        class_names: tuple[str, ...],
-        face_labels: Mapping[str, str],
-    ) -> BoundConfidence:
+    def bind(self, original: Original) -> BoundConfidence:
         """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
-        self.check(outputs, class_names)
-        index = self._index(original, class_names, face_labels)
-        name = class_names[index] if index < len(class_names) else f"class {index}"
-        scale = self.scale
+        self.check(original.kind, original.names)
+        index = self._index(original.outputs, original.names, original.labels)
+        name = original.names[index] if index < len(original.names) else f"class {index}"
+        scale, outputs = self.scale, original.kind
 
         def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return class_confidence(values, index, scale, outputs)
@@ -57,25 +52,43 @@ class ClassConfidence:
         return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of)
 
     @property
+    def unit(self) -> str:
+        """Words for a colour bar over faces with different targets."""
+        column = self.label_column
+        if column is not None:
+            return f"{self.scale} of the labelled {column}"
+        return f"{self.scale} of " + ("the predicted class" if self.target == PREDICTED else str(self.target))
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        return {"name": self.scale, "target": self.target}
+
+    @property
     def label_column(self) -> str | None:
         """Column of the labels that names each face's class; None if the target is not taken from the labels."""
         target = str(self.target)
         return target.removeprefix(LABEL_PREFIX) if target.startswith(LABEL_PREFIX) else None
 
-    def check(self, outputs: Outputs, class_names: tuple[str, ...]) -> None:
+    def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
         """Refuse what no face could be asked, before any is.
 
         Raises:
-            OptionError: the logit of a model that returns probabilities.
+            OptionError: the model has no classes, or the logit of a model that returns probabilities is asked for.
             TargetError: a class that the model, whose classes have names, does not have.
         """
-        if outputs == "probabilities" and self.scale == "logit":
+        if kind in ("embedding", "values"):
+            what = "a feature vector" if kind == "embedding" else "measured values"
+            raise OptionError(
+                f"confidence={self.scale!r} is about a class, and this model returns {what}: ask for another "
+                "confidence, or load the model with outputs='logits' if its numbers are scores of classes."
+            )
+        if kind == "probabilities" and self.scale == "logit":
             raise OptionError(
                 "confidence='logit' reads a model's raw outputs, and this model returns probabilities: "
                 "use 'log-odds' or 'probability'."
             )
-        if class_names and self.target != PREDICTED and self.label_column is None:
-            self._named_index(self.target, class_names, len(class_names))
+        if names and self.target != PREDICTED and self.label_column is None:
+            self._named_index(self.target, names, len(names))
 
     def _index(
         self, original: Float[np.ndarray, "1 d"], class_names: tuple[str, ...], face_labels: Mapping[str, str]

@@ -1,6 +1,6 @@
-"""Occlusions to confidences: several implementations of one signature, which must agree."""
+"""Occlusions to a model's answers: several implementations of one signature, which must agree."""
 
 from canonface.engine.batching import BatchSize
-from canonface.engine.dense import Scorer, scores
+from canonface.engine.dense import Ask, answers
 
-__all__ = ["BatchSize", "Scorer", "scores"]
+__all__ = ["Ask", "BatchSize", "answers"]

@@ -6,51 +6,45 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from canonface.engine.batching import BatchSize
 from canonface.errors import OutOfMemoryError, is_out_of_memory, single_image_too_large
-from canonface.functional import Tensor, occlude
+from canonface.functional import Tensor
+from canonface.occlusions import Occlusions
 
-Scorer: TypeAlias = Callable[[Tensor], Float[np.ndarray, "n"]]
-"""Maps a batch ``(n, c, h, w)`` to confidences ``(n,)``."""
+Ask: TypeAlias = Callable[[Tensor], Float[np.ndarray, "n d"]]
+"""Maps a batch of inputs ``(n, c, h, w)`` to a model's outputs ``(n, d)``."""
 
 
-def scores(
-    scorer: Scorer,
-    x: Tensor,
-    boxes: Int[np.ndarray, "n 4"],
-    fill: float | Tensor = 0.0,
-    batch: BatchSize | None = None,
-) -> Float[np.ndarray, "n"]:
-    """Confidence of a model when each box is hidden.
+def answers(
+    ask: Ask, x: Tensor, occlusions: Occlusions, batch: BatchSize | None = None
+) -> Float[np.ndarray, "n d"]:
+    """Outputs of a model for each occluded copy of an input.
 
-    Equal boxes are asked once. When the device runs out of memory the batch is halved, which is said once and
+    Equal occlusions are asked once. When the device runs out of memory the batch is halved, which is said once and
     remembered in ``batch``.
 
     Args:
-        scorer: model and confidence in one.
+        ask: the model.
         x: ``(c, h, w)`` NumPy array or torch tensor on the model's device.
-        boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, within the input.
-        fill: a number, or an array that broadcasts to ``(c, h, w)``.
+        occlusions: what is hidden, one question each.
         batch: how many copies at once; shared between calls to keep what it learned.
 
     Returns:
-        ``(n,)`` ``float64``.
+        ``(n, d)``, of the model's own dtype; ``(0, 0)`` if nothing is hidden.
 
     Raises:
         OutOfMemoryError: a single copy does not fit.
     """
     batch = batch or BatchSize()
-    distinct, place = np.unique(boxes, axis=0, return_inverse=True)
-    result = np.empty(len(distinct))
-    input_bytes = int(x.nbytes)
+    distinct, place = occlusions.distinct()
+    pieces: list[np.ndarray] = []
     start = 0
     while start < len(distinct):
-        size = min(batch.for_input(input_bytes), len(distinct) - start)
-        chunk = distinct[start : start + size]
+        size = min(batch.for_input(int(x.nbytes)), len(distinct) - start)
         try:
-            result[start : start + size] = scorer(occlude(x, chunk, fill))
+            pieces.append(ask(distinct[start : start + size].hide(x)))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -59,4 +53,4 @@ def scores(
             batch.halve(size)
         else:
             start += size
-    return result[place.reshape(-1)]
+    return np.concatenate(pieces)[place] if pieces else np.empty((0, 0), dtype=np.float32)

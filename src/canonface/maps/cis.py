@@ -29,6 +29,7 @@ class CIS:
         unit: words for a colour bar, e.g. ``probability of happy``.
         patch: side of the occluder in pixels of the model's input.
         patch_in_photo: the same length in pixels of ``face.image``.
+        canonical_patch: side of the patch on the canonical picture (eq. 3).
         input_height: ``H_I``, height of the model's input in pixels.
         model: name of the model.
         outputs: ``(d,)`` the model's outputs for the unoccluded face.
@@ -46,17 +47,13 @@ class CIS:
     unit: str
     patch: float
     patch_in_photo: float
+    canonical_patch: float
     input_height: int
     model: str
     outputs: Float[np.ndarray, "d"] = field(repr=False)
     model_calls: int = 0
     normalise: bool = True
     canvas: Canvas = field(default_factory=Canvas)
-
-    @property
-    def canonical_patch(self) -> float:
-        """Side of the patch on the canonical picture (eq. 3)."""
-        return functional.canonical_patch(self.patch, self.canvas.size_hw[0], self.input_height)
 
     @cached_property
     def _raster(self) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:

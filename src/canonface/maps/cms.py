@@ -30,7 +30,7 @@ class CMS:
         faces: number of faces.
         unseen: ``omit`` leaves a face out where it hides a pixel; ``zero`` counts it as 0 there (the paper).
         unit: words for a colour bar.
-        canonical_patch: side of the patch on the canonical picture (eq. 3).
+        patch_total: sum of the faces' canonical patches: sides on the canonical picture (eq. 3).
         canvas: the canonical picture.
         name: of the group of faces, e.g. ``female``; empty for all.
         model: name of the model; maps of different models are not merged.
@@ -43,7 +43,7 @@ class CMS:
     seen: Int[np.ndarray, "h w"] = field(repr=False)
     faces: int
     unit: str
-    canonical_patch: float
+    patch_total: float = 0.0
     unseen: Unseen = "omit"
     canvas: Canvas = field(default_factory=Canvas)
     name: str = ""
@@ -55,7 +55,6 @@ class CMS:
         cls,
         mesh: Mesh,
         unit: str,
-        canonical_patch: float,
         unseen: Unseen = "omit",
         canvas: Canvas | None = None,
         name: str = "",
@@ -68,11 +67,19 @@ class CMS:
         canvas = canvas or Canvas()
         zeros = np.zeros(canvas.size_hw)
         seen = np.zeros(canvas.size_hw, dtype=np.int64)
-        kind = (unit, canonical_patch, unseen, canvas, name, model, normalise)
+        kind = (unit, 0.0, unseen, canvas, name, model, normalise)
         return cls(mesh, zeros, zeros, seen, 0, *kind)
 
-    def add(self, image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"]) -> CMS:
-        """This map with one more face: its canonical map and its counts, as `canonface.functional.cis` gives."""
+    def add(
+        self, image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"], canonical_patch: float
+    ) -> CMS:
+        """This map with one more face.
+
+        Args:
+            image: ``(h, w)`` the face's canonical map, as `canonface.functional.cis` gives it.
+            count: ``(h, w)`` its counts.
+            canonical_patch: side of the patch in it.
+        """
         shown = count > 0
         values = np.where(shown, image, 0.0)
         return replace(
@@ -81,15 +88,16 @@ class CMS:
             squares=self.squares + values**2,
             seen=self.seen + shown,
             faces=self.faces + 1,
+            patch_total=self.patch_total + canonical_patch,
         )
 
     def merge(self, other: CMS) -> CMS:
         """The map of both sets of faces; its name is theirs if it is the same, else empty.
 
         Raises:
-            OptionError: the maps differ in mesh, canvas, patch, model, unit, or in how they were averaged.
+            OptionError: the maps differ in mesh, canvas, model, unit, or in how they were averaged.
         """
-        for name in ("canvas", "canonical_patch", "unseen", "unit", "model", "normalise"):
+        for name in ("canvas", "unseen", "unit", "model", "normalise"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise OptionError(
@@ -103,8 +111,14 @@ class CMS:
             squares=self.squares + other.squares,
             seen=self.seen + other.seen,
             faces=self.faces + other.faces,
+            patch_total=self.patch_total + other.patch_total,
             name=self.name if self.name == other.name else "",
         )
+
+    @property
+    def canonical_patch(self) -> float:
+        """Mean side of the faces' patches on the canonical picture; NaN without a face."""
+        return self.patch_total / self.faces if self.faces else np.nan
 
     @property
     def divisor(self) -> Int[np.ndarray, "h w"]:

@@ -36,9 +36,9 @@ def on_face(
     Raises:
         OptionError: the face is aligned to another mesh.
     """
-    if face.mesh != mesh.name:
+    if face.mesh.name != mesh.name:
         raise OptionError(
-            f"A map can be drawn on faces aligned to its own mesh {mesh.name!r}; this face is on {face.mesh!r}: "
+            f"A map can be drawn on faces aligned to its own mesh {mesh.name!r}; this face is on {face.mesh.name!r}: "
             "align the photo again with that level."
         )
     canonical_xy = canvas.project(mesh)

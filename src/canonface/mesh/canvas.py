@@ -38,6 +38,11 @@ class Canvas:
         if not -1 < self.margin < np.inf:
             raise OptionError(f"margin is a fraction of the face's size, above -1; got {self.margin}.")
 
+    @classmethod
+    def of(cls, mesh: Mesh) -> Canvas:  # noqa: ARG003
+        """The canonical picture that maps on a mesh are drawn on."""
+        return cls()
+
     def pixels_per_unit(self, mesh: Mesh) -> float:
         """Scale of the picture: pixels a centimetre of the canonical face."""
         low, high = _bounding_box(mesh)

@@ -27,9 +27,15 @@ def prepare(face: Face, spec: InputSpec) -> ModelInput:
     Raises:
         AlignmentError: the vertices are not finite or span no area, so that there is nothing to crop.
     """
-    matrix = image_matrix(face.image, spec) if spec.crop == "image" else face_matrix(face.vertices_xy, spec)
+    matrix = (
+        image_matrix(face.image, spec)
+        if spec.crop == "image"
+        else face_matrix(face.vertices_xy[: face.mesh.face_count], spec)
+    )
     vertices_xy = face.vertices_xy @ matrix[:, :2].T + matrix[:, 2]
     return ModelInput(
+        face=face,
+        spec=spec,
         x=spec.from_pixels(resample(face.image, matrix, spec.size_hw)),
         vertices_xy=vertices_xy,
         visible=face.visible & inside(vertices_xy, spec.size_hw),

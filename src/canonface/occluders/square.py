@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from canonface.errors import OptionError
-from canonface.functional import PointsXY, occlusion_boxes
+from canonface.functional import occlusion_boxes
 from canonface.occluders.fills import check_fill, filler
-from canonface.types import InputSpec
+from canonface.occlusions import Occlusions
+from canonface.types import InputSpec, ModelInput
 
 
 @dataclass(frozen=True)
@@ -18,27 +21,43 @@ class Square:
     """A square of ``patch`` pixels' side (eq. 2), filled by name.
 
     Attributes:
-        patch: side in pixels of the model's input; may be fractional.
+        patch: side in pixels of the model's input; may be fractional. None: `default_patch`.
         fill: key of `canonface.occluders.FILLS`, or a colour ``#rrggbb``.
     """
 
-    patch: float
+    patch: float | None = None
     fill: str = "mean"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.patch < np.inf:
+        if self.patch is not None and not 1 <= self.patch < np.inf:
             raise OptionError(
                 f"A patch has a side of at least 1 pixel of the model's input; got {self.patch}."
             )
         check_fill(self.fill)
 
-    def boxes(self, centres_xy: PointsXY, size_hw: tuple[int, int]) -> Int[np.ndarray, "n 4"]:
-        """Boxes ``(n, 4)`` hidden around each centre; see `canonface.functional.occlusion_boxes`."""
-        return occlusion_boxes(centres_xy, self.patch, size_hw)
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide what is hidden."""
+        return {"name": "square", "patch": self.patch, "fill": self.fill}
 
-    def filler(self, x: Float[np.ndarray, "c h w"], spec: InputSpec) -> Float[np.ndarray, "..."]:
-        """What stands in the boxes, broadcastable to ``(c, h, w)``."""
-        return filler(self.fill, x, spec, self.patch)
+    def check(self, spec: InputSpec) -> None:
+        """Refuse a patch that is larger than the input: see `canonface.occluders.Occluder`."""
+        if self.patch is not None and self.patch > spec.size_hw[0]:
+            raise OptionError(
+                f"A patch is at most the input's height, {spec.size_hw[0]} pixels; got {self.patch:g}."
+            )
+
+    def side(self, shown: ModelInput) -> float:
+        """Side in pixels of the input."""
+        return self._side(shown.spec)
+
+    def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
+        """One box a vertex; see `canonface.functional.occlusion_boxes`."""
+        side = self._side(shown.spec)
+        boxes = occlusion_boxes(shown.vertices_xy[vertices], side, shown.spec.size_hw)
+        return [Occlusions(boxes, filler(self.fill, shown.x, shown.spec, side))]
+
+    def _side(self, spec: InputSpec) -> float:
+        return default_patch(spec.size_hw[0]) if self.patch is None else self.patch
 
 
 def default_patch(input_height: int) -> int:

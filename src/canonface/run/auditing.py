@@ -16,7 +16,7 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError, RunError, TargetError
 from canonface.maps import CIS
-from canonface.mesh import load_mesh, probe_vertices
+from canonface.mesh import Canvas, load_mesh, probe_vertices
 from canonface.models import Model, load_model
 from canonface.run.explaining import explain_face
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
@@ -102,8 +102,10 @@ def audit(
     found = find_photos(photos)
     table = labels if labels is not None else table_of(photos)
     known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
-    settings.question().check(loaded.outputs, loaded.labels)
-    if (column := settings.question().label_column) is not None:
+    question, occluder = settings.question(), settings.hiding()
+    question.check(loaded.outputs, loaded.labels)
+    occluder.check(loaded.spec)
+    if (column := question.label_column) is not None:
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
@@ -122,13 +124,13 @@ def audit(
         manifest.write(folder)
     writer = _Writer(folder / PARTS, label_columns(known))
     done = _finished(folder / PARTS, found, retry_failed)
-    question = _Question(loaded, settings, aligner, known, BatchSize(batch))
+    asker = _Question(loaded, settings, aligner, known, BatchSize(batch))
     state = Progress(len(done), len(found), sum(done.values()), len(done))
     with writer:
         for number, name in enumerate(found.names):
             if number in done:
                 continue
-            rows = list(question.rows(number, name, found.path(name)))
+            rows = list(asker.rows(number, name, found.path(name)))
             writer.add(rows)
             failed = state.failed + sum(row["status"] != "ok" for row in rows)
             state = replace(state, done=state.done + 1, failed=failed)
@@ -141,7 +143,6 @@ def describe(
     settings: Settings, model: Model, photos: PhotoList, labels: Labels, aligner: Aligner
 ) -> dict[str, Any]:
     """Everything that decides the result of a run, for its manifest."""
-    occluder = settings.occluder(model.spec.size_hw[0])
     used = sorted((name, column, value) for name, row in labels.items() for column, value in row.items())
     return {
         "model": {
@@ -151,9 +152,10 @@ def describe(
             "outputs": model.outputs,
             "labels": list(model.labels),
         },
-        "settings": asdict(settings),
-        "patch": occluder.patch,
+        "settings": dict(settings.describe()),
+        "unit": settings.question().unit,
         "mesh": aligner.mesh.name,
+        "canvas": asdict(Canvas.of(aligner.mesh)),
         "aligner": aligner.describe(),
         "photos": {"count": len(photos), "sha256": photos.digest},
         "labels": {"columns": list(label_columns(labels)), "sha256": sha256(repr(used).encode()).hexdigest()},
@@ -194,7 +196,7 @@ class _Question:
             start = time.perf_counter()
             try:
                 cis = explain_face(
-                    face, self.aligner.mesh, self.model, self.settings, self.labels[name], self.batch
+                    face, self.model, self.settings, self.labels[name], self.batch, row["sha256"]
                 )
             except OptionError:
                 # The choices themselves do not fit: it would be the same for every photo.
@@ -210,18 +212,28 @@ class _Question:
 
 
 def _success(cis: CIS, model: Model, seconds: float) -> Row:
-    chosen = int(cis.outputs.argmax())
     return {
         "status": "ok",
         "target": cis.target,
-        "predicted": model.labels[chosen] if chosen < len(model.labels) else f"class {chosen}",
+        "unit": cis.unit,
+        "predicted": _predicted(cis, model),
         "confidence": cis.confidence,
         "outputs": cis.outputs,
         "drops": cis.drops.astype(np.float32),
+        "patch": cis.patch,
         "patch_in_photo": cis.patch_in_photo,
+        "canonical_patch": cis.canonical_patch,
         "model_calls": cis.model_calls,
         "seconds": seconds,
     }
+
+
+def _predicted(cis: CIS, model: Model) -> str | None:
+    """The class of the largest output; None if the outputs are not about classes."""
+    if model.outputs not in ("logits", "probabilities"):
+        return None
+    chosen = int(cis.outputs.argmax())
+    return model.labels[chosen] if chosen < len(model.labels) else f"class {chosen}"
 
 
 def _failure(error: CanonfaceError) -> Row:

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface.engine import BatchSize, scores
+from canonface import functional
+from canonface.confidence import Original
+from canonface.engine import Ask, BatchSize, answers
 from canonface.errors import OptionError, OutOfMemoryError, is_out_of_memory, single_image_too_large
 from canonface.functional import Tensor
 from canonface.maps import CIS
-from canonface.mesh import mesh_named, probe_vertices
+from canonface.mesh import Canvas, probe_vertices
 from canonface.models import Model, checked_outputs, load_model, prepare
-from canonface.run.settings import Settings, make_settings
-from canonface.types import Face, Mesh, ModelInput
+from canonface.run.settings import CanonicalPatch, Settings, make_settings
+from canonface.types import Face, ModelInput
 
 
 def explain(
@@ -35,11 +37,13 @@ def explain(
     Args:
         face: an aligned face, from `canonface.align`.
         model: a `Model`, or whatever `canonface.load_model` takes: a zoo name, a path, a torch module, a callable.
-        target: class by name or index, ``label:COLUMN``, or ``predicted`` (the default): the model's choice.
+        target: what is asked about: a class by name or index, ``label:COLUMN``, or ``predicted`` (the default of
+            class confidences): the model's choice.
         preset: ``default`` or ``paper``.
         face_labels: the face's labels, for a target ``label:COLUMN``.
         batch: how many occluded copies the model is shown at once.
-        **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``.
+        **options: the other fields of `Settings`: ``confidence``, ``occluder``, ``patch``, ``fill``, ``stride``,
+            ``normalise``, ``canonical_patch``.
 
     Returns:
         The map, with the drop at each probe; NaN at those that the face or the photo's border hides.
@@ -55,70 +59,139 @@ def explain(
             f"{type(face).__name__}: canonface.explain(canonface.align(photo)[0], ...)."
         )
     settings = make_settings(preset, target=target, **options)
-    mesh = mesh_named(face.mesh)
-    return explain_face(face, mesh, load_model(model), settings, face_labels or {}, BatchSize(batch))
+    return explain_face(face, load_model(model), settings, face_labels or {}, BatchSize(batch))
 
 
 def explain_face(
     face: Face,
-    mesh: Mesh,
     model: Model,
     settings: Settings,
     face_labels: Mapping[str, str],
     batch: BatchSize,
+    photo: str = "",
 ) -> CIS:
-    """`explain` with everything loaded and decided; ``batch`` keeps what it learned of the memory."""
-    shown = prepare(face, model.spec)
-    occluder = settings.occluder(model.spec.size_hw[0])
-    x = model.to_device(shown.x)
-    original = _asked_once(model, x)
-    question = settings.question().bind(original, model.outputs, model.labels, face_labels)
+    """`explain` with everything loaded and decided.
 
-    calls = 1
-
-    def scorer(occluded: Tensor) -> Float[np.ndarray, "n"]:
-        nonlocal calls
-        calls += len(occluded)
-        return question.of(checked_outputs(model, occluded))
-
-    probes = probe_vertices(mesh, settings.stride)
-    asked = _asked(shown, probes)
-    boxes = occluder.boxes(shown.vertices_xy[probes[asked]], model.spec.size_hw)
-    confidence = float(question.of(original)[0])
+    Args:
+        face: the face.
+        model: the model.
+        settings: the choices.
+        face_labels: the face's row of the labels file.
+        batch: keeps what it learned of the memory.
+        photo: SHA-256 of the face's photo, if it is known.
+    """
+    view = View(face, model, settings)
+    original = Original(view.original, model.outputs, model.labels, face_labels, photo)
+    question = settings.question().bind(original)
+    probes = probe_vertices(face.mesh, settings.stride)
+    asked = np.flatnonzero(view.shown.visible[probes])
+    confidence = float(question.of(view.original)[0])
     drops = np.full(len(probes), np.nan)
-    filler = model.to_device(occluder.filler(shown.x, model.spec))
-    drops[asked] = confidence - scores(scorer, x, boxes, filler, batch)
-    return CIS(
-        face=face,
-        mesh=mesh,
-        probes=probes,
-        drops=drops,
-        confidence=confidence,
-        target=question.target,
-        unit=question.unit,
-        patch=occluder.patch,
-        patch_in_photo=occluder.patch / _scale(shown),
-        input_height=model.spec.size_hw[0],
-        model=model.name,
-        outputs=original[0].astype(np.float64),
-        model_calls=calls,
-        normalise=settings.normalise,
-    )
+    of_fills = [question.of(occluded) for occluded in view.answers(probes[asked], batch) if len(occluded)]
+    if of_fills:
+        drops[asked] = confidence - np.mean(of_fills, axis=0)
+    return view.cis(probes, drops, confidence, question.target, question.unit)
 
 
-def _asked_once(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:
-    """The model's outputs for the face as it is."""
+class View:
+    """One face as one model sees it, and what the model answers when parts of it are hidden.
+
+    Args:
+        face: the face.
+        model: the model.
+        settings: the choices.
+
+    Attributes:
+        shown: the model's input with the mesh on it.
+        original: ``(1, d)`` the model's outputs for the face as it is.
+        calls: how many images the model was shown.
+    """
+
+    def __init__(self, face: Face, model: Model, settings: Settings) -> None:
+        self.face, self.model, self.settings = face, model, settings
+        self.occluder = settings.hiding()
+        self.occluder.check(model.spec)
+        self.shown = prepare(face, model.spec)
+        self._x = model.to_device(self.shown.x)
+        self.original = asked_once(model, self._x)
+        self.calls = 1
+
+    def answers(self, vertices: Int[np.ndarray, "n"], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
+        """The model's outputs with a patch over each vertex, one array a fill."""
+        return [
+            answers(self._asker(), self._x, occlusions, batch)
+            for occlusions in self.occluder.occlusions(self.shown, vertices)
+        ]
+
+    def cis(
+        self,
+        probes: Int[np.ndarray, "n"],
+        drops: Float[np.ndarray, "n"],
+        confidence: float,
+        target: str,
+        unit: str,
+    ) -> CIS:
+        """The map of this face's drops."""
+        patch, canvas = self.occluder.side(self.shown), Canvas.of(self.face.mesh)
+        return CIS(
+            face=self.face,
+            mesh=self.face.mesh,
+            probes=probes,
+            drops=drops,
+            confidence=confidence,
+            target=target,
+            unit=unit,
+            patch=patch,
+            patch_in_photo=patch / _scale(self.shown),
+            canonical_patch=canonical_patch(patch, self.shown, canvas, self.settings.canonical_patch),
+            input_height=self.model.spec.size_hw[0],
+            model=self.model.name,
+            outputs=self.original[0].astype(np.float64),
+            model_calls=self.calls,
+            normalise=self.settings.normalise,
+            canvas=canvas,
+        )
+
+    def _asker(self) -> Ask:
+        def ask(occluded: Tensor) -> Float[np.ndarray, "n d"]:
+            self.calls += len(occluded)
+            return checked_outputs(self.model, occluded)
+
+        return ask
+
+
+def canonical_patch(patch: float, shown: ModelInput, canvas: Canvas, how: CanonicalPatch) -> float:
+    """Side of a patch on the canonical picture.
+
+    ``equation``: ``patch * H_F / H_I`` (eq. 3), which holds where both pictures show as much around the face.
+    ``measured``: ``patch`` times the ratio of the sides of the face's bounding boxes in both, which is eq. 3
+    without that condition.
+
+    Args:
+        patch: side in pixels of the model's input.
+        shown: the face as the model sees it.
+        canvas: the canonical picture.
+        how: which of both.
+    """
+    if how == "equation":
+        return functional.canonical_patch(patch, canvas.size_hw[0], shown.spec.size_hw[0])
+    mesh = shown.face.mesh
+    there, here = canvas.project(mesh)[: mesh.face_count], shown.vertices_xy[: mesh.face_count]
+    return patch * float(np.ptp(there, axis=0).max() / np.ptp(here, axis=0).max())
+
+
+def asked_once(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:
+    """The model's outputs for a face as it is.
+
+    Raises:
+        OutOfMemoryError: a single image does not fit into the device's memory.
+    """
     try:
         return checked_outputs(model, x[None])
     except Exception as error:
         if is_out_of_memory(error):
             raise OutOfMemoryError(single_image_too_large()) from error
         raise
-
-
-def _asked(shown: ModelInput, probes: Int[np.ndarray, "n"]) -> Int[np.ndarray, "k"]:
-    """Positions, among the probes, of those that the face and the model's input show."""
-    return np.flatnonzero(shown.visible[probes])
 
 
 def _scale(shown: ModelInput) -> float:

@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 
 from canonface import functional
 from canonface.alignment import read_photo
-from canonface.confidence import ClassConfidence
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
 from canonface.mesh import Canvas, mesh_named, probe_vertices
@@ -98,25 +97,19 @@ class Run:
     @property
     def canvas(self) -> Canvas:
         """The canonical picture that maps are drawn on."""
-        return Canvas()
+        stated = self.manifest.configuration["canvas"]
+        return Canvas(tuple(stated["size_hw"]), stated["margin"])
 
     @property
-    def canonical_patch(self) -> float:
-        """Side of the patch on the canonical picture (eq. 3)."""
-        configuration = self.manifest.configuration
-        height = configuration["model"]["spec"]["size_hw"][0]
-        return functional.canonical_patch(configuration["patch"], self.canvas.size_hw[0], height)
+    def canonical_patches(self) -> Float[np.ndarray, "faces"]:
+        """Side of each face's patch on the canonical picture (eq. 3)."""
+        return np.asarray(self.faces.column("canonical_patch"), dtype=np.float64)
 
     @property
     def unit(self) -> str:
         """Words for a colour bar, e.g. ``probability of happy``."""
-        targets = sorted(set(self.faces.column("target").to_pylist()))
-        column = ClassConfidence(self.settings["target"]).label_column
-        if len(targets) == 1:
-            what = targets[0]
-        else:
-            what = "the predicted class" if column is None else f"the labelled {column}"
-        return f"{self.settings['confidence']} of {what}"
+        units = set(self.faces.column("unit").to_pylist())
+        return str(units.pop() if len(units) == 1 else self.manifest.configuration["unit"])
 
     def drops(self) -> Float[np.ndarray, "faces probes"]:
         """The matrix that everything else is made of: one row a face of ``faces``, NaN where not asked."""
@@ -157,7 +150,7 @@ class Run:
             visible=np.array(content["visible"], dtype=bool),
             pose_deg=Pose(content["yaw"], content["pitch"], content["roll"]),
             quality=content["quality"],
-            mesh=self.mesh.name,
+            mesh=self.mesh,
             path=str(self.photo_path(row)),
             index=content["face"],
         )
@@ -168,9 +161,10 @@ class Run:
             drops=np.array(content["drops"], dtype=np.float64),
             confidence=content["confidence"],
             target=content["target"],
-            unit=self.unit,
-            patch=self.manifest.configuration["patch"],
+            unit=content["unit"],
+            patch=content["patch"],
             patch_in_photo=content["patch_in_photo"],
+            canonical_patch=content["canonical_patch"],
             input_height=self.manifest.configuration["model"]["spec"]["size_hw"][0],
             model=self.model_name,
             outputs=np.array(content["outputs"], dtype=np.float64),
@@ -243,14 +237,15 @@ class Run:
         return self._mean_map(np.ones(self.faces.num_rows, dtype=bool), "")
 
     def _mean_map(self, chosen: np.ndarray, name: str) -> CMS:
-        settings, canvas, patch = self.settings, self.canvas, self.canonical_patch
+        settings, canvas, patches = self.settings, self.canvas, self.canonical_patches
         canonical_xy = canvas.project(self.mesh)[self.probes]
         normalise = settings["normalise"]
-        kind = (self.unit, patch, settings["unseen"], canvas, name, self.model_name, normalise)
+        kind = (self.unit, settings["unseen"], canvas, name, self.model_name, normalise)
         result = CMS.empty(self.mesh, *kind)
         # Row by row: a run of many faces is not held twice.
         matrix = self._matrix("drops", len(self.probes))
-        for drops in (matrix[row] for row in np.flatnonzero(chosen)):
-            image, count = functional.cis(drops, canonical_xy, canvas.size_hw, patch, normalise)
-            result = result.add(image, count)
+        for row in np.flatnonzero(chosen):
+            patch = float(patches[row])
+            image, count = functional.cis(matrix[row], canonical_xy, canvas.size_hw, patch, normalise)
+            result = result.add(image, count, patch)
         return result

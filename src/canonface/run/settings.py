@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from canonface.confidence import PREDICTED, ClassConfidence
+from canonface.confidence import Confidence, make_confidence
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
-from canonface.occluders import Square, default_patch
+from canonface.occluders import Occluder, make_occluder
+
+CanonicalPatch = Literal["measured", "equation"]
 
 
 @dataclass(frozen=True)
@@ -18,23 +21,29 @@ class Settings:
     """The choices that define a map; a run writes them down.
 
     Attributes:
-        target: class by name or index, ``label:COLUMN``, or ``predicted``; see `ClassConfidence`.
-        confidence: ``probability``, ``logit`` or ``log-odds``.
-        patch: side of the square occluder in pixels of the model's input; None: 15, less for inputs below 90
-            pixels and more above 224 (`default_patch`).
-        fill: what hides the patch: ``mean``, ``black``, ``blur`` or a colour ``#rrggbb``.
+        target: what is asked about, e.g. a class by name or index, ``label:COLUMN``, or ``predicted``; None: the
+            confidence's own default.
+        confidence: a name of `canonface.confidence.CONFIDENCES`, or a `Confidence` that holds its own target.
+        occluder: a name of `canonface.occluders.OCCLUDERS`, or an `Occluder` that holds its own size and fill.
+        patch: size of the occluder; None: its default. A number is pixels of the model's input.
+        fill: what hides the patch: ``mean`` (the default), ``black``, ``blur``, ... or a colour ``#rrggbb``.
         stride: every stride-th vertex of the mesh is a probe.
         normalise: divide by the density of probes (eq. 5).
         unseen: how a model map treats what a face hides: ``omit`` or ``zero``.
+        canonical_patch: size of the patch on the canonical picture: ``measured``, so that it covers as much of the
+            canonical face as the patch did of the face in the model's input; ``equation``, eq. 3 as it stands,
+            which is the same where the input shows as much around the face as the canonical picture does.
     """
 
-    target: str | int = PREDICTED
-    confidence: str = "probability"
-    patch: float | None = None
-    fill: str = "mean"
+    target: str | int | None = None
+    confidence: str | Confidence = "probability"
+    occluder: str | Occluder = "square"
+    patch: float | str | None = None
+    fill: str | None = None
     stride: int = 1
     normalise: bool = True
     unseen: Unseen = "omit"
+    canonical_patch: CanonicalPatch = "measured"
 
     def __post_init__(self) -> None:
         for name in ("target", "patch", "stride"):
@@ -43,34 +52,39 @@ class Settings:
                 object.__setattr__(self, name, value.item())
         # Each part checks its own options, in its own words.
         self.question()
-        Square(1 if self.patch is None else self.patch, self.fill)
+        self.hiding()
         if self.unseen not in ("omit", "zero"):
             raise OptionError(f"unseen is 'omit' or 'zero'; got {self.unseen!r}.")
+        if self.canonical_patch not in ("measured", "equation"):
+            raise OptionError(f"canonical_patch is 'measured' or 'equation'; got {self.canonical_patch!r}.")
         if isinstance(self.stride, bool) or not isinstance(self.stride, int) or self.stride < 1:
             raise OptionError(f"stride is a whole number, at least 1; got {self.stride!r}.")
 
-    def question(self) -> ClassConfidence:
+    def question(self) -> Confidence:
         """The confidence that is asked for."""
-        return ClassConfidence(self.target, self.confidence)
+        return make_confidence(self.confidence, self.target)
 
-    def occluder(self, input_height: int) -> Square:
-        """The occluder for a model's input of that height.
+    def hiding(self) -> Occluder:
+        """The occluder that is put over the probes."""
+        return make_occluder(self.occluder, self.patch, self.fill)
 
-        Raises:
-            OptionError: the patch is larger than the input.
-        """
-        if self.patch is not None and self.patch > input_height:
-            raise OptionError(
-                f"A patch is at most the input's height, {input_height} pixels; got {self.patch:g}."
-            )
-        return Square(default_patch(input_height) if self.patch is None else self.patch, self.fill)
+    def describe(self) -> Mapping[str, Any]:
+        """The settings as JSON can hold them; confidence and occluder describe themselves."""
+        return {
+            "confidence": dict(self.question().describe()),
+            "occluder": dict(self.hiding().describe()),
+            "stride": self.stride,
+            "normalise": self.normalise,
+            "unseen": self.unseen,
+            "canonical_patch": self.canonical_patch,
+        }
 
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(),
-    "paper": Settings(fill="black", unseen="zero"),
+    "paper": Settings(fill="black", unseen="zero", canonical_patch="equation"),
 }
-"""``paper`` follows eq. 1-6 to the letter: pixels multiplied by 0, hidden pixels counted as 0."""
+"""``paper`` follows eq. 1-6 to the letter: pixels multiplied by 0, hidden pixels counted as 0, eq. 3 as it stands."""
 
 
 def make_settings(preset: str = "default", **options: Any) -> Settings:
@@ -85,4 +99,8 @@ def make_settings(preset: str = "default", **options: Any) -> Settings:
     for name in options:
         if name not in known:
             raise OptionError(f"An option has a known name; got {name!r}: {near_names(name, known)}")
-    return replace(PRESETS[preset], **{name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    if not isinstance(given.get("occluder", ""), str):
+        # An occluder that is an object holds its own fill: the preset's gives way.
+        given.setdefault("fill", None)
+    return replace(PRESETS[preset], **given)
