@@ -1,11 +1,12 @@
 """Many faces: settings, photos, labels, the run on disk and the loop that writes it."""
 
 from canonface.run.aligning import align
-from canonface.run.auditing import Progress, audit
+from canonface.run.auditing import audit
 from canonface.run.explaining import explain
 from canonface.run.photos import find_photos
 from canonface.run.run import Run
 from canonface.run.settings import PRESETS, Settings, make_settings
+from canonface.run.writing import Progress
 
 __all__ = [
     "PRESETS",

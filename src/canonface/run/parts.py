@@ -12,10 +12,28 @@ from typing import Any
 from canonface.errors import RunError
 
 LABEL_COLUMN_PREFIX = "label_"
+SECOND_FACE = (
+    "path",
+    "sha256",
+    "outputs",
+    "yaw",
+    "pitch",
+    "roll",
+    "quality",
+    "patch",
+    "patch_in_photo",
+    "vertices",
+    "visible",
+)
+"""Columns that a pair has for each of its faces; those of the second end in ``_b``."""
 
 
-def part_schema(label_columns: Sequence[str]) -> Any:
-    """Columns of a part: one row a face, or one for a photo that failed.
+def part_schema(label_columns: Sequence[str], pairs: bool = False) -> Any:
+    """Columns of a part: one row a face (or a pair of faces), or one for a photo (or pair) that failed.
+
+    Args:
+        label_columns: names of the labels.
+        pairs: with the columns of a second face, whose names end in ``_b``.
 
     Returns:
         A ``pyarrow.Schema``. ``vertices`` alternates x and y in pixels of the photo; ``drops`` holds NaN where a
@@ -51,6 +69,9 @@ def part_schema(label_columns: Sequence[str]) -> Any:
         ("model_calls", pa.int64()),
         ("seconds", pa.float64()),
     ]
+    if pairs:
+        kinds = dict(fields)
+        fields += [(f"{name}_b", kinds[name]) for name in SECOND_FACE] + [("similarity", pa.float64())]
     return pa.schema([*fields, *((LABEL_COLUMN_PREFIX + name, pa.string()) for name in label_columns)])
 
 

@@ -1,0 +1,177 @@
+"""The loop that writes a run: case by case, resumable, each case's rows on disk whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from canonface.errors import RunError
+from canonface.run.manifest import FILE_NAME, Manifest
+from canonface.run.parts import next_number, read_parts, write_part
+from canonface.run.rows import Row
+from canonface.run.run import PARTS, Run
+
+logger = logging.getLogger("canonface")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        done: photos (or pairs) finished, those of earlier starts included.
+        total: photos (or pairs) in all.
+        failed: photos (or pairs) with a failure.
+        resumed: photos (or pairs) that an earlier start had finished.
+    """
+
+    done: int
+    total: int
+    failed: int
+    resumed: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A photo or a pair of photos: what a run asks about at once.
+
+    Attributes:
+        number: position in the run's list; stored in the column ``photo``.
+        files: the photos by the column that their SHA-256 is stored in.
+        rows: makes the rows, failed ones among them; called when the case's turn comes.
+    """
+
+    number: int
+    files: Mapping[str, Path]
+    rows: Callable[[], Iterable[Row]]
+
+
+def write_run(
+    folder: Path,
+    manifest: Manifest,
+    cases: Sequence[Case],
+    schema: Any,
+    retry_failed: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Carry out what is left of a run.
+
+    Args:
+        folder: of the run; made if it is missing.
+        manifest: what is asked.
+        cases: all of them, in order.
+        schema: of the parts.
+        retry_failed: ask again about cases that failed in an earlier start.
+        progress: called after each case.
+
+    Raises:
+        ConfigurationChangedError: the folder holds a run with another configuration.
+        RunError: the folder cannot be written to, or a photo was changed since.
+    """
+    manifest = _begun(folder, manifest)
+    writer = _Writer(folder / PARTS, schema)
+    done = _finished(folder / PARTS, cases, retry_failed)
+    state = Progress(len(done), len(cases), sum(done.values()), len(done))
+    with writer:
+        for case in cases:
+            if case.number in done:
+                continue
+            rows = list(case.rows())
+            writer.add(rows)
+            failed = state.failed + any(row["status"] != "ok" for row in rows)
+            state = replace(state, done=state.done + 1, failed=failed)
+            if progress:
+                progress(state)
+    return Run(folder, manifest)
+
+
+def _begun(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest on disk: written, or the one of an earlier start, which must ask the same."""
+    earlier = None
+    if (folder / FILE_NAME).exists():
+        earlier = Manifest.read(folder)
+        earlier.require_same(manifest, folder)
+        if earlier.versions != manifest.versions:
+            logger.warning("this run was begun with other package versions: %s", earlier.versions)
+        manifest = replace(manifest, created=earlier.created, versions=earlier.versions)
+    if manifest != earlier:
+        manifest.write(folder)
+    return manifest
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _finished(parts: Path, cases: Sequence[Case], retry_failed: bool) -> dict[int, bool]:
+    """Cases that an earlier start finished, and whether they failed.
+
+    Raises:
+        RunError: a photo was changed since.
+    """
+    columns = tuple(cases[0].files) if cases else ()
+    table = read_parts(parts, ("photo", "face", "status", *columns))
+    rows = [] if table is None else table.to_pylist()
+    failed = {row["photo"] for row in rows if row["status"] != "ok"}
+    done = {row["photo"]: row for row in rows if not (retry_failed and row["photo"] in failed)}
+    for number, row in done.items():
+        # What failed is kept as it is until it is asked again: a repaired photo is no contradiction.
+        if number in failed:
+            continue
+        for column, path in cases[number].files.items():
+            if (now := digest(path)) and now != row[column]:
+                raise RunError(
+                    f"A run is continued with the photos it was begun with; {path} was changed since. Put the photo "
+                    "back, or start a new run in another folder."
+                )
+    return {number: number in failed for number in done}
+
+
+class _Writer:
+    """Gathers rows and writes a part now and then, and what is left when the run ends, however it ends."""
+
+    max_rows = 64
+    max_seconds = 10.0
+
+    def __init__(self, folder: Path, schema: Any) -> None:
+        self._folder = folder
+        self._schema = schema
+        self._rows: list[Row] = []
+        self._last = time.monotonic()
+        self._number = next_number(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"A run writes its parts to {folder}, and cannot: {error.strerror or error}."
+            ) from error
+
+    def add(self, rows: list[Row]) -> None:
+        """Take the rows of one case; they share one part."""
+        self._rows += rows
+        if len(self._rows) >= self.max_rows or time.monotonic() - self._last > self.max_seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is gathered."""
+        if self._rows:
+            write_part(self._folder, [dict(row) for row in self._rows], self._schema, self._number)
+            self._number += 1
+        self._rows = []
+        self._last = time.monotonic()
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.flush()
