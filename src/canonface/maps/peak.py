@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface.mesh import REGION_GROUPS, Canvas, region_mask, regions_of
+from canonface.mesh import Canvas, groups_of, region_mask, regions_of
 from canonface.types import Mesh
 
 
@@ -46,5 +46,5 @@ def peak_of(
     flat = np.argwhere((image >= value - 1e-12 * max(abs(value), 1.0)) & candidates)[:, ::-1]
     xy = flat[np.linalg.norm(flat - flat.mean(axis=0), axis=1).argmin()].astype(np.float64)
     vertex = int(np.linalg.norm(canvas.project(mesh) - xy, axis=1).argmin())
-    groups = tuple(name for name in REGION_GROUPS if region_mask(mesh, name)[vertex])
+    groups = tuple(name for name in groups_of(mesh) if region_mask(mesh, name)[vertex])
     return Peak(float(value), (float(xy[0]), float(xy[1])), vertex, regions_of(mesh, vertex) or groups)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from canonface.mesh.canonical import load_mesh
 from canonface.mesh.canvas import Canvas
+from canonface.mesh.custom import make_mesh
+from canonface.mesh.files import read_mesh, save_mesh
+from canonface.mesh.fitting import fitted_mesh
 from canonface.mesh.named import mesh_named
 from canonface.mesh.probes import probe_vertices
 from canonface.mesh.regions import (
     REGION_GROUPS,
+    groups_of,
     region_area_px,
     region_mask,
     region_sources,
@@ -25,14 +29,19 @@ __all__ = [
     "Canvas",
     "adjacency",
     "boundary_loop",
+    "fitted_mesh",
+    "groups_of",
     "load_mesh",
+    "make_mesh",
     "mesh_edges",
     "mesh_named",
     "probe_vertices",
+    "read_mesh",
     "region_area_px",
     "region_mask",
     "region_sources",
     "region_triangles",
     "regions_of",
+    "save_mesh",
     "vertex_normals",
 ]

@@ -73,12 +73,25 @@ def _face_mask(canvas: Canvas, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
     import cv2
 
     # Four binary places of sub-pixel precision, pixel centres at whole numbers.
-    outline = canvas.project(mesh)[boundary_loop(mesh.triangles)]
     mask = np.zeros(canvas.size_hw, dtype=np.uint8)
-    cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
+    for outline in _outlines(mesh, canvas.project(mesh)):
+        cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
     face = mask > 0
     face.flags.writeable = False
     return face
+
+
+def _outlines(mesh: Mesh, xy: Float[np.ndarray, "v 2"]) -> list[Float[np.ndarray, "n 2"]]:
+    """Polygons that fill the face: its rim, each triangle of a mesh with openings, or what its points span."""
+    if not len(mesh.triangles):
+        from scipy.spatial import ConvexHull
+
+        face = xy[: mesh.face_count]
+        return [face[ConvexHull(face).vertices]]
+    try:
+        return [xy[boundary_loop(mesh.triangles)]]
+    except OptionError:  # no disc
+        return list(xy[mesh.triangles])
 
 
 def _bounding_box(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:

@@ -104,12 +104,18 @@ def region_mask(mesh: Mesh, name: str) -> Bool[np.ndarray, "v"]:
     if name in mesh.regions:
         mask[mesh.regions[name]] = True
         return mask
-    if name not in REGION_GROUPS:
-        known = [*mesh.regions, *REGION_GROUPS]
+    if name not in groups_of(mesh):
+        known = [*mesh.regions, *groups_of(mesh)]
         raise OptionError(f"A region is one of the mesh's; there is no {name!r}: {near_names(name, known)}")
-    members = np.unique(np.concatenate([mesh.regions[part] for part in REGION_GROUPS[name]]))
+    members = np.concatenate([mesh.regions[part] for part in REGION_GROUPS[name] if part in mesh.regions])
     mask[dense_region(members[members < mesh.base_count], mesh.from_base)] = True
+    mask[members[members >= mesh.face_count]] = True
     return mask
+
+
+def groups_of(mesh: Mesh) -> tuple[str, ...]:
+    """Names of the groups of which the mesh has a region."""
+    return tuple(name for name, parts in REGION_GROUPS.items() if any(part in mesh.regions for part in parts))
 
 
 def regions_of(mesh: Mesh, vertex: int) -> tuple[str, ...]:

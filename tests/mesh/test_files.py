@@ -1,0 +1,86 @@
+"""A mesh comes back from its file with every number, and nothing else comes in."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from canonface.errors import OptionError
+from canonface.mesh import load_mesh, make_mesh, read_mesh, save_mesh
+
+ARRAYS = ("vertices", "triangles", "uv", "mirror", "procrustes_weights")
+
+
+def small_mesh():
+    xyz = np.array([[-1.0, 0, 0], [1, 0, 0], [0, 1, 0.5], [0, -1, 0]])
+    return make_mesh(
+        "square/1", xyz, np.array([[0, 3, 2], [3, 1, 2]]), regions={"top": [2]}, landmarks={"right": [0, 2]}
+    )
+
+
+@pytest.mark.parametrize("mesh", [load_mesh(0), load_mesh(2), small_mesh()], ids=lambda mesh: mesh.name)
+def test_round_trip_is_exact(mesh, tmp_path):
+    again = read_mesh(save_mesh(mesh, tmp_path / "mesh.npz"))
+    assert (again.name, again.halo, again.face_count) == (mesh.name, mesh.halo, mesh.face_count)
+    for name in ARRAYS:
+        mine, theirs = getattr(mesh, name), getattr(again, name)
+        assert mine.dtype == theirs.dtype
+        np.testing.assert_array_equal(mine, theirs)
+        with pytest.raises(ValueError, match="read-only"):
+            theirs[0] = 0
+    assert (again.from_base != mesh.from_base).nnz == 0
+    for table in ("regions", "landmarks"):
+        assert list(getattr(again, table)) == list(getattr(mesh, table))
+        for name, members in getattr(mesh, table).items():
+            np.testing.assert_array_equal(getattr(again, table)[name], members)
+    pickle.loads(pickle.dumps(again))
+
+
+def test_a_mesh_without_triangles_regions_or_landmarks(tmp_path):
+    mesh = make_mesh("points", np.eye(3))
+    again = read_mesh(save_mesh(mesh, tmp_path / "points.npz"))
+    assert again.triangles.shape == (0, 3)
+    assert dict(again.regions) == dict(again.landmarks) == {}
+
+
+def tampered(tmp_path, **changes):
+    path = save_mesh(small_mesh(), tmp_path / "mesh.npz")
+    with np.load(path) as file:
+        content = {name: file[name] for name in file.files}
+    np.savez(path, **{name: value for name, value in (content | changes).items() if value is not None})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": np.array("another/1")}, "its format is 'another/1'"),
+        ({"vertices": np.zeros((3, 3))}, "has shape"),
+        ({"uv": None}, "uv"),
+        ({"triangles": np.array([[0, 1, 9]])}, "triangles names vertices beyond the 4"),
+        ({"regions_lengths": np.array([2])}, "the regions do not add up"),
+        ({"mirror": np.array([0, 1, 2, -1])}, "mirror names vertices beyond the 4"),
+        ({"from_base_indptr": np.array([0, 1, 2, 3, 9])}, "is none or is damaged"),
+        ({"name": np.array([object()])}, "allow_pickle=False"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
+    with pytest.raises(OptionError, match=message):
+        read_mesh(tampered(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut", pickle.dumps({"vertices": 1})])
+def test_another_file_is_refused(tmp_path, content):
+    (tmp_path / "mesh.npz").write_bytes(content)
+    with pytest.raises(OptionError, match="A mesh file is one that"):
+        read_mesh(tmp_path / "mesh.npz")
+
+
+def test_a_missing_file_and_a_missing_folder(tmp_path):
+    with pytest.raises(OptionError, match=r"none\.npz"):
+        read_mesh(tmp_path / "none.npz")
+    with pytest.raises(OptionError, match="in a folder that exists"):
+        save_mesh(small_mesh(), tmp_path / "no" / "mesh.npz")
+    assert list(tmp_path.iterdir()) == []
