@@ -35,9 +35,17 @@ def torch_network(dropout=False):
 
 
 def write_onnx(
-    path, batch="n", softmax=False, channels_last=False, extra_output=False, labels=None, rows=False
+    path,
+    batch="n",
+    softmax=False,
+    channels_last=False,
+    extra_output=False,
+    labels=None,
+    rows=False,
+    reshape=False,
+    across=False,
 ):
-    """The same as an ONNX file."""
+    """The same as an ONNX file; ``reshape`` to a constant shape, ``across`` mixes the inputs of a batch."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -49,6 +57,16 @@ def write_onnx(
         helper.make_node("Softmax" if softmax else "Identity", ["product"], ["answer"]),
     ]
     outputs = [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [batch, 4])]
+    constants = []
+    if reshape:
+        nodes[-1].output[0] = "flat"
+        nodes.append(helper.make_node("Reshape", ["flat", "rows"], ["answer"]))
+        constants.append(numpy_helper.from_array(np.array([batch, 4]), "rows"))
+    if across:
+        nodes[-1].output[0] = "apart"
+        nodes.append(helper.make_node("ReduceMean", ["apart", "first"], ["mixed"], keepdims=1))
+        nodes.append(helper.make_node("Identity", ["mixed"], ["answer"]))
+        constants.append(numpy_helper.from_array(np.array([0]), "first"))
     if extra_output:
         nodes.append(helper.make_node("Identity", ["means"], ["features"]))
         outputs.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, [batch, 3]))
@@ -60,7 +78,11 @@ def write_onnx(
         "toy",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)],
         outputs,
-        [numpy_helper.from_array(weights(), "weights"), numpy_helper.from_array(np.array(axes), "axes")],
+        [
+            numpy_helper.from_array(weights(), "weights"),
+            numpy_helper.from_array(np.array(axes), "axes"),
+            *constants,
+        ],
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     if labels is not None:
@@ -72,3 +94,39 @@ def write_onnx(
 def batch(n=5, seed=0):
     """Inputs of the toy networks."""
     return np.random.default_rng(seed).normal(size=(n, 3, 6, 8)).astype(np.float32)
+
+
+def scripted(path, frozen=False):
+    """The same as a TorchScript file; ``frozen``: the answer's shape is that of one input."""
+    import warnings
+
+    import torch
+
+    class Frozen(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = torch_network()
+
+        def forward(self, x):
+            return self.network(x).reshape(1, 4)
+
+    network = Frozen() if frozen else torch_network(dropout=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(network.eval(), torch.zeros(1, 3, 6, 8)).save(str(path))
+    return path
+
+
+def exported(path, frozen=False):
+    """The same as a ``torch.export`` program."""
+    import warnings
+
+    import torch
+
+    batch = None if frozen else ({0: torch.export.Dim("n", min=1, max=4096)},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = torch_network(dropout=True).eval()
+        x = torch.zeros(1 if frozen else 2, 3, 6, 8)
+        torch.export.save(torch.export.export(network, (x,), dynamic_shapes=batch), path)
+    return path

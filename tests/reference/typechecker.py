@@ -15,6 +15,7 @@ OPTIONS = (
     Literal["measured", "equation"],
     Literal["probability", "logit", "log-odds"],
     Literal["largest", "all"],
+    Literal["array", "images"],
     Literal["auto", "cpu", "cuda", "mps"],
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from canonface.models.architectures import ARCHITECTURES
 from canonface.models.base import Model, ModelCard, checked_outputs, looks_like_probabilities
 from canonface.models.callable import CallableModel
 from canonface.models.onnx_file import OnnxModel
@@ -10,6 +11,7 @@ from canonface.models.registry import available_models, load_model
 from canonface.models.torch_module import TorchModel
 
 __all__ = [
+    "ARCHITECTURES",
     "CallableModel",
     "Model",
     "ModelCard",

@@ -52,25 +52,25 @@ def _package(value: Any) -> str:
     return str(module).partition(".")[0]
 
 
-def _external_files(path: Path) -> set[str]:
-    """Names of the files beside an ONNX file that hold its weights, as it spells them.
+def external_names(path: Path) -> set[str]:
+    """Names of the files that an ONNX file says hold its weights, as it spells them.
 
-    Found in the raw bytes, since neither the ``onnx`` package nor gigabytes of memory should be needed. What is no
-    file in or below the folder is left out: it is chance, or ``onnxruntime`` refuses it.
+    Found in the raw bytes, since neither the ``onnx`` package nor gigabytes of memory should be needed.
     """
     if path.stat().st_size == 0:
         return set()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         names = {content[m.end() : m.end() + _varint(m[1])] for m in _LOCATION.finditer(content)}
+    # A longer name or one with a zero byte is none that a file system knows.
+    spelled = (raw.decode(errors="replace") for raw in names)
+    return {name for name in spelled if 0 < len(name) < 1024 and "\0" not in name}
+
+
+def _external_files(path: Path) -> set[str]:
+    """Those of the names that are files in or below the folder: others ``onnxruntime`` refuses."""
     folder = path.parent.resolve()
-    found = set()
-    for name in (raw.decode(errors="replace") for raw in names):
-        # A longer name or one with a zero byte is none that a file system knows.
-        if 0 < len(name) < 1024 and "\0" not in name:
-            target = (folder / name).resolve()
-            if target.is_relative_to(folder) and target.is_file():
-                found.add(name)
-    return found
+    targets = {name: (folder / name).resolve() for name in external_names(path)}
+    return {name for name, file in targets.items() if file.is_relative_to(folder) and file.is_file()}
 
 
 def _varint(raw: bytes) -> int:

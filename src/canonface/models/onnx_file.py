@@ -16,6 +16,7 @@ from canonface.errors import ModelError, OptionError, near_names
 from canonface.models.base import one_line
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import onnx_fingerprint
+from canonface.models.onnx_graph import check_external_files, freed_network
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
 
@@ -33,8 +34,8 @@ _PROVIDERS = {
 class OnnxModel:
     """One input and one output of an ONNX file, from ``(n, c, h, w)`` or ``(n, h, w, c)`` to ``(n, d)``.
 
-    A file whose batch is frozen is asked piece by piece. Answers ``(n,)`` and ``(n, d, 1, 1)`` are reshaped to
-    ``(n, d)``, since a file cannot be edited easily.
+    A file whose batch is frozen is asked piece by piece, unless its graph answers alike when it is freed. Answers
+    ``(n,)`` and ``(n, d, 1, 1)`` are reshaped to ``(n, d)``, since a file cannot be edited easily.
 
     Attributes:
         path: the file.
@@ -44,6 +45,7 @@ class OnnxModel:
         outputs: kind of its outputs.
         output: name of the output that is read; None is the first.
         device: ``cpu``, ``cuda`` or ``mps``.
+        is_freed: the graph is changed in memory so that it takes any number of inputs; the file stays as it is.
     """
 
     path: Path
@@ -53,11 +55,13 @@ class OnnxModel:
     outputs: Outputs = "logits"
     output: str | None = None
     device: str = "cpu"
+    is_freed: bool = False
 
     @cached_property
     def session(self) -> Any:
         """The onnxruntime session, made when first needed."""
-        return open_session(self.path, self.device)
+        network = freed_network(self.path) if self.is_freed else None
+        return open_session(self.path, self.device, network)
 
     def __call__(self, batch: Any) -> Any:
         """Answer of the network; ``checked_outputs`` checks it."""
@@ -98,7 +102,7 @@ def onnx_model(
     labels: tuple[str, ...] | None,
     outputs: Outputs | None,
     device: str,
-    output: str | None = None,
+    output: str | int | None = None,
 ) -> OnnxModel:
     """An ONNX file as a model; what is not given is read from the file.
 
@@ -106,29 +110,54 @@ def onnx_model(
     metadata; the outputs are ``probabilities`` if the answer to one input looks like them, else ``logits``.
 
     Raises:
-        ModelError: the file cannot be read as ONNX, or its input is not one batch of images.
+        ModelError: the file cannot be read as ONNX, its weights lie outside its folder, or its input is not one
+            batch of images.
         OptionError: the device or the output does not exist.
         MissingDependencyError: onnxruntime is not installed.
     """
     device = _choose_device(device)
+    check_external_files(path)
     session = open_session(path, device)
-    known = [out.name for out in session.get_outputs()]
-    if output is not None and output not in known:
-        raise OptionError(f"output is one that {path.name} has; got {output!r}. {near_names(output, known)}")
+    named = _output_named(path, session, output)
     _check_input(path, session)
     shape = session.get_inputs()[0].shape
     spec = spec if spec is not None else _spec_of(path, shape)
     labels = labels if labels is not None else _labels_of(session)
+    model = OnnxModel(path.resolve(), name, spec, labels, outputs or "logits", named, device)
     if isinstance(shape[0], int) and shape[0] > 0:
-        log.warning(
-            "%s is frozen at batches of %d: it is asked piece by piece, which is slow.", path.name, shape[0]
-        )
-    model = OnnxModel(path.resolve(), name, spec, labels, outputs or "logits", output, device)
+        model = _freed(model, shape[0])
     return model if outputs is not None else replace(model, outputs=guessed_outputs(model))
 
 
-def open_session(path: Path, device: str) -> Any:
-    """An onnxruntime session on a file.
+def _freed(model: OnnxModel, size: int) -> OnnxModel:
+    """The model without its frozen batch if it then answers two inputs as it does one by one, else as it is."""
+    x = np.random.default_rng(0).random((2, model.spec.channels, *model.spec.size_hw), np.float32)
+    free = replace(model, is_freed=True)
+    try:
+        if np.allclose(free(x), model(x), rtol=1e-5, atol=1e-5):
+            return free
+    # Not every graph can be changed; onnxruntime's errors share no public base class.
+    except Exception as error:  # noqa: BLE001
+        log.debug("%s keeps its frozen batch: %s", model.path.name, one_line(error))
+    log.warning(
+        "%s is frozen at batches of %d: it is asked piece by piece, which is slow.", model.path.name, size
+    )
+    return model
+
+
+def _output_named(path: Path, session: Any, output: str | int | None) -> str | None:
+    known: list[str] = [out.name for out in session.get_outputs()]
+    if output is None or output in known:
+        return None if output is None else str(output)
+    if str(output).isdigit() and int(output) < len(known):
+        return known[int(output)]
+    raise OptionError(
+        f"output is one that {path.name} has, by name or position; got {output!r}. {near_names(str(output), known)}"
+    )
+
+
+def open_session(path: Path, device: str, network: bytes | None = None) -> Any:
+    """An onnxruntime session on a file, or on ``network``, which was made of it.
 
     Raises:
         ModelError: the file is not a readable ONNX network.
@@ -138,7 +167,8 @@ def open_session(path: Path, device: str) -> Any:
     options.log_severity_level = 3
     providers = list(dict.fromkeys([_PROVIDERS[device], _PROVIDERS["cpu"]]))
     try:
-        return runtime.InferenceSession(str(path), sess_options=options, providers=providers)
+        source = str(path) if network is None else network
+        return runtime.InferenceSession(source, sess_options=options, providers=providers)
     # onnxruntime's errors share no public base class.
     except Exception as error:
         size = path.stat().st_size if path.exists() else 0

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 from jaxtyping import Float
 
+from canonface.errors import OptionError
 from canonface.models.base import Model, checked_outputs, looks_like_probabilities
 from canonface.types import Outputs
 
@@ -25,6 +26,9 @@ def guessed_outputs(model: Model, ends_in_sigmoid: bool = False) -> Outputs:
     Args:
         model: the model; numbers that it draws from the global generators are not missed afterwards.
         ends_in_sigmoid: its last layer is a sigmoid.
+
+    Raises:
+        OptionError: the model was told to read an output that it does not have.
     """
     answer = _answer_to_grey(model)
     if answer is None:
@@ -40,6 +44,8 @@ def _answer_to_grey(model: Model) -> Float[np.ndarray, "1 d"] | None:
         warnings.simplefilter("ignore")
         try:
             return checked_outputs(model, model.to_device(blank[None]))
+        except OptionError:  # an output that is not there
+            raise
         except Exception:  # noqa: BLE001
             return None
 

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import copy
 import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from canonface.errors import CanonfaceError, ModelError, OptionError, near_names
-from canonface.models.assets import fetch
-from canonface.models.base import Model, ModelCard, one_line
-from canonface.models.callable import callable_model
+from canonface.errors import ModelError, OptionError, near_names
+from canonface.models.architectures import ARCHITECTURES
+from canonface.models.base import Model, ModelCard
+from canonface.models.callable import Takes, callable_model
 from canonface.models.dependencies import require
+from canonface.models.file_kinds import MODEL_SUFFIXES, checked_kind
+from canonface.models.importing import attribute, current_directory_importable, is_torch_module, made
 from canonface.models.onnx_file import onnx_model
-from canonface.models.torch_module import torch_model
+from canonface.models.torch_module import choose_device, torch_model
 from canonface.models.zoo import ZOO
 from canonface.types import InputSpec, Outputs
 
-_BARE_WEIGHTS = (".pt", ".pth", ".safetensors", ".ckpt", ".bin", ".h5", ".hdf5", ".keras", ".pb", ".tflite")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def available_models() -> tuple[ModelCard, ...]:
     """The cards of the zoo; needs no deep-learning package."""
     return tuple(entry.card for entry in ZOO.values())
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What the caller says of a model; None is for the model to say."""
+
+    spec: InputSpec | None
+    labels: tuple[str, ...] | None
+    outputs: Outputs | None
+    device: str
+    name: str | None
+    weights: Path | None
+    architecture: str | None
+    output: str | int | None
+    takes: Takes | None
+    strict: bool
+
+    def refuse(self, what: str, *names: str) -> None:
+        """Raise OptionError for options that make no sense for ``what``."""
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise OptionError(f"{what} takes no {' and no '.join(given)}: leave it out.")
 
 
 def load_model(
@@ -39,6 +59,11 @@ def load_model(
     outputs: Outputs | None = None,
     device: str = "auto",
     name: str | None = None,
+    weights: str | Path | None = None,
+    architecture: str | None = None,
+    output: str | int | None = None,
+    takes: Takes | None = None,
+    strict: bool = True,
 ) -> Model:
     """A model, ready to be asked.
 
@@ -46,186 +71,187 @@ def load_model(
     'brightness'
 
     Args:
-        model: a name of the zoo (``available_models``), the path of an ``.onnx`` file, ``package.module:attribute``
-            (a module, a callable, or a function without arguments that makes one; the current directory is
-            searched too), a ``torch.nn.Module``, a callable on NumPy ``(n, c, h, w)``, or a ``Model``.
-        spec: how the model wants to be shown a face. Default: what the zoo, the object (an attribute ``spec``) or
-            the file says, else ``InputSpec()``: 224 x 224 RGB in 0..1.
+        model: a name of the zoo (``available_models``); the path of an ``.onnx`` file, of a TorchScript file, of a
+            ``torch.export`` program or of the weights of a known architecture (``models.ARCHITECTURES``);
+            ``package.module:attribute`` (a module, a callable, or a function without arguments that makes one; the
+            current directory is searched too); a ``torch.nn.Module``; a callable; or a ``Model``.
+        spec: how the model wants to be shown a face. Default: what the zoo, the object (an attribute ``spec``), the
+            architecture or the file says, else ``InputSpec()``: 224 x 224 RGB in 0..1.
         labels: names of the outputs, in order. Default: likewise, else none.
-        outputs: ``logits`` or ``probabilities``. Default: likewise; else the model is asked about one grey input. A
-            row of two or more numbers that are not negative and sum to 1 means probabilities, as does a module whose
-            last layer is a sigmoid; everything else has logits.
+        outputs: ``logits``, ``probabilities``, ``embedding`` or ``values``. Default: likewise; else the model is
+            asked about one grey input. A row of two or more numbers that are not negative and sum to 1 means
+            probabilities, as does a module whose last layer is a sigmoid; everything else has logits.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``. A module is moved there.
         name: for messages, tables and manifests.
+        weights: path of weights for a module, or for a function that makes one; of no code is anything run.
+        architecture: name of the architecture that a weights file holds. Default: recognised by the names in it.
+        output: of a model that returns a dict or a tuple, or an ONNX file of several outputs: the key, name or
+            position of the one to explain.
+        takes: what a callable is given: ``array``, float32 ``(n, c, h, w)``, or ``images``, a list of uint8 RGB
+            ``(h, w, 3)``. Default: what its attribute ``takes`` says, else ``array``.
+        strict: False fills a network with what fits of a weights file, and logs what does not.
 
     Raises:
-        ModelError: nothing of that name, a file that is missing or is not what it claims, or code that fails.
+        ModelError: nothing of that name, a file that is missing or is not what it claims, weights that do not fit,
+            or code that fails.
         OptionError: an option does not suit the model.
         AssetError: the zoo's weights cannot be fetched.
         MissingDependencyError: an optional package is needed.
     """
-    if outputs not in (None, "logits", "probabilities"):
-        raise OptionError(f"outputs is 'logits' or 'probabilities'; got {outputs!r}.")
+    _check_word("outputs", outputs, get_args(Outputs))
+    _check_word("takes", takes, get_args(Takes))
     if isinstance(labels, str):
         raise OptionError(f"labels is a sequence of names, one an output; got the text {labels!r}.")
     named = tuple(map(str, labels)) if labels is not None else None
-    if isinstance(model, str | Path):
-        return _from_text(str(model), spec, named, outputs, device, name)
-    return _from_object(model, spec, named, outputs, device, name)
+    filled_by = Path(weights).expanduser() if weights is not None else None
+    options = _Options(spec, named, outputs, device, name, filled_by, architecture, output, takes, strict)
+    return _from_text(str(model), options) if isinstance(model, str | Path) else _from_object(model, options)
 
 
-def _from_text(
-    text: str,
-    spec: InputSpec | None,
-    labels: tuple[str, ...] | None,
-    outputs: Outputs | None,
-    device: str,
-    name: str | None,
-) -> Model:
+def _check_word(option: str, given: str | None, known: tuple[str, ...]) -> None:
+    if given is not None and given not in known:
+        listed = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+        raise OptionError(f"{option} is {listed}; got {given!r}.")
+
+
+def _from_text(text: str, options: _Options) -> Model:
     if text in ZOO:
-        return _from_zoo(text, spec, labels, outputs, device, name)
+        return _from_zoo(text, options)
+    if text in ARCHITECTURES:
+        if options.weights is None:
+            raise ModelError(f"{text!r} is an architecture without weights: load it with weights=PATH.")
+        return _from_weights(options.weights, replace(options, architecture=text, weights=None))
     path = Path(text).expanduser()
-    if path.suffix.lower() == ".onnx":
-        if not path.is_file():
-            raise ModelError(f"A model file exists; there is no file {path}{_neighbours(path)}")
-        return onnx_model(path, name or path.stem, spec, labels, outputs, device)
-    if path.suffix.lower() in _BARE_WEIGHTS:
-        raise ModelError(
-            f"{path.name} holds weights alone, and these need their architecture (nor is a pickle ever loaded): "
-            "write a function without arguments that builds the network and fills it, and load "
-            "'package.module:function', or export the network as .onnx."
-        )
+    if path.suffix.lower() in MODEL_SUFFIXES:
+        return _from_file(path, options)
     if _ATTRIBUTE.fullmatch(text):
-        with _current_directory_importable():
-            return _from_object(_made(_attribute(text), text), spec, labels, outputs, device, name or text)
+        with current_directory_importable():
+            named = attribute(text)
+            found = made(named, text)
+            return _from_object(found, replace(options, name=options.name or text), found is not named)
     raise ModelError(
-        f"A model is a name of the zoo, an .onnx file or package.module:attribute; got {text!r}. "
-        f"{near_names(text, ZOO)}"
+        "A model is a name of the zoo, a model file (.onnx, .pt, .pt2, .safetensors, ...) or "
+        f"package.module:attribute; got {text!r}. {near_names(text, ZOO)}"
     )
 
 
-def _from_zoo(
-    key: str,
-    spec: InputSpec | None,
-    labels: tuple[str, ...] | None,
-    outputs: Outputs | None,
-    device: str,
-    name: str | None,
-) -> Model:
-    torch = require("torch", "zoo", f"The model {key!r}")
+def _from_file(path: Path, options: _Options) -> Model:
+    options.refuse("A model file", "weights", "takes")
+    kind = checked_kind(path)
+    if kind == "onnx":
+        options.refuse("An .onnx file", "architecture")
+        return onnx_model(
+            *(path, options.name or path.stem, options.spec, options.labels, options.outputs, options.device),
+            output=options.output,
+        )
+    if kind in ("torchscript", "export"):
+        options.refuse("A program", "architecture")
+        return _from_program(path, options)
+    return _from_weights(path, options)
+
+
+def _from_program(path: Path, options: _Options) -> Model:
+    require("torch", "torch", "A PyTorch program")
+    from canonface.models.torch_files import load_program
+
+    device = choose_device(options.device)
+    program, spec = load_program(path, device, options.spec)
+    labels, name = options.labels or (), options.name or path.stem
+    return torch_model(program, name, spec, labels, options.outputs, device, options.output)
+
+
+def _from_weights(path: Path, options: _Options) -> Model:
+    require("torch", "torch", "A weights file")
+    from canonface.models.filling import load_architecture
+
+    options.refuse("A weights file", "takes")
+    loaded = load_architecture(path, options.architecture, options.strict)
+    spec, outputs = options.spec or loaded.architecture.spec, options.outputs or loaded.outputs
+    name, labels = options.name or path.stem, options.labels or ()
+    return torch_model(loaded.network, name, spec, labels, outputs, options.device, options.output)
+
+
+def _from_zoo(key: str, options: _Options) -> Model:
+    options.refuse(f"{key!r}, a model of the zoo,", "weights", "architecture", "takes", "output")
     entry = ZOO[key]
     card = entry.card
-    if labels is not None and len(labels) != len(card.labels):
-        raise OptionError(f"{key!r} has {len(card.labels)} outputs; got {len(labels)} labels.")
-    if outputs not in (None, card.outputs):
-        raise OptionError(f"{key!r} answers {card.outputs}; got outputs={outputs!r}: leave it out.")
-    # Channels last halves the time of these small networks on a CPU and changes no value beyond rounding.
-    module = entry.build(fetch(entry.asset)).to(memory_format=torch.channels_last)
-    return torch_model(module, name or key, spec or card.spec, labels or card.labels, card.outputs, device)
+    if options.labels is not None and len(options.labels) != len(card.labels):
+        raise OptionError(f"{key!r} has {len(card.labels)} outputs; got {len(options.labels)} labels.")
+    if options.outputs not in (None, card.outputs):
+        raise OptionError(f"{key!r} answers {card.outputs}; got outputs={options.outputs!r}: leave it out.")
+    built = entry.built()
+    labels, spec, name = options.labels or card.labels, options.spec or card.spec, options.name or key
+    if isinstance(built, Model):
+        if options.device not in ("auto", "cpu"):
+            raise OptionError(
+                f"{key!r} is asked with NumPy arrays on the CPU; got device={options.device!r}."
+            )
+        return replace(built, name=name, spec=spec, labels=labels)  # type: ignore[type-var]
+    # Channels last halves the time of the small networks on a CPU and changes no value beyond rounding.
+    module = built.to(memory_format=require("torch", "zoo", f"The model {key!r}").channels_last)
+    return torch_model(module, name, spec, labels, card.outputs, options.device)
 
 
-def _from_object(
-    model: Any,
-    spec: InputSpec | None,
-    labels: tuple[str, ...] | None,
-    outputs: Outputs | None,
-    device: str,
-    name: str | None,
-) -> Model:
+def _from_object(model: Any, options: _Options, is_ours: bool = False) -> Model:
+    """A model of an object; ``is_ours``: nobody else holds it, so that it may be filled in place."""
     if isinstance(model, Model) and not isinstance(model, type):
-        changes = {"spec": spec, "labels": labels, "outputs": outputs, "name": name}
-        given = {key: value for key, value in changes.items() if value is not None}
-        return _changed(model, given) if given else model
-    spec = spec if spec is not None else _stated(model, "spec", InputSpec)
-    stated_labels = _stated(model, "labels", tuple | list)
-    labels = labels if labels is not None else tuple(map(str, stated_labels or ()))
-    stated_outputs = _stated(model, "outputs", str)
-    if outputs is None and stated_outputs in ("logits", "probabilities"):
-        outputs = stated_outputs
-    name = name or getattr(model, "__name__", None) or type(model).__name__
-    if _is_torch_module(model):
-        return torch_model(model, name, spec or InputSpec(), labels, outputs, device)
+        return _changed(model, options)
+    options = _with_what_it_says(model, options)
+    options.refuse("An object", "architecture")
+    spec, labels, name = options.spec or InputSpec(), options.labels or (), options.name or ""
+    if is_torch_module(model):
+        options.refuse("A module", *(() if options.takes == "array" else ("takes",)))
+        network = _filled(model, options, is_ours) if options.weights else model
+        return torch_model(network, name, spec, labels, options.outputs, options.device, options.output)
+    options.refuse("What is no torch.nn.Module", "weights")
     if callable(model) and not isinstance(model, type):
-        if device not in ("auto", "cpu"):
-            raise OptionError(f"A callable is asked with NumPy arrays on the CPU; got device={device!r}.")
-        return callable_model(model, name, spec or InputSpec(), labels, outputs)
+        if options.device not in ("auto", "cpu"):
+            raise OptionError(
+                f"A callable is asked with NumPy arrays on the CPU; got device={options.device!r}."
+            )
+        takes = options.takes or "array"
+        return callable_model(model, name, spec, labels, options.outputs, takes, options.output)
     raise ModelError(
         "A model is a name, a path, a torch.nn.Module, a callable on (n, c, h, w) or a Model; got "
         f"{model if isinstance(model, type) else type(model).__name__}."
     )
 
 
-def _changed(model: Model, given: dict[str, Any]) -> Model:
+def _filled(network: Any, options: _Options, is_ours: bool) -> Any:
+    from canonface.models.filling import load_into
+
+    assert options.weights is not None
+    return load_into(network if is_ours else copy.deepcopy(network), options.weights, options.strict)
+
+
+def _with_what_it_says(model: Any, options: _Options) -> _Options:
+    """The options, and what the object says of itself where they say nothing."""
+    stated_labels = _stated(model, "labels", tuple | list)
+    stated = {
+        "spec": _stated(model, "spec", InputSpec),
+        "labels": tuple(map(str, stated_labels)) if stated_labels is not None else None,
+        "outputs": _stated(model, "outputs", str, get_args(Outputs)),
+        "takes": None if is_torch_module(model) else _stated(model, "takes", str, get_args(Takes)),
+        "name": getattr(model, "__name__", None) or type(model).__name__,
+    }
+    return replace(options, **{key: value for key, value in stated.items() if getattr(options, key) is None})
+
+
+def _stated(model: Any, attribute: str, kind: Any, known: tuple[str, ...] = ()) -> Any:
+    """What an object says of itself; attributes of another kind or meaning are its own business."""
+    value = getattr(model, attribute, None)
+    return value if isinstance(value, kind) and (not known or value in known) else None
+
+
+def _changed(model: Model, options: _Options) -> Model:
+    options.refuse("A Model", "weights", "architecture")
+    changes = {key: getattr(options, key) for key in ("spec", "labels", "outputs", "name", "output", "takes")}
+    given = {key: value for key, value in changes.items() if value is not None}
+    if not given:
+        return model
     try:
         return replace(model, **given)  # type: ignore[type-var]
     except TypeError as error:
         raise OptionError(
             f"{model.name!r} is a Model of its own kind, which says {', '.join(given)} itself: change it there."
         ) from error
-
-
-def _stated(model: Any, attribute: str, kind: Any) -> Any:
-    """What an object says of itself; attributes of another kind are its own business."""
-    value = getattr(model, attribute, None)
-    return value if isinstance(value, kind) else None
-
-
-def _is_torch_module(model: Any) -> bool:
-    # An object can only be a module if torch was imported before.
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
-
-
-def _attribute(text: str) -> Any:
-    module_name, _, attribute = text.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
-        raise ModelError(
-            f"{text!r} names package.module:attribute; importing {module_name!r} raised {one_line(error)}. "
-            f"It is looked for among the installed packages and in {Path.cwd()}."
-        ) from error
-    value: Any = module
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            public = (
-                [key for key in vars(value) if not key.startswith("_")] if hasattr(value, "__dict__") else []
-            )
-            raise ModelError(f"{module_name!r} has no attribute {attribute!r}. {near_names(part, public)}")
-        value = getattr(value, part)
-    return value
-
-
-def _made(value: Any, text: str) -> Any:
-    """The value itself, or what it makes if it is a class or a function without required arguments."""
-    if _is_torch_module(value) or not callable(value):
-        return value
-    try:
-        parameters = inspect.signature(value).parameters.values()
-    except (TypeError, ValueError):
-        return value
-    if any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        return value
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters) and not isinstance(value, type):
-        return value
-    try:
-        return value()
-    except CanonfaceError:
-        raise
-    except Exception as error:
-        raise ModelError(f"{text!r} makes a model; it raised {one_line(error)}.") from error
-
-
-@contextmanager
-def _current_directory_importable() -> Iterator[None]:
-    added = str(Path.cwd())
-    sys.path.insert(0, added)
-    try:
-        yield
-    finally:
-        sys.path.remove(added)
-
-
-def _neighbours(path: Path) -> str:
-    found = sorted(p.name for p in path.parent.glob("*.onnx")) if path.parent.is_dir() else []
-    return f". {near_names(path.name, found)}" if found else ", nor any .onnx file beside it."

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.errors import ModelOutputError, OptionError
+from canonface.models.answers import described, picked_answer
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import module_fingerprint
 from canonface.models.probing import guessed_outputs
@@ -31,6 +32,7 @@ class TorchModel:
         labels: name of each output, in order.
         outputs: kind of its outputs.
         device: where it computes, as PyTorch writes it.
+        output: which answer is read if the module returns several: a key or a position; None if it returns one.
     """
 
     module: Any = field(repr=False)
@@ -39,6 +41,7 @@ class TorchModel:
     labels: tuple[str, ...] = ()
     outputs: Outputs = "logits"
     device: str = "cpu"
+    output: str | int | None = None
 
     def __call__(self, batch: Any) -> Any:
         """Answer of the module as a NumPy array; ``checked_outputs`` checks it."""
@@ -47,6 +50,8 @@ class TorchModel:
         with evaluating(self.module), torch.inference_mode():
             # A copy, since a first layer that works in place would change the caller's batch.
             outputs = self.module(batch.clone())
+        if self.output is not None:
+            outputs = picked_answer(self.name, outputs, self.output)
         if not isinstance(outputs, torch.Tensor):
             raise ModelOutputError(_not_a_tensor(self.name, outputs))
         outputs = outputs.detach().cpu()
@@ -58,15 +63,26 @@ class TorchModel:
         """A copy of ``x`` as a float32 tensor on the module's device."""
         import torch
 
-        return torch.tensor(x, dtype=torch.float32, device=self.device)
+        # torch takes no negative strides.
+        return torch.tensor(np.ascontiguousarray(x), dtype=torch.float32, device=self.device)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the module's tensors, structure, code, plain attributes and hooks."""
-        return module_fingerprint(self.module)
+        """SHA-256 of the module's tensors, structure, code, plain attributes and hooks; of a program's file."""
+        from canonface.models.torch_files import Program
+
+        is_program = isinstance(self.module, Program)
+        whole = self.module.fingerprint() if is_program else module_fingerprint(self.module)
+        return f"{whole}:{self.output}" if self.output is not None else str(whole)
 
 
 def torch_model(  # noqa: D417
-    module: Any, name: str, spec: InputSpec, labels: tuple[str, ...], outputs: Outputs | None, device: str
+    module: Any,
+    name: str,
+    spec: InputSpec,
+    labels: tuple[str, ...],
+    outputs: Outputs | None,
+    device: str,
+    output: str | int | None = None,
 ) -> TorchModel:
     """A module as a model, moved to a device.
 
@@ -89,7 +105,7 @@ def torch_model(  # noqa: D417
         )
     chosen = choose_device(device, module)
     module.to(chosen)
-    model = TorchModel(module, name, spec, labels, outputs or "logits", chosen)
+    model = TorchModel(module, name, spec, labels, outputs or "logits", chosen, output)
     if outputs is not None:
         return model
     layers = [layer for layer in module.modules() if not list(layer.children())]
@@ -132,15 +148,7 @@ def evaluating(module: Any) -> Iterator[None]:
 
 
 def _not_a_tensor(name: str, outputs: Any) -> str:
-    got = type(outputs).__name__
-    if isinstance(outputs, dict):
-        got = f"a dict with the keys {', '.join(map(repr, outputs))}"
-    elif hasattr(outputs, "keys"):
-        got += f" with {', '.join(map(repr, outputs.keys()))}"
-    elif isinstance(outputs, tuple | list):
-        shapes = ", ".join(str(tuple(o.shape)) if hasattr(o, "shape") else type(o).__name__ for o in outputs)
-        got = f"a {got} of {len(outputs)}: {shapes}"
     return (
-        f"A module returns one tensor (n, d); {name!r} returned {got}. Wrap it in a module whose forward picks "
-        "the one to explain."
+        f"A module returns one tensor (n, d); {name!r} returned {described(outputs)}. Say which one to explain by "
+        "output=, its key or its position, or wrap it in a module whose forward picks it."
     )

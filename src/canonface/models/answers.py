@@ -1,0 +1,58 @@
+"""One answer out of several: what a model returns as a dict or a tuple, picked by name or position."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from canonface.errors import OptionError, near_names
+
+
+def picked_answer(model: str, answers: Any, output: str | int) -> Any:
+    """The answer that ``output`` names.
+
+    Args:
+        model: name of the model, for messages.
+        answers: a mapping, a named tuple, a tuple or a list.
+        output: a key, or a position from 0; a text of digits is a position where no key is so called.
+
+    Raises:
+        OptionError: there are not several answers, or none of that name; lists what there is.
+    """
+    names, values = _listed(answers)
+    if not values:
+        raise OptionError(
+            f"output picks one of several answers; {model!r} returns one {type(answers).__name__}: leave it out."
+        )
+    if isinstance(output, str) and output in names:
+        return values[names.index(output)]
+    position = int(output) if isinstance(output, int) or output.isdigit() else -1
+    if 0 <= position < len(values):
+        return values[position]
+    raise OptionError(
+        f"output is one that {model!r} returns, by name or position; got {output!r}. "
+        f"{near_names(str(output), names or map(str, range(len(values))))} There are {described(answers)}."
+    )
+
+
+def described(answers: Any) -> str:
+    """What a model returned, in words."""
+    names, values = _listed(answers)
+    kind = type(answers).__name__
+    if names:
+        return f"a {kind} with the keys {', '.join(map(repr, names))}"
+    if values:
+        return f"a {kind} of {len(values)}: {', '.join(map(_shape, values))}"
+    return kind
+
+
+def _listed(answers: Any) -> tuple[list[Any], list[Any]]:
+    if isinstance(answers, Mapping):
+        return [str(key) for key in answers], list(answers.values())
+    if isinstance(answers, tuple | list):
+        return list(getattr(answers, "_fields", ())), list(answers)
+    return [], []
+
+
+def _shape(value: Any) -> str:
+    return str(tuple(value.shape)) if hasattr(value, "shape") else type(value).__name__
