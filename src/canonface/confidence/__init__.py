@@ -7,17 +7,45 @@ from canonface.confidence.base import (
     Original,
     PairConfidence,
 )
-from canonface.confidence.classification import PREDICTED, ClassConfidence
+from canonface.confidence.bins import AGE_BINS, BinConfidence, Bins
+from canonface.confidence.classification import ClassConfidence
+from canonface.confidence.expected_value import ExpectedValue
+from canonface.confidence.function import FunctionConfidence
+from canonface.confidence.gallery import Gallery
+from canonface.confidence.pose_bins import POSE_BINS, PoseBinConfidence, pose_bin
+from canonface.confidence.recognition import RecognitionConfidence
 from canonface.confidence.registry import CONFIDENCES, make_confidence
+from canonface.confidence.targets import PREDICTED
+from canonface.confidence.threshold import Threshold, fit_threshold, verification_accuracy
+from canonface.confidence.value import ValueConfidence
+from canonface.confidence.verification import VerificationConfidence, is_same
+from canonface.functional import cosines
 
 __all__ = [
+    "AGE_BINS",
     "CONFIDENCES",
+    "POSE_BINS",
     "PREDICTED",
+    "BinConfidence",
+    "Bins",
     "BoundConfidence",
     "BoundPairConfidence",
     "ClassConfidence",
     "Confidence",
+    "ExpectedValue",
+    "FunctionConfidence",
+    "Gallery",
     "Original",
     "PairConfidence",
+    "PoseBinConfidence",
+    "RecognitionConfidence",
+    "Threshold",
+    "ValueConfidence",
+    "VerificationConfidence",
+    "cosines",
+    "fit_threshold",
+    "is_same",
     "make_confidence",
+    "pose_bin",
+    "verification_accuracy",
 ]

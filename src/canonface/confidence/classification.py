@@ -10,12 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.targets import PREDICTED, label_column, labelled, one_of, words
 from canonface.errors import ModelOutputError, OptionError, TargetError, near_names
 from canonface.types import Outputs
 
 SCALES = ("probability", "logit", "log-odds")
-PREDICTED = "predicted"
-LABEL_PREFIX = "label:"
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,7 @@ class ClassConfidence:
     scale: str = "probability"
 
     def __post_init__(self) -> None:
-        if self.scale not in SCALES:
-            raise OptionError(f"confidence is one of {', '.join(SCALES)}; got {self.scale!r}.")
+        one_of("confidence", self.scale, SCALES)
 
     def bind(self, original: Original) -> BoundConfidence:
         """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
@@ -54,10 +52,7 @@ class ClassConfidence:
     @property
     def unit(self) -> str:
         """Words for a colour bar over faces with different targets."""
-        column = self.label_column
-        if column is not None:
-            return f"{self.scale} of the labelled {column}"
-        return f"{self.scale} of " + ("the predicted class" if self.target == PREDICTED else str(self.target))
+        return f"{self.scale} of {words(self.target, 'class')}"
 
     def describe(self) -> Mapping[str, Any]:
         """The choices that decide the result."""
@@ -66,8 +61,7 @@ class ClassConfidence:
     @property
     def label_column(self) -> str | None:
         """Column of the labels that names each face's class; None if the target is not taken from the labels."""
-        target = str(self.target)
-        return target.removeprefix(LABEL_PREFIX) if target.startswith(LABEL_PREFIX) else None
+        return label_column(self.target)
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
         """Refuse what no face could be asked, before any is.
@@ -76,12 +70,7 @@ class ClassConfidence:
             OptionError: the model has no classes, or the logit of a model that returns probabilities is asked for.
             TargetError: a class that the model, whose classes have names, does not have.
         """
-        if kind in ("embedding", "values"):
-            what = "a feature vector" if kind == "embedding" else "measured values"
-            raise OptionError(
-                f"confidence={self.scale!r} is about a class, and this model returns {what}: ask for another "
-                "confidence, or load the model with outputs='logits' if its numbers are scores of classes."
-            )
+        refuse_other_than_classes(kind, self.scale)
         if kind == "probabilities" and self.scale == "logit":
             raise OptionError(
                 "confidence='logit' reads a model's raw outputs, and this model returns probabilities: "
@@ -98,14 +87,7 @@ class ClassConfidence:
         column = self.label_column
         if column is None:
             return self._named_index(self.target, class_names, original.shape[1])
-        if column not in face_labels and face_labels:
-            raise TargetError(f"The labels have no column {column!r}: {near_names(column, face_labels)}")
-        if not face_labels.get(column):
-            raise TargetError(
-                f"The target is each photo's label in the column {column!r}, and this photo has none: add it, "
-                "leave the photo out, or name a class."
-            )
-        return class_index(face_labels[column], class_names, original.shape[1])
+        return class_index(labelled(face_labels, column, "name a class"), class_names, original.shape[1])
 
     @staticmethod
     def _named_index(target: str | int, class_names: tuple[str, ...], count: int) -> int:
@@ -141,6 +123,34 @@ def _no_such_class(wanted: str, class_names: tuple[str, ...], count: int) -> Tar
     )
 
 
+def refuse_other_than_classes(kind: Outputs, confidence: str) -> None:
+    """Refuse a model whose numbers are not scores of classes.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if kind in ("embedding", "values"):
+        what = "a feature vector" if kind == "embedding" else "measured values"
+        raise OptionError(
+            f"confidence={confidence!r} is about a class, and this model returns {what}: ask for another "
+            "confidence, or load the model with outputs='logits' if its numbers are scores of classes."
+        )
+
+
+def class_probabilities(values: Float[np.ndarray, "n d"], outputs: Outputs) -> Float[np.ndarray, "n d"]:
+    """Probability of every class, ``float64``.
+
+    Args:
+        values: ``(n, d)`` outputs, two classes or more.
+        outputs: whether ``values`` are logits, which go through the softmax, or probabilities.
+    """
+    values = values.astype(np.float64)
+    if outputs == "probabilities":
+        _check_probabilities(values)
+        return values
+    return np.asarray(np.exp(values - _log_sum_exp(values)[:, None]))
+
+
 def class_confidence(
     values: Float[np.ndarray, "n d"], index: int, scale: str, outputs: Outputs
 ) -> Float[np.ndarray, "n"]:
@@ -158,17 +168,21 @@ def class_confidence(
     values = values.astype(np.float64)
     chosen = values[:, index]
     if outputs == "probabilities":
-        if values.size and not -1e-5 <= values.min() <= values.max() <= 1 + 1e-5:
-            raise ModelOutputError(
-                f"The model is said to return probabilities, and its outputs reach from {values.min():.3g} to "
-                f"{values.max():.3g}. Declare outputs='logits'."
-            )
+        _check_probabilities(values)
         return chosen if scale == "probability" else _log_odds(np.clip(chosen, 0.0, 1.0))
     if scale == "logit":
         return chosen
     # log-odds of a softmax: the logit against the log-sum-exp of all others, exact where p rounds to 1.
     log_odds = chosen if values.shape[1] == 1 else chosen - _log_sum_exp(np.delete(values, index, axis=1))
     return log_odds if scale == "log-odds" else _sigmoid(log_odds)
+
+
+def _check_probabilities(values: Float[np.ndarray, "n d"]) -> None:
+    if values.size and not -1e-5 <= values.min() <= values.max() <= 1 + 1e-5:
+        raise ModelOutputError(
+            f"The model is said to return probabilities, and its outputs reach from {values.min():.3g} to "
+            f"{values.max():.3g}. Declare outputs='logits'."
+        )
 
 
 def _log_odds(probability: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:

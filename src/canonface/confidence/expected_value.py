@@ -1,0 +1,138 @@
+"""Expected value of a classifier whose classes are numbers, e.g. an age."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.classification import class_probabilities, refuse_other_than_classes
+from canonface.confidence.targets import one_of
+from canonface.errors import OptionError, TargetError
+from canonface.types import Outputs
+
+FORMS = ("change", "distance")
+
+
+@dataclass(frozen=True)
+class ExpectedValue:
+    r"""Mean of the numbers that the classes stand for, weighted by their probabilities: $E = \sum_i p_i v_i$.
+
+    Attributes:
+        form: ``change``: the confidence is $E$, so that a drop is the signed change, positive where what was hidden
+            raised the value; ``distance``: the confidence is $-|E - E_0|$ with $E_0$ of the face as it is, so that
+            a drop is how far the answer moved, never negative.
+        values: the number of each class, in order; None: the classes' names are read as numbers, and classes whose
+            names are none are left out.
+
+    Source: the expected age of R. Rothe, R. Timofte, L. Van Gool, "DEX: Deep EXpectation of apparent age from a
+    single image", ICCV workshops 2015.
+    """
+
+    form: str = "change"
+    values: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        one_of("form", self.form, FORMS)
+        if self.values is not None and not all(map(math.isfinite, self.values)):
+            raise OptionError(f"values are finite numbers, one a class; got {self.values}.")
+
+    @property
+    def unit(self) -> str:
+        """Words for a colour bar."""
+        return "expected value" if self.form == "change" else "closeness to the original expected value"
+
+    @property
+    def label_column(self) -> None:
+        """None: the value of a face has no target."""
+        return
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        name = "expected-value" if self.form == "change" else "expected-distance"
+        return {"name": name, "form": self.form, "values": None if self.values is None else list(self.values)}
+
+    def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
+        """Refuse what no face could be asked.
+
+        Raises:
+            OptionError: the model has no classes.
+            TargetError: fewer than two of its classes are numbers.
+        """
+        refuse_other_than_classes(kind, str(self.describe()["name"]))
+        if names:
+            class_numbers(names, self.values, len(names))
+
+    def bind(self, original: Original) -> BoundConfidence:
+        """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
+        self.check(original.kind, original.names)
+        kind, signed = original.kind, self.form == "change"
+        index, numbers = class_numbers(original.names, self.values, original.outputs.shape[1])
+        start = float(expected_value(original.outputs, index, numbers, kind)[0])
+
+        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            expected = expected_value(outputs, index, numbers, kind)
+            return expected if signed else -np.abs(expected - start)
+
+        return BoundConfidence(target=f"{start:.6g}", unit=self.unit, of=of)
+
+
+def expected_value(
+    outputs: Float[np.ndarray, "n d"],
+    index: Int[np.ndarray, "k"],
+    numbers: Float[np.ndarray, "k"],
+    kind: Outputs,
+) -> Float[np.ndarray, "n"]:
+    """Mean of the classes' numbers, weighted by the probabilities of these classes, which are made to sum to 1.
+
+    Args:
+        outputs: ``(n, d)`` outputs.
+        index: ``(k,)`` the classes that are numbers.
+        numbers: ``(k,)`` these numbers.
+        kind: whether the outputs are logits or probabilities.
+    """
+    p = class_probabilities(outputs, kind)[:, index]
+    # Where the model is sure of a class that is no number, all the others may round to 0.
+    p = p + np.finfo(np.float64).tiny
+    return np.asarray((p @ numbers) / p.sum(axis=1))
+
+
+def class_numbers(
+    names: Sequence[str], values: tuple[float, ...] | None, count: int
+) -> tuple[Int[np.ndarray, "k"], Float[np.ndarray, "k"]]:
+    """Which classes are numbers, and which numbers.
+
+    Args:
+        names: of the classes; may be empty.
+        values: the number of each class; None: read from the names.
+        count: how many outputs the model has.
+
+    Raises:
+        TargetError: fewer than two classes are numbers, or ``values`` has another length.
+    """
+    if values is not None:
+        if len(values) != count:
+            raise TargetError(f"values has one number a class; got {len(values)} for {count} classes.")
+        return np.arange(count), np.asarray(values, dtype=np.float64)
+    read = {i: number for i, name in enumerate(names) if (number := as_number(name)) is not None}
+    if len(read) < 2:
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "none"
+        raise TargetError(
+            f"A value is asked of classes whose names are numbers, at least two, and this model's names are: "
+            f"{shown}. Give the names with labels=[...] when the model is loaded, or the numbers with values=(...)."
+        )
+    return np.array(list(read)), np.array(list(read.values()))
+
+
+def as_number(text: str) -> float | None:
+    """The finite number that a text says; None if it says none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,110 @@
+"""A confidence of one's own: a function of the original and the occluded outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.confidence.base import BoundConfidence, Original
+from canonface.errors import OptionError
+from canonface.types import Outputs
+
+OwnFunction: TypeAlias = Callable[
+    [Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]
+]
+"""Original outputs ``(1, d)`` and occluded outputs ``(n, d)`` to ``n`` confidences."""
+
+
+@dataclass(frozen=True)
+class FunctionConfidence:
+    """Whatever a function makes of a model's outputs: a drop is ``f(original, original) - f(original, occluded)``.
+
+    >>> import numpy as np
+    >>> own = FunctionConfidence(lambda original, occluded: occluded.max(axis=1), unit="highest score")
+    >>> bound = own.bind(Original(np.array([[0.0, 2.0]]), "logits"))
+    >>> bound.of(np.array([[0.0, 2.0], [1.0, 0.0]]))
+    array([2., 1.])
+
+    Attributes:
+        function: takes the original outputs ``(1, d)`` and occluded outputs ``(n, d)`` and returns ``n`` finite
+            numbers, high where the model is sure. One at the top of a module, so that it can travel to workers.
+        unit: words for a colour bar, e.g. ``distance of both eyes``.
+        target: name of what is measured.
+    """
+
+    function: OwnFunction
+    unit: str = ""
+    target: str = ""
+
+    def __post_init__(self) -> None:
+        if not callable(self.function) or isinstance(self.function, type):
+            raise OptionError(
+                f"A confidence of your own is a function of (original outputs, occluded outputs); got "
+                f"{self.function!r}."
+            )
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        object.__setattr__(self, "unit", self.unit or name.replace("_", " "))
+        object.__setattr__(self, "target", self.target or name)
+
+    @property
+    def label_column(self) -> None:
+        """None: a function sees outputs and nothing else."""
+        return
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result; the function by its name and the digest of its source."""
+        code = self.function if hasattr(self.function, "__code__") else type(self.function)
+        name = f"{code.__module__}:{getattr(code, '__qualname__', '')}"
+        return {
+            "name": "function",
+            "function": name,
+            "source": sha256(_source(code).encode()).hexdigest(),
+            "unit": self.unit,
+            "target": self.target,
+        }
+
+    def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
+        """Refuse nothing: only the function knows what it can read."""
+
+    def bind(self, original: Original) -> BoundConfidence:
+        """Hand the original outputs of one face to the function."""
+        function, first = self.function, original.outputs.copy()
+
+        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            # Copies: a function that works in place changes nothing for others.
+            return _numbers(function(first.copy(), outputs.copy()), len(outputs))
+
+        return BoundConfidence(target=self.target, unit=self.unit, of=of)
+
+
+def _numbers(answer: Any, expected: int) -> Float[np.ndarray, "n"]:
+    try:
+        numbers = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"A confidence of your own returns numbers; got {type(answer).__name__}."
+        ) from error
+    if numbers.shape != (expected,):
+        raise OptionError(
+            f"A confidence of your own returns one number for each row of occluded outputs; got shape "
+            f"{numbers.shape} for {expected} rows."
+        )
+    if not np.isfinite(numbers).all():
+        raise OptionError(
+            "A confidence of your own returns finite numbers, since NaN is kept for places that were not asked; "
+            f"{int((~np.isfinite(numbers)).sum())} of {expected} are NaN or infinite."
+        )
+    return numbers
+
+
+def _source(code: Any) -> str:
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return repr(getattr(getattr(code, "__code__", None), "co_code", b""))

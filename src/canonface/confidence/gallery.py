@@ -1,0 +1,163 @@
+"""A gallery: feature vectors of photos of known people, computed once."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from canonface.errors import OptionError, TargetError, near_names
+from canonface.functional import unit_rows
+
+_ARRAYS = ("identities", "features", "photos")
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Feature vectors of photos of known people, all from one model.
+
+    Attributes:
+        identities: who each photo shows.
+        features: ``(n, d)`` the model's embeddings; they are kept at length 1, as ``float32``.
+        photos: SHA-256 of each photo, so that a photo is never compared with itself; empty, or an empty text
+            where it is not known.
+
+    Raises:
+        OptionError: the gallery is empty, the three do not match, or a vector holds NaN, infinity or only zeros.
+    """
+
+    identities: tuple[str, ...]
+    features: Float[np.ndarray, "n d"] = field(repr=False)
+    photos: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        identities = _texts("identities", self.identities)
+        photos = _texts("photos", self.photos) or ("",) * len(identities)
+        features = _normalised(self.features)
+        if not identities:
+            raise OptionError("A gallery holds at least one photo; this one is empty.")
+        if not len(identities) == len(features) == len(photos):
+            raise OptionError(
+                f"A gallery has an identity and a feature vector for every photo; got {len(identities)} "
+                f"identities, {len(features)} vectors and {len(photos)} photos."
+            )
+        if not all(identities):
+            raise OptionError(f"Every photo of a gallery has an identity; {identities.count('')} have none.")
+        for name, value in zip(_ARRAYS, (identities, features, photos), strict=True):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.identities)
+
+    def of(self, identity: str, without: str = "") -> Float[np.ndarray, "k d"]:
+        """Feature vectors of one identity.
+
+        Args:
+            identity: who.
+            without: SHA-256 of a photo that is left out, the one that is asked about.
+
+        Raises:
+            TargetError: the gallery does not know the identity, or by that very photo alone.
+        """
+        shown = self.shows(identity)
+        others = shown & self.other_than(without)
+        if not others.any():
+            raise TargetError(
+                f"The gallery knows {identity!r} by the very photo that is asked about and no other: add "
+                "another photo."
+            )
+        return np.asarray(self.features[others])
+
+    def shows(self, identity: str) -> Bool[np.ndarray, "n"]:
+        """Which photos show an identity.
+
+        Raises:
+            TargetError: none does; near names are listed.
+        """
+        shown = np.array([name == identity for name in self.identities])
+        if not shown.any():
+            known = sorted(set(self.identities))
+            raise TargetError(f"The gallery has no identity {identity!r}: {near_names(identity, known)}")
+        return shown
+
+    def other_than(self, photo: str) -> Bool[np.ndarray, "n"]:
+        """Which photos are others than one given by its SHA-256; all of them if that is empty."""
+        return np.array([not photo or mine != photo for mine in self.photos])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything in the gallery."""
+        content = sha256(json.dumps([self.identities, self.photos, self.features.shape]).encode())
+        content.update(self.features.astype("<f4").tobytes())
+        return content.hexdigest()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the gallery to an ``.npz`` file that holds no pickle.
+
+        Returns:
+            The path.
+        """
+        path = _npz(path)
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                identities=np.array(self.identities),
+                features=self.features,
+                photos=np.array(self.photos),
+            )
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Gallery:
+        """Read a gallery that `save` wrote. No pickle is ever loaded.
+
+        Raises:
+            OptionError: there is no such file, or it holds no gallery.
+        """
+        path = _npz(path)
+        if not path.is_file():
+            raise OptionError(f"A gallery is a file; there is none at {path}.")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                identities, features, photos = (file[name] for name in _ARRAYS)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+            raise OptionError(
+                f"A gallery file is an .npz with the arrays {', '.join(_ARRAYS)} and no pickle; {path.name} is not: "
+                f"{error}"
+            ) from error
+        if identities.dtype.kind != "U" or photos.dtype.kind != "U" or features.dtype.kind != "f":
+            raise OptionError(
+                f"A gallery file holds texts and numbers; {path.name} has identities of {identities.dtype}, features "
+                f"of {features.dtype} and photos of {photos.dtype}."
+            )
+        return cls(tuple(identities.ravel().tolist()), features, tuple(photos.ravel().tolist()))
+
+
+def _normalised(features: Float[np.ndarray, "..."]) -> Float[np.ndarray, "n d"]:
+    rows = unit_rows(features, "the gallery's features")
+    given = np.asarray(features)
+    # Vectors that are normalised already stay as they are, bit by bit: a saved gallery keeps its digest.
+    if given.dtype != np.float32 or np.abs(rows - given).max(initial=0.0) > 1e-6:
+        given = rows
+    kept: Float[np.ndarray, "n d"] = np.array(given, dtype=np.float32)
+    kept.flags.writeable = False
+    return kept
+
+
+def _texts(name: str, given: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(given, str):
+        raise OptionError(f"{name} is a sequence of texts, one a photo; got the text {given!r}.")
+    return tuple(map(str, given))
+
+
+def _npz(path: str | Path) -> Path:
+    path = Path(path).expanduser()
+    if path.suffix.lower() != ".npz":
+        raise OptionError(f"A gallery file ends in .npz; got {path.name}.")
+    return path

@@ -1,0 +1,149 @@
+"""Zero-shot recognition: how close a face stays to the gallery photos of its person (eq. 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.gallery import Gallery
+from canonface.confidence.targets import PREDICTED, label_column, labelled, one_of, words
+from canonface.errors import ModelOutputError, OptionError, TargetError
+from canonface.functional import closest_cosines, cosines
+from canonface.types import Outputs
+
+RECOGNITION_FORMS = ("closest", "margin")
+
+
+@dataclass(frozen=True)
+class RecognitionConfidence:
+    r"""How surely a recognition model finds a face's person in a gallery.
+
+    Attributes:
+        gallery: feature vectors of known people, from the same model. The face's own photo is left out of it.
+        identity: ``label:COLUMN`` for the person that the labels name, a person of the gallery by name, or
+            ``predicted``, the person of the closest photo of the gallery.
+        form: ``closest``: cosine to the closest photo of the person, eq. 7; ``margin``: that minus the cosine to the
+            closest photo of anyone else, above 0 where the face is recognised.
+    """
+
+    gallery: Gallery
+    identity: str = "label:identity"
+    form: str = "closest"
+
+    def __post_init__(self) -> None:
+        one_of("form", self.form, RECOGNITION_FORMS)
+        if self.identity != PREDICTED and self.label_column is None:
+            self.gallery.shows(self.identity)
+        if self.form == "margin" and len(set(self.gallery.identities)) == 1:
+            raise OptionError(
+                "A margin is the distance to other people, and the gallery holds one person: add others, or use "
+                "form='closest'."
+            )
+
+    @property
+    def unit(self) -> str:
+        """Words for a colour bar over faces with different persons."""
+        return _unit(self.form, words(self.identity, "identity"))
+
+    @property
+    def label_column(self) -> str | None:
+        """Column of the labels that names each face's person; None if the person is not taken from the labels."""
+        return label_column(self.identity)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result; the gallery by its digest."""
+        people = len(set(self.gallery.identities))
+        return {
+            "name": "recognition",
+            "form": self.form,
+            "target": self.identity,
+            "gallery": {"sha256": self.gallery.digest, "photos": len(self.gallery), "identities": people},
+        }
+
+    def check(self, kind: Outputs, names: tuple[str, ...]) -> None:  # noqa: ARG002
+        """Refuse what no face could be asked.
+
+        Raises:
+            OptionError: the model does not return feature vectors.
+        """
+        refuse_other_than_embeddings(kind, "recognition")
+
+    def bind(self, original: Original) -> BoundConfidence:
+        """Fix the person for one face; see `canonface.confidence.Confidence.bind`."""
+        self.check(original.kind, original.names)
+        width, found = self.gallery.features.shape[1], original.outputs.shape[1]
+        if width != found:
+            raise OptionError(
+                f"A gallery comes from the model that is asked; it holds vectors of {width} numbers, and the model "
+                f"returns {found}: make the gallery anew with this model."
+            )
+        usable = self.gallery.other_than(original.photo)
+        identity = self._identity(original, usable)
+        true = self.gallery.of(identity, original.photo)
+        others = self._others(identity, usable) if self.form == "margin" else None
+
+        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            queries = directed(outputs)
+            closest = closest_cosines(queries, true)
+            return closest if others is None else closest - closest_cosines(queries, others)
+
+        return BoundConfidence(target=identity, unit=_unit(self.form, identity), of=of)
+
+    def _identity(self, original: Original, usable: Bool[np.ndarray, "n"]) -> str:
+        if self.identity == PREDICTED:
+            if not usable.any():
+                raise TargetError(
+                    "The gallery holds no other photo than the one that is asked about: add others."
+                )
+            near = cosines(directed(original.outputs), self.gallery.features[usable])
+            return self.gallery.identities[int(np.flatnonzero(usable)[near.argmax()])]
+        column = self.label_column
+        return self.identity if column is None else labelled(original.labels, column, "name an identity")
+
+    def _others(self, identity: str, usable: Bool[np.ndarray, "n"]) -> Float[np.ndarray, "k d"]:
+        others = usable & ~self.gallery.shows(identity)
+        if not others.any():
+            raise TargetError(
+                "A margin is the distance to other people, and the gallery has no photo of others than the one that "
+                "is asked about: add others."
+            )
+        return np.asarray(self.gallery.features[others])
+
+
+def directed(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Feature vectors, after a look whether each has a direction.
+
+    Raises:
+        ModelOutputError: one is zero.
+    """
+    zero = ~outputs.any(axis=1)
+    if zero.any():
+        raise ModelOutputError(
+            f"A feature vector has a direction; the model answered {int(zero.sum())} of {len(outputs)} inputs with "
+            "zeros alone."
+        )
+    return outputs
+
+
+def refuse_other_than_embeddings(kind: Outputs, confidence: str) -> None:
+    """Refuse a model whose numbers are not feature vectors.
+
+    Raises:
+        OptionError: they are not.
+    """
+    if kind != "embedding":
+        raise OptionError(
+            f"confidence={confidence!r} compares feature vectors, and this model returns {kind}: ask for another "
+            "confidence, or load the model with outputs='embedding' if its numbers are a face's features."
+        )
+
+
+def _unit(form: str, person: str) -> str:
+    if form == "closest":
+        return f"cosine to the closest photo of {person}"
+    return f"margin of {person} over others, in cosine"

@@ -1,0 +1,80 @@
+"""What a target may say: the model's own choice, a column of the labels, or a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from canonface.errors import OptionError, TargetError, near_names
+
+PREDICTED = "predicted"
+LABEL_PREFIX = "label:"
+
+
+def label_column(target: object) -> str | None:
+    """Column of the labels that a target ``label:COLUMN`` takes from each face; None for other targets."""
+    text = str(target)
+    return text.removeprefix(LABEL_PREFIX) if text.startswith(LABEL_PREFIX) else None
+
+
+def labelled(face_labels: Mapping[str, str], column: str, otherwise: str) -> str:
+    """A face's label.
+
+    Args:
+        face_labels: the face's row of the labels file.
+        column: which column.
+        otherwise: what to do without labels, for the message.
+
+    Raises:
+        TargetError: no such column, or no label.
+    """
+    if column not in face_labels and face_labels:
+        raise TargetError(f"The labels have no column {column!r}: {near_names(column, face_labels)}")
+    if not face_labels.get(column):
+        raise TargetError(
+            f"The target is each photo's label in the column {column!r}, and this photo has none: add it, "
+            f"leave the photo out, or {otherwise}."
+        )
+    return face_labels[column]
+
+
+def resolve(
+    target: str,
+    face_labels: Mapping[str, str],
+    predicted: Callable[[], int],
+    index: Callable[[str], int],
+    otherwise: str,
+) -> int:
+    """Position of what a target means for one face.
+
+    Args:
+        target: ``predicted``, ``label:COLUMN`` or a name.
+        face_labels: the face's row of the labels file.
+        predicted: position of the model's own choice.
+        index: position of a name.
+        otherwise: what to do without labels, for the message.
+
+    Raises:
+        TargetError: no such column, label or name.
+    """
+    if target == PREDICTED:
+        return predicted()
+    column = label_column(target)
+    return index(target if column is None else labelled(face_labels, column, otherwise))
+
+
+def words(target: str | int, predicted: str) -> str:
+    """A target in the words of a unit, e.g. ``the predicted class``, ``the labelled gender``, ``happy``."""
+    column = label_column(target)
+    if column is not None:
+        return f"the labelled {column}"
+    return f"the predicted {predicted}" if target == PREDICTED else str(target)
+
+
+def one_of(option: str, given: str, known: tuple[str, ...]) -> None:
+    """Refuse an option that is not among the known ones.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if given not in known:
+        raise OptionError(f"{option} is one of {', '.join(known)}; got {given!r}.")

@@ -1,0 +1,115 @@
+"""Threshold of a verification: fitted on labelled pairs at a stated false match rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import ArrayLike
+
+from canonface.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold of the cosine and what it did on the pairs that it was fitted on.
+
+    Two photos are taken for one person where their cosine is at least ``value``.
+
+    Attributes:
+        value: the threshold.
+        wanted_false_match_rate: what was asked for.
+        false_match_rate: share of the impostor pairs that are taken for one person; at most what was asked for.
+        true_match_rate: share of the genuine pairs that are.
+        impostors: how many pairs show two persons.
+        genuine: how many show one.
+    """
+
+    value: float
+    wanted_false_match_rate: float
+    false_match_rate: float
+    true_match_rate: float
+    impostors: int
+    genuine: int
+
+    def describe(self) -> Mapping[str, Any]:
+        """The threshold as JSON can hold it."""
+        return asdict(self)
+
+
+def fit_threshold(similarities: ArrayLike, same: ArrayLike, false_match_rate: float) -> Threshold:
+    """The lowest threshold whose false match rate on labelled pairs is not above the wanted one.
+
+    Args:
+        similarities: ``(n,)`` cosine of each pair.
+        same: ``(n,)`` bool, whether the pair truly shows one person.
+        false_match_rate: share of the pairs of two persons that may be taken for one, above 0 and below 1.
+
+    Returns:
+        The threshold, just above the most similar impostor pair that it turns away.
+
+    Raises:
+        OptionError: a rate, shape or number cannot be used, a kind of pair is missing, or the impostor pairs are too
+            few for the rate to allow even one of them.
+    """
+    if not 0 < false_match_rate < 1:
+        raise OptionError(f"A false match rate lies above 0 and below 1; got {false_match_rate}.")
+    cosine, genuine = _pairs(similarities, same)
+    impostor = np.sort(cosine[~genuine])[::-1]
+    if len(impostor) == 0 or not genuine.any():
+        raise OptionError(
+            f"A threshold is fitted on pairs of one person and of two; got {int(genuine.sum())} and {len(impostor)}."
+        )
+    # 0.29 * 100 is 28.999...: what is meant is 29.
+    allowed = math.floor(false_match_rate * len(impostor) + 1e-9)
+    if allowed < 1:
+        raise OptionError(
+            f"A false match rate of {false_match_rate:g} can only be seen on "
+            f"{math.ceil(1 / false_match_rate - 1e-9)} pairs of two persons or more; got {len(impostor)}: add pairs, "
+            "or ask for a higher rate."
+        )
+    value = float(np.nextafter(impostor[min(allowed, len(impostor) - 1)], np.inf))
+    return Threshold(
+        value=value,
+        wanted_false_match_rate=float(false_match_rate),
+        false_match_rate=float((impostor >= value).mean()),
+        true_match_rate=float((cosine[genuine] >= value).mean()),
+        impostors=len(impostor),
+        genuine=int(genuine.sum()),
+    )
+
+
+def verification_accuracy(similarities: ArrayLike, same: ArrayLike, threshold: float | Threshold) -> float:
+    """Share of labelled pairs that a threshold decides rightly.
+
+    Args:
+        similarities: ``(n,)`` cosine of each pair.
+        same: ``(n,)`` bool, whether the pair truly shows one person.
+        threshold: pairs at or above it are taken for one person.
+
+    Raises:
+        OptionError: shapes differ, a number is not finite, or there is no pair.
+    """
+    cosine, genuine = _pairs(similarities, same)
+    value = threshold.value if isinstance(threshold, Threshold) else threshold
+    if len(cosine) == 0 or not math.isfinite(value):
+        raise OptionError(f"An accuracy takes a pair and a finite threshold; got {len(cosine)} and {value}.")
+    return float(((cosine >= value) == genuine).mean())
+
+
+def _pairs(similarities: ArrayLike, same: ArrayLike) -> tuple[Float[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+    cosine, genuine = np.asarray(similarities, dtype=np.float64), np.asarray(same)
+    if cosine.ndim != 1 or genuine.shape != cosine.shape or (genuine.dtype != bool and len(genuine)):
+        raise OptionError(
+            f"Pairs are one similarity and one True or False each; got similarities of shape {cosine.shape} and "
+            f"same of shape {genuine.shape}, {genuine.dtype}."
+        )
+    if not np.isfinite(cosine).all():
+        raise OptionError(
+            f"A similarity is a finite number; {int((~np.isfinite(cosine)).sum())} of {len(cosine)} are not."
+        )
+    return cosine, genuine.astype(bool)
