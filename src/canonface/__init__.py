@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
     from canonface.plots import save
-    from canonface.run import Run, Settings, align, audit, explain
+    from canonface.run import Run, Settings, align, audit, explain, explain_pair, make_gallery, verify
 
 # Loaded when first used, so that `import canonface` stays light.
 _LAZY = {
@@ -38,10 +38,13 @@ _LAZY = {
     "audit": "canonface.run",
     "available_models": "canonface.models",
     "explain": "canonface.run",
+    "explain_pair": "canonface.run",
     "load_mesh": "canonface.mesh",
     "load_model": "canonface.models",
+    "make_gallery": "canonface.run",
     "read_photo": "canonface.alignment",
     "save": "canonface.plots",
+    "verify": "canonface.run",
 }
 
 __all__ = [
@@ -62,10 +65,13 @@ __all__ = [
     "audit",
     "available_models",
     "explain",
+    "explain_pair",
     "load_mesh",
     "load_model",
+    "make_gallery",
     "read_photo",
     "save",
+    "verify",
 ]
 
 

@@ -13,6 +13,7 @@ OPTIONS = (
     Literal["face", "image"],
     Literal["logits", "probabilities", "embedding", "values"],
     Literal["measured", "equation"],
+    Literal["both", "first", "second"],
     Literal["probability", "logit", "log-odds"],
     Literal["largest", "all"],
     Literal["array", "images"],

@@ -24,7 +24,18 @@ def audit(
     target: options.Target = None,
     by: Annotated[str | None, typer.Option(help="Also one map for each value of this label.")] = None,
     preset: options.Preset = "default",
-    confidence: options.ConfidenceScale = None,
+    confidence: options.ConfidenceName = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            help="Photos of known people, for a recognition model: a folder for each person, or a CSV file with the "
+            "columns path and identity."
+        ),
+    ] = None,
+    identity: Annotated[
+        str, typer.Option(help="Column, of the labels and of the gallery, that names the person.")
+    ] = "identity",
+    occluder: options.Occluder = None,
     patch: options.Patch = None,
     fill: options.Fill = None,
     stride: options.Stride = None,
@@ -32,17 +43,10 @@ def audit(
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
     device: options.Device = "auto",
-    allow_failures: Annotated[
-        bool, typer.Option("--allow-failures", help="Exit with 0 even if some photos failed.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again about photos that failed.")
-    ] = False,
+    allow_failures: options.AllowFailures = False,
+    retry_failed: options.RetryFailed = False,
     no_normalise: options.NoNormalise = False,
-    unseen: Annotated[
-        str | None,
-        typer.Option(help="What a face hides: omit (left out of the mean, default) or zero (the paper)."),
-    ] = None,
+    unseen: options.Unseen = None,
     draw_on: options.DrawOn = "shaded",
     picture_format: options.Format = "png",
     as_json: options.Json = False,
@@ -54,7 +58,7 @@ def audit(
     Example: canonface audit photos/ --model expression --target happy --labels labels.csv --by gender -o my-run
     """
     from canonface import run
-    from canonface.cli.pictures import check_draw_on, check_format, draw_run, show_summary, shown_as, summary
+    from canonface.cli.pictures import check_draw_on, check_format, finish, shown_as
     from canonface.models import load_model
 
     check_format(picture_format)
@@ -76,21 +80,13 @@ def audit(
             retry_failed=retry_failed,
             progress=progress,
             confidence=confidence,
+            gallery=gallery,
+            identity=identity,
+            occluder=occluder,
             patch=patch,
             fill=fill,
             stride=stride,
             normalise=False if no_normalise else None,
             unseen=unseen,
         )
-    pictures = (
-        draw_run(result, out / "pictures", picture_format, by, draw_on) if result.faces.num_rows else []
-    )
-    found = summary(result, pictures)
-    if as_json:
-        console.print_json(found)
-    else:
-        show_summary(found)
-    for row in result.failures.select(["path", "message"]).slice(0, 5).to_pylist():
-        console.note(f"{row['path']}: {row['message']}")
-    if result.failures.num_rows and not allow_failures:
-        raise typer.Exit(1)
+    finish(result, out, picture_format, by, draw_on, as_json, allow_failures)

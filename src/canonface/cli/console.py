@@ -78,7 +78,7 @@ def _resumable() -> Iterator[None]:
 
 
 @contextmanager
-def photo_progress(what: str) -> Iterator[Callable[[Progress], None]]:
+def photo_progress(what: str, of: str = "photos") -> Iterator[Callable[[Progress], None]]:
     """A progress bar with rate and remaining time; yields the function to call after each photo."""
     from rich import progress as bars
 
@@ -101,7 +101,7 @@ def photo_progress(what: str) -> Iterator[Callable[[Progress], None]]:
             nonlocal said
             elapsed = bar.tasks[0].elapsed or 0.0
             here = state.done - state.resumed
-            rate = f"{here / elapsed:.2f} photos/s" if elapsed > 0.5 else ""
+            rate = f"{here / elapsed:.2f} {of}/s" if elapsed > 0.5 else ""
             failed = f"{state.failed} failed" if state.failed else ""
             bar.update(task, total=state.total, completed=state.done, rate=rate, failed=failed)
             # A file shows no moving bar: a line now and then.

@@ -18,7 +18,8 @@ def explain(
     out: options.Out = Path("explained"),
     target: options.Target = None,
     preset: options.Preset = "default",
-    confidence: options.ConfidenceScale = None,
+    confidence: options.ConfidenceName = None,
+    occluder: options.Occluder = None,
     patch: options.Patch = None,
     fill: options.Fill = None,
     stride: options.Stride = None,
@@ -44,6 +45,7 @@ def explain(
 
     choices: dict[str, Any] = {
         "confidence": confidence,
+        "occluder": occluder,
         "patch": patch,
         "fill": fill,
         "stride": stride,

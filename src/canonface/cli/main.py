@@ -15,6 +15,7 @@ from canonface.cli.demo import demo
 from canonface.cli.draw import draw
 from canonface.cli.explain import explain
 from canonface.cli.models import models
+from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
 
 EPILOG = "Exit codes: 0 every photo was explained; 1 some were not; 2 the command could not be carried out."
@@ -27,8 +28,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, explain, draw, models):
-    app.command(no_args_is_help=command in (audit, explain, draw))(command)
+for command in (demo, audit, verify, explain, draw, models):
+    app.command(no_args_is_help=command in (audit, verify, explain, draw))(command)
 
 
 def _show_version(wanted: bool | None) -> None:

@@ -26,18 +26,38 @@ Target = Annotated[
     ),
 ]
 Preset = Annotated[str, typer.Option(help="default, or paper: eq. 1-6 of the paper to the letter.")]
-ConfidenceScale = Annotated[
-    str | None, typer.Option("--confidence", help="probability (default), logit or log-odds.")
+ConfidenceName = Annotated[
+    str | None,
+    typer.Option(
+        "--confidence",
+        help="What number is asked for: probability (default), logit, log-odds, ... or "
+        "[bold]package.module:attribute[/], one of your own; docs/confidences.md lists them.",
+    ),
+]
+Occluder = Annotated[
+    str | None, typer.Option(help="Shape of what hides a place: square (default), disc or surface.")
 ]
 Patch = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        help="Side of the occluder in pixels of the model's input; default: 15, less for inputs under 90 pixels."
+        help="Size of the occluder: pixels of the model's input, a share of the distance between the eyes (20%), or "
+        "a length on the face (1.2cm); default: 15 pixels, less for inputs under 90 pixels."
     ),
 ]
 Fill = Annotated[
     str | None,
-    typer.Option(help="What hides the patch: mean (default), black, blur, or a colour like #7f7f7f."),
+    typer.Option(
+        help="What hides the patch: mean (default), black, blur, noise, inpaint, average, a colour like #7f7f7f, or "
+        "several joined by +."
+    ),
+]
+AllowFailures = Annotated[
+    bool, typer.Option("--allow-failures", help="Exit with 0 even if some photos failed.")
+]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again about photos that failed.")]
+Unseen = Annotated[
+    str | None,
+    typer.Option(help="What a face hides: omit (left out of the mean, default) or zero (the paper)."),
 ]
 Stride = Annotated[int | None, typer.Option(help="Probe every k-th vertex of the mesh.", min=1)]
 Level = Annotated[

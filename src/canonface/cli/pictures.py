@@ -29,13 +29,19 @@ NOTHING_MOVED = (
 def shown_as(model: Model) -> str:
     """How a model is shown a face, and what its outputs are taken for: a wrong assumption makes a wrong map."""
     height, width = model.spec.size_hw
-    crop = "the whole photo" if model.spec.crop == "image" else f"the face with margin {model.spec.margin:g}"
+    crop = (
+        f"the face with margin {model.spec.margin:g}"
+        if model.spec.crop == "face"
+        else f"crop {model.spec.crop!r}"
+    )
     low, high = (model.spec.from_pixels(np.full((1, 1, 3), value)).ravel() for value in (0.0, 255.0))
     values = f"values {low.min():.3g} to {high.max():.3g}"
-    classes = ", ".join(model.labels[:8]) + (", ..." if len(model.labels) > 8 else "") or "without names"
+    names = ", ".join(model.labels[:8]) + (", ..." if len(model.labels) > 8 else "") or "without names"
+    kinds = {"embedding": "a feature vector", "values": f"measured values: {names}"}
+    taken_for = kinds.get(model.outputs, f"{model.outputs} of classes {names}")
     return (
         f"{model.name} is shown {crop}, {height} x {width} {model.spec.colour}, {values}; its outputs are taken for "
-        f"{model.outputs} of classes {classes}"
+        f"{taken_for}"
     )
 
 
@@ -73,8 +79,31 @@ def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:
         return plots.shaded_face(run.mesh, run.canvas)
     if draw_on == "average":
         return plots.run_face(run)
+    if not run.mesh.name.startswith("landmarker"):
+        raise OptionError(
+            f"A map can be drawn on a photo where its mesh is the landmarker's; this run's is {run.mesh.name!r}: "
+            "draw it on 'shaded' or 'average'."
+        )
     level = int(run.mesh.name.rpartition("/")[2])
     return plots.photo_face(align(Path(draw_on), level=level)[0], run.mesh, run.canvas)
+
+
+def finish(
+    run: Run, out: Path, suffix: str, by: str | None, draw_on: str, as_json: bool, allow_failures: bool
+) -> None:
+    """Draw and print what a run found; exit with 1 if something failed and may not."""
+    import typer
+
+    pictures = draw_run(run, out / "pictures", suffix, by, draw_on) if run.faces.num_rows else []
+    found = summary(run, pictures)
+    if as_json:
+        console.print_json(found)
+    else:
+        show_summary(found)
+    for row in run.failures.select(["path", "message"]).slice(0, 5).to_pylist():
+        console.note(f"{row['path']}: {row['message']}")
+    if run.failures.num_rows and not allow_failures:
+        raise typer.Exit(1)
 
 
 def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) -> list[Path]:

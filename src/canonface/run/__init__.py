@@ -3,9 +3,11 @@
 from canonface.run.aligning import align
 from canonface.run.auditing import audit
 from canonface.run.explaining import explain
+from canonface.run.galleries import make_gallery
 from canonface.run.photos import find_photos
 from canonface.run.run import Run
 from canonface.run.settings import PRESETS, Settings, make_settings
+from canonface.run.verifying import explain_pair, verify
 from canonface.run.writing import Progress
 
 __all__ = [
@@ -16,6 +18,9 @@ __all__ = [
     "align",
     "audit",
     "explain",
+    "explain_pair",
     "find_photos",
+    "make_gallery",
     "make_settings",
+    "verify",
 ]

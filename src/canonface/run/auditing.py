@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError, TargetError
 from canonface.mesh import Canvas, load_mesh, probe_vertices
 from canonface.models import Model, load_model
 from canonface.run.explaining import explain_face
+from canonface.run.galleries import make_gallery
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
@@ -39,6 +41,8 @@ def audit(
     level: int = 1,
     faces: WhichFaces = "largest",
     aligner: Aligner | None = None,
+    gallery: Photos | Gallery | None = None,
+    identity: str = "identity",
     batch: int = 64,
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -62,6 +66,10 @@ def audit(
         level: of the canonical mesh; ignored if ``aligner`` is given.
         faces: ``largest`` or ``all`` of a photo; ignored if ``aligner`` is given.
         aligner: places faces on a mesh; by default the landmarker.
+        gallery: for ``confidence="recognition"`` or ``"recognition-margin"`` (and the former is the default, if a
+            gallery is given): a `Gallery`, or photos to make one of (`make_gallery`). A photo of the run that is in
+            the gallery too is not compared with itself.
+        identity: column, of the labels and of the gallery, that names the person.
         batch: how many occluded copies the model is shown at once.
         retry_failed: ask again about photos that failed in an earlier start.
         progress: called after each photo.
@@ -76,8 +84,11 @@ def audit(
         ConfigurationChangedError: ``out`` holds a run with another configuration.
         RunError: ``out`` cannot be written to.
     """
-    settings = make_settings(preset, target=target, **options)
     loaded = load_model(model)
+    if gallery is not None or str(options.get("confidence")).startswith("recognition"):
+        options["confidence"] = _recognition(gallery, loaded, identity, target, options.get("confidence"))
+        target = None
+    settings = make_settings(preset, target=target, **options)
     found = find_photos(photos)
     table = labels if labels is not None else table_of(photos)
     known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
@@ -97,6 +108,21 @@ def audit(
         for number, name in enumerate(found.names)
     ]
     return write_run(Path(out), manifest, cases, part_schema(label_columns(known)), retry_failed, progress)
+
+
+def _recognition(
+    gallery: Photos | Gallery | None, model: Model, identity: str, target: str | int | None, form: Any
+) -> RecognitionConfidence:
+    """The question of eq. 7 about people of a gallery."""
+    if gallery is None:
+        raise OptionError(
+            f"confidence={form!r} compares a face with photos of known people: give gallery=... (--gallery)."
+        )
+    if form not in (None, "recognition", "recognition-margin"):
+        raise OptionError(f"A gallery is for confidence='recognition' or 'recognition-margin'; got {form!r}.")
+    known = gallery if isinstance(gallery, Gallery) else make_gallery(gallery, model, identity=identity)
+    who = f"label:{identity}" if target is None else str(target)
+    return RecognitionConfidence(known, who, "margin" if form == "recognition-margin" else "closest")
 
 
 def describe(

@@ -132,8 +132,13 @@ class Run:
         name: str = self.faces.column("path")[row].as_py()
         return Path(self.manifest.photo_root) / name
 
+    @property
+    def of_pairs(self) -> bool:
+        """Whether a row is a pair of faces."""
+        return self.manifest.configuration.get("kind") == "pairs"
+
     def cis(self, row: int) -> CIS:
-        """The map of one face, with its photo read again from disk.
+        """The map of one face, with its photo read again from disk; of a pair, that of the first face.
 
         Args:
             row: of ``faces``.
@@ -141,17 +146,42 @@ class Run:
         Raises:
             PhotoError: the photo is not where it was, or cannot be read.
         """
+        return self._cis(self.faces.slice(row, 1).to_pylist()[0], "")
+
+    def pair(self, row: int) -> tuple[CIS, CIS]:
+        """The maps of both faces of a pair: the same drops, each on its own photo.
+
+        Args:
+            row: of ``faces``.
+
+        Raises:
+            OptionError: the run is not one of pairs.
+            PhotoError: a photo is not where it was, or cannot be read.
+        """
+        if not self.of_pairs:
+            raise OptionError(
+                f"Only a run of pairs holds pairs, and {self.folder} asks about single faces: use cis({row})."
+            )
         content = self.faces.slice(row, 1).to_pylist()[0]
-        vertices_xy = np.array(content["vertices"], dtype=np.float64).reshape(-1, 2)
+        return self._cis(content, ""), self._cis(content, "_b")
+
+    def _cis(self, content: Mapping[str, Any], suffix: str) -> CIS:
+        """The map of the face whose columns end in the suffix."""
+
+        def of(name: str) -> Any:
+            return content[name + suffix]
+
+        path = Path(self.manifest.photo_root) / of("path")
+        vertices_xy = np.array(of("vertices"), dtype=np.float64).reshape(-1, 2)
         face = Face(
-            image=read_photo(self.photo_path(row)),
+            image=read_photo(path),
             vertices_xy=vertices_xy,
             depth=np.full(len(vertices_xy), np.nan),
-            visible=np.array(content["visible"], dtype=bool),
-            pose_deg=Pose(content["yaw"], content["pitch"], content["roll"]),
-            quality=content["quality"],
+            visible=np.array(of("visible"), dtype=bool),
+            pose_deg=Pose(of("yaw"), of("pitch"), of("roll")),
+            quality=of("quality"),
             mesh=self.mesh,
-            path=str(self.photo_path(row)),
+            path=str(path),
             index=content["face"],
         )
         return CIS(
@@ -162,12 +192,12 @@ class Run:
             confidence=content["confidence"],
             target=content["target"],
             unit=content["unit"],
-            patch=content["patch"],
-            patch_in_photo=content["patch_in_photo"],
+            patch=of("patch"),
+            patch_in_photo=of("patch_in_photo"),
             canonical_patch=content["canonical_patch"],
             input_height=self.manifest.configuration["model"]["spec"]["size_hw"][0],
             model=self.model_name,
-            outputs=np.array(content["outputs"], dtype=np.float64),
+            outputs=np.array(of("outputs"), dtype=np.float64),
             model_calls=content["model_calls"],
             normalise=self.settings["normalise"],
             canvas=self.canvas,

@@ -50,6 +50,8 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, name, value.item())
+        if isinstance(self.patch, str) and _is_number(self.patch):
+            object.__setattr__(self, "patch", float(self.patch))
         # Each part checks its own options, in its own words.
         self.question()
         self.hiding()
@@ -78,6 +80,14 @@ class Settings:
             "unseen": self.unseen,
             "canonical_patch": self.canonical_patch,
         }
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 PRESETS: dict[str, Settings] = {

@@ -1,0 +1,85 @@
+"""``canonface verify``: pairs of photos, one recognition model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from canonface.cli import console, options
+
+
+def verify(
+    pairs: Annotated[
+        Path,
+        typer.Argument(help="CSV file with the columns path_a and path_b, and same (1 or 0) if it is known."),
+    ],
+    model: options.ModelName,
+    out: options.Out,
+    hide: Annotated[
+        str,
+        typer.Option(
+            help="Hide the same place in both photos (the paper), in the first only, or in the second only."
+        ),
+    ] = "both",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Least cosine of a pair that is taken for one person; default: fitted on the pairs."
+        ),
+    ] = None,
+    fmr: Annotated[float, typer.Option(help="False match rate that the threshold is fitted for.")] = 0.01,
+    by: Annotated[
+        str, typer.Option(help="Also one map for each value of this label; target: same or different.")
+    ] = "target",
+    preset: options.Preset = "default",
+    occluder: options.Occluder = None,
+    patch: options.Patch = None,
+    fill: options.Fill = None,
+    stride: options.Stride = None,
+    level: options.Level = 1,
+    batch: options.Batch = 64,
+    device: options.Device = "auto",
+    allow_failures: options.AllowFailures = False,
+    retry_failed: options.RetryFailed = False,
+    unseen: options.Unseen = None,
+    draw_on: options.DrawOn = "shaded",
+    picture_format: options.Format = "png",
+    as_json: options.Json = False,
+) -> None:
+    """Make the map of what a recognition model relies on when it compares two faces.
+
+    Genuine pairs (same) and impostor pairs (different) have maps of their own. Started again with the same options,
+    it goes on where it stopped.
+
+    Example: canonface verify pairs.csv --model facenet -o my-verification
+    """
+    from canonface import run
+    from canonface.cli.pictures import check_draw_on, check_format, finish, shown_as
+    from canonface.models import load_model
+
+    check_format(picture_format)
+    check_draw_on(draw_on)
+    loaded = load_model(model, device=device)
+    console.note(shown_as(loaded))
+    with console.photo_progress(loaded.name, "pairs") as progress:
+        result = run.verify(
+            pairs,
+            loaded,
+            out,
+            threshold=threshold,
+            fmr=fmr,
+            hide=hide,  # type: ignore[arg-type]
+            preset=preset,
+            level=level,
+            batch=batch,
+            retry_failed=retry_failed,
+            progress=progress,
+            occluder=occluder,
+            patch=patch,
+            fill=fill,
+            stride=stride,
+            unseen=unseen,
+        )
+    finish(result, out, picture_format, by, draw_on, as_json, allow_failures)

@@ -1,0 +1,299 @@
+"""Pairs of faces, one model: which parts of both faces a verification relies on (eq. 8)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.confidence import (
+    Original,
+    PairConfidence,
+    Threshold,
+    VerificationConfidence,
+    fit_threshold,
+    is_same,
+)
+from canonface.engine import BatchSize
+from canonface.errors import CanonfaceError, OptionError, TargetError
+from canonface.functional import cosines
+from canonface.maps import CIS
+from canonface.mesh import Canvas, load_mesh, probe_vertices
+from canonface.models import Model, load_model
+from canonface.run.auditing import describe_model
+from canonface.run.explaining import View
+from canonface.run.manifest import Manifest
+from canonface.run.pairs import PairList, read_pairs
+from canonface.run.parts import LABEL_COLUMN_PREFIX, SECOND_FACE, part_schema
+from canonface.run.photos import printable
+from canonface.run.rows import Row, failure, placed, success
+from canonface.run.run import Run
+from canonface.run.settings import Settings, make_settings
+from canonface.run.writing import Case, Progress, digest, write_run
+from canonface.types import Face
+
+Hide = Literal["both", "first", "second"]
+
+
+def explain_pair(
+    first: Face,
+    second: Face,
+    model: Any,
+    *,
+    same: bool | None = None,
+    threshold: float = 0.0,
+    hide: Hide = "both",
+    preset: str = "default",
+    batch: int = 64,
+    **options: Any,
+) -> tuple[CIS, CIS]:
+    """Which parts of two faces a model relies on when it says whether they are one person (eq. 8).
+
+    The confidence is ``c (cos - threshold)``, with ``c = 1`` for a genuine pair and ``-1`` for an impostor pair; a
+    drop is positive where hiding a place made the model less right.
+
+    Args:
+        first: an aligned face.
+        second: an aligned face on the same mesh.
+        model: whatever `canonface.load_model` takes; its outputs are feature vectors.
+        same: whether both show one person. None: what the model says, at the threshold.
+        threshold: least cosine of a pair that the model takes for one person.
+        hide: the same canonical place in ``both`` photos (the paper), in the ``first`` only, or in the ``second``
+            only. In both, a place that either photo hides is not asked.
+        preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
+        batch: how many occluded copies the model is shown at once.
+        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``normalise``, ``canonical_patch``.
+
+    Returns:
+        The map of each face; their drops are the same numbers.
+
+    Raises:
+        OptionError: an option cannot be used, the model's outputs are no feature vectors, or the meshes differ.
+    """
+    settings = make_settings(preset, **options)
+    loaded = load_model(model)
+    question = VerificationConfidence(
+        threshold, same="predicted" if same is None else "label:same", paper_sign=preset == "paper"
+    )
+    question.check(loaded.outputs, loaded.labels)
+    labels = {} if same is None else {"same": str(int(same))}
+    return explain_faces(first, second, loaded, settings, question, hide, labels, BatchSize(batch))[:2]
+
+
+def explain_faces(
+    first: Face,
+    second: Face,
+    model: Model,
+    settings: Settings,
+    question: PairConfidence,
+    hide: Hide,
+    labels: Mapping[str, str],
+    batch: BatchSize,
+) -> tuple[CIS, CIS, float]:
+    """`explain_pair` with everything loaded and decided; and the cosine of both faces."""
+    if first.mesh.name != second.mesh.name:
+        raise OptionError(
+            f"The same place is hidden in both faces, so both are on one mesh; got {first.mesh.name} and "
+            f"{second.mesh.name}: align both photos alike."
+        )
+    views = (View(first, model, settings), View(second, model, settings))
+    originals = [Original(view.original, model.outputs, model.labels, labels) for view in views]
+    bound = question.bind(originals[0], originals[1])
+    probes = probe_vertices(first.mesh, settings.stride)
+    hidden = [hide in ("both", "first"), hide in ("both", "second")]
+    seen = [view.shown.visible[probes] for view, is_hidden in zip(views, hidden, strict=True) if is_hidden]
+    asked = np.flatnonzero(np.logical_and.reduce(seen))
+    confidence = float(bound.of(views[0].original, views[1].original)[0])
+    drops = np.full(len(probes), np.nan)
+    if len(asked):
+        answered = [
+            view.answers(probes[asked], batch) if is_hidden else None
+            for view, is_hidden in zip(views, hidden, strict=True)
+        ]
+        fills = len(next(answer for answer in answered if answer is not None))
+        of_fills = [bound.of(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
+        drops[asked] = confidence - np.mean(of_fills, axis=0)
+    maps = [view.cis(probes, drops, confidence, bound.target, bound.unit) for view in views]
+    shared = float(np.mean([cis.canonical_patch for cis, h in zip(maps, hidden, strict=True) if h]))
+    maps = [replace(cis, canonical_patch=shared) for cis in maps]
+    return maps[0], maps[1], float(cosines(views[0].original, views[1].original)[0])
+
+
+def _both(
+    views: tuple[View, View], answered: list[list[np.ndarray] | None], fill: int, count: int
+) -> list[Float[np.ndarray, "n d"]]:
+    """Outputs for both faces with one fill; a face that is not hidden answers as it is."""
+    return [
+        np.repeat(view.original, count, axis=0) if answer is None else answer[fill]
+        for view, answer in zip(views, answered, strict=True)
+    ]
+
+
+def verify(
+    pairs: str | Path,
+    model: Any,
+    out: str | Path,
+    *,
+    threshold: float | None = None,
+    fmr: float = 0.01,
+    hide: Hide = "both",
+    preset: str = "default",
+    level: int = 1,
+    aligner: Aligner | None = None,
+    batch: int = 64,
+    retry_failed: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    **options: Any,
+) -> Run:
+    """Which parts of faces a recognition model relies on when it compares them, over many pairs (eq. 8).
+
+    The run is written as it grows and continued where it stopped, as that of `canonface.audit`. Its ``target`` is
+    ``same`` or ``different``: ``run.cms(by="target")`` keeps the map of similarity (genuine pairs) and the map of
+    dissimilarity (impostor pairs) apart.
+
+    Args:
+        pairs: CSV file with the columns ``path_a`` and ``path_b``, and ``same`` (1 or 0) if it is known. Without
+            it, the model's own decision at the threshold takes its place.
+        model: whatever `canonface.load_model` takes; its outputs are feature vectors.
+        out: directory of the run; made if it is missing.
+        threshold: least cosine of a pair that the model takes for one person. None: fitted on these pairs.
+        fmr: false match rate that a threshold is fitted for.
+        hide: the same canonical place in ``both`` photos (the paper), in the ``first`` or the ``second`` only.
+        preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
+        level: of the canonical mesh; ignored if ``aligner`` is given.
+        aligner: places faces on a mesh; by default the landmarker, which takes the largest face of a photo.
+        batch: how many occluded copies the model is shown at once.
+        retry_failed: ask again about pairs that failed in an earlier start.
+        progress: called after each pair.
+        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``normalise``, ``unseen``, ``canonical_patch``.
+
+    Returns:
+        The run.
+
+    Raises:
+        OptionError, LabelsError, ModelError: before anything is asked, if the arguments do not fit.
+        ConfigurationChangedError: ``out`` holds a run with another configuration.
+        RunError: ``out`` cannot be written to.
+    """
+    if hide not in ("both", "first", "second"):
+        raise OptionError(f"hide is 'both', 'first' or 'second'; got {hide!r}.")
+    settings = make_settings(preset, **options)
+    loaded = load_model(model)
+    found = read_pairs(pairs)
+    same = "label:same" if "same" in found.columns else "predicted"
+    paper_sign = preset == "paper"
+    VerificationConfidence(0.0, same, paper_sign).check(loaded.outputs, loaded.labels)
+    settings.hiding().check(loaded.spec)
+    aligner = aligner or LandmarkerAligner(load_mesh(level))
+    probe_vertices(aligner.mesh, settings.stride)
+    chosen = _fitted(found, loaded, aligner, fmr) if threshold is None else threshold
+    question = VerificationConfidence(chosen, same, paper_sign)
+    configuration = {
+        "kind": "pairs",
+        "hide": hide,
+        "model": describe_model(loaded),
+        "settings": dict(settings.describe()) | {"confidence": dict(question.describe())},
+        "unit": question.unit,
+        "mesh": aligner.mesh.name,
+        "canvas": asdict(Canvas.of(aligner.mesh)),
+        "aligner": dict(aligner.describe()),
+        "photos": {"count": len(found), "sha256": found.digest},
+        "labels": {"columns": list(found.columns)},
+    }
+    asker = _Pairs(found, loaded, settings, question, hide, aligner, BatchSize(batch))
+    cases = [
+        Case(
+            number,
+            dict(zip(("sha256", "sha256_b"), found.paths(number), strict=True)),
+            partial(asker.rows, number),
+        )
+        for number in range(len(found))
+    ]
+    schema = part_schema(found.columns, pairs=True)
+    manifest = Manifest.new(configuration, found.root)
+    return write_run(Path(out), manifest, cases, schema, retry_failed, progress)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """All that is needed to turn a pair into a row."""
+
+    found: PairList
+    model: Model
+    settings: Settings
+    question: PairConfidence
+    hide: Hide
+    aligner: Aligner
+    batch: BatchSize
+
+    def rows(self, number: int) -> Iterator[Row]:
+        """The row of one pair, failed if one of its photos cannot be used."""
+        names = [printable(name) for name in self.found.pairs[number]]
+        paths, labels = self.found.paths(number), self.found.labels[number]
+        row: Row = {"photo": number, "face": 0, "face_id": " ~ ".join(names)}
+        row |= {
+            "path": names[0],
+            "sha256": digest(paths[0]),
+            "path_b": names[1],
+            "sha256_b": digest(paths[1]),
+        }
+        row |= {LABEL_COLUMN_PREFIX + column: value for column, value in labels.items()}
+        start = time.perf_counter()
+        try:
+            first, second = (self.aligner(path)[0] for path in paths)
+            row |= placed(first) | {f"{name}_b": value for name, value in placed(second).items()}
+            maps = explain_faces(
+                first, second, self.model, self.settings, self.question, self.hide, labels, self.batch
+            )
+        except OptionError:
+            raise
+        except CanonfaceError as error:
+            yield row | failure(error)
+            return
+        cis, other, similarity = maps
+        answered = success(cis, self.model, time.perf_counter() - start)
+        theirs = {f"{n}_b": v for n, v in success(other, self.model, 0.0).items() if n in SECOND_FACE}
+        calls = cis.model_calls + other.model_calls
+        yield row | answered | theirs | {"similarity": similarity, "model_calls": calls}
+
+
+def similarities(found: PairList, model: Model, aligner: Aligner) -> Float[np.ndarray, "n"]:
+    """Cosine of the model's outputs for the faces of each pair, as they are; NaN where one cannot be used."""
+
+    @cache
+    def features(path: Path) -> np.ndarray | None:
+        try:
+            return View(aligner(path)[0], model, Settings()).original
+        except CanonfaceError:
+            return None
+
+    values = np.full(len(found), np.nan)
+    for number in range(len(found)):
+        first, second = (features(path) for path in found.paths(number))
+        if first is not None and second is not None:
+            values[number] = cosines(first, second)[0]
+    return values
+
+
+def _fitted(found: PairList, model: Model, aligner: Aligner, fmr: float) -> Threshold:
+    """Threshold at a false match rate, from the labelled pairs themselves."""
+    if "same" not in found.columns:
+        raise OptionError(
+            "A threshold is fitted on pairs that say in a column 'same' whether they show one person (1 or 0); "
+            "these do not: give threshold=... (--threshold), or the column."
+        )
+    cosine = similarities(found, model, aligner)
+    known = np.isfinite(cosine)
+    truth = np.array([is_same(labels["same"]) for labels in found.labels])
+    if any(value is None for value in truth[known]):
+        raise TargetError(
+            "Every pair says in the column 'same' whether it shows one person, 1 or 0; some do not."
+        )
+    return fit_threshold(cosine[known], truth[known].astype(bool), fmr)
