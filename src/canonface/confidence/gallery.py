@@ -124,17 +124,23 @@ class Gallery:
         if not path.is_file():
             raise OptionError(f"A gallery is a file; there is none at {path}.")
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 identities, features, photos = (file[name] for name in _ARRAYS)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
             raise OptionError(
                 f"A gallery file is an .npz with the arrays {', '.join(_ARRAYS)} and no pickle; {path.name} is not: "
                 f"{error}"
             ) from error
-        if identities.dtype.kind != "U" or photos.dtype.kind != "U" or features.dtype.kind != "f":
+        if (identities.dtype.kind, features.dtype.kind, features.ndim, photos.dtype.kind) != (
+            "U",
+            "f",
+            2,
+            "U",
+        ):
             raise OptionError(
-                f"A gallery file holds texts and numbers; {path.name} has identities of {identities.dtype}, features "
-                f"of {features.dtype} and photos of {photos.dtype}."
+                f"A gallery file holds texts and feature vectors (n, d); {path.name} has identities of "
+                f"{identities.dtype}, features of {features.dtype} and shape {features.shape}, photos of "
+                f"{photos.dtype}."
             )
         return cls(tuple(identities.ravel().tolist()), features, tuple(photos.ravel().tolist()))
 

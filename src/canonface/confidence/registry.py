@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from canonface.confidence.base import Confidence
+from canonface.confidence.base import Confidence, PairConfidence
 from canonface.confidence.bins import AGE_BINS, BinConfidence
 from canonface.confidence.classification import SCALES, ClassConfidence
 from canonface.confidence.expected_value import ExpectedValue
@@ -95,6 +95,11 @@ def _of_object(made: Any, target: Target) -> Confidence:
 
 
 def _as_it_is(confidence: Any, target: Target) -> Confidence:
+    if isinstance(confidence, PairConfidence) and not isinstance(confidence, Confidence | type):
+        raise OptionError(
+            f"{type(confidence).__name__} is about two faces; what is asked here is about one: see "
+            "canonface.verify for pairs."
+        )
     if not isinstance(confidence, Confidence) or isinstance(confidence, type):
         raise OptionError(
             f"A confidence is a name ({', '.join(CONFIDENCES)}) or an object with the methods of "
