@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from canonface.mesh import Canvas, load_mesh, region_area_px, region_sources
+from canonface.mesh import HALO_SOURCES, Canvas, load_mesh, region_area_px, region_sources
 
 PAGE = Path(__file__).parents[1] / "mesh.md"
 BEGIN, END = "<!-- regions: begin -->\n", "<!-- regions: end -->\n"
@@ -12,14 +12,15 @@ BEGIN, END = "<!-- regions: begin -->\n", "<!-- regions: end -->\n"
 
 def region_table() -> str:
     """One row a region; a pair shares a row, as its halves are mirror images."""
-    base, canvas = load_mesh(0), Canvas()
+    base, canvas = load_mesh(0, halo=True), Canvas()
     rows = ["| region | vertices, level 0 / 1 | area, px | source |", "|---|---|---|---|"]
     for name, source in region_sources().items():
         if name.startswith("left_"):
             continue
         label = f"`{name}`" + (f", `{name.replace('right_', 'left_')}`" if name.startswith("right_") else "")
-        counts = " / ".join(str(len(load_mesh(level).regions[name])) for level in (0, 1))
-        rows.append(f"| {label} | {counts} | {region_area_px(base, name, canvas):.0f} | {source} |")
+        counts = " / ".join(str(len(load_mesh(level, halo=True).regions[name])) for level in (0, 1))
+        area = f"{region_area_px(base, name, canvas):.0f}" if name not in HALO_SOURCES else "halo"
+        rows.append(f"| {label} | {counts} | {area} | {source} |")
     return "\n".join(rows) + "\n"
 
 

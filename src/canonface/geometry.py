@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float, Int
 from canonface.errors import OptionError
 from canonface.types import Pose
 
-_PICTURE_TO_CAMERA = np.array([1.0, -1.0, -1.0])
+PICTURE_TO_CAMERA = np.array([1.0, -1.0, -1.0])
+"""Signs that turn picture coordinates with depth into camera coordinates, and back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def head_pose(
         depth: ``(b,)`` pixels, larger is farther; any origin.
         weights: ``(b,)`` trust in each vertex.
     """
-    camera = np.column_stack([vertices_xy, depth]) * _PICTURE_TO_CAMERA
+    camera = np.column_stack([vertices_xy, depth]) * PICTURE_TO_CAMERA
     return pose_of(similarity(vertices, camera, weights).rotation)
 
 
@@ -126,7 +127,7 @@ def facing(
     The normal is the sum of its triangles' normals, weighted by their areas. Triangles run counter-clockwise
     as seen from outside.
     """
-    camera = np.column_stack([vertices_xy, depth]) * _PICTURE_TO_CAMERA
+    camera = np.column_stack([vertices_xy, depth]) * PICTURE_TO_CAMERA
     a, b, c = camera[triangles[:, 0]], camera[triangles[:, 1]], camera[triangles[:, 2]]
     towards_camera = np.cross(b - a, c - a)[:, 2]
     sums = np.bincount(triangles.ravel(), weights=np.repeat(towards_camera, 3), minlength=len(vertices_xy))

@@ -247,7 +247,7 @@ def with_bystander(name: str, left_out: float, side: int = 150) -> np.ndarray:
 def test_a_large_face_is_found_where_the_detector_sees_a_bystander_first(largest):
     """A large face that the border cuts is seen within wider margins only; the small one behind it at once."""
     crowd = with_bystander("cc0_zoom_15cm", 0.35, side=240)
-    seen = largest._detector(crowd, whole_view(*crowd.shape[:2]))
+    seen = largest.finder.detector(crowd, whole_view(*crowd.shape[:2]))
     assert [d.side < 150 for d in seen] == [True]  # what this test is about
     [face] = largest(crowd)
     assert size(face) > 300
@@ -286,9 +286,9 @@ def test_nothing_is_said_where_no_face_is_left_out(everyone, caplog):
 def test_further_views_are_looked_at_for_small_faces_only(monkeypatch, height, views):
     """A face of 0.47 of the photo's side ends the search; one of 0.23 makes it look at margins, turns and tiles."""
     aligner, looked_at = LandmarkerAligner(BASE), []
-    detector = aligner._detector
+    detector = aligner.finder.detector
     monkeypatch.setattr(
-        aligner, "_detector", lambda image, view: looked_at.append(view) or detector(image, view)
+        aligner.finder, "detector", lambda image, view: looked_at.append(view) or detector(image, view)
     )
     canvas = np.full((400, 400, 3), 128, dtype=np.uint8)
     canvas[:height, :height] = np.asarray(Image.fromarray(STUDIO).resize((height, height)))

@@ -5,9 +5,11 @@ import pytest
 
 from canonface.errors import OptionError
 from canonface.mesh import (
+    HALO_SOURCES,
     REGION_GROUPS,
     Canvas,
     adjacency,
+    groups_of,
     load_mesh,
     mesh_edges,
     region_area_px,
@@ -40,13 +42,15 @@ def base():
 
 def test_the_names_are_the_agreed_ones(base):
     assert set(base.regions) == NAMES
-    assert list(region_sources()) == list(base.regions)
+    assert list(region_sources()) == [*base.regions, *HALO_SOURCES]
+    assert list(load_mesh(0, halo=True).regions) == [*base.regions, *HALO_SOURCES]
     assert set(REGION_GROUPS).isdisjoint(NAMES)
-    assert {part for parts in REGION_GROUPS.values() for part in parts} <= NAMES
+    assert {part for parts in REGION_GROUPS.values() for part in parts} <= NAMES | set(HALO_SOURCES)
 
 
 def test_every_source_is_stated():
-    for source in region_sources().values():
+    for name in NAMES:
+        source = region_sources()[name]
         assert source.startswith(
             ("MediaPipe face_mesh_connections.py", "canonface, drawn on the canonical mesh: ")
         )
@@ -160,7 +164,7 @@ def test_an_edge_that_leaves_a_region_has_its_middle_outside():
         assert (468 + number in mesh.regions["right_eye"]) == (inside[a] and inside[b])
 
 
-@pytest.mark.parametrize("name", [*sorted(NAMES), *REGION_GROUPS])
+@pytest.mark.parametrize("name", [*sorted(NAMES), *groups_of(load_mesh(0))])
 def test_levels_cover_the_same_area(name):
     areas = [region_area_px(load_mesh(level), name, Canvas()) for level in (0, 1, 2)]
     np.testing.assert_allclose(areas, areas[0], rtol=1e-9)

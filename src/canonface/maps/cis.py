@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface import functional
+from canonface.maps.off_face import off_face_reliance
 from canonface.maps.peak import Peak, peak_of
 from canonface.mesh import Canvas
 from canonface.types import Face, Mesh
@@ -77,6 +78,11 @@ class CIS:
         height, width = self.face.image.shape[:2]
         places = self.face.vertices_xy[self.probes]
         return functional.cis(self.drops, places, (height, width), self.patch_in_photo, self.normalise)
+
+    @property
+    def off_face(self) -> float:
+        """Share of the positive drop that lies on the halo, 0 to 1; NaN without a halo: `off_face_reliance`."""
+        return off_face_reliance(self.map, self.count, self.mesh, self.canvas)
 
     def peak(self) -> Peak | None:
         """Where the map is highest; None if no probe was asked."""

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
 from canonface.functional import Unseen
+from canonface.maps.off_face import off_face_reliance
 from canonface.maps.peak import Peak, peak_of
 from canonface.maps.vertices import vertex_values
 from canonface.mesh import Canvas
@@ -151,6 +152,11 @@ class CMS:
             if np.isfinite(values[members]).any()
         }
         return dict(sorted(means.items(), key=lambda item: -item[1]))
+
+    @property
+    def off_face(self) -> float:
+        """Share of the positive drop that lies on the halo, 0 to 1; NaN without a halo: `off_face_reliance`."""
+        return off_face_reliance(self.map, self.seen, self.mesh, self.canvas)
 
     def peak(self) -> Peak | None:
         """Where the map is highest; None if no face was asked."""

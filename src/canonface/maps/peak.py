@@ -31,15 +31,15 @@ class Peak:
 def peak_of(
     image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"], mesh: Mesh, canvas: Canvas
 ) -> Peak | None:
-    """Highest pixel of the face among those that a probe covered; None if there is none.
+    """Highest pixel of the face, and of the halo if the mesh has one, that a probe covered; None if there is none.
 
-    Patches of probes at the rim reach past the face's outline, where few of them overlap and the map is least
-    certain: what lies there is no place of the face.
+    Patches of probes at the rim reach past the outline of the face or halo, where few of them overlap and the map is
+    least certain: what lies there is no place of the mesh.
 
     Maps are flat where the same patches cover neighbouring pixels: of equal pixels, the one nearest to their
     common centre is taken, so that the peak does not lean to a corner.
     """
-    candidates = (count > 0) & canvas.face_mask(mesh)
+    candidates = (count > 0) & canvas.probed_mask(mesh)
     if not candidates.any():
         return None
     value = image[candidates].max()

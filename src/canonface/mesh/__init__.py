@@ -11,6 +11,7 @@ from canonface.mesh.canvas import Canvas
 from canonface.mesh.custom import make_mesh
 from canonface.mesh.files import read_mesh, save_mesh
 from canonface.mesh.fitting import fitted_mesh
+from canonface.mesh.halo import HALO_SOURCES, add_halo
 from canonface.mesh.named import mesh_named
 from canonface.mesh.probes import probe_vertices
 from canonface.mesh.regions import (
@@ -25,8 +26,10 @@ from canonface.mesh.regions import (
 from canonface.mesh.topology import adjacency, boundary_loop, mesh_edges, vertex_normals
 
 __all__ = [
+    "HALO_SOURCES",
     "REGION_GROUPS",
     "Canvas",
+    "add_halo",
     "adjacency",
     "boundary_loop",
     "fitted_mesh",

@@ -12,6 +12,9 @@ from canonface.errors import OptionError
 from canonface.mesh.topology import boundary_loop
 from canonface.types import Mesh
 
+_PATCH_CM = 1.6
+"""A usual patch, 15 of 224 pixels: what is drawn around the outermost vertices."""
+
 
 @dataclass(frozen=True)
 class Canvas:
@@ -39,9 +42,14 @@ class Canvas:
             raise OptionError(f"margin is a fraction of the face's size, above -1; got {self.margin}.")
 
     @classmethod
-    def of(cls, mesh: Mesh) -> Canvas:  # noqa: ARG003
-        """The canonical picture that maps on a mesh are drawn on."""
-        return cls()
+    def of(cls, mesh: Mesh) -> Canvas:
+        """The canonical picture that maps on a mesh are drawn on: as wide as it takes to hold the halo."""
+        if not mesh.halo:
+            return cls()
+        low, high = _bounding_box(mesh)
+        reach = np.abs(mesh.vertices[:, :2] - (low + high) / 2).max() + _PATCH_CM / 2
+        # In whole steps, so that the margin is a number to read and to write down.
+        return cls(margin=float(np.ceil(20 * (2 * reach / (high - low).max() - 1)) / 20))
 
     def pixels_per_unit(self, mesh: Mesh) -> float:
         """Scale of the picture: pixels a centimetre of the canonical face."""
@@ -51,6 +59,10 @@ class Canvas:
     def face_mask(self, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
         """Pixels of the picture that lie within the outline of the face."""
         return _face_mask(self, mesh)
+
+    def probed_mask(self, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
+        """Pixels of the picture that lie among the mesh's vertices: the face, with the halo if there is one."""
+        return _probed_mask(self, mesh) if mesh.halo else _face_mask(self, mesh)
 
     def project(self, mesh: Mesh) -> Float[np.ndarray, "v 2"]:
         """Where each vertex lies in the picture.
@@ -81,13 +93,27 @@ def _face_mask(canvas: Canvas, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
     return face
 
 
+@lru_cache(maxsize=16)
+def _probed_mask(canvas: Canvas, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
+    import cv2
+
+    mask = _face_mask(canvas, mesh).astype(np.uint8)
+    cv2.fillPoly(mask, [np.rint(_hull(canvas.project(mesh)) * 16).astype(np.int32)], 1, shift=4)
+    probed = mask > 0
+    probed.flags.writeable = False
+    return probed
+
+
+def _hull(points: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "n 2"]:
+    from scipy.spatial import ConvexHull
+
+    return np.asarray(points[ConvexHull(points).vertices])
+
+
 def _outlines(mesh: Mesh, xy: Float[np.ndarray, "v 2"]) -> list[Float[np.ndarray, "n 2"]]:
     """Polygons that fill the face: its rim, each triangle of a mesh with openings, or what its points span."""
     if not len(mesh.triangles):
-        from scipy.spatial import ConvexHull
-
-        face = xy[: mesh.face_count]
-        return [face[ConvexHull(face).vertices]]
+        return [_hull(xy[: mesh.face_count])]
     try:
         return [xy[boundary_loop(mesh.triangles)]]
     except OptionError:  # no disc

@@ -9,12 +9,19 @@ from canonface.types import Mesh
 
 
 def mesh_named(name: str) -> Mesh:
-    """The mesh of that name, e.g. ``landmarker-468/1``.
+    """The mesh of that name, e.g. ``landmarker-468/1``, or ``landmarker-468+halo/1`` with the halo.
+
+    A mesh of one's own has a file instead: `canonface.mesh.read_mesh`.
 
     Raises:
         OptionError: there is none.
     """
-    levels = {f"landmarker-468/{level}": level for level in range(MAX_LEVEL + 1)}
-    if name not in levels:
-        raise OptionError(f"A mesh has a known name; got {name!r}: {near_names(name, levels)}")
-    return load_mesh(levels[name])
+    known = {
+        f"landmarker-468{mark}/{level}": (level, bool(mark))
+        for mark in ("", "+halo")
+        for level in range(MAX_LEVEL + 1)
+    }
+    if name not in known:
+        raise OptionError(f"A mesh has a known name; got {name!r}: {near_names(name, known)}")
+    level, halo = known[name]
+    return load_mesh(level, halo=halo)

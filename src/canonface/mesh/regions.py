@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from canonface.errors import OptionError, near_names
 from canonface.mesh.canvas import Canvas
+from canonface.mesh.halo import HALO_SOURCES
 from canonface.mesh.region_contours import CONTOURS, Contour
 from canonface.mesh.topology import SparseMatrix
 from canonface.types import Mesh
@@ -35,12 +36,16 @@ REGION_GROUPS: dict[str, tuple[str, ...]] = {
     "mouth": ("upper_lip", "lower_lip", "right_mouth_corner", "left_mouth_corner"),
     "jaws": ("right_jaw", "left_jaw", "chin"),
     "temples": ("right_temple", "left_temple"),
+    "ears": ("right_ear", "left_ear"),
+    "off_face": ("hair", "right_ear", "left_ear", "neck", "background"),
 }
+"""The last two are of the halo."""
 
 
 def region_sources() -> dict[str, str]:
     """For every region, in the order of tables and reports, where its outline comes from."""
-    return {name: contour.source for contour in CONTOURS for name in _names(contour)}
+    face = {name: contour.source for contour in CONTOURS for name in _names(contour)}
+    return face | HALO_SOURCES
 
 
 def base_regions(
