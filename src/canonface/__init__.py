@@ -20,7 +20,7 @@ from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 if TYPE_CHECKING:
     from canonface.alignment import read_photo
-    from canonface.maps import CIS, CMS
+    from canonface.maps import CIS, CMS, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
     from canonface.plots import save
@@ -36,6 +36,7 @@ _LAZY = {
     "Settings": "canonface.run",
     "align": "canonface.run",
     "audit": "canonface.run",
+    "canonicalise": "canonface.maps",
     "available_models": "canonface.models",
     "explain": "canonface.run",
     "explain_pair": "canonface.run",
@@ -64,6 +65,7 @@ __all__ = [
     "align",
     "audit",
     "available_models",
+    "canonicalise",
     "explain",
     "explain_pair",
     "load_mesh",

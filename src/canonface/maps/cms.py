@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
 from canonface.functional import Unseen
+from canonface.maps.cis import CIS
 from canonface.maps.off_face import off_face_reliance
 from canonface.maps.peak import Peak, peak_of
 from canonface.maps.vertices import vertex_values
@@ -70,6 +72,27 @@ class CMS:
         seen = np.zeros(canvas.size_hw, dtype=np.int64)
         kind = (unit, 0.0, unseen, canvas, name, model, normalise)
         return cls(mesh, zeros, zeros, seen, 0, *kind)
+
+    @classmethod
+    def of(cls, maps: Iterable[CIS], unseen: Unseen = "omit", name: str = "") -> CMS:
+        """The mean of the maps of many faces (eq. 6).
+
+        Args:
+            maps: of one kind: one mesh, unit and model.
+            unseen: how pixels count that a face hides: ``omit`` or ``zero``.
+            name: of the group of faces.
+
+        Raises:
+            OptionError: there is no map, or they are of different kinds.
+        """
+        result: CMS | None = None
+        for cis in maps:
+            kind = (cis.mesh, cis.unit, unseen, cis.canvas, name, cis.model, cis.normalise)
+            one = cls.empty(*kind).add(cis.map, cis.count, cis.canonical_patch)
+            result = one if result is None else result.merge(one)
+        if result is None:
+            raise OptionError("A model map is the mean of at least one face's map; got none.")
+        return result
 
     def add(
         self, image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"], canonical_patch: float

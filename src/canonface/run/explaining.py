@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface import functional
 from canonface.confidence import Original
 from canonface.engine import Ask, BatchSize, answers
 from canonface.errors import OptionError, OutOfMemoryError, is_out_of_memory, single_image_too_large
 from canonface.functional import Tensor
-from canonface.maps import CIS
+from canonface.maps import CIS, canonical_side
 from canonface.mesh import Canvas, probe_vertices
 from canonface.models import Model, checked_outputs, load_model, prepare
-from canonface.run.settings import CanonicalPatch, Settings, make_settings
+from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, ModelInput
 
 
@@ -143,7 +142,7 @@ class View:
             unit=unit,
             patch=patch,
             patch_in_photo=patch / _scale(self.shown),
-            canonical_patch=canonical_patch(patch, self.shown, canvas, self.settings.canonical_patch),
+            canonical_patch=canonical_side(patch, self.shown, canvas, self.settings.canonical_patch),
             input_height=self.model.spec.size_hw[0],
             model=self.model.name,
             outputs=self.original[0].astype(np.float64),
@@ -158,26 +157,6 @@ class View:
             return checked_outputs(self.model, occluded)
 
         return ask
-
-
-def canonical_patch(patch: float, shown: ModelInput, canvas: Canvas, how: CanonicalPatch) -> float:
-    """Side of a patch on the canonical picture.
-
-    ``equation``: ``patch * H_F / H_I`` (eq. 3), which holds where both pictures show as much around the face.
-    ``measured``: ``patch`` times the ratio of the sides of the face's bounding boxes in both, which is eq. 3
-    without that condition.
-
-    Args:
-        patch: side in pixels of the model's input.
-        shown: the face as the model sees it.
-        canvas: the canonical picture.
-        how: which of both.
-    """
-    if how == "equation":
-        return functional.canonical_patch(patch, canvas.size_hw[0], shown.spec.size_hw[0])
-    mesh = shown.face.mesh
-    there, here = canvas.project(mesh)[: mesh.face_count], shown.vertices_xy[: mesh.face_count]
-    return patch * float(np.ptp(there, axis=0).max() / np.ptp(here, axis=0).max())
 
 
 def asked_once(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from canonface.confidence import Confidence, make_confidence
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
+from canonface.maps import CanonicalPatch
 from canonface.occluders import Occluder, make_occluder
-
-CanonicalPatch = Literal["measured", "equation"]
 
 
 @dataclass(frozen=True)
