@@ -1,8 +1,10 @@
-"""Accuracy of the zoo's models on labelled photos: `python benchmarks/zoo_accuracy.py DATA [--tune]`.
+"""Accuracy of the zoo's classifiers on labelled photos: `python benchmarks/zoo_accuracy.py DATA [--tune]`.
 
 DATA is the folder of the data sets (see docs/models.md). `--tune` prints the accuracy on the tuning sets for several
 margins of the face crop; without it the margins of the cards are measured on the held-out sets. A photo without a
 face that the aligner accepts is not answered; accuracy is over the answered ones, with its 95% Wilson interval.
+`--models` names those to measure; `--limit` takes a fixed random choice of so many photos of each set, for the large
+ones.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import numpy as np
 
 import canonface
-from canonface.alignment import LandmarkerAligner
+from canonface.alignment import LandmarkerAligner, Photo
 from canonface.models import Model, checked_outputs, prepare
 
 Row = dict[str, str]
@@ -31,8 +33,6 @@ EXPRESSIONS = {
     **{"sadness": "sad", "angry": "angry", "anger": "angry", "surprised": "surprise", "surprise": "surprise"},
     **{"disgusted": "disgust", "disgust": "disgust", "scared": "fear", "fear": "fear"},
 }
-# Years that stand for the outputs of the age network; its authors let class 0 count as a quarter.
-YEARS = np.array([0.25, *range(1, 81)])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,10 +66,10 @@ def answers(
     return found
 
 
-def aligned(aligner: LandmarkerAligner, path: Path) -> canonface.Face | None:
+def aligned(aligner: LandmarkerAligner, photo: Photo) -> canonface.Face | None:
     """The largest face of a photo, None where there is none."""
     try:
-        return aligner(path)[0]
+        return aligner(photo)[0]
     except canonface.CanonfaceError:
         return None
 
@@ -127,14 +127,19 @@ def is_expression(model: Model, among: Sequence[str] = ()) -> Callable[[Sample],
     )
 
 
-def age_of(sample: Sample) -> float:
-    """Expected age in years."""
-    return float(sample.probabilities @ YEARS)
+def years_of(model: Model) -> np.ndarray:
+    """Years that stand for the outputs; the authors of dlib's network let class 0 count as a quarter."""
+    years = np.array(model.labels, dtype=float)
+    return np.maximum(years, 0.25) if model.name == "age" else years
 
 
-def age_row(title: str, samples: Sequence[Sample], truth: Callable[[Row], float]) -> str:
-    """A Markdown row: set, photos, answered, mean absolute error, mean error, median absolute error."""
-    errors = np.array([age_of(s) - truth(s.row) for s in samples if s.probabilities is not None])
+def age_row(title: str, samples: Sequence[Sample], truth: Callable[[Row], float], model: Model) -> str:
+    """A Markdown row: set, photos, answered, errors of the expected age: mean absolute, mean, median absolute."""
+    answered = [s for s in samples if s.probabilities is not None]
+    if not answered:
+        return f"| {title} | {len(samples)} | 0 | - | - | - |"
+    years = years_of(model)
+    errors = np.array([float(s.probabilities @ years) - truth(s.row) for s in answered])
     return (
         f"| {title} | {len(samples)} | {len(errors)} | {np.abs(errors).mean():.1f} | {errors.mean():+.1f} | "
         f"{np.median(np.abs(errors)):.1f} |"
@@ -157,72 +162,106 @@ def with_margin(model: Model, margin: float) -> Model:
     return canonface.load_model(model, spec=dataclasses.replace(model.spec, margin=margin))
 
 
-def tune(data: Path, aligner: LandmarkerAligner) -> None:
+def tune(
+    data: Path,
+    aligner: LandmarkerAligner,
+    models: Sequence[Model],
+    limit: int | None,
+    margins: Sequence[float],
+) -> None:
     """Accuracy on the tuning sets for each margin."""
-    gender, age, expression = (
-        canonface.load_model(name, device="cpu") for name in ("gender", "age", "expression")
-    )
-    folder = data / "fairface_train1600"
-    rows = rows_of(folder, limit=800)
-    models = [with_margin(m, margin) for m in (gender, age) for margin in MARGINS]
-    found = answers(aligner, folder, rows, models)
-    print("gender, FairFace train subset\n| margin | photos | answered | % |")
-    for margin, samples in zip(MARGINS, found[: len(MARGINS)], strict=True):
-        print(accuracy_row(f"{margin:g}", samples, is_gender(gender)))
-    print(
-        "\nage, the same\n| margin | photos | answered | mean abs. error | mean error | median abs. error |"
-    )
-    for margin, samples in zip(MARGINS, found[len(MARGINS) :], strict=True):
-        print(age_row(f"{margin:g}", samples, midpoint))
-    folder = data / "openpeople_synth"
-    rows = rows_of(folder, lambda row: row["expression"] in EXPRESSIONS and row["view"] == "front")
-    found = answers(aligner, folder, rows, [with_margin(expression, margin) for margin in MARGINS])
-    print("\nexpression, openpeople, seven classes\n| margin | photos | answered | % |")
-    for margin, samples in zip(MARGINS, found, strict=True):
-        print(accuracy_row(f"{margin:g}", samples, is_expression(expression)))
-
-
-def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
-    """The tables of docs/models.md."""
-    gender, age, expression = (
-        canonface.load_model(name, device="cpu") for name in ("gender", "age", "expression")
-    )
-
-    def ask(name: str, models: Sequence[Model], keep: Callable[[Row], bool] = bool) -> list[list[Sample]]:
-        return answers(aligner, data / name, rows_of(data / name, keep), models)
-
-    fairface = ask("fairface_val980", [gender, age])
-    congress = ask("congress_pd", [gender, age])
-    studio = ask("london_frl", [gender, age, expression])
-    lfw = ask("lfw_eval", [gender, expression])
-    print("## gender\n| photos | n | answered | accuracy % (95%) |\n|---|---|---|---|")
-    print("\n".join(by_group("FairFace validation", fairface[0], is_gender(gender), "gender", "race", "age")))
-    print("\n".join(by_group("Congress", congress[0], is_gender(gender), "gender")))
-    print("\n".join(by_group("London", studio[0], is_gender(gender), "gender")))
-    known = [s for s in lfw[0] if s.row["gender"] in gender.labels]
-    print("\n".join(by_group("LFW", known, is_gender(gender), "gender")))
-    print(
-        "\n## age\n| photos | n | answered | mean abs. error | mean error | median abs. error |\n"
-        "|---|---|---|---|---|---|"
-    )
-    print(age_row("FairFace validation (middle of the range)", fairface[1], midpoint))
-    for value in sorted({s.row["age"] for s in fairface[1]}, key=lambda v: midpoint({"age": v})):
-        print(
-            age_row(
-                f"FairFace validation: {value}", [s for s in fairface[1] if s.row["age"] == value], midpoint
+    for model in models:
+        task = task_of(model)
+        folder = data / ("openpeople_synth" if task == "expression" else "fairface_train1600")
+        rows = rows_of(folder, TUNING_PHOTOS[task], limit or 800)
+        print(f"\n{model.name}, {folder.name}\n{HEADS[task]}")
+        variants = [with_margin(model, margin) for margin in margins]
+        for variant, samples in zip(variants, answers(aligner, folder, rows, variants), strict=True):
+            title = f"{variant.spec.margin:g}"
+            print(
+                age_row(title, samples, midpoint, model)
+                if task == "age"
+                else accuracy_row(title, samples, HITS[task](model))
             )
-        )
-    dated = [s for s in congress[1] if s.row["birth_year"] and s.row["collected"]]
-    print(age_row("Congress", dated, congress_age))
-    print(age_row("London", studio[1], lambda row: float(row["age"])))
-    print("\n## expression\n| photos | n | answered | accuracy % (95%) |\n|---|---|---|---|")
-    print("\n".join(by_group("London, seven classes", studio[2], is_expression(expression), "expression")))
-    both = is_expression(expression, ("happy", "neutral"))
-    print("\n".join(by_group("London, happy or neutral", studio[2], both, "expression", "gender")))
-    named = [s for s in lfw[1] if s.row["expression"] in EXPRESSIONS]
-    print("\n".join(by_group("LFW, seven classes", named, is_expression(expression), "expression")))
+
+
+def hold_out(data: Path, aligner: LandmarkerAligner, models: Sequence[Model], limit: int | None) -> None:
+    """The tables of docs/models.md."""
+    sets = {
+        "gender": ("fairface_val980", "congress_pd", "london_frl", "lfw_eval"),
+        "age": ("fairface_val980", "congress_pd", "london_frl"),
+        "expression": ("london_frl", "lfw_eval"),
+    }
+    found: dict[tuple[str, str], list[Sample]] = {}
+    for name in sorted({name for task in sets.values() for name in task}):
+        asked = [model for model in models if name in sets[task_of(model)]]
+        rows = rows_of(data / name, limit=limit)
+        if asked:
+            answered = answers(aligner, data / name, rows, asked)
+            found |= {(model.name, name): samples for model, samples in zip(asked, answered, strict=True)}
+    for model in models:
+        task = task_of(model)
+        print(f"\n## {model.name}\n{HEADS[task]}")
+        for name in sets[task]:
+            print("\n".join(TABLES[task](model, name, found[model.name, name])))
+
+
+def gender_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
+    """All photos of a set, and each group of it."""
+    known = [s for s in samples if s.row["gender"] in model.labels]
+    columns = ("gender", "race", "age") if name == "fairface_val980" else ("gender",)
+    return by_group(TITLES[name], known, is_gender(model), *columns)
+
+
+def age_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
+    """All photos of a set; of FairFace each range too."""
+    if name == "congress_pd":
+        dated = [s for s in samples if s.row["birth_year"] and s.row["collected"]]
+        return [age_row(TITLES[name], dated, congress_age, model)]
+    if name == "london_frl":
+        return [age_row(TITLES[name], samples, lambda row: float(row["age"]), model)]
+    ranges = sorted({s.row["age"] for s in samples}, key=lambda value: midpoint({"age": value}))
+    title = TITLES[name]
+    return [age_row(f"{title} (middle of the range)", samples, midpoint, model)] + [
+        age_row(f"{title}: {value}", [s for s in samples if s.row["age"] == value], midpoint, model)
+        for value in ranges
+    ]
+
+
+def expression_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
+    """Over seven classes, and over the two that there are many photos of."""
+    title = TITLES[name]
+    named = [s for s in samples if s.row["expression"] in EXPRESSIONS]
     pair = [s for s in named if EXPRESSIONS[s.row["expression"]] in ("happy", "neutral")]
-    print("\n".join(by_group("LFW, happy or neutral", pair, both, "expression", "gender")))
+    both = is_expression(model, ("happy", "neutral"))
+    return [
+        *by_group(f"{title}, seven classes", named, is_expression(model), "expression"),
+        *by_group(f"{title}, happy or neutral", pair, both, "expression", "gender"),
+    ]
+
+
+def task_of(model: Model) -> str:
+    """First word of a model's name."""
+    return model.name.partition("-")[0]
+
+
+ACCURACY_HEAD = "| photos | n | answered | accuracy % (95%) |\n|---|---|---|---|"
+HEADS = {
+    "gender": ACCURACY_HEAD,
+    "expression": ACCURACY_HEAD,
+    "age": "| photos | n | answered | mean abs. error | mean error | median abs. error |\n|---|---|---|---|---|---|",
+}
+TABLES = {"gender": gender_rows, "age": age_rows, "expression": expression_rows}
+HITS = {"gender": is_gender, "expression": is_expression}
+TITLES = {
+    **{"fairface_val980": "FairFace validation", "congress_pd": "Congress"},
+    **{"london_frl": "London", "lfw_eval": "LFW"},
+}
+TUNING_PHOTOS: dict[str, Callable[[Row], bool]] = {
+    "gender": bool,
+    "age": bool,
+    "expression": lambda row: row["expression"] in EXPRESSIONS and row["view"] == "front",
+}
 
 
 def main() -> None:
@@ -230,10 +269,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--models", nargs="+", default=["gender", "age", "expression"])
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--margins", nargs="+", type=float, default=MARGINS)
     options = parser.parse_args()
     aligner = LandmarkerAligner(canonface.load_mesh(0))
-    print(f"canonface {canonface.__version__}, Python {platform.python_version()}, {platform.machine()}\n")
-    (tune if options.tune else hold_out)(options.data, aligner)
+    models = [canonface.load_model(name, device="cpu") for name in options.models]
+    print(f"canonface {canonface.__version__}, Python {platform.python_version()}, {platform.machine()}")
+    if options.tune:
+        tune(options.data, aligner, models, options.limit, options.margins)
+    else:
+        hold_out(options.data, aligner, models, options.limit)
 
 
 if __name__ == "__main__":

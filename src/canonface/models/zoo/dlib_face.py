@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, UInt8
 
 from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
@@ -32,13 +32,13 @@ class DlibNetwork:
         self._network: Any = None
         self._lock = threading.Lock()
 
-    def __call__(self, chips: list[np.ndarray]) -> Float64[np.ndarray, "n 128"]:
-        """Descriptors of RGB bytes, 150 x 150 each."""
+    def __call__(self, chips: UInt8[np.ndarray, "n 150 150 3"]) -> Float64[np.ndarray, "n 128"]:
+        """Descriptors of RGB pictures."""
         dlib = require("dlib", "dlib", "The model 'dlib-face'")
         with self._lock:
             if self._network is None:
                 self._network = dlib.face_recognition_model_v1(str(self.path))
-            return np.array(self._network.compute_face_descriptor(chips), dtype=np.float64)
+            return np.array(self._network.compute_face_descriptor(list(chips)), dtype=np.float64)
 
     def __getstate__(self) -> dict[str, Path]:
         return {"path": self.path}
@@ -68,7 +68,7 @@ class DlibFace:
     def __call__(self, batch: Any) -> Any:
         """A descriptor a row, not normalised; dlib calls two the same person if less than 0.6 lies between them."""
         pixels = np.clip(np.rint(batch), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
-        return self.network([np.ascontiguousarray(chip) for chip in pixels])
+        return self.network(np.ascontiguousarray(pixels))
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
         """A copy of ``x`` as float32."""
