@@ -3,6 +3,8 @@
 import functools
 import subprocess
 import sys
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from canonface.models import (
     load_model,
     looks_like_probabilities,
 )
+from canonface.types import InputSpec
 
 
 @pytest.fixture(
@@ -177,6 +180,51 @@ class TestTorch:
         with pytest.raises(ModelOutputError, match=f"'Several' returned {text}.*output=.*wrap it"):
             checked_outputs(load_model(Several(), spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
 
+    @pytest.mark.parametrize(
+        ("answer", "output"),
+        [
+            (lambda y: {"logits": y + 1, "features": y}, "features"),
+            (lambda y: {"logits": y + 1, "features": y}, 1),
+            (lambda y: (y + 1, y), 1),
+            (lambda y: [y + 1, y], "1"),
+            (lambda y: Pair(y + 1, y), "second"),
+            (lambda y: {"1": y, "2": y + 1}, "1"),
+        ],
+    )
+    def test_one_of_several_answers(self, answer, output):
+        class Several(nn.Module):
+            def forward(self, x):
+                return answer(x.mean(dim=(2, 3)))
+
+        for model in (
+            load_model(Several(), spec=SPEC, device="cpu", output=output),
+            load_model(lambda batch: answer(batch.mean(axis=(2, 3))), spec=SPEC, output=output),
+        ):
+            x = model.to_device(batch())
+            np.testing.assert_allclose(checked_outputs(model, x), batch().mean(axis=(2, 3)), atol=1e-6)
+            assert model.fingerprint() != load_model(model, output="other").fingerprint()
+
+    @pytest.mark.parametrize(
+        ("answer", "output", "text"),
+        [
+            (
+                lambda y: {"logits": y},
+                "logit",
+                r"got 'logit'. did you mean 'logits'.*a dict with the keys 'logits'",
+            ),
+            (lambda y: (y, y), 2, r"got 2. Known: 0, 1. There are a tuple of 2: \(1, 3\), \(1, 3\)"),
+            (lambda y: (y, y), "logits", "got 'logits'. Known: 0, 1"),
+            (lambda y: y, 0, "returns one Tensor: leave it out"),
+        ],
+    )
+    def test_an_answer_that_is_not_there_is_told_when_loading(self, answer, output, text):
+        class Several(nn.Module):
+            def forward(self, x):
+                return answer(x.mean(dim=(2, 3)))
+
+        with pytest.raises(OptionError, match=text):
+            load_model(Several(), spec=SPEC, device="cpu", output=output)
+
     def test_half_precision_weights_are_refused(self):
         with pytest.raises(
             OptionError, match=r"asked in float32; 'Linear' holds torch.float16: pass module.float"
@@ -234,16 +282,47 @@ class TestOnnx:
             "toy.onnx is frozen at batches of 1: it is asked piece by piece, which is slow."
         ]
 
-    def test_the_first_of_several_outputs_or_the_named_one(self, tmp_path):
-        from canonface.models.onnx_file import onnx_model
+    @pytest.mark.parametrize("size", [1, 3])
+    @pytest.mark.parametrize("reshape", [False, True])
+    def test_a_frozen_batch_is_freed_where_the_graph_allows(self, tmp_path, caplog, size, reshape):
+        path = write_onnx(tmp_path / "toy.onnx", batch=size, reshape=reshape)
+        before = path.read_bytes()
+        model = load_model(path)
+        assert model.is_freed
+        assert not caplog.records
+        assert model.session.get_inputs()[0].shape[0] == "n"
+        np.testing.assert_allclose(checked_outputs(model, batch(7)), by_hand(batch(7)), atol=1e-6)
+        assert path.read_bytes() == before
+        looped = replace(model, is_freed=False)
+        assert looped.fingerprint() == model.fingerprint()
+        np.testing.assert_allclose(checked_outputs(looped, batch(7)), by_hand(batch(7)), atol=1e-6)
 
+    def test_without_the_onnx_package_it_is_asked_piece_by_piece(self, tmp_path, caplog, monkeypatch):
+        path = write_onnx(tmp_path / "toy.onnx", batch=1)
+        monkeypatch.setitem(sys.modules, "onnx", None)
+        model = load_model(path)
+        assert not model.is_freed
+        assert "toy.onnx is frozen at batches of 1" in caplog.text
+        np.testing.assert_allclose(checked_outputs(model, batch(3)), by_hand(batch(3)), atol=1e-6)
+
+    def test_freed_only_if_it_answers_alike(self, tmp_path):
+        model = load_model(write_onnx(tmp_path / "toy.onnx", batch=1, across=True))
+        assert not model.is_freed
+        np.testing.assert_allclose(checked_outputs(model, batch(3)), by_hand(batch(3)), atol=1e-6)
+
+    def test_the_first_of_several_outputs_or_the_named_one(self, tmp_path):
         path = write_onnx(tmp_path / "toy.onnx", extra_output=True)
         assert checked_outputs(load_model(path), batch()).shape == (5, 4)
-        named = onnx_model(path, "toy", None, None, None, "cpu", output="features")
+        for output in ("features", 1, "1"):
+            named = load_model(path, output=output)
+            assert named.output == "features"
         np.testing.assert_allclose(checked_outputs(named, batch()), batch().mean(axis=(2, 3)), atol=1e-6)
         assert named.fingerprint() != load_model(path).fingerprint()
-        with pytest.raises(OptionError, match="did you mean 'features'"):
-            onnx_model(path, "toy", None, None, None, "cpu", output="feature")
+        for wrong in ("feature", 2, -1):
+            with pytest.raises(
+                OptionError, match=r"output is one that toy.onnx has.*Known: answer, features"
+            ):
+                load_model(path, output=wrong)
 
     def test_trailing_ones_are_dropped(self, tmp_path):
         model = load_model(write_onnx(tmp_path / "toy.onnx", rows=True))
@@ -273,6 +352,11 @@ class TestOnnx:
     def test_an_absent_device_is_named(self, tmp_path):
         with pytest.raises(OptionError, match=r"onnxruntime has here \(cpu"):
             load_model(write_onnx(tmp_path / "toy.onnx"), device="cuda:7")
+
+
+class Pair(NamedTuple):
+    first: object
+    second: object
 
 
 class Holder:
@@ -342,6 +426,58 @@ class TestCallable:
             for seed in ("1", "2")
         }
         assert len(answers) == 1
+
+    def test_pictures_are_those_of_the_input(self):
+        seen = []
+
+        def vendor(images):
+            seen.extend(images)
+            return np.array([image.mean(axis=(0, 1)) for image in images])
+
+        spec = InputSpec(
+            size_hw=(6, 8), colour="bgr", scale=1.0, mean=(93.594, 104.7624, 129.1863), std=(2.0,)
+        )
+        pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 8, 3), np.uint8)
+        x = np.stack([spec.from_pixels(picture.astype(float)) for picture in pixels])
+        model = load_model(vendor, spec=spec, takes="images")
+        seen.clear()
+        answer = checked_outputs(model, x)
+        np.testing.assert_array_equal(seen, pixels)
+        assert all(image.dtype == np.uint8 and image.flags.c_contiguous for image in seen)
+        np.testing.assert_allclose(answer, pixels.mean(axis=(1, 2)))
+
+    @pytest.mark.parametrize("colour", ["rgb", "bgr", "grey"])
+    @pytest.mark.parametrize("fill", [0.0, 127.5, 255.0, 88.3])
+    def test_a_fill_is_still_one_colour_as_a_picture(self, colour, fill):
+        seen = []
+        spec = InputSpec(size_hw=(6, 8), colour=colour, mean=(0.45,), std=(0.22,))
+        model = load_model(
+            lambda images: seen.extend(images) or np.zeros((len(images), 1)), spec=spec, takes="images"
+        )
+        x = np.stack([spec.from_pixels(np.full((6, 8, 3), 200.0))])
+        x[0, :, 2:4, 1:5] = (fill / 255 - 0.45) / 0.22
+        seen.clear()
+        checked_outputs(model, x)
+        expected = np.full((6, 8, 3), 200)
+        expected[2:4, 1:5] = np.rint(fill)
+        assert np.abs(seen[0].astype(int) - expected).max() <= (fill == 127.5)
+        assert len(np.unique(seen[0][2:4, 1:5])) == 1
+
+    def test_an_attribute_says_what_is_taken(self):
+        def vendor(images):
+            return np.array([[image.mean()] for image in images])
+
+        plain = load_model(vendor, spec=SPEC, takes="images").fingerprint()
+        vendor.takes = "images"
+        assert load_model(vendor, spec=SPEC).takes == "images"
+        assert load_model(vendor, spec=SPEC, takes="array").takes == "array"
+        assert plain != load_model(vendor, spec=SPEC, takes="array").fingerprint()
+        vendor.takes = 3
+        assert load_model(vendor, spec=SPEC).takes == "array"
+        with pytest.raises(OptionError, match="takes is 'array' or 'images'; got 'image'"):
+            load_model(vendor, takes="image")
+        with pytest.raises(OptionError, match=r"takes= means nothing to a torch.nn.Module"):
+            load_model(torch_network(), takes="images")
 
     def test_only_the_cpu(self):
         with pytest.raises(OptionError, match="NumPy arrays on the CPU; got device='cuda'"):

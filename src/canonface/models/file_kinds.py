@@ -73,6 +73,15 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("onnx", lambda head: head[0] == 0x08 and head[1] < 0x20 and head[2] in (0x12, 0x1A, 0x22, 0x3A, 0x42)),
 )
 
+# Members of zip archives that tell their kind; the first one counts.
+_MEMBERS = (
+    ("archive_format", "export"),
+    ("serialized_exported_program.json", "export"),
+    ("constants.pkl", "torchscript"),
+    ("data.pkl", "checkpoint"),
+    ("model.weights.h5", "keras"),
+)
+
 
 def file_kind(path: Path) -> str:
     """One of ``KINDS``, or an empty text where the content gives no sign."""
@@ -89,19 +98,16 @@ def file_kind(path: Path) -> str:
 def _zip_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+            members = archive.infolist()
     except (zipfile.BadZipFile, EOFError):
         return "cut"
-    inner = {name.partition("/")[2] or name for name in names}
-    if "archive_format" in inner or "serialized_exported_program.json" in {*inner, *names}:
-        return "export"
-    if "constants.pkl" in inner:
-        return "torchscript"
-    if "data.pkl" in inner:
-        return "checkpoint"
-    if "model.weights.h5" in names:
-        return "keras"
-    return "npz" if names and all(name.endswith(".npy") for name in names) else "zip"
+    if not members or min(member.header_offset for member in members) > 0:
+        return "cut"  # found is the end of an archive inside a longer one
+    # PyTorch puts all members into one folder.
+    names = {name for member in members for name in (member.filename, member.filename.partition("/")[2])}
+    if all(member.filename.endswith(".npy") for member in members):
+        return "npz"
+    return next((kind for name, kind in _MEMBERS if name in names), "zip")
 
 
 def checked_kind(path: Path) -> str:

@@ -86,7 +86,7 @@ def load_architecture(path: Path, name: str | None, strict: bool) -> Loaded:
 def _outputs(architecture: Architecture, named: State, path: Path) -> Outputs:
     if not architecture.head or f"{architecture.head}.weight" in named:
         return architecture.outputs
-    last = architecture.theirs(architecture.head)
+    last = architecture.theirs(f"{architecture.head}.weight").removesuffix(".weight")
     log.warning("%s has no last layer (%s): the features before it are the outputs.", path.name, last)
     return "embedding"
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, Shaped
 from canonface.errors import ModelError, OptionError, near_names
 from canonface.models.base import one_line
 from canonface.models.dependencies import require
-from canonface.models.fingerprint import onnx_fingerprint
+from canonface.models.fingerprint import external_names, onnx_fingerprint
 from canonface.models.onnx_graph import check_external_files, freed_network
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
@@ -174,8 +174,15 @@ def open_session(path: Path, device: str, network: bytes | None = None) -> Any:
         size = path.stat().st_size if path.exists() else 0
         raise ModelError(
             f"An .onnx file holds a network that onnxruntime can run; {path} ({size:,} bytes) does not: "
-            f"{one_line(error)}. Export it again, or fetch it again if it was cut short."
+            f"{one_line(error)}. {_advice(path)}"
         ) from error
+
+
+def _advice(path: Path) -> str:
+    missing = [name for name in sorted(external_names(path)) if not (path.parent / name).is_file()]
+    if missing:
+        return f"Its weights are to lie beside it, in {', '.join(missing)}, which is missing: fetch that too."
+    return "Export it again, or fetch it again if it was cut short."
 
 
 def channels_last(shape: list[Any]) -> bool:

@@ -48,7 +48,7 @@ class _Options:
         """Raise OptionError for options that make no sense for ``what``."""
         given = [name for name in names if getattr(self, name) is not None]
         if given:
-            raise OptionError(f"{what} takes no {' and no '.join(given)}: leave it out.")
+            raise OptionError(f"{'=, '.join(given)}= means nothing to {what}: leave it out.")
 
 
 def load_model(
@@ -136,16 +136,16 @@ def _from_text(text: str, options: _Options) -> Model:
 
 
 def _from_file(path: Path, options: _Options) -> Model:
-    options.refuse("A model file", "weights", "takes")
+    options.refuse("a model file", "weights", "takes")
     kind = checked_kind(path)
     if kind == "onnx":
-        options.refuse("An .onnx file", "architecture")
+        options.refuse("an .onnx file", "architecture")
         return onnx_model(
             *(path, options.name or path.stem, options.spec, options.labels, options.outputs, options.device),
             output=options.output,
         )
     if kind in ("torchscript", "export"):
-        options.refuse("A program", "architecture")
+        options.refuse("a program", "architecture")
         return _from_program(path, options)
     return _from_weights(path, options)
 
@@ -164,7 +164,7 @@ def _from_weights(path: Path, options: _Options) -> Model:
     require("torch", "torch", "A weights file")
     from canonface.models.filling import load_architecture
 
-    options.refuse("A weights file", "takes")
+    options.refuse("a weights file", "takes")
     loaded = load_architecture(path, options.architecture, options.strict)
     spec, outputs = options.spec or loaded.architecture.spec, options.outputs or loaded.outputs
     name, labels = options.name or path.stem, options.labels or ()
@@ -172,7 +172,7 @@ def _from_weights(path: Path, options: _Options) -> Model:
 
 
 def _from_zoo(key: str, options: _Options) -> Model:
-    options.refuse(f"{key!r}, a model of the zoo,", "weights", "architecture", "takes", "output")
+    options.refuse(f"{key!r}, a model of the zoo", "weights", "architecture", "takes", "output")
     entry = ZOO[key]
     card = entry.card
     if options.labels is not None and len(options.labels) != len(card.labels):
@@ -197,13 +197,13 @@ def _from_object(model: Any, options: _Options, is_ours: bool = False) -> Model:
     if isinstance(model, Model) and not isinstance(model, type):
         return _changed(model, options)
     options = _with_what_it_says(model, options)
-    options.refuse("An object", "architecture")
+    options.refuse("an object", "architecture")
     spec, labels, name = options.spec or InputSpec(), options.labels or (), options.name or ""
     if is_torch_module(model):
-        options.refuse("A module", *(() if options.takes == "array" else ("takes",)))
+        options.refuse("a torch.nn.Module", *(() if options.takes == "array" else ("takes",)))
         network = _filled(model, options, is_ours) if options.weights else model
         return torch_model(network, name, spec, labels, options.outputs, options.device, options.output)
-    options.refuse("What is no torch.nn.Module", "weights")
+    options.refuse("what is no torch.nn.Module", "weights")
     if callable(model) and not isinstance(model, type):
         if options.device not in ("auto", "cpu"):
             raise OptionError(
@@ -244,7 +244,7 @@ def _stated(model: Any, attribute: str, kind: Any, known: tuple[str, ...] = ()) 
 
 
 def _changed(model: Model, options: _Options) -> Model:
-    options.refuse("A Model", "weights", "architecture")
+    options.refuse("a Model", "weights", "architecture")
     changes = {key: getattr(options, key) for key in ("spec", "labels", "outputs", "name", "output", "takes")}
     given = {key: value for key, value in changes.items() if value is not None}
     if not given:

@@ -1,0 +1,257 @@
+"""Files that are not what they say: each ends in a clear error, and nothing in them is run."""
+
+import io
+import json
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from toy_networks import exported, scripted, torch_network, write_onnx
+
+from canonface.errors import ModelError
+from canonface.models import load_model
+from canonface.models.file_kinds import KINDS, SUFFIXES, file_kind
+
+
+class Trap:
+    """Runs a command as soon as its pickle is read."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder / "trapped"),)
+
+
+@pytest.fixture
+def unharmed(tmp_path):
+    """Fails if a trap was sprung; the folder to work in."""
+    yield tmp_path
+    assert not (tmp_path / "trapped").exists(), "code in a pickle was run"
+
+
+def keras(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+
+
+def archive_of(path, name):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, "x")
+
+
+WRITERS = {
+    "safetensors": lambda path: safetensors.torch.save_file({"a": torch.zeros(2)}, path),
+    "checkpoint": lambda path: torch.save({"a": torch.zeros(2)}, path),
+    "torchscript": scripted,
+    "export": exported,
+    "onnx": write_onnx,
+    "hdf5": lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100)),
+    "keras": keras,
+    "tflite": lambda path: path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100)),
+    "npz": lambda path: archive_of(path, "weight.npy"),
+    "pickle": lambda path: path.write_bytes(pickle.dumps({"a": np.zeros(2)})),
+    "page": lambda path: path.write_text("\n<!DOCTYPE html><html>not found</html>"),
+    "pointer": lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+    "cut": lambda path: (torch.save(torch_network().state_dict(), path), cut(path)),
+    "zip": lambda path: archive_of(path, "readme.txt"),
+    "empty": lambda path: path.write_bytes(b""),
+}
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def test_every_kind_is_written_here():
+    assert set(WRITERS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_content_decides_what_a_file_is(kind, tmp_path):
+    path = tmp_path / "some.file"
+    WRITERS[kind](path)
+    assert file_kind(path) == kind
+
+
+@pytest.mark.parametrize("suffix", list(SUFFIXES))
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_wrong_extension_is_said(suffix, kind, tmp_path):
+    path = tmp_path / f"model{suffix}"
+    WRITERS[kind](path)
+    if kind in SUFFIXES[suffix]:
+        return
+    with pytest.raises(ModelError) as caught:
+        load_model(path, device="cpu")
+    text = str(caught.value)
+    assert f"A {suffix} file holds " in text
+    assert f"{path.name} ({path.stat().st_size:,} bytes) holds {KINDS[kind]}: " in text
+    right = next((name for name, kinds in SUFFIXES.items() if kind in kinds), None)
+    assert f"rename it to model{right}" in text if right else "rename" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("net.h5", "tf2onnx"),
+        ("net.pb", "--graphdef"),
+        ("net.tflite", "--tflite"),
+        ("net.pkl", "never loaded"),
+        ("net.npz", "safetensors"),
+        ("net.t7", "export the network as .onnx"),
+    ],
+)
+def test_what_cannot_be_read_says_what_to_do(name, text, tmp_path):
+    (tmp_path / name).write_bytes(b"something")
+    with pytest.raises(
+        ModelError, match=rf"A model file is one of .safetensors, .*; {name} \(9 bytes\): .*{text}"
+    ):
+        load_model(tmp_path / name)
+
+
+def test_a_file_that_is_not_there_lists_its_neighbours(tmp_path):
+    torch.save({}, tmp_path / "resnet50.pth")
+    with pytest.raises(ModelError, match=r"there is no file .*resnet50.pt. did you mean 'resnet50.pth'"):
+        load_model(tmp_path / "resnet50.pt")
+
+
+class TestCode:
+    """Pickles with code."""
+
+    def refused(self, path, text, **options):
+        with pytest.raises(ModelError, match=text):
+            load_model(path, device="cpu", **options)
+
+    @pytest.mark.parametrize("is_zip", [True, False])
+    def test_in_a_checkpoint(self, unharmed, is_zip):
+        path = unharmed / "evil.pt"
+        torch.save({"a": torch.zeros(1), "b": Trap(unharmed)}, path, _use_new_zipfile_serialization=is_zip)
+        self.refused(
+            path, r"holds tensors alone; evil.pt asks for \w+.mkdir: .*nothing in it was run.*safetensors"
+        )
+        with pytest.raises(ModelError, match="nothing in it was run"):
+            load_model(torch_network(), weights=path)
+
+    def test_in_a_bare_pickle(self, unharmed):
+        for name in ("evil.pth", "evil.bin", "evil.pkl"):
+            path = unharmed / name
+            path.write_bytes(pickle.dumps(Trap(unharmed)))
+            self.refused(path, "holds a Python pickle: a pickle can run code and is never loaded")
+
+    def test_in_a_whole_module(self, tmp_path):
+        torch.save(torch_network(), tmp_path / "whole.pt")
+        self.refused(tmp_path / "whole.pt", r"whole.pt asks for torch.nn.modules.container.Sequential")
+
+    def test_in_a_script(self, unharmed):
+        """PyTorch's reader of scripts knows no Python: it stumbles over the pickle and runs nothing."""
+        path = repacked(
+            scripted(unharmed / "good.pt"), unharmed / "evil.pt", "data.pkl", pickle.dumps(Trap(unharmed))
+        )
+        self.refused(path, "evil.pt .*is a TorchScript file that this version of PyTorch .* cannot read")
+
+    @pytest.mark.parametrize("member", ["data/sample_inputs/model.pt", "data/constants/opaque_obj_0"])
+    def test_in_an_exported_program(self, unharmed, member):
+        raw = pickle.dumps(Trap(unharmed))
+        if member.endswith(".pt"):
+            memory = io.BytesIO()
+            torch.save(Trap(unharmed), memory)
+            raw = memory.getvalue()
+        path = repacked(exported(unharmed / "good.pt2"), unharmed / "evil.pt2", member, raw)
+        self.refused(
+            path, rf"evil.pt2 holds Python objects in \w+/{member}: it was not loaded.*nothing in it was run"
+        )
+
+    def test_in_weights_that_an_exported_program_says_are_pickled(self, unharmed):
+        memory = io.BytesIO()
+        torch.save(Trap(unharmed), memory)
+        good = exported(unharmed / "good.pt2")
+        table = "data/weights/model_weights_config.json"
+        with zipfile.ZipFile(good) as archive:
+            name = next(name for name in archive.namelist() if name.endswith(table))
+            entries = json.loads(archive.read(name))
+        first = next(iter(entries["config"].values()))
+        first["use_pickle"] = True
+        first["path_name"] = "weight_x"
+        path = repacked(good, unharmed / "half.pt2", table, json.dumps(entries).encode())
+        path = repacked(path, unharmed / "evil.pt2", "data/weights/weight_x", memory.getvalue())
+        self.refused(path, "holds Python objects in .*weight_x")
+
+    def test_in_the_second_of_two_members_of_one_name(self, unharmed):
+        path = exported(unharmed / "twice.pt2")
+        with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr(archive.namelist()[0], b"other")
+        self.refused(path, "two share one: refused")
+
+
+def repacked(source, target, member, content):
+    """A copy of an archive with one member replaced or added."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        root = old.namelist()[0].partition("/")[0]
+        for name in old.namelist():
+            if name != f"{root}/{member}":
+                new.writestr(name, old.read(name))
+        new.writestr(f"{root}/{member}", content)
+    return target
+
+
+class TestCutShort:
+    @pytest.mark.parametrize("share", [0.3, 0.9])
+    @pytest.mark.parametrize("kind", ["checkpoint", "torchscript", "export", "safetensors", "onnx"])
+    def test_every_format(self, kind, share, tmp_path):
+        suffix = next(suffix for suffix, kinds in SUFFIXES.items() if kind in kinds)
+        path = tmp_path / f"part{suffix}"
+        WRITERS[kind](path)
+        raw = path.read_bytes()
+        path.write_bytes(raw[: int(len(raw) * share)])
+        with pytest.raises(ModelError, match=r"part.*bytes\).*[Ff]etch"):
+            load_model(path, device="cpu")
+
+    def test_an_old_checkpoint(self, tmp_path):
+        torch.save({"a": torch.zeros(99)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+        cut(tmp_path / "old.pt")
+        with pytest.raises(ModelError, match=r"can be read to its end; old.pt \(.* bytes\) cannot: "):
+            load_model(tmp_path / "old.pt")
+
+
+class TestOnnxOutside:
+    """External data that an ONNX file looks for elsewhere."""
+
+    @pytest.mark.parametrize(
+        "location", ["../secret.bin", "/etc/hostname", "C:\\secret.bin", "a/../../secret.bin"]
+    )
+    def test_its_folder_is_refused(self, tmp_path, location):
+        import onnx
+
+        folder = tmp_path / "model"
+        folder.mkdir()
+        path = write_onnx(folder / "toy.onnx")
+        onnx.save(
+            onnx.load(str(path)), str(path), save_as_external_data=True, location="w.bin", size_threshold=0
+        )
+        network = onnx.load(str(path), load_external_data=False)
+        for tensor in network.graph.initializer:
+            for entry in tensor.external_data:
+                if entry.key == "location":
+                    entry.value = location
+        path.write_bytes(network.SerializeToString())
+        (folder / "w.bin").rename(tmp_path / "secret.bin")
+        with pytest.raises(
+            ModelError, match=r"weights of an .onnx file lie in its own folder; toy.onnx asks for"
+        ):
+            load_model(path)
+
+    def test_what_is_missing_is_named(self, tmp_path):
+        import onnx
+
+        path = write_onnx(tmp_path / "toy.onnx")
+        onnx.save(
+            onnx.load(str(path)), str(path), save_as_external_data=True, location="w.bin", size_threshold=0
+        )
+        (tmp_path / "w.bin").unlink()
+        with pytest.raises(ModelError, match=r"toy.onnx .*are to lie beside it, in w\.bin, which is missing"):
+            load_model(path)
