@@ -1,11 +1,13 @@
 """The loop over photos: rows, reasons, resuming, refusing, groups."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from canonface import functional
+from canonface.confidence import pose_bin
 from canonface.errors import (
     ConfigurationChangedError,
     LabelsError,
@@ -14,7 +16,7 @@ from canonface.errors import (
     RunError,
     TargetError,
 )
-from canonface.mesh import Canvas, load_mesh
+from canonface.mesh import Canvas, load_mesh, make_mesh
 from canonface.models import load_model
 from canonface.run import Run, audit, writing
 from canonface.types import InputSpec
@@ -142,7 +144,7 @@ def test_what_was_computed_is_kept_when_the_model_breaks_the_loop(folder, tmp_pa
     [
         ({"patch": 9.0}, r"settings\.occluder\.patch: null then, 9\.0 now"),
         ({"target": "no"}, r'settings\.confidence\.target: "yes" then, "no" now'),
-        ({"level": 0}, r"mesh: .*468/1.*468/0"),
+        ({"level": 0}, r"mesh.name: .*468/1.*468/0"),
         ({"preset": "paper"}, r'settings\.occluder\.fill: "mean" then, "black" now'),
         ({"faces": "all"}, "aligner"),
     ],
@@ -441,3 +443,50 @@ def test_two_faces_in_a_photo(model, tmp_path, folder):
     run = audit(tmp_path / "pair.png", model, tmp_path / "all", faces="all", stride=40)
     assert run.faces.column("face_id").to_pylist() == ["pair.png#0", "pair.png#1"]
     assert audit(tmp_path / "pair.png", model, tmp_path / "one", stride=40).faces.num_rows == 1
+
+
+class OnAMeshOfItsOwn:
+    """The landmarker's faces on a mesh that no name leads to: every fifth vertex of ours."""
+
+    name = "thin"
+
+    def __init__(self, aligner):
+        self.aligner = aligner
+        kept = np.arange(0, aligner.mesh.face_count, 5)
+        self.mesh = make_mesh("thin/1", aligner.mesh.vertices[kept], np.zeros((0, 3), np.int64))
+        self.kept = kept
+
+    def describe(self):
+        return {"name": self.name}
+
+    def __call__(self, photo, path=""):
+        faces = self.aligner(photo, path)
+        return [
+            replace(
+                face,
+                vertices_xy=face.vertices_xy[self.kept],
+                depth=face.depth[self.kept],
+                visible=face.visible[self.kept],
+                mesh=self.mesh,
+            )
+            for face in faces
+        ]
+
+
+def test_a_run_finds_a_mesh_of_ones_own_again(folder, model, tmp_path, aligner):
+    run = run_of(folder, model, tmp_path / "run", aligner=OnAMeshOfItsOwn(aligner), stride=1)
+    shutil.rmtree(folder)
+    again = Run.open(tmp_path / "run")
+    assert again.mesh.name == "thin/1"
+    np.testing.assert_array_equal(again.mesh.vertices, run.mesh.vertices)
+    assert again.drops().shape == (5, 367)
+    np.testing.assert_array_equal(again.cms().map, run.cms().map)
+
+
+def test_faces_are_grouped_by_where_they_look(folder, model, tmp_path):
+    run = run_of(folder, model, tmp_path / "run", stride=40)
+    poses = zip(run.faces.column("yaw").to_pylist(), run.faces.column("pitch").to_pylist(), strict=True)
+    assert run.labels("pose-bin") == [pose_bin(yaw, pitch) for yaw, pitch in poses]
+    maps = run.cms(by="pose-bin")
+    assert len(maps) > 1, "a profile is among them"
+    assert sum(cms.faces for cms in maps.values()) == 5

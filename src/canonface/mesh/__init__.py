@@ -12,7 +12,7 @@ from canonface.mesh.custom import make_mesh
 from canonface.mesh.files import read_mesh, save_mesh
 from canonface.mesh.fitting import fitted_mesh
 from canonface.mesh.halo import HALO_SOURCES, add_halo
-from canonface.mesh.named import mesh_named
+from canonface.mesh.named import is_named, mesh_named
 from canonface.mesh.probes import probe_vertices
 from canonface.mesh.regions import (
     REGION_GROUPS,
@@ -34,6 +34,7 @@ __all__ = [
     "boundary_loop",
     "fitted_mesh",
     "groups_of",
+    "is_named",
     "load_mesh",
     "make_mesh",
     "mesh_edges",

@@ -8,6 +8,11 @@ from canonface.mesh.subdivision import MAX_LEVEL
 from canonface.types import Mesh
 
 
+def is_named(name: str) -> bool:
+    """Whether `mesh_named` knows the mesh: others have a file instead."""
+    return name in _names()
+
+
 def mesh_named(name: str) -> Mesh:
     """The mesh of that name, e.g. ``landmarker-468/1``, or ``landmarker-468+halo/1`` with the halo.
 
@@ -16,12 +21,16 @@ def mesh_named(name: str) -> Mesh:
     Raises:
         OptionError: there is none.
     """
-    known = {
-        f"landmarker-468{mark}/{level}": (level, bool(mark))
-        for mark in ("", "+halo")
-        for level in range(MAX_LEVEL + 1)
-    }
+    known = _names()
     if name not in known:
         raise OptionError(f"A mesh has a known name; got {name!r}: {near_names(name, known)}")
     level, halo = known[name]
     return load_mesh(level, halo=halo)
+
+
+def _names() -> dict[str, tuple[int, bool]]:
+    return {
+        f"landmarker-468{mark}/{level}": (level, bool(mark))
+        for mark in ("", "+halo")
+        for level in range(MAX_LEVEL + 1)
+    }

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.engine import BatchSize
@@ -26,7 +28,7 @@ from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.settings import Settings, make_settings
 from canonface.run.writing import Case, Progress, digest, write_run
-from canonface.types import WhichFaces
+from canonface.types import Mesh, WhichFaces
 
 
 def audit(
@@ -107,7 +109,8 @@ def audit(
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
     ]
-    return write_run(Path(out), manifest, cases, part_schema(label_columns(known)), retry_failed, progress)
+    schema = part_schema(label_columns(known))
+    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress)
 
 
 def _recognition(
@@ -135,12 +138,18 @@ def describe(
         "model": describe_model(model),
         "settings": dict(settings.describe()),
         "unit": settings.question().unit,
-        "mesh": aligner.mesh.name,
+        "mesh": describe_mesh(aligner.mesh),
         "canvas": asdict(Canvas.of(aligner.mesh)),
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(photos), "sha256": photos.digest},
         "labels": {"columns": list(label_columns(labels)), "sha256": sha256(repr(used).encode()).hexdigest()},
     }
+
+
+def describe_mesh(mesh: Mesh) -> dict[str, Any]:
+    """Which mesh a run is on, for its manifest."""
+    vertices = np.ascontiguousarray(mesh.vertices, dtype="<f8").tobytes()
+    return {"name": mesh.name, "vertices": len(mesh.vertices), "sha256": sha256(vertices).hexdigest()}
 
 
 def describe_model(model: Model) -> dict[str, Any]:

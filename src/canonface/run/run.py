@@ -14,16 +14,19 @@ from jaxtyping import Float, Int
 
 from canonface import functional
 from canonface.alignment import read_photo
+from canonface.confidence import pose_bin
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
-from canonface.mesh import Canvas, mesh_named, probe_vertices
+from canonface.mesh import Canvas, is_named, mesh_named, probe_vertices, read_mesh
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
 from canonface.types import Face, Mesh, Pose
 
 logger = logging.getLogger("canonface")
 PARTS = "parts"
-GROUPINGS = ("target", "predicted")
+MESH_FILE = "mesh.npz"
+POSE_BIN = "pose-bin"
+GROUPINGS = ("target", "predicted", POSE_BIN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +90,12 @@ class Run:
     @property
     def mesh(self) -> Mesh:
         """The mesh whose vertices were probed."""
-        return mesh_named(self.manifest.configuration["mesh"])
+        name: str = self.manifest.configuration["mesh"]["name"]
+        return mesh_named(name) if is_named(name) else self._own_mesh
+
+    @cached_property
+    def _own_mesh(self) -> Mesh:
+        return read_mesh(self.folder / MESH_FILE)
 
     @property
     def probes(self) -> Int[np.ndarray, "n"]:
@@ -221,11 +229,17 @@ class Run:
         return found
 
     def labels(self, column: str) -> list[str]:
-        """One value a face: a column of the labels, or ``target`` or ``predicted``; empty text where unknown.
+        """One value a face; empty text where it is unknown.
+
+        Args:
+            column: of the labels, or ``target``, ``predicted`` or ``pose-bin``: which of nine bins over yaw and pitch
+                the head lies in (the paper's figure 19; `canonface.confidence.pose_bin`).
 
         Raises:
             OptionError: there is no such column.
         """
+        if column == POSE_BIN:
+            return self._pose_bins()
         available = {name: name for name in GROUPINGS}
         for name in self.faces.column_names:
             if name.startswith(LABEL_COLUMN_PREFIX):
@@ -237,11 +251,19 @@ class Run:
             )
         return [value or "" for value in self.faces.column(available[column]).to_pylist()]
 
+    def _pose_bins(self) -> list[str]:
+        columns = (self.faces.column(name).to_pylist() for name in ("yaw", "pitch"))
+        poses = ((yaw, pitch) for yaw, pitch in zip(*columns, strict=True))
+        return [
+            pose_bin(yaw, pitch) if np.isfinite(yaw) and np.isfinite(pitch) else "" for yaw, pitch in poses
+        ]
+
     def cms(self, by: str | None = None) -> Any:
         """Canonical model saliency map: the mean of the faces' maps (eq. 6).
 
         Args:
-            by: a column of the labels, or ``target`` or ``predicted``: one map a value. None: one map of all.
+            by: a column of the labels, or ``target``, ``predicted`` or ``pose-bin``: one map a value. None: one map
+                of all.
 
         Returns:
             A `CMS`, or with ``by`` a dictionary from value to `CMS`, sorted, faces without a value left out.

@@ -27,7 +27,7 @@ from canonface.functional import cosines
 from canonface.maps import CIS
 from canonface.mesh import Canvas, load_mesh, probe_vertices
 from canonface.models import Model, load_model
-from canonface.run.auditing import describe_model
+from canonface.run.auditing import describe_mesh, describe_model
 from canonface.run.explaining import View
 from canonface.run.manifest import Manifest
 from canonface.run.pairs import PairList, read_pairs
@@ -201,7 +201,7 @@ def verify(
         "model": describe_model(loaded),
         "settings": dict(settings.describe()) | {"confidence": dict(question.describe())},
         "unit": question.unit,
-        "mesh": aligner.mesh.name,
+        "mesh": describe_mesh(aligner.mesh),
         "canvas": asdict(Canvas.of(aligner.mesh)),
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(found), "sha256": found.digest},
@@ -218,7 +218,7 @@ def verify(
     ]
     schema = part_schema(found.columns, pairs=True)
     manifest = Manifest.new(configuration, found.root)
-    return write_run(Path(out), manifest, cases, schema, retry_failed, progress)
+    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress)
 
 
 @dataclass(frozen=True)

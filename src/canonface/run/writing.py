@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from canonface.errors import RunError
+from canonface.mesh import is_named, save_mesh
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.parts import next_number, read_parts, write_part
 from canonface.run.rows import Row
-from canonface.run.run import PARTS, Run
+from canonface.run.run import MESH_FILE, PARTS, Run
+from canonface.types import Mesh
 
 logger = logging.getLogger("canonface")
 
@@ -54,6 +56,7 @@ class Case:
 def write_run(
     folder: Path,
     manifest: Manifest,
+    mesh: Mesh,
     cases: Sequence[Case],
     schema: Any,
     retry_failed: bool = False,
@@ -64,6 +67,7 @@ def write_run(
     Args:
         folder: of the run; made if it is missing.
         manifest: what is asked.
+        mesh: that the faces are placed on; kept beside the manifest if it is none that has a name.
         cases: all of them, in order.
         schema: of the parts.
         retry_failed: ask again about cases that failed in an earlier start.
@@ -74,6 +78,8 @@ def write_run(
         RunError: the folder cannot be written to, or a photo was changed since.
     """
     manifest = _begun(folder, manifest)
+    if not is_named(mesh.name) and not (folder / MESH_FILE).exists():
+        save_mesh(mesh, folder / MESH_FILE)
     writer = _Writer(folder / PARTS, schema)
     done = _finished(folder / PARTS, cases, retry_failed)
     state = Progress(len(done), len(cases), sum(done.values()), len(done))
