@@ -22,12 +22,13 @@ def test_signed_change_and_distance_by_hand():
     outputs = [[0, 0.5, 0.5, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
     bound, got = answers(outputs)
     np.testing.assert_allclose(got, [15, 30, 0], atol=1e-5)
-    assert (bound.target, bound.unit) == ("15", "expected value")
+    assert (bound.target, bound.unit) == ("expected value", "expected value")
     # Drops: hiding made the face 15 older (a negative drop), then 15 younger.
     np.testing.assert_allclose(got[0] - got, [0, -15, 15], atol=1e-5)
     bound, got = answers(outputs, "distance")
     np.testing.assert_allclose(got[0] - got, [0, 15, 15], atol=1e-5)
     assert bound.unit == "closeness to the original expected value"
+    assert not np.signbit(got[0])
 
 
 @settings(deadline=None)

@@ -77,9 +77,10 @@ class ExpectedValue:
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             expected = expected_value(outputs, index, numbers, kind)
-            return expected if signed else -np.abs(expected - start)
+            # 0 - x, since -x prints as -0.0 where nothing moved.
+            return expected if signed else 0.0 - np.abs(expected - start)
 
-        return BoundConfidence(target=f"{start:.6g}", unit=self.unit, of=of)
+        return BoundConfidence(target="expected value", unit=self.unit, of=of)
 
 
 def expected_value(

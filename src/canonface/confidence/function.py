@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -58,13 +59,18 @@ class FunctionConfidence:
         return
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result; the function by its name and the digest of its source."""
+        """The choices that decide the result.
+
+        The function is known by its name, the digest of its source and, if it is an object, what its attributes say.
+        What a function reads elsewhere is not seen.
+        """
         code = self.function if hasattr(self.function, "__code__") else type(self.function)
         name = f"{code.__module__}:{getattr(code, '__qualname__', '')}"
         return {
             "name": "function",
             "function": name,
             "source": sha256(_source(code).encode()).hexdigest(),
+            "state": _state(self.function),
             "unit": self.unit,
             "target": self.target,
         }
@@ -107,4 +113,16 @@ def _source(code: Any) -> str:
     try:
         return inspect.getsource(code)
     except (OSError, TypeError):
-        return repr(getattr(getattr(code, "__code__", None), "co_code", b""))
+        compiled = getattr(code, "__code__", None)
+        if compiled is None:
+            return ""
+        constants = [value for value in compiled.co_consts if not hasattr(value, "co_code")]
+        return repr((compiled.co_code, compiled.co_names, constants))
+
+
+def _state(function: Any) -> str:
+    # A partial keeps its arguments in slots of its own.
+    slots = {name: getattr(function, name) for name in ("args", "keywords") if hasattr(function, name)}
+    text = repr(getattr(function, "__dict__", {}) | slots)
+    # An address says nothing, and changes from start to start.
+    return re.sub(r" at 0x[0-9a-f]+", "", text)

@@ -74,7 +74,7 @@ def pose_memberships(
     """
     yaw = _interval_memberships(angles_deg[:, 0], yaw_edges, sigma)
     pitch = _interval_memberships(angles_deg[:, 1], pitch_edges, sigma)
-    return np.asarray((yaw[:, :, None] * pitch[:, None, :]).reshape(len(angles_deg), -1))
+    return np.asarray((yaw[:, :, None] * pitch[:, None, :]).reshape(len(angles_deg), len(POSE_BINS)))
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ class ValueConfidence:
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             values = outputs[:, index].astype(np.float64)
-            return values[:, 0] if signed else -np.linalg.norm(values - start, axis=1)
+            # 0 - x, since -x prints as -0.0 where nothing moved.
+            return values[:, 0] if signed else 0.0 - np.linalg.norm(values - start, axis=1)
 
         chosen = [original.names[i] if original.names else f"output {i}" for i in index.tolist()]
         # One colour bar serves a run whether outputs have names or not.

@@ -1,0 +1,108 @@
+"""A confidence of one's own: what the function is given, what it may return, what is written down."""
+
+import doctest
+from functools import partial
+
+import numpy as np
+import pytest
+
+import canonface.confidence.function as module
+from canonface.confidence import FunctionConfidence, Original
+from canonface.errors import OptionError
+
+OUTPUTS = np.array([[1.0, 2.0], [1.0, 0.0], [4.0, 6.0]])
+
+
+def how_near(original, occluded):
+    return -np.linalg.norm(occluded - original, axis=1)
+
+
+def how_near_squared(original, occluded):
+    return -((occluded - original) ** 2).sum(axis=1)
+
+
+class Weighted:
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, original, occluded):
+        return self.weight * occluded[:, 0]
+
+
+def of(function, outputs=OUTPUTS):
+    return FunctionConfidence(function).bind(Original(outputs[:1], "values")).of(outputs)
+
+
+def test_a_drop_is_f_of_the_original_minus_f_of_the_occluded():
+    got = of(how_near)
+    np.testing.assert_allclose(got[0] - got, [0, 2, 5])
+
+
+def test_the_unit_is_the_name_unless_it_is_given():
+    confidence = FunctionConfidence(how_near)
+    assert (confidence.unit, confidence.target) == ("how near", "how_near")
+    confidence = FunctionConfidence(how_near, unit="nearness", target="both")
+    assert confidence.bind(Original(OUTPUTS[:1], "values")).unit == "nearness"
+    assert (confidence.unit, confidence.target) == ("nearness", "both")
+    assert FunctionConfidence(Weighted(2)).target == "Weighted"
+
+
+def test_the_description_follows_the_source():
+    first, second = FunctionConfidence(how_near).describe(), FunctionConfidence(how_near_squared).describe()
+    assert first["function"].endswith(":how_near")
+    assert first["source"] != second["source"]
+    assert first == FunctionConfidence(how_near).describe()
+    two, three = FunctionConfidence(Weighted(2)).describe(), FunctionConfidence(Weighted(3)).describe()
+    assert two["function"].endswith(":Weighted")
+    assert two["state"] == "{'weight': 2}"
+    assert two["state"] != three["state"]
+    assert " at 0x" not in FunctionConfidence(partial(Weighted(1), np.ones)).describe()["state"]
+
+
+def test_functions_without_a_source_are_told_apart_by_their_code():
+    names = {}
+    exec("f = lambda a, b: b[:, 0]\ng = lambda a, b: -b[:, 0]\nh = lambda a, b: b[:, 1]", names)
+    digests = {FunctionConfidence(names[name]).describe()["source"] for name in "fgh"}
+    assert len(digests) == 3
+
+
+def test_a_function_that_works_in_place_changes_nothing():
+    def in_place(original, occluded):
+        occluded -= original
+        original += 1
+        return occluded.sum(axis=1)
+
+    before = OUTPUTS.copy()
+    bound = FunctionConfidence(in_place).bind(Original(OUTPUTS[:1], "values"))
+    np.testing.assert_array_equal(bound.of(OUTPUTS), bound.of(OUTPUTS))
+    np.testing.assert_array_equal(OUTPUTS, before)
+
+
+def test_tensors_and_lists_are_numbers_too():
+    torch = pytest.importorskip("torch")
+    assert of(lambda a, b: b[:, 0].tolist()).dtype == np.float64
+    np.testing.assert_array_equal(of(lambda a, b: torch.tensor(b[:, 0], requires_grad=True)), [1, 1, 4])
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda a, b: b, r"got shape \(3, 2\) for 3 rows"),
+        (lambda a, b: 1.0, r"got shape \(\) for 3 rows"),
+        (lambda a, b: b[:, 0] * np.nan, "3 of 3 are NaN or infinite"),
+        (lambda a, b: None, "finite numbers|one number for each row"),
+        (lambda a, b: "high", "returns numbers; got str"),
+    ],
+)
+def test_what_it_may_not_return(function, message):
+    with pytest.raises(OptionError, match=message):
+        of(function)
+
+
+def test_a_class_is_no_function():
+    with pytest.raises(OptionError, match="a function of"):
+        FunctionConfidence(Weighted)
+
+
+def test_the_example_in_the_documentation_holds():
+    assert doctest.testmod(module).failed == 0
