@@ -49,12 +49,13 @@ class TestPrograms:
             checked_outputs(model, model.to_device(batch(7))), by_hand(batch(7)), atol=1e-6
         )
 
-    def test_a_frozen_batch_is_said_once(self, tmp_path, caplog):
-        model = load_model(scripted(tmp_path / "toy.pt", frozen=True), spec=SPEC, device="cpu")
+    @pytest.mark.parametrize(("write", "name"), [(scripted, "toy.pt"), (exported, "toy.pt2")])
+    def test_a_frozen_batch_is_said_once(self, write, name, tmp_path, caplog):
+        model = load_model(write(tmp_path / name, frozen=True), spec=SPEC, device="cpu")
         for _ in range(3):
             checked_outputs(model, model.to_device(batch(2)))
         said = [r.getMessage() for r in caplog.records if r.name.startswith("canonface")]
-        assert said == ["toy.pt is frozen at batches of 1: it is asked piece by piece, which is slow."]
+        assert said == [f"{name} is frozen at batches of 1: it is asked piece by piece, which is slow."]
 
     def test_a_frozen_batch_of_three(self, tmp_path):
         path = export_of(torch_network(), tmp_path / "three.pt2", n=3)

@@ -102,7 +102,9 @@ def load_program(path: Path, device: str, spec: InputSpec | None) -> tuple[Progr
     spec = spec or _spec_of(path, program.input_shape)
     if not program.is_exported and not _takes_batches(program, spec):
         program.frozen = 1
-        log.warning("%s is frozen at batches of 1: it is asked piece by piece, which is slow.", path.name)
+    if program.frozen:
+        rule = "%s is frozen at batches of %d: it is asked piece by piece, which is slow."
+        log.warning(rule, path.name, program.frozen)
     return program, spec
 
 
