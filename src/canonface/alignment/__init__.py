@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from canonface.alignment.base import ALIGNERS, Aligner, make_aligner
+from canonface.alignment.five_point import FivePointAligner
 from canonface.alignment.landmarker import LandmarkerAligner
 from canonface.alignment.photo import Photo, read_photo
+from canonface.alignment.placing import placed_face
+from canonface.alignment.position_map import PositionMapAligner
+from canonface.alignment.precomputed import PrecomputedAligner
+from canonface.alignment.unaligned import NoAligner
 
-__all__ = ["ALIGNERS", "Aligner", "LandmarkerAligner", "Photo", "make_aligner", "read_photo"]
+__all__ = [
+    "ALIGNERS",
+    "Aligner",
+    "FivePointAligner",
+    "LandmarkerAligner",
+    "NoAligner",
+    "Photo",
+    "PositionMapAligner",
+    "PrecomputedAligner",
+    "make_aligner",
+    "placed_face",
+    "read_photo",
+]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
+from canonface.alignment.five_point import FivePointAligner
 from canonface.alignment.landmarker import LandmarkerAligner
 from canonface.alignment.photo import Photo
+from canonface.alignment.position_map import PositionMapAligner
+from canonface.alignment.precomputed import PrecomputedAligner
+from canonface.alignment.unaligned import NoAligner
 from canonface.errors import OptionError, near_names
 from canonface.types import Face, Mesh
 
@@ -37,12 +41,16 @@ class Aligner(Protocol):
         Raises:
             PhotoError: the photo cannot be read.
             NoFaceError: no face was found.
+            AlignmentError: the face cannot be placed.
             FaceCutError: too much of the largest face lies outside the photo; with ``faces="all"``, of every face.
         """
         ...
 
 
-ALIGNERS: dict[str, Callable[..., Aligner]] = {LandmarkerAligner.name: LandmarkerAligner}
+ALIGNERS: dict[str, Callable[..., Aligner]] = {
+    aligner.name: aligner
+    for aligner in (LandmarkerAligner, PrecomputedAligner, PositionMapAligner, FivePointAligner, NoAligner)
+}
 """Name -> factory, called with the mesh and the aligner's own options."""
 
 

@@ -13,6 +13,8 @@ from canonface.mesh.files import read_mesh, save_mesh
 from canonface.mesh.fitting import fitted_mesh
 from canonface.mesh.halo import HALO_SOURCES, add_halo
 from canonface.mesh.named import is_named, mesh_named
+from canonface.mesh.planar import five_point_mesh, pixel_mesh
+from canonface.mesh.poisson import poisson_probes
 from canonface.mesh.probes import probe_vertices
 from canonface.mesh.regions import (
     REGION_GROUPS,
@@ -24,6 +26,7 @@ from canonface.mesh.regions import (
     regions_of,
 )
 from canonface.mesh.topology import adjacency, boundary_loop, mesh_edges, vertex_normals
+from canonface.mesh.transfer import frontal_alignment, round_trip_loss, transfer
 
 __all__ = [
     "HALO_SOURCES",
@@ -33,12 +36,16 @@ __all__ = [
     "adjacency",
     "boundary_loop",
     "fitted_mesh",
+    "five_point_mesh",
+    "frontal_alignment",
     "groups_of",
     "is_named",
     "load_mesh",
     "make_mesh",
     "mesh_edges",
     "mesh_named",
+    "pixel_mesh",
+    "poisson_probes",
     "probe_vertices",
     "read_mesh",
     "region_area_px",
@@ -46,6 +53,8 @@ __all__ = [
     "region_sources",
     "region_triangles",
     "regions_of",
+    "round_trip_loss",
     "save_mesh",
+    "transfer",
     "vertex_normals",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from canonface.errors import OptionError, near_names
 from canonface.mesh.canonical import load_mesh
+from canonface.mesh.planar import five_point_mesh, pixel_mesh
 from canonface.mesh.subdivision import MAX_LEVEL
 from canonface.types import Mesh
 
@@ -13,8 +14,11 @@ def is_named(name: str) -> bool:
     return name in _names()
 
 
+_GRIDS = {"five-point": five_point_mesh, "pixels": pixel_mesh}
+
+
 def mesh_named(name: str) -> Mesh:
-    """The mesh of that name, e.g. ``landmarker-468/1``, or ``landmarker-468+halo/1`` with the halo.
+    """The mesh of that name, e.g. ``landmarker-468/1``, ``landmarker-468+halo/1`` with the halo, ``five-point/33``.
 
     A mesh of one's own has a file instead: `canonface.mesh.read_mesh`.
 
@@ -22,8 +26,12 @@ def mesh_named(name: str) -> Mesh:
         OptionError: there is none.
     """
     known = _names()
+    grid, _, side = name.partition("/")
+    if grid in _GRIDS and side.isdecimal():
+        return _GRIDS[grid](int(side))
     if name not in known:
-        raise OptionError(f"A mesh has a known name; got {name!r}: {near_names(name, known)}")
+        near = near_names(name, [*known, *(f"{grid}/33" for grid in _GRIDS)])
+        raise OptionError(f"A mesh has a known name; got {name!r}: {near}")
     level, halo = known[name]
     return load_mesh(level, halo=halo)
 

@@ -1,0 +1,92 @@
+"""Flat meshes, for the alignment study: a grid in a frontal crop, and a grid over the whole photo."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from canonface.errors import OptionError
+from canonface.mesh.custom import make_mesh
+from canonface.types import Mesh
+
+ARCFACE_SIZE = 112
+ARCFACE_POINTS: dict[str, tuple[float, float]] = {
+    "right_eye": (38.2946, 51.6963),
+    "left_eye": (73.5318, 51.5014),
+    "nose_tip": (56.0252, 71.7366),
+    "right_mouth_corner": (41.5493, 92.3655),
+    "left_mouth_corner": (70.7299, 92.2041),
+}
+"""Pixels of the frontal crop of 112 x 112 that face recognition aligns to: J. Deng et al., "ArcFace", CVPR 2019, the
+template of its released code (insightface, ``face_align.py``). Right and left are the subject's."""
+
+PUPILS_CM = 6.3
+"""Distance between the eyes, by which the crop is given in centimetres."""
+
+
+@cache
+def five_point_mesh(side: int = 33) -> Mesh:
+    """A grid over the frontal crop of face recognition, with its five points as the last five vertices.
+
+    Args:
+        side: vertices a side.
+
+    Returns:
+        The mesh ``"five-point/<side>"``: ``side * side + 5`` vertices, z = 0, in centimetres; the grid's triangles.
+    """
+    _check_side(side)
+    template = np.array(list(ARCFACE_POINTS.values()))
+    scale = PUPILS_CM / float(np.linalg.norm(template[1] - template[0]))
+    pixels = np.concatenate([(_grid(side) * ARCFACE_SIZE) - 0.5, template])
+    centre = (ARCFACE_SIZE - 1) / 2
+    flat = (pixels - centre) * (scale, -scale)
+    last = side * side
+    return make_mesh(
+        f"five-point/{side}",
+        np.column_stack([flat, np.zeros(len(flat))]),
+        _grid_triangles(side),
+        landmarks={name: [last + i] for i, name in enumerate(ARCFACE_POINTS)},
+        mirror=np.concatenate([_grid_mirror(side), last + np.array([1, 0, 2, 4, 3])]),
+    )
+
+
+@cache
+def pixel_mesh(side: int = 33) -> Mesh:
+    """A grid over a whole photo, whatever it shows: no alignment at all.
+
+    Args:
+        side: vertices a side.
+
+    Returns:
+        The mesh ``"pixels/<side>"``: ``side * side`` vertices over a square of 20 x 20 centimetres, z = 0.
+    """
+    _check_side(side)
+    flat = (_grid(side) - 0.5) * (20.0, -20.0)
+    vertices = np.column_stack([flat, np.zeros(len(flat))])
+    return make_mesh(f"pixels/{side}", vertices, _grid_triangles(side), mirror=_grid_mirror(side))
+
+
+def _grid(side: int) -> Float[np.ndarray, "n 2"]:
+    """Centres of ``side x side`` equal cells of the unit square, row by row: x right, y down."""
+    places = (np.arange(side) + 0.5) / side
+    x, y = np.meshgrid(places, places)
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def _grid_triangles(side: int) -> Int[np.ndarray, "t 3"]:
+    """Two triangles a cell between neighbours, counter-clockwise with y up."""
+    number = np.arange(side * side).reshape(side, side)
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    halves = [np.stack([a, c, b], axis=-1), np.stack([b, c, d], axis=-1)]
+    return np.concatenate([half.reshape(-1, 3) for half in halves])
+
+
+def _grid_mirror(side: int) -> Int[np.ndarray, "n"]:
+    return np.ascontiguousarray(np.arange(side * side).reshape(side, side)[:, ::-1]).ravel()
+
+
+def _check_side(side: int) -> None:
+    if isinstance(side, bool) or not isinstance(side, int) or not 2 <= side <= 512:
+        raise OptionError(f"A grid has 2 to 512 vertices a side; got {side!r}.")

@@ -1,0 +1,123 @@
+"""Every aligner of the registry keeps to the contract; each has a case here."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contract import AlignerContract, Case
+from PIL import Image
+from position_networks import save_position_onnx, save_texels
+from scipy.io import savemat
+
+from canonface.alignment import ALIGNERS, make_aligner, read_photo
+from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
+
+PHOTOS = files("canonface.demo") / "photos"
+STUDIO = read_photo((PHOTOS / "op_P001_studio.jpg").read_bytes())
+ASTRONAUT = read_photo((PHOTOS / "nasa_astronaut.jpg").read_bytes())
+CROWD = np.hstack([np.asarray(Image.fromarray(x).resize((400, 400))) for x in (ASTRONAUT, STUDIO)])
+MESH = load_mesh(0)
+HALO = load_mesh(0, halo=True)
+
+
+def landmarker(folder: Path) -> Case:
+    return Case(
+        make=lambda: make_aligner("landmarker", HALO),
+        mesh=HALO,
+        photo=STUDIO,
+        two=(lambda: make_aligner("landmarker", HALO, faces="all"), CROWD),
+        bad={
+            "mesh": (lambda: make_aligner("landmarker", pixel_mesh(4)), "base has 468 vertices; .* has 16"),
+            "weights": (
+                lambda: make_aligner("landmarker", MESH, weights=folder / "none.task"),
+                "zip archive",
+            ),
+        },
+    )
+
+
+def five_point(folder: Path) -> Case:
+    mesh = five_point_mesh(9)
+    return Case(
+        make=lambda: make_aligner("five-point", mesh),
+        mesh=mesh,
+        photo=STUDIO,
+        two=(lambda: make_aligner("five-point", mesh, faces="all"), CROWD),
+        bad={"mesh": (lambda: make_aligner("five-point", pixel_mesh(4)), "lacks right_eye, left_eye")},
+    )
+
+
+def none(folder: Path) -> Case:
+    mesh = pixel_mesh(8)
+    return Case(make=lambda: make_aligner("none", mesh), mesh=mesh, photo=STUDIO, blank=False)
+
+
+def precomputed(folder: Path) -> Case:
+    vertices = MESH.vertices * (12, -12, 12) + (200, 200, 0)
+    savemat(folder / "me_mesh.mat", {"vertices": vertices})
+    savemat(folder / "few_mesh.mat", {"vertices": vertices[::2]})
+    savemat(folder / "away_mesh.mat", {"vertices": vertices + 5000})
+
+    def align(name: str):
+        return lambda: make_aligner("precomputed", HALO, vertices=folder)(STUDIO, name)
+
+    return Case(
+        make=lambda: make_aligner("precomputed", HALO, vertices=folder),
+        mesh=HALO,
+        photo=STUDIO,
+        bad={
+            "folder": (lambda: make_aligner("precomputed", HALO, vertices=folder / "none"), "is no folder"),
+            "missing": (align("you.jpg"), "for you.jpg there is none in .*you_mesh.mat"),
+            "count": (align("few.jpg"), "468; .* has 234, .*every 2th vertex: take a mesh"),
+            "place": (align("away.jpg"), "none within away.jpg of 400 x 400"),
+        },
+    )
+
+
+def position_map(folder: Path) -> Case:
+    save_position_onnx(folder / "net.onnx", MESH)
+    save_texels(folder / "texels.txt", 468)
+    (folder / "no.onnx").write_bytes(b"no network")
+
+    def make(network: str = "net.onnx", mesh=HALO, **options):
+        return make_aligner(
+            "position-map", mesh, network=folder / network, indices=folder / "texels.txt", **options
+        )
+
+    return Case(
+        make=make,
+        mesh=HALO,
+        photo=STUDIO,
+        two=(lambda: make(faces="all"), CROWD),
+        bad={
+            "network": (lambda: make("no.onnx"), "is not a whole ONNX file"),
+            "mesh": (lambda: make(mesh=pixel_mesh(4)), "has 16 vertices, .* 468 texels"),
+            "missing": (lambda: make("none.onnx"), "there is no .*none.onnx"),
+        },
+    )
+
+
+CASES = {
+    "landmarker": landmarker,
+    "precomputed": precomputed,
+    "position-map": position_map,
+    "five-point": five_point,
+    "none": none,
+}
+
+
+def test_every_aligner_has_a_case():
+    assert set(CASES) == set(ALIGNERS)
+
+
+@pytest.mark.parametrize("name", sorted(ALIGNERS))
+class TestAligners(AlignerContract):
+    @pytest.fixture
+    def case(self, name, tmp_path):
+        return CASES[name](tmp_path)
+
+    def test_it_bears_its_name(self, name, case):
+        assert case.make().name == name
