@@ -3,7 +3,7 @@
 import functools
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -188,6 +188,7 @@ class TestTorch:
             (lambda y: (y + 1, y), 1),
             (lambda y: [y + 1, y], "1"),
             (lambda y: Pair(y + 1, y), "second"),
+            (lambda y: Answer(y, y + 1), "features"),
             (lambda y: {"1": y, "2": y + 1}, "1"),
         ],
     )
@@ -352,6 +353,12 @@ class TestOnnx:
     def test_an_absent_device_is_named(self, tmp_path):
         with pytest.raises(OptionError, match=r"onnxruntime has here \(cpu"):
             load_model(write_onnx(tmp_path / "toy.onnx"), device="cuda:7")
+
+
+@dataclass
+class Answer:
+    features: object
+    logits: object
 
 
 class Pair(NamedTuple):

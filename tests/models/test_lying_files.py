@@ -217,6 +217,23 @@ class TestCutShort:
         with pytest.raises(ModelError, match=r"can be read to its end; old.pt \(.* bytes\) cannot: "):
             load_model(tmp_path / "old.pt")
 
+    def test_a_table_or_a_member_of_an_exported_program_that_is_damaged(self, tmp_path):
+        good = exported(tmp_path / "good.pt2")
+        table = repacked(good, tmp_path / "table.pt2", "data/weights/model_weights_config.json", b"[]")
+        member = tmp_path / "member.pt2"
+        raw = bytearray(good.read_bytes())
+        raw[raw.index(b"data.pkl") + 60] ^= 0xFF
+        member.write_bytes(raw)
+        for path in (table, member):
+            with pytest.raises(ModelError, match=path.name):
+                load_model(path, device="cpu")
+
+    def test_a_checkpoint_whose_pickle_is_damaged_is_not_called_evil(self, tmp_path):
+        torch.save({"a": torch.zeros(3)}, tmp_path / "good.pt")
+        path = repacked(tmp_path / "good.pt", tmp_path / "bad.pt", "data.pkl", b"\x80\x02}q\x00garbage")
+        with pytest.raises(ModelError, match=r"can be read to its end; bad.pt .*cannot"):
+            load_model(path)
+
 
 class TestOnnxOutside:
     """External data that an ONNX file looks for elsewhere."""

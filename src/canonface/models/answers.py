@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from canonface.errors import OptionError, near_names
@@ -13,7 +14,7 @@ def picked_answer(model: str, answers: Any, output: str | int) -> Any:
 
     Args:
         model: name of the model, for messages.
-        answers: a mapping, a named tuple, a tuple or a list.
+        answers: a mapping, a dataclass, a named tuple, a tuple or a list.
         output: a key, or a position from 0; a text of digits is a position where no key is so called.
 
     Raises:
@@ -51,6 +52,9 @@ def _listed(answers: Any) -> tuple[list[Any], list[Any]]:
         return [str(key) for key in answers], list(answers.values())
     if isinstance(answers, tuple | list):
         return list(getattr(answers, "_fields", ())), list(answers)
+    if is_dataclass(answers) and not isinstance(answers, type):
+        names = [part.name for part in fields(answers)]
+        return names, [getattr(answers, name) for name in names]
     return [], []
 
 

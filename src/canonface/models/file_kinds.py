@@ -33,7 +33,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     ".pt2": ("export",),
     ".onnx": ("onnx",),
     **dict.fromkeys((".ts", ".jit", ".torchscript"), ("torchscript",)),
-    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), ("checkpoint", "torchscript")),
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".tar"), ("checkpoint", "torchscript")),
 }
 
 # How to bring what cannot be read into a form that can.

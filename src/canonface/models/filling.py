@@ -111,7 +111,8 @@ def fill(
     Raises:
         ModelError: ``strict`` and not everything fits; nothing is filled then.
     """
-    own = network.state_dict()
+    # Some layers keep other things than tensors there.
+    own = {key: tensor for key, tensor in network.state_dict().items() if hasattr(tensor, "is_meta")}
     fit, fitting = _fitted(own, state, architecture)
     what = architecture.name if architecture else type(network).__name__
     if not fit.is_whole and (strict or not fitting):

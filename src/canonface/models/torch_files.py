@@ -154,16 +154,18 @@ def _scripted(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
 
 
 def _exported(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
-    check_pickles(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            check_pickles(path)
             program = torch.export.load(str(path))
             if device != "cpu":
                 from torch.export.passes import move_to_device_pass
 
                 program = move_to_device_pass(program, device)
             return program.module(), _input_shape(program)
+        except ModelError:
+            raise
         # Graphs of other versions of PyTorch fail in many ways.
         except Exception as error:
             raise _damaged(path, "a torch.export program", error) from error

@@ -21,6 +21,8 @@ State = dict[str, Any]
 
 # Where checkpoints keep the state dict, and what wrappers put before its names.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "backbone", "params", "weights")
+# What PyTorch says of a pickle that names a class or a function.
+_ASKED = re.compile(r"(?:GLOBAL|class|instruction|function) ([\w.]+)")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "net.", "network.")
 
 
@@ -86,18 +88,15 @@ def _read_checkpoint(path: Path) -> Any:
     torch = require("torch", "torch", "A PyTorch checkpoint")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _code(path, error) from error
     except Exception as error:
-        raise _damaged(path, error) from error
+        asked = _ASKED.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        raise (_code(path, asked[1]) if asked else _damaged(path, error)) from error
 
 
-def _code(path: Path, error: BaseException) -> ModelError:
-    named = re.search(r"GLOBAL ([\w.]+)", str(error))
-    asks = f"asks for {named[1]}" if named else "holds more"
+def _code(path: Path, asked: str) -> ModelError:
     return ModelError(
-        f"A weights file holds tensors alone; {path.name} {asks}: it was not loaded, and nothing in it was run. If "
-        "you trust its maker, load it yourself and save what counts: "
+        f"A weights file holds tensors alone; {path.name} asks for {asked}: it was not loaded, and nothing in it was "
+        "run. If you trust its maker, load it yourself and save what counts: "
         "safetensors.torch.save_file(network.state_dict(), 'weights.safetensors')."
     )
 
