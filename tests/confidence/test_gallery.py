@@ -42,6 +42,12 @@ def test_a_file_keeps_everything_to_the_bit(tmp_path):
     assert after.digest == before.digest == pickle.loads(pickle.dumps(before)).digest
 
 
+def test_vectors_that_are_normalised_already_stay_as_they_are():
+    once = Gallery(("a",) * 400, np.random.default_rng(0).normal(size=(400, 33)))
+    twice = Gallery(once.identities, once.features)
+    assert twice.digest == once.digest
+
+
 def test_the_digest_is_that_of_everything():
     features = np.eye(2)
     digests = {

@@ -26,6 +26,12 @@ def test_a_rate_between_two_counts_takes_the_lower():
     assert fit_threshold(SIMILARITIES, SAME, 0.3).false_match_rate == 0.3
 
 
+def test_a_rate_that_floating_point_cuts_short_is_what_was_meant():
+    # 0.29 * 100 is 28.999...
+    similarities, same = np.arange(101) / 101, np.arange(101) == 100
+    assert fit_threshold(similarities, same, 0.29).false_match_rate == 0.29
+
+
 def test_ties_are_turned_away_together():
     fitted = fit_threshold([0.5, 0.5, 0.5, 0.1, 0.9], np.array([False] * 4 + [True]), 0.5)
     assert fitted.value > 0.5
