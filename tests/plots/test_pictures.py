@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from canonface.errors import OptionError
 from canonface.maps import CIS, CMS
 from canonface.mesh import Canvas, load_mesh
-from canonface.plots import Scale, canonical, figure6, groups, overlay, reprojection, scale_of
+from canonface.plots import Scale, canonical, figure6, groups, overlay, pairs, reprojection, scale_of
 from canonface.plots.panels import canonical_panel, overlay_panel, photo_panel, reprojection_panel
 from canonface.plots.sheet import bar_pixels, number
 from canonface.plots.style import draw_map, under_map
@@ -320,3 +320,19 @@ def test_pyplot_and_global_settings_are_not_touched():
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_page_of_pairs_shows_both_photos_and_the_map_of_their_kind():
+    first = a_cis(bump("chin"), target="same", unit="cosine", face=a_face(path="a/one.jpg"))
+    second = replace(first, face=a_face(shift=(40, 30), path="a/two.jpg"))
+    maps = {name: replace(a_cms(bump(region), name), unit="cosine") for name, region in
+            (("same", "chin"), ("different", "left_eye"))}  # fmt: skip
+    page = pairs([(first, second), (replace(first, target="different"), second)], maps)
+    words = " ".join(texts(page))
+    assert "same 0.90 · one" in words
+    assert "two" in words
+    assert "same: mean of 1 face" not in words
+    assert "same: mean of 1 pair" in words
+    assert "different: mean of 1 pair" in words
+    with pytest.raises(OptionError, match="beside the map of their kind"):
+        pairs([(first, second)], {"different": maps["different"]})

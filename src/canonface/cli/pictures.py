@@ -126,7 +126,11 @@ def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) 
         else:
             page = plots.groups(maps, picture, title=f"{title}, by {by}")
             drawn.append(plots.save(page, folder / f"cms-by-{by}.{suffix}"))
-    if examples := run.examples():
+    if run.of_pairs and (examples_of_pairs := run.pair_examples()):
+        heading = f"{title}: the pairs whose confidence moved most"
+        page = plots.pairs(examples_of_pairs, run.cms(by="target"), picture, title=heading)
+        drawn.append(plots.save(page, folder / f"examples.{suffix}"))
+    elif not run.of_pairs and (examples := run.examples()):
         page = plots.figure6(examples, cms, picture, title=f"{title}: the faces whose confidence moved most")
         drawn.append(plots.save(page, folder / f"examples.{suffix}"))
     return drawn
@@ -140,6 +144,7 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
         "model": run.model_name,
         "photos": len(set(run.table.column("photo").to_pylist())),
         "photos_in_all": run.manifest.configuration["photos"]["count"],
+        "of": "pairs" if run.of_pairs else "faces",
         "faces": run.faces.num_rows,
         "failed": dict(failures.most_common()),
     }
@@ -173,12 +178,13 @@ def show_summary(result: dict[str, Any]) -> None:
     out = console.stdout()
     failed = sum(result["failed"].values())
     out.print(
-        f"[bold]{result['model']}[/]: {result['faces']} faces explained, {failed} failed", soft_wrap=True
+        f"[bold]{result['model']}[/]: {result['faces']} {result['of']} explained, {failed} failed",
+        soft_wrap=True,
     )
     for reason, count in result["failed"].items():
         out.print(f"  {count} x {reason}")
     if result["photos"] < result["photos_in_all"]:
-        out.print(f"  unfinished: {result['photos']} of {result['photos_in_all']} photos so far")
+        out.print(f"  unfinished: {result['photos']} of {result['photos_in_all']} so far")
     if result.get("peak") and not result["moved"]:
         out.print(f"  {NOTHING_MOVED}", soft_wrap=True)
     elif result.get("peak"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
-from canonface.plots.pictures import canonical, figure6, groups, overlay, reprojection, scale_of
+from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
 from canonface.plots.style import Scale
 from canonface.plots.warp import average_face, photo_face, run_face
 
@@ -19,6 +19,7 @@ __all__ = [
     "figure6",
     "groups",
     "overlay",
+    "pairs",
     "photo_face",
     "reprojection",
     "run_face",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,51 @@ def figure6(
     return sheet(panels, [Bar(one, 1, 1), Bar(all_faces, 2, 3)], title, footer, panel=2.2)
 
 
+def pairs(
+    shown: Sequence[tuple[CIS, CIS]],
+    maps: Mapping[str, CMS],
+    face_picture: FacePicture | None = None,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Pairs of faces: the drops on both photos, the pair's map, and the map of all pairs of its kind.
+
+    Args:
+        shown: the maps of both faces of each pair, as `canonface.explain_pair` gives them; a row each.
+        maps: target (``same`` or ``different``) -> map of all such pairs, as ``Run.cms(by="target")`` gives them.
+        face_picture: see `canonical`.
+        title: of the page; by default the model and what was asked.
+
+    Raises:
+        OptionError: there is no pair, or a pair is of a kind that has no map.
+    """
+    if not shown or any(first.target not in maps for first, _ in shown):
+        raise OptionError(
+            f"Pairs are drawn beside the map of their kind; got {len(shown)} pairs and maps of {', '.join(maps)}."
+        )
+    unit = next(iter(maps.values())).unit
+    one = scale_of([first for first, _ in shown], unit=unit)
+    kinds = scale_of(list(maps.values()), unit=unit)
+    panels = []
+    for number, (first, second) in enumerate(shown):
+        row = [
+            Panel(overlay_panel(first, one), "First photo", _photo_note(first)),
+            Panel(overlay_panel(second, one), "Second photo", Path(second.face.path).stem),
+            Panel(canonical_panel(first, one, face_picture), "This pair", "its map"),
+            Panel(
+                canonical_panel(maps[first.target], kinds, face_picture),
+                "All pairs of its kind",
+                f"{first.target}: mean of {_faces(maps[first.target], 'pair')}",
+            ),
+        ]
+        if number:
+            row = [replace(panel, heading="") for panel in row]
+        panels.append(row)
+    footer = _footer(*(first for first, _ in shown), *maps.values())
+    title = f"What {shown[0][0].model} relies on: {unit}" if title is None else title
+    return sheet(panels, [Bar(one, 0, 2), Bar(kinds, 3, 3)], title, footer, panel=2.2)
+
+
 def groups(
     maps: Mapping[str, CMS],
     face_picture: FacePicture | None = None,
@@ -207,8 +253,8 @@ def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _faces(cms: CMS) -> str:
-    return "1 face" if cms.faces == 1 else f"{cms.faces:,} faces".replace(",", " ")
+def _faces(cms: CMS, what: str = "face") -> str:
+    return f"1 {what}" if cms.faces == 1 else f"{cms.faces:,} {what}s".replace(",", " ")
 
 
 def _footer(*results: Result) -> str:

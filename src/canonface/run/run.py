@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -23,6 +23,7 @@ from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
 from canonface.types import Face, Mesh, Pose
 
 logger = logging.getLogger("canonface")
+T = TypeVar("T")
 PARTS = "parts"
 MESH_FILE = "mesh.npz"
 POSE_BIN = "pose-bin"
@@ -217,16 +218,31 @@ class Run:
         Where a model is sure of a face, no single patch moves it, and its map says little. Faces whose photo is gone
         are passed over.
         """
+        return list(self._examples(self.cis, count))
+
+    def pair_examples(self, count: int = 4) -> list[tuple[CIS, CIS]]:
+        """As `examples`, of pairs: half of them of each kind, if there are both."""
+        kinds = self.labels("target")
+        share = -(-count // max(len(set(kinds)), 1))
+        return [
+            pair
+            for kind in sorted(set(kinds), reverse=True)
+            for pair in self._examples(self.pair, share, [row for row, k in enumerate(kinds) if k == kind])
+        ][:count]
+
+    def _examples(self, made: Callable[[int], T], count: int, rows: list[int] | None = None) -> Iterator[T]:
+        """What is made of the rows whose confidence moved most, those left out whose photo is gone."""
         moves = np.nanmax(np.abs(self.drops()), axis=1, initial=0.0)
-        found: list[CIS] = []
-        for row in np.argsort(-moves, kind="stable"):
-            if len(found) == count:
-                break
+        order = [int(row) for row in np.argsort(-moves, kind="stable") if rows is None or row in rows]
+        found = 0
+        for row in order:
+            if found == count:
+                return
             try:
-                found.append(self.cis(int(row)))
+                yield made(row)
+                found += 1
             except PhotoError as error:
                 logger.warning("an example is left out: %s", error)
-        return found
 
     def labels(self, column: str) -> list[str]:
         """One value a face; empty text where it is unknown.
