@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import pickle
 import subprocess
 import sys
 from importlib.resources import files
@@ -13,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from canonface.alignment import ALIGNERS, Aligner, LandmarkerAligner, make_aligner, read_photo
+from canonface.alignment import LandmarkerAligner, make_aligner, read_photo
 from canonface.alignment.detector import whole_view
 from canonface.alignment.landmarker import base_triangles
-from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError, PhotoError
+from canonface.errors import AssetError, FaceCutError, NoFaceError, OptionError
 from canonface.mesh import load_mesh
 
 PHOTOS = files("canonface.demo") / "photos"
@@ -48,43 +47,6 @@ def size(face) -> float:
 def apart(a, b) -> float:
     """Mean distance between two alignments in percent of the face's size."""
     return 100 * float(np.linalg.norm(a.vertices_xy - b.vertices_xy, axis=1).mean()) / size(a)
-
-
-@pytest.mark.parametrize("name", sorted(ALIGNERS))
-class TestContract:
-    """What every aligner in the registry keeps to."""
-
-    def test_it_is_an_aligner(self, name):
-        aligner = make_aligner(name, MESH)
-        assert isinstance(aligner, Aligner)
-        assert aligner.name == name
-
-    def test_faces_are_whole(self, name):
-        before = STUDIO.copy()
-        [face] = make_aligner(name, MESH)(STUDIO, "a.jpg")
-        assert (before == STUDIO).all()
-        assert (face.image == STUDIO).all()
-        assert face.vertices_xy.shape == (len(MESH.vertices), 2)
-        assert face.depth.shape == face.visible.shape == (len(MESH.vertices),)
-        assert np.isfinite(face.vertices_xy).all()
-        assert np.isfinite(face.depth).all()
-        assert (face.path, face.index, face.mesh) == ("a.jpg", 0, MESH)
-        assert 0 <= face.quality <= 1
-        assert np.allclose(MESH.from_base @ face.vertices_xy[: MESH.base_count], face.vertices_xy)
-
-    def test_it_survives_pickling_and_repeats_itself(self, name):
-        aligner = make_aligner(name, MESH)
-        [face] = aligner(STUDIO)
-        [again] = pickle.loads(pickle.dumps(aligner))(STUDIO)
-        assert (face.vertices_xy == again.vertices_xy).all()
-        assert (face.visible == again.visible).all()
-
-    def test_no_face_and_no_photo_are_told_apart(self, name, tmp_path):
-        aligner = make_aligner(name, MESH)
-        with pytest.raises(NoFaceError):
-            aligner(np.full((200, 200, 3), 128, dtype=np.uint8))
-        with pytest.raises(PhotoError):
-            aligner(tmp_path / "missing.jpg")
 
 
 def test_left_and_right_are_the_subjects(largest):

@@ -10,12 +10,13 @@ from beartype import BeartypeConf, FrozenDict, beartype
 OPTIONS = (
     Literal["omit", "zero"],
     Literal["rgb", "bgr", "grey"],
-    Literal["face", "image"],
+    Literal["face", "facenet", "image"],
     Literal["logits", "probabilities", "embedding", "values"],
     Literal["measured", "equation"],
     Literal["both", "first", "second"],
     Literal["probability", "logit", "log-odds"],
     Literal["largest", "all"],
+    Literal["towards", "away", "none"],
     Literal["array", "images"],
     Literal["auto", "cpu", "cuda", "mps"],
 )

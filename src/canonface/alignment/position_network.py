@@ -104,9 +104,14 @@ def _load_onnx(path: Path) -> Any:
 
 
 def _load_torchscript(path: Path) -> Any:
+    import warnings
+
     import torch
 
-    module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        # TorchScript is on its way out, but the files of networks like PRNet's are there.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
 
     def run(batch: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
