@@ -117,7 +117,7 @@ class Face:
 
 
 Colour = Literal["rgb", "bgr", "grey"]
-Crop = Literal["face", "image"]
+Crop = Literal["face", "facenet", "dlib", "image"]
 WhichFaces = Literal["largest", "all"]
 Outputs = Literal["logits", "probabilities", "embedding", "values"]
 """What a model's numbers are: scores of classes, their probabilities, a feature vector, or measured values."""
@@ -133,7 +133,8 @@ class InputSpec:
         scale: factor on the 0..255 pixel values: 1/255 for models that work on 0..1, 1 for 0..255.
         mean: subtracted after scaling, one value a channel or one for all.
         std: divisor, one value a channel or one for all.
-        crop: ``face``, a square around the mesh; ``image``, the whole photo.
+        crop: ``face``, a square around the mesh; ``facenet``, the box that MTCNN would find, its aspect not kept;
+            ``dlib``, the square that dlib cuts, eyes level; ``image``, the whole photo.
         margin: of a face crop, as a fraction of the face's size, half of it on each side.
     """
 
@@ -148,8 +149,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.colour not in ("rgb", "bgr", "grey"):
             raise OptionError(f"colour is 'rgb', 'bgr' or 'grey'; got {self.colour!r}.")
-        if self.crop not in ("face", "image"):
-            raise OptionError(f"crop is 'face' or 'image'; got {self.crop!r}.")
+        if self.crop not in ("face", "facenet", "dlib", "image"):
+            raise OptionError(f"crop is 'face', 'facenet', 'dlib' or 'image'; got {self.crop!r}.")
         if len(self.size_hw) != 2 or min(self.size_hw) < 1:
             raise OptionError(f"size_hw is (height, width) in pixels, both positive; got {self.size_hw}.")
         for name in ("mean", "std"):

@@ -12,6 +12,7 @@ from canonface.errors import AssetError
 from canonface.geometry import rotation_of
 from canonface.landmarker.geometry_metadata import read_canonical_face
 from canonface.models import checked_outputs, load_model, prepare
+from canonface.models.preprocessing import DLIB_POINTS
 from canonface.models.zoo import ZOO
 from canonface.models.zoo.head_pose import HeadPose
 from canonface.models.zoo.wide_resnet import mean_around
@@ -68,6 +69,23 @@ def test_dlib_is_asked_with_the_bytes_of_the_crop(dlib_face, demo_faces):
     chips = [dlib_face.spec.to_pixels(one.x) for one in inputs]
     theirs = np.array([network.compute_face_descriptor(chip) for chip in chips])
     np.testing.assert_allclose(show(dlib_face, demo_faces[:3]), theirs, atol=1e-5)
+
+
+def test_the_crop_is_dlibs_chip(dlib_face, demo_faces):
+    """dlib is given the same five points, rounded to pixels as it wants them; turned and straight faces."""
+    import dlib
+
+    for face in demo_faces[::6]:
+        points = [face.mesh.landmark_xy(name, face.vertices_xy) for name in DLIB_POINTS]
+        found = dlib.full_object_detection(
+            dlib.rectangle(0, 0, *face.image.shape[1::-1]),
+            [dlib.point(*np.rint(p).astype(int)) for p in points],
+        )
+        theirs = dlib.get_face_chip(np.ascontiguousarray(face.image), found, size=150, padding=0.25)
+        ours = dlib_face.spec.to_pixels(prepare(face, dlib_face.spec).x)
+        assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
+        vectors = [np.array(dlib_face.network(chip[None])[0]) for chip in (ours, theirs)]
+        assert np.linalg.norm(vectors[0] - vectors[1]) < 0.2, "0.6 is another person"
 
 
 def test_dlib_survives_pickling_before_and_after_it_was_asked(dlib_face):

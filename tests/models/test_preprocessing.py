@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from canonface.errors import AlignmentError
+from canonface.mesh import load_mesh
 from canonface.models.preprocessing import face_matrix, image_matrix, inside, prepare, resample
 from canonface.types import Face, InputSpec, Pose
 
@@ -19,7 +20,7 @@ def face_of(image, vertices_xy, visible=None):
     vertices_xy = np.asarray(vertices_xy, float)
     n = len(vertices_xy)
     shown = np.ones(n, bool) if visible is None else np.asarray(visible)
-    return Face(image, vertices_xy, np.zeros(n), shown, Pose(0, 0, 0), 1.0, "test")
+    return Face(image, vertices_xy, np.zeros(n), shown, Pose(0, 0, 0), 1.0, load_mesh(0))
 
 
 def blob(size_hw, centre_xy, sigma):
@@ -46,13 +47,25 @@ CORNERS = [[40.0, 30.0], [140.0, 30.0], [40.0, 130.0], [140.0, 130.0]]
 
 
 @pytest.mark.parametrize("size_hw", [(32, 32), (224, 224), (48, 96), (96, 48)])
-@pytest.mark.parametrize("crop", ["face", "image"])
+@pytest.mark.parametrize("crop", ["face", "facenet", "image"])
 def test_a_spot_lands_under_its_vertex(size_hw, crop):
     spot_xy = np.array([71.3, 96.8])  # off the middle on both axes, and nearer to the left
-    spec = replace(PLAIN, size_hw=size_hw, crop=crop)
+    spec = replace(PLAIN, size_hw=size_hw, crop=crop, margin=0.2)
     shown = prepare(face_of(blob((160, 200), spot_xy, 4), [*CORNERS, spot_xy]), spec)
     assert np.abs(centroid(shown.x) - shown.vertices_xy[-1]).max() < 0.1
     assert shown.visible.all()
+
+
+def test_facenets_box_is_mtcnns_stretched_to_the_input():
+    """A mesh 100 wide and 50 high: a box of 97 x 54.5 whose centre lies 2.5 higher, longer by the margin."""
+    wide = [[40.0, 30.0], [140.0, 30.0], [40.0, 80.0], [140.0, 80.0]]
+    spec = replace(PLAIN, size_hw=(50, 50), crop="facenet", margin=0.5)
+    shown = prepare(face_of(np.zeros((160, 200, 3), np.uint8), wide), spec)
+    inverse = np.linalg.inv(np.vstack([shown.matrix, [0, 0, 1]]))
+    left, top, _ = inverse @ [-0.5, -0.5, 1]
+    right, bottom, _ = inverse @ [49.5, 49.5, 1]
+    np.testing.assert_allclose([right - left, bottom - top], [97 * 1.5, 54.5 * 1.5])
+    np.testing.assert_allclose([(left + right) / 2, (top + bottom) / 2], [90, 52.5])
 
 
 def test_left_stays_left_and_up_stays_up():

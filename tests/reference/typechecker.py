@@ -10,7 +10,7 @@ from beartype import BeartypeConf, FrozenDict, beartype
 OPTIONS = (
     Literal["omit", "zero"],
     Literal["rgb", "bgr", "grey"],
-    Literal["face", "facenet", "image"],
+    Literal["face", "facenet", "dlib", "image"],
     Literal["logits", "probabilities", "embedding", "values"],
     Literal["measured", "equation"],
     Literal["both", "first", "second"],

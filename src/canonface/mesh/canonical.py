@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
+
 from canonface.assets import asset_path
 from canonface.landmarker.geometry_metadata import CanonicalFace, read_canonical_face
 from canonface.mesh.frozen import FrozenArrays, frozen
 from canonface.mesh.halo import add_halo
+from canonface.mesh.landmarks import LANDMARKS
 from canonface.mesh.regions import base_regions, dense_region
 from canonface.mesh.subdivision import check_level, subdivide
 from canonface.mesh.symmetry import base_mirror
@@ -67,4 +70,5 @@ def _load(level: int) -> Mesh:
         regions=FrozenArrays(regions),
         from_base=dense.from_base,
         procrustes_weights=frozen(face.procrustes_weights),
+        landmarks=FrozenArrays({name: np.array(vertices) for name, vertices in LANDMARKS.items()}),
     )

@@ -85,8 +85,10 @@ class ModelCard:
     def input(self) -> str:
         """The input specification in words."""
         height, width = self.spec.size_hw
-        crop = "whole photo" if self.spec.crop == "image" else f"face crop, margin {self.spec.margin:g}"
-        return f"{height} x {width} {self.spec.colour}, {crop}"
+        words = {"face": "face crop", "facenet": "MTCNN's box", "dlib": "dlib's chip", "image": "whole photo"}
+        crop = words[self.spec.crop]
+        margin = "" if self.spec.crop == "image" else f", margin {self.spec.margin:g}"
+        return f"{height} x {width} {self.spec.colour}, {crop}{margin}"
 
 
 def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:

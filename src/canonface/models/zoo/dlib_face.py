@@ -17,7 +17,7 @@ from canonface.models.fingerprint import file_fingerprint
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec, Outputs
 
-SPEC = InputSpec(size_hw=(150, 150), scale=1.0, crop="face", margin=0.0)
+SPEC = InputSpec(size_hw=(150, 150), scale=1.0, crop="dlib", margin=0.5)
 
 
 class DlibNetwork:
