@@ -55,7 +55,9 @@ def main() -> None:
                 print(f"left out: {found.names[index]} ({error.reason})")
         for name, target in QUESTIONS:
             model = canonface.load_model(name)
-            whole = [canonface.explain(face, model, target, confidence="log-odds") for face in faces]
+            whole = [
+                canonface.explain(face, model, target, confidence="log-odds", stride=1) for face in faces
+            ]
             for share in SHARES:
                 print(row(name, level, whole, share), flush=True)
 

@@ -45,7 +45,7 @@ def find_everywhere(faces):
     found = {}
     for name, mask in regions().items():
         near = planted.grown(mask, CANONICAL_PATCH)
-        cms = CMS.empty(mesh, "", CANONICAL_PATCH, canvas=CANVAS)
+        cms = CMS.empty(mesh, "", canvas=CANVAS)
         hits = []
         for face in faces:
             cis = explain_planted(face, mesh, name)
@@ -53,7 +53,7 @@ def find_everywhere(faces):
                 continue
             x, y = cis.peak().xy
             hits.append(bool(near[round(y), round(x)]))
-            cms = cms.add(cis.map, cis.count)
+            cms = cms.add(cis.map, cis.count, cis.canonical_patch)
         x, y = cms.peak().xy
         # "and no other": what lies farther than a whole patch from the region stays dark
         far = ~planted.grown(mask, 3 * CANONICAL_PATCH)

@@ -208,7 +208,7 @@ def test_the_words_of_each_figure():
     assert "← confidence rose when hidden" in one
     limit = scale_of([face]).limit
     assert {number(limit), number(-limit), "0"} <= set(one)
-    assert any("9% of the input's height, 9 of 96 px" in text for text in one)
+    assert any("12% of the face's height wide, 9 of the input's 96 px" in text for text in one)
     assert "mean of 1 234 faces" in texts(canonical(cms))
     assert "drawn on one" in " ".join(texts(reprojection(cms, face.face)))
     assert "1 234 faces" in texts(groups({"all": cms}))

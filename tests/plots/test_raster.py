@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from slow_raster import slow_raster
 
 from canonface.mesh import Canvas, load_mesh
-from canonface.plots import raster as module
+from canonface import raster as module
 from canonface.plots.raster import canonical_raster, rasterise
 
 CANVAS = Canvas((64, 64))

@@ -344,7 +344,7 @@ def test_memory_that_ends_at_the_first_question_is_a_row(folder, tmp_path):
     def hungry(batch):
         raise MemoryError
 
-    run = audit(folder, load_model(hungry, spec=SPEC), tmp_path / "run")
+    run = audit(folder, load_model(hungry, spec=SPEC), tmp_path / "run", stride=1)
     assert run.failures.column("reason").to_pylist() == ["out-of-memory"] * 5
     assert run.drops().shape == (0, 1833)
     assert run.vertices_xy().shape == (0, 1833, 2)

@@ -106,7 +106,7 @@ def test_left_right_up_and_down_are_the_subjects(demo_faces):
         (reader_of(0, 0, 48, 20), "forehead", "chin"),
         (reader_of(0, 34, 48, 48), "chin", "forehead"),
     ):
-        cis = explain(face, model, target=0, patch=5, fill="black")
+        cis = explain(face, model, target=0, patch=5, fill="black", stride=1)
         drops = dict(zip(cis.probes.tolist(), cis.drops.tolist(), strict=True))
         there = np.nanmean([drops[v] for v in mesh.regions[wanted]])
         elsewhere = np.nanmean([drops[v] for v in mesh.regions[opposite]])
@@ -130,7 +130,7 @@ def test_the_sign_says_whether_the_model_relied_on_it(demo_faces):
 
 def test_what_a_profile_hides_is_not_asked(demo_faces, model):
     face = next(face for face in demo_faces if "P009_view_profile" in face.path)
-    cis = explain(face, model)
+    cis = explain(face, model, stride=1)
     assert face.pose_deg.yaw < -60
     np.testing.assert_array_equal(np.isnan(cis.drops), ~prepare(face, SPEC).visible)
     # the face looks to the left of the picture: the subject's left cheek is seen, the right one is not

@@ -35,6 +35,7 @@ def test_settings_describe_what_decides_a_map():
         "confidence": {"name": "probability", "target": "happy"},
         "occluder": {"name": "square", "patch": 9, "fill": "black"},
         "stride": 1,
+        "spacing": None,
         "normalise": True,
         "unseen": "zero",
         "canonical_patch": "equation",

@@ -39,6 +39,7 @@ def audit(
     patch: options.Patch = None,
     fill: options.Fill = None,
     stride: options.Stride = None,
+    spacing: options.Spacing = None,
     level: options.Level = 1,
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
@@ -86,6 +87,7 @@ def audit(
             patch=patch,
             fill=fill,
             stride=stride,
+            spacing=spacing,
             normalise=False if no_normalise else None,
             unseen=unseen,
         )

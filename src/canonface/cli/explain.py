@@ -23,6 +23,7 @@ def explain(
     patch: options.Patch = None,
     fill: options.Fill = None,
     stride: options.Stride = None,
+    spacing: options.Spacing = None,
     level: options.Level = 1,
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
@@ -49,6 +50,7 @@ def explain(
         "patch": patch,
         "fill": fill,
         "stride": stride,
+        "spacing": spacing,
         "normalise": False if no_normalise else None,
     }
     check_format(picture_format)

@@ -60,6 +60,13 @@ Unseen = Annotated[
     typer.Option(help="What a face hides: omit (left out of the mean, default) or zero (the paper)."),
 ]
 Stride = Annotated[int | None, typer.Option(help="Probe every k-th vertex of the mesh.", min=1)]
+Spacing = Annotated[
+    float | None,
+    typer.Option(
+        help="Probe vertices so many centimetres apart on the canonical face; default: a quarter of the patch.",
+        min=0,
+    ),
+]
 Level = Annotated[
     int, typer.Option(help="Mesh: 0, 1, 2, 3, 4 = 468, 1833, 7257, 28881, 115233 vertices.", min=0, max=4)
 ]

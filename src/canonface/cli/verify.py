@@ -38,6 +38,7 @@ def verify(
     patch: options.Patch = None,
     fill: options.Fill = None,
     stride: options.Stride = None,
+    spacing: options.Spacing = None,
     level: options.Level = 1,
     batch: options.Batch = 64,
     device: options.Device = "auto",
@@ -80,6 +81,7 @@ def verify(
             patch=patch,
             fill=fill,
             stride=stride,
+            spacing=spacing,
             unseen=unseen,
         )
     finish(result, out, picture_format, by, draw_on, as_json, allow_failures)

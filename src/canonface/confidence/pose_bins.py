@@ -32,7 +32,7 @@ def pose_bin(
 ) -> str:
     """Name of the bin that a head's pose lies in (the paper's figure 19 has nine over yaw and pitch).
 
-    The paper does not print the edges: those here are ours. A bin holds its lower edge and not its upper one.
+    The edges are ours. A bin holds its lower edge and not its upper one.
 
     >>> pose_bin(30.0, -2.0)
     'left-level'

@@ -20,6 +20,7 @@ Result: TypeAlias = CIS | CMS
 FacePicture: TypeAlias = np.ndarray
 """``(h, w, 3 or 4)`` uint8, RGB or RGBA, on a map's canvas."""
 Pixels: TypeAlias = UInt8[np.ndarray, "rows columns 3"]
+_HALO_TONE = 0.93  # of what was asked around the face, where there is nothing to draw on
 _FRAME = 1.08  # side of a canonical panel, in sides of the face's box
 
 
@@ -30,8 +31,15 @@ def seen_count(result: Result) -> Int[np.ndarray, "h w"]:
 
 def shown_values(result: Result) -> Float[np.ndarray, "n"]:
     """The values of a canonical map that its picture shows: those on the face that were asked."""
-    shown = (seen_count(result) > 0) & canonical_raster(result.mesh, result.canvas).inside
+    shown = (seen_count(result) > 0) & drawn_on(result.mesh, result.canvas)
     return np.asarray(result.map[shown])
+
+
+def drawn_on(mesh: Mesh, canvas: Canvas) -> Bool[np.ndarray, "h w"]:
+    """Pixels of a canonical picture that a map is drawn on: the face, and its halo if the mesh has one."""
+    if mesh.halo or not len(mesh.triangles):
+        return canvas.probed_mask(mesh)
+    return canonical_raster(mesh, canvas).inside
 
 
 def canonical_panel(result: Result, scale: Scale, face_picture: FacePicture | None = None) -> Pixels:
@@ -56,11 +64,13 @@ def canonical_panel(result: Result, scale: Scale, face_picture: FacePicture | No
     values = cv2.resize(result.map * seen, size_wh, interpolation=cv2.INTER_LINEAR)
     values = values / np.maximum(weight, 1e-9)
     opacity = picture[..., 3] / 255
-    tone = under_map(picture[..., :3]) * opacity + 1 - opacity
-    inside = cv2.GaussianBlur(canonical_raster(result.mesh, fine).inside.astype(np.float64), (0, 0), 1.0)
-    face = np.minimum(inside, opacity)
+    around = np.where(drawn_on(result.mesh, fine) & (weight > 0.5), _HALO_TONE, 1.0)
+    tone = under_map(picture[..., :3]) * opacity + around * (1 - opacity)
+    inside = cv2.GaussianBlur(drawn_on(result.mesh, fine).astype(np.float64), (0, 0), 1.0)
+    # Around the face there is nothing to draw on but white.
+    face = inside if result.mesh.halo else np.minimum(inside, opacity)
     drawn = draw_map(tone, values, weight > 0.5, face, scale)
-    return np.ascontiguousarray(drawn[_frame(fine)])
+    return np.ascontiguousarray(drawn if result.mesh.halo else drawn[_frame(fine)])
 
 
 def photo_panel(face: Face) -> Pixels:

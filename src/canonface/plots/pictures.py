@@ -15,13 +15,13 @@ from canonface.plots.panels import (
     FacePicture,
     Result,
     canonical_panel,
+    drawn_on,
     overlay_panel,
     photo_panel,
     reprojection_panel,
     seen_count,
     shown_values,
 )
-from canonface.plots.raster import canonical_raster
 from canonface.plots.sheet import Bar, Panel, sheet
 from canonface.plots.style import Scale
 from canonface.types import Face
@@ -260,10 +260,10 @@ def _faces(cms: CMS, what: str = "face") -> str:
 def _footer(*results: Result) -> str:
     """What the pictures have in common: the patch, the probes, what pale means."""
     first = results[0]
-    share = first.canonical_patch / first.canvas.size_hw[0]
-    words = [f"Each patch hides {share:.0%} of the input's height"]
+    share = first.canonical_patch * (1 + first.canvas.margin) / min(first.canvas.size_hw)
+    words = [f"Each patch is {share:.0%} of the face's height wide"]
     if isinstance(first, CIS):
-        words[0] += f", {first.patch:g} of {first.input_height} px"
+        words[0] += f", {first.patch:.3g} of the input's {first.input_height} px"
         asked = [int(np.isfinite(result.drops).sum()) for result in results if isinstance(result, CIS)]
         count = f"{asked[0]:,}" if len(asked) == 1 else f"{min(asked):,} to {max(asked):,}"
         words.append(f"{count} of {len(first.probes):,} places asked".replace(",", " "))
@@ -275,5 +275,5 @@ def _footer(*results: Result) -> str:
 
 
 def _has_hidden(result: Result) -> bool:
-    inside = canonical_raster(result.mesh, result.canvas).inside
+    inside = drawn_on(result.mesh, result.canvas)
     return bool((inside & (seen_count(result) == 0)).mean() > 0.002)

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError, TargetError
-from canonface.mesh import Canvas, load_mesh, probe_vertices
+from canonface.mesh import Canvas, load_mesh
 from canonface.models import Model, load_model
 from canonface.run.explaining import explain_face
 from canonface.run.galleries import make_gallery
@@ -24,6 +25,7 @@ from canonface.run.labels import Labels, label_columns, read_labels, require_col
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
 from canonface.run.photos import PhotoList, Photos, find_photos, printable, table_of
+from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.settings import Settings, make_settings
@@ -102,9 +104,9 @@ def audit(
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
     aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
-    probe_vertices(aligner.mesh, settings.stride)
-    manifest = Manifest.new(describe(settings, loaded, found, known, aligner), found.root)
-    asker = _Question(loaded, settings, aligner, known, BatchSize(batch))
+    probes = choose_probes(aligner.mesh, settings, loaded.spec)
+    manifest = Manifest.new(describe(settings, loaded, found, known, aligner, probes), found.root)
+    asker = _Question(loaded, settings, aligner, probes.vertices, known, BatchSize(batch))
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
@@ -129,7 +131,12 @@ def _recognition(
 
 
 def describe(
-    settings: Settings, model: Model, photos: PhotoList, labels: Labels, aligner: Aligner
+    settings: Settings,
+    model: Model,
+    photos: PhotoList,
+    labels: Labels,
+    aligner: Aligner,
+    probes: Probes,
 ) -> dict[str, Any]:
     """Everything that decides the result of a run, for its manifest."""
     used = sorted((name, column, value) for name, row in labels.items() for column, value in row.items())
@@ -139,6 +146,7 @@ def describe(
         "settings": dict(settings.describe()),
         "unit": settings.question().unit,
         "mesh": describe_mesh(aligner.mesh),
+        "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(photos), "sha256": photos.digest},
@@ -170,6 +178,7 @@ class _Question:
     model: Model
     settings: Settings
     aligner: Aligner
+    probes: Int[np.ndarray, "n"]
     labels: Labels
     batch: BatchSize
 
@@ -194,7 +203,13 @@ class _Question:
             start = time.perf_counter()
             try:
                 cis = explain_face(
-                    face, self.model, self.settings, self.labels[name], self.batch, row["sha256"]
+                    face,
+                    self.model,
+                    self.settings,
+                    self.probes,
+                    self.labels[name],
+                    self.batch,
+                    row["sha256"],
                 )
             except OptionError:
                 # The choices themselves do not fit: it would be the same for every photo.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from canonface.engine import Ask, BatchSize, answers
 from canonface.errors import OptionError, OutOfMemoryError, is_out_of_memory, single_image_too_large
 from canonface.functional import Tensor
 from canonface.maps import CIS, canonical_side
-from canonface.mesh import Canvas, probe_vertices
+from canonface.mesh import Canvas
 from canonface.models import Model, checked_outputs, load_model, prepare
+from canonface.run.probes import choose_probes
+from canonface.occlusions import Occlusions
 from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, ModelInput
 
@@ -42,7 +44,7 @@ def explain(
         face_labels: the face's labels, for a target ``label:COLUMN``.
         batch: how many occluded copies the model is shown at once.
         **options: the other fields of `Settings`: ``confidence``, ``occluder``, ``patch``, ``fill``, ``stride``,
-            ``normalise``, ``canonical_patch``.
+            ``spacing``, ``normalise``, ``canonical_patch``.
 
     Returns:
         The map, with the drop at each probe; NaN at those that the face or the photo's border hides.
@@ -58,13 +60,16 @@ def explain(
             f"{type(face).__name__}: canonface.explain(canonface.align(photo)[0], ...)."
         )
     settings = make_settings(preset, target=target, **options)
-    return explain_face(face, load_model(model), settings, face_labels or {}, BatchSize(batch))
+    loaded = load_model(model)
+    probes = choose_probes(face.mesh, settings, loaded.spec).vertices
+    return explain_face(face, loaded, settings, probes, face_labels or {}, BatchSize(batch))
 
 
 def explain_face(
     face: Face,
     model: Model,
     settings: Settings,
+    probes: Int[np.ndarray, "n"],
     face_labels: Mapping[str, str],
     batch: BatchSize,
     photo: str = "",
@@ -75,6 +80,7 @@ def explain_face(
         face: the face.
         model: the model.
         settings: the choices.
+        probes: vertices to ask about.
         face_labels: the face's row of the labels file.
         batch: keeps what it learned of the memory.
         photo: SHA-256 of the face's photo, if it is known.
@@ -82,7 +88,6 @@ def explain_face(
     view = View(face, model, settings)
     original = Original(view.original, model.outputs, model.labels, face_labels, photo)
     question = settings.question().bind(original)
-    probes = probe_vertices(face.mesh, settings.stride)
     asked = np.flatnonzero(view.shown.visible[probes])
     confidence = float(question.of(view.original)[0])
     drops = np.full(len(probes), np.nan)
@@ -117,10 +122,11 @@ class View:
 
     def answers(self, vertices: Int[np.ndarray, "n"], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs with a patch over each vertex, one array a fill."""
-        return [
-            answers(self._asker(), self._x, occlusions, batch)
-            for occlusions in self.occluder.occlusions(self.shown, vertices)
-        ]
+        return self.answers_to(self.occluder.occlusions(self.shown, vertices), batch)
+
+    def answers_to(self, fills: Sequence[Occlusions], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
+        """The model's outputs for any occlusions of this face, one array a fill."""
+        return [answers(self._asker(), self._x, occlusions, batch) for occlusions in fills]
 
     def cis(
         self,

@@ -17,9 +17,10 @@ from canonface.alignment import read_photo
 from canonface.confidence import pose_bin
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
-from canonface.mesh import Canvas, is_named, mesh_named, probe_vertices, read_mesh
+from canonface.mesh import Canvas, is_named, mesh_named, read_mesh
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
+from canonface.run.probes import probes_of
 from canonface.types import Face, Mesh, Pose
 
 logger = logging.getLogger("canonface")
@@ -98,10 +99,10 @@ class Run:
     def _own_mesh(self) -> Mesh:
         return read_mesh(self.folder / MESH_FILE)
 
-    @property
+    @cached_property
     def probes(self) -> Int[np.ndarray, "n"]:
         """Vertex of each column of ``drops()``."""
-        return probe_vertices(self.mesh, self.settings["stride"])
+        return probes_of(self.mesh, self.manifest.configuration["probes"])
 
     @property
     def canvas(self) -> Canvas:

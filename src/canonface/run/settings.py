@@ -27,6 +27,8 @@ class Settings:
         patch: size of the occluder; None: its default. A number is pixels of the model's input.
         fill: what hides the patch: ``mean`` (the default), ``black``, ``blur``, ... or a colour ``#rrggbb``.
         stride: every stride-th vertex of the mesh is a probe.
+        spacing: least distance of probes on the canonical face in centimetres, instead of a stride. If neither is
+            given, a quarter of the patch's side.
         normalise: divide by the density of probes (eq. 5).
         unseen: how a model map treats what a face hides: ``omit`` or ``zero``.
         canonical_patch: size of the patch on the canonical picture: ``measured``, so that it covers as much of the
@@ -39,13 +41,14 @@ class Settings:
     occluder: str | Occluder = "square"
     patch: float | str | None = None
     fill: str | None = None
-    stride: int = 1
+    stride: int | None = None
+    spacing: float | None = None
     normalise: bool = True
     unseen: Unseen = "omit"
     canonical_patch: CanonicalPatch = "measured"
 
     def __post_init__(self) -> None:
-        for name in ("target", "patch", "stride"):
+        for name in ("target", "patch", "stride", "spacing"):
             value = getattr(self, name)
             if isinstance(value, np.generic):
                 object.__setattr__(self, name, value.item())
@@ -58,8 +61,15 @@ class Settings:
             raise OptionError(f"unseen is 'omit' or 'zero'; got {self.unseen!r}.")
         if self.canonical_patch not in ("measured", "equation"):
             raise OptionError(f"canonical_patch is 'measured' or 'equation'; got {self.canonical_patch!r}.")
-        if isinstance(self.stride, bool) or not isinstance(self.stride, int) or self.stride < 1:
+        whole = isinstance(self.stride, int) and not isinstance(self.stride, bool)
+        if self.stride is not None and not (whole and self.stride >= 1):
             raise OptionError(f"stride is a whole number, at least 1; got {self.stride!r}.")
+        if self.spacing is not None and not 0 <= self.spacing < np.inf:
+            raise OptionError(f"spacing is a length in centimetres, 0 or more; got {self.spacing!r}.")
+        if self.stride is not None and self.spacing is not None:
+            raise OptionError(
+                f"Probes are chosen by stride or by spacing; got stride={self.stride} and spacing={self.spacing}."
+            )
 
     def question(self) -> Confidence:
         """The confidence that is asked for."""
@@ -75,6 +85,7 @@ class Settings:
             "confidence": dict(self.question().describe()),
             "occluder": dict(self.hiding().describe()),
             "stride": self.stride,
+            "spacing": self.spacing,
             "normalise": self.normalise,
             "unseen": self.unseen,
             "canonical_patch": self.canonical_patch,
@@ -91,9 +102,10 @@ def _is_number(text: str) -> bool:
 
 PRESETS: dict[str, Settings] = {
     "default": Settings(),
-    "paper": Settings(fill="black", unseen="zero", canonical_patch="equation"),
+    "paper": Settings(fill="black", stride=1, unseen="zero", canonical_patch="equation"),
 }
-"""``paper`` follows eq. 1-6 to the letter: pixels multiplied by 0, hidden pixels counted as 0, eq. 3 as it stands."""
+"""``paper`` follows eq. 1-6 to the letter: pixels multiplied by 0, hidden pixels counted as 0, eq. 3 as it stands,
+every vertex asked."""
 
 
 def make_settings(preset: str = "default", **options: Any) -> Settings:
@@ -112,4 +124,7 @@ def make_settings(preset: str = "default", **options: Any) -> Settings:
     if not isinstance(given.get("occluder", ""), str):
         # An occluder that is an object holds its own fill: the preset's gives way.
         given.setdefault("fill", None)
+    if "spacing" in given:
+        # Instead of the preset's stride.
+        given.setdefault("stride", None)
     return replace(PRESETS[preset], **given)

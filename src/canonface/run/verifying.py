@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import (
@@ -25,7 +25,7 @@ from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError, TargetError
 from canonface.functional import cosines
 from canonface.maps import CIS
-from canonface.mesh import Canvas, load_mesh, probe_vertices
+from canonface.mesh import Canvas, load_mesh
 from canonface.models import Model, load_model
 from canonface.run.auditing import describe_mesh, describe_model
 from canonface.run.explaining import View
@@ -33,6 +33,7 @@ from canonface.run.manifest import Manifest
 from canonface.run.pairs import PairList, read_pairs
 from canonface.run.parts import LABEL_COLUMN_PREFIX, SECOND_FACE, part_schema
 from canonface.run.photos import printable
+from canonface.run.probes import choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import Run
 from canonface.run.settings import Settings, make_settings
@@ -69,7 +70,7 @@ def explain_pair(
             only. In both, a place that either photo hides is not asked.
         preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
         batch: how many occluded copies the model is shown at once.
-        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``normalise``, ``canonical_patch``.
+        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``canonical_patch``.
 
     Returns:
         The map of each face; their drops are the same numbers.
@@ -84,7 +85,10 @@ def explain_pair(
     )
     question.check(loaded.outputs, loaded.labels)
     labels = {} if same is None else {"same": str(int(same))}
-    return explain_faces(first, second, loaded, settings, question, hide, labels, BatchSize(batch))[:2]
+    probes = choose_probes(first.mesh, settings, loaded.spec).vertices
+    return explain_faces(first, second, loaded, settings, question, hide, probes, labels, BatchSize(batch))[
+        :2
+    ]
 
 
 def explain_faces(
@@ -94,6 +98,7 @@ def explain_faces(
     settings: Settings,
     question: PairConfidence,
     hide: Hide,
+    probes: Int[np.ndarray, "n"],
     labels: Mapping[str, str],
     batch: BatchSize,
 ) -> tuple[CIS, CIS, float]:
@@ -106,7 +111,6 @@ def explain_faces(
     views = (View(first, model, settings), View(second, model, settings))
     originals = [Original(view.original, model.outputs, model.labels, labels) for view in views]
     bound = question.bind(originals[0], originals[1])
-    probes = probe_vertices(first.mesh, settings.stride)
     hidden = [hide in ("both", "first"), hide in ("both", "second")]
     seen = [view.shown.visible[probes] for view, is_hidden in zip(views, hidden, strict=True) if is_hidden]
     asked = np.flatnonzero(np.logical_and.reduce(seen))
@@ -172,7 +176,8 @@ def verify(
         batch: how many occluded copies the model is shown at once.
         retry_failed: ask again about pairs that failed in an earlier start.
         progress: called after each pair.
-        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``normalise``, ``unseen``, ``canonical_patch``.
+        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``unseen``,
+            ``canonical_patch``.
 
     Returns:
         The run.
@@ -192,7 +197,7 @@ def verify(
     VerificationConfidence(0.0, same, paper_sign).check(loaded.outputs, loaded.labels)
     settings.hiding().check(loaded.spec)
     aligner = aligner or LandmarkerAligner(load_mesh(level))
-    probe_vertices(aligner.mesh, settings.stride)
+    probes = choose_probes(aligner.mesh, settings, loaded.spec)
     chosen = _fitted(found, loaded, aligner, fmr) if threshold is None else threshold
     question = VerificationConfidence(chosen, same, paper_sign)
     configuration = {
@@ -202,12 +207,13 @@ def verify(
         "settings": dict(settings.describe()) | {"confidence": dict(question.describe())},
         "unit": question.unit,
         "mesh": describe_mesh(aligner.mesh),
+        "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
     }
-    asker = _Pairs(found, loaded, settings, question, hide, aligner, BatchSize(batch))
+    asker = _Pairs(found, loaded, settings, question, hide, aligner, probes.vertices, BatchSize(batch))
     cases = [
         Case(
             number,
@@ -231,6 +237,7 @@ class _Pairs:
     question: PairConfidence
     hide: Hide
     aligner: Aligner
+    probes: Int[np.ndarray, "n"]
     batch: BatchSize
 
     def rows(self, number: int) -> Iterator[Row]:
@@ -250,7 +257,15 @@ class _Pairs:
             first, second = (self.aligner(path)[0] for path in paths)
             row |= placed(first) | {f"{name}_b": value for name, value in placed(second).items()}
             maps = explain_faces(
-                first, second, self.model, self.settings, self.question, self.hide, labels, self.batch
+                first,
+                second,
+                self.model,
+                self.settings,
+                self.question,
+                self.hide,
+                self.probes,
+                labels,
+                self.batch,
             )
         except OptionError:
             raise

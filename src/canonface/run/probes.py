@@ -1,0 +1,91 @@
+"""Which vertices a run asks about: every k-th, or as many as the patch needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from canonface.errors import RunError
+from canonface.maps import canonical_side
+from canonface.mesh import Canvas, poisson_probes, probe_vertices
+from canonface.models import prepare
+from canonface.run.settings import Settings
+from canonface.types import Face, InputSpec, Mesh, Pose
+
+PROBES_A_PATCH = 4
+"""Spacings a patch's side: a place then lies under some sixteen patches (`docs/method.md` has the figures)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """The vertices that are asked, and by which rule they were chosen.
+
+    Attributes:
+        vertices: ``(n,)`` ascending indices.
+        rule: as JSON can hold it; with the mesh it gives the same vertices again.
+    """
+
+    vertices: Int[np.ndarray, "n"]
+    rule: Mapping[str, Any]
+
+
+def choose_probes(mesh: Mesh, settings: Settings, spec: InputSpec) -> Probes:
+    """Probes of a mesh: by stride or spacing if one is given, else a quarter of the patch's side apart.
+
+    Raises:
+        OptionError: the stride is larger than the mesh.
+    """
+    if settings.stride is not None:
+        rule: dict[str, Any] = {"stride": settings.stride}
+    else:
+        spacing = settings.spacing
+        if spacing is None:
+            spacing = patch_in_cm(mesh, settings, spec) / PROBES_A_PATCH
+        rule = {"spacing_cm": round(float(spacing), 4)}
+    vertices = _by_rule(mesh, rule)
+    return Probes(vertices, rule | {"count": len(vertices)})
+
+
+def probes_of(mesh: Mesh, rule: Mapping[str, Any]) -> Int[np.ndarray, "n"]:
+    """The vertices that a rule stands for.
+
+    Raises:
+        RunError: they are not as many as the rule says.
+    """
+    vertices = _by_rule(mesh, rule)
+    if len(vertices) != rule["count"]:
+        raise RunError(
+            f"A run's rule of probes gives the probes that were asked; {dict(rule)} gives {len(vertices)} on "
+            f"{mesh.name}: the run was made with another version of canonface, read it with that one."
+        )
+    return vertices
+
+
+def _by_rule(mesh: Mesh, rule: Mapping[str, Any]) -> Int[np.ndarray, "n"]:
+    if "stride" in rule:
+        return probe_vertices(mesh, rule["stride"])
+    return poisson_probes(mesh, rule["spacing_cm"])
+
+
+def patch_in_cm(mesh: Mesh, settings: Settings, spec: InputSpec) -> float:
+    """Side of the patch on the canonical face, in centimetres, were that face shown to the model."""
+    canvas = Canvas.of(mesh)
+    shown = prepare(_canonical_face(mesh, canvas), spec)
+    side = canonical_side(settings.hiding().side(shown), shown, canvas)
+    return side / canvas.pixels_per_unit(mesh)
+
+
+def _canonical_face(mesh: Mesh, canvas: Canvas) -> Face:
+    return Face(
+        image=np.full((*canvas.size_hw, 3), 127, dtype=np.uint8),
+        vertices_xy=canvas.project(mesh),
+        depth=-mesh.vertices[:, 2] * canvas.pixels_per_unit(mesh),
+        visible=np.ones(len(mesh.vertices), dtype=bool),
+        pose_deg=Pose(0.0, 0.0, 0.0),
+        quality=1.0,
+        mesh=mesh,
+    )
