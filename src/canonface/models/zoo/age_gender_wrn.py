@@ -54,7 +54,9 @@ AGE = ZooEntry(
         spec=SPEC,
         labels=tuple(map(str, range(101))),
         outputs="logits",
-        accuracy="see docs/models.md",
+        accuracy="mean absolute error of the expected age: 3.1 years on London studio portraits (n=84), 9.6 on "
+        "FairFace validation (n=229, ranges), 12.6 on Congress portraits (n=250: too young by 13); by group: "
+        "docs/models.md",
         citation=CITATION,
     ),
     asset=ASSET,
@@ -70,7 +72,8 @@ GENDER = ZooEntry(
         spec=SPEC,
         labels=("female", "male"),
         outputs="logits",
-        accuracy="see docs/models.md",
+        accuracy="98.4% on Congress portraits (n=250), 97.6% on London studio portraits (n=84), 94.0% on LFW (n=250; "
+        "women 84%), 79.0% on FairFace validation (n=229; women 68%); by group: docs/models.md",
         citation=CITATION,
     ),
     asset=ASSET,
