@@ -10,6 +10,7 @@ import pytest
 
 from canonface.cli.main import main
 from canonface.demo import demo_folder
+from canonface.models import available_models
 
 TOY = """
 import numpy as np
@@ -303,7 +304,8 @@ def test_models_lists_the_zoo(canonface):
     for word in ("gender", "age", "expression", "licence weights", "MIT"):
         assert word in out
     listed = json.loads(canonface("models", "--json")[1])["models"]
-    assert [card["name"] for card in listed] == ["gender", "age", "expression"]
+    assert [card["name"] for card in listed] == [card.name for card in available_models()]
+    assert {"gender", "age", "expression", "facenet", "dlib-face", "head-pose"} <= {c["name"] for c in listed}
 
 
 @pytest.mark.parametrize("command", [[], ["audit"], ["explain"], ["draw"], ["models"], ["demo"]])
@@ -319,3 +321,109 @@ def test_the_installed_command_and_the_module_are_the_same():
         [sys.executable, "-m", "canonface", "--version"], capture_output=True, text=True, check=True
     )
     assert by_module.stdout.startswith("canonface 0.")
+
+
+EMBEDDING = """
+
+def features(batch):
+    return np.einsum("nchw,kchw->nk", batch, np.random.default_rng(2).normal(size=(6, 3, 24, 24)))
+
+
+features.spec, features.outputs = model.spec, "embedding"
+"""
+
+
+@pytest.fixture
+def people(place):
+    """Pairs and names of the photos, and a model of feature vectors."""
+    (place / "toy_models.py").write_text(TOY + EMBEDDING)
+    shutil.copy(demo_folder() / "photos" / "op_P001_view_profile_a.jpg", place / "my photos")
+    lines = ["path_a,path_b,same", "op_P001_studio.jpg,op_P001_view_profile_a.jpg,1"]
+    lines += ["op_P001_studio.jpg,op_P005_studio.jpg,0"]
+    (place / "my photos" / "pairs.csv").write_text("\n".join(lines) + "\n")
+    names = [
+        "path,identity",
+        "op_P001_studio.jpg,ada",
+        "op_P001_view_profile_a.jpg,ada",
+        "op_P005_studio.jpg,ben",
+    ]
+    (place / "my photos" / "people.csv").write_text("\n".join(names) + "\n")
+    return place
+
+
+VERIFY = ("verify", "my photos/pairs.csv", "-m", "toy_models:features", "--stride", "60", "-o", "pairs")
+
+
+def test_verify_draws_genuine_and_impostor_pairs_apart(people, canonface):
+    code, out, err = canonface(*VERIFY, "--threshold", "0.3")
+    assert code == 0, err
+    assert "2 pairs explained, 0 failed" in out
+    assert "a feature vector" in err
+    pictures = {path.name for path in (people / "pairs" / "pictures").iterdir()}
+    assert pictures == {"cms.png", "cms.npy", "cms.glb", "cms-by-target.png", "examples.png"}
+
+
+def test_a_gallery_makes_a_recognition_run(people, canonface):
+    arguments = (
+        "audit",
+        "my photos/people.csv",
+        "-m",
+        "toy_models:features",
+        "--gallery",
+        "my photos/people.csv",
+    )
+    code, out, err = canonface(*arguments, "--stride", "60", "-o", "known", "--json", "--allow-failures")
+    found = json.loads(out)
+    assert code == 0, err
+    assert (found["faces"], found["failed"]) == (2, {"bad-target": 1}), "ben has one photo only"
+    assert found["unit"] == "drop in cosine to the closest photo of ada"
+
+
+def test_other_ways_to_place_a_face(place, canonface):
+    for options, size in (
+        (("--halo",), 551),
+        (("--aligner", "five-point"), 500),
+        (("--aligner", "none"), 500),
+    ):
+        code, out, err = canonface(
+            *AUDIT[:-1], f"out{size}{options[-1]}", *options, "--json", "--stride", "40"
+        )
+        assert code == 0, err
+        assert json.loads(out)["faces"] == 3
+
+
+def test_vertices_from_files(place, canonface):
+    from canonface import align
+    from canonface.mesh import load_mesh, make_mesh, save_mesh
+
+    kept = np.arange(0, 1833, 9)
+    save_mesh(make_mesh("mine/1", load_mesh(1).vertices[kept]), place / "mine.npz")
+    (place / "vertices").mkdir()
+    for path in sorted((place / "my photos").glob("*.jpg")):
+        np.savez(place / "vertices" / f"{path.stem}.npz", vertices=align(path)[0].vertices_xy[kept])
+    arguments = (*AUDIT, "--vertices", "vertices")
+    code, _, err = canonface(*arguments)
+    assert code == 2
+    assert "--mesh FILE.npz" in err
+    code, out, err = canonface(*arguments, "--mesh", "mine.npz", "--json")
+    assert code == 0, err
+    assert json.loads(out)["faces"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--aligner", "landmarks"), "did you mean 'landmarker'"),
+        (("--aligner", "none", "--halo"), "--halo belongs to the landmarker's mesh"),
+        (("--mesh", "mine.npz"), "give both, or neither"),
+        (("--spacing", "1"), "by stride or by spacing"),
+        (("--gallery", "my photos", "--confidence", "logit"), "A gallery is for"),
+        (("--confidence", "recognition"), "give gallery="),
+        (("--output", "left"), "output picks one of several"),
+    ],
+)
+def test_options_that_do_not_fit_one_another(place, canonface, options, words):
+    code, out, err = canonface(*AUDIT, *options)
+    assert code == 2
+    assert words in " ".join(err.split())
+    assert out == ""

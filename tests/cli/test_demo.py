@@ -31,6 +31,8 @@ def test_the_demo_ends_with_pictures_and_happy_is_highest_around_the_mouth(tmp_p
     assert set(list(happy["regions"])[:3]) <= set(REGION_GROUPS["mouth"])
     mesh = load_mesh(0)
     mouth = np.unique(np.concatenate([mesh.regions[name] for name in REGION_GROUPS["mouth"]]))
-    from_mouth_cm = np.linalg.norm(mesh.vertices[mouth] - mesh.vertices[happy["peak"]["vertex"]], axis=1).min()
+    from_mouth_cm = np.linalg.norm(
+        mesh.vertices[mouth] - mesh.vertices[happy["peak"]["vertex"]], axis=1
+    ).min()
     assert from_mouth_cm < 1, "the peak lies at the mouth or on the fold beside its corner"
     assert happy["peak"]["value"] > 0.03

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
+from canonface.cli.loading import chosen_aligner, loaded_model
 
 Paths = Annotated[
     list[str], typer.Argument(help="Folders, files, patterns in quotes, or CSV files with a column path.")
@@ -41,9 +42,17 @@ def audit(
     stride: options.Stride = None,
     spacing: options.Spacing = None,
     level: options.Level = 1,
+    halo: options.Halo = False,
+    aligner: options.AlignerName = "landmarker",
+    vertices: options.Vertices = None,
+    mesh: options.MeshFile = None,
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
     device: options.Device = "auto",
+    weights: options.Weights = None,
+    architecture: options.Architecture = None,
+    output: options.Output = None,
+    outputs: options.Outputs = None,
     allow_failures: options.AllowFailures = False,
     retry_failed: options.RetryFailed = False,
     no_normalise: options.NoNormalise = False,
@@ -59,13 +68,13 @@ def audit(
     Example: canonface audit photos/ --model expression --target happy --labels labels.csv --by gender -o my-run
     """
     from canonface import run
-    from canonface.cli.pictures import check_draw_on, check_format, finish, shown_as
-    from canonface.models import load_model
+    from canonface.cli.pictures import check_draw_on, check_format, finish
 
     check_format(picture_format)
     check_draw_on(draw_on)
-    loaded = load_model(model, device=device)
-    console.note(shown_as(loaded))
+    loaded = loaded_model(
+        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+    )
     with console.photo_progress(loaded.name) as progress:
         result = run.audit(
             photos,
@@ -75,8 +84,7 @@ def audit(
             labels=labels,
             by=by,
             preset=preset,
-            level=level,
-            faces="all" if all_faces else "largest",
+            aligner=chosen_aligner(aligner, level, all_faces, halo, mesh, vertices),
             batch=batch,
             retry_failed=retry_failed,
             progress=progress,

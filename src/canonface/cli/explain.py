@@ -10,6 +10,7 @@ import typer
 
 from canonface.cli import console, options
 from canonface.cli.audit import Paths
+from canonface.cli.loading import chosen_aligner, loaded_model
 
 
 def explain(
@@ -25,9 +26,17 @@ def explain(
     stride: options.Stride = None,
     spacing: options.Spacing = None,
     level: options.Level = 1,
+    halo: options.Halo = False,
+    aligner: options.AlignerName = "landmarker",
+    vertices: options.Vertices = None,
+    mesh: options.MeshFile = None,
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
     device: options.Device = "auto",
+    weights: options.Weights = None,
+    architecture: options.Architecture = None,
+    output: options.Output = None,
+    outputs: options.Outputs = None,
     no_normalise: options.NoNormalise = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
@@ -36,11 +45,8 @@ def explain(
 
     Example: canonface explain me.jpg --model expression --target happy
     """
-    from canonface.alignment import LandmarkerAligner
-    from canonface.cli.pictures import check_format, shown_as
+    from canonface.cli.pictures import check_format
     from canonface.errors import CanonfaceError
-    from canonface.mesh import load_mesh
-    from canonface.models import load_model
     from canonface.run import explain as explain_face
     from canonface.run import find_photos, make_settings
 
@@ -55,16 +61,17 @@ def explain(
     }
     check_format(picture_format)
     make_settings(preset, target=target, **choices)
-    loaded = load_model(model, device=device)
-    console.note(shown_as(loaded))
-    aligner = LandmarkerAligner(load_mesh(level), faces="all" if all_faces else "largest")
+    loaded = loaded_model(
+        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+    )
+    align = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
     found = find_photos(photos)
     results: list[dict[str, Any]] = []
     stems: set[str] = set()
     failed = 0
     for name in found.names:
         try:
-            for face in aligner(found.path(name)):
+            for face in align(found.path(name)):
                 cis = explain_face(face, loaded, target, preset=preset, batch=batch, **choices)
                 stem = _free_stem(name, cis.face.index, stems)
                 results.append(_save(cis, name, out / stem, picture_format))

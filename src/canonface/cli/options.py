@@ -12,8 +12,8 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="A model of the zoo ([bold]canonface models[/]), an .onnx file, or [bold]package.module:attribute[/], "
-        "a torch module, a callable or a function that makes one.",
+        help="A model of the zoo ([bold]canonface models[/]), a file (.onnx, TorchScript, .pt2, weights of a known "
+        "network), or [bold]package.module:attribute[/], a torch module, a callable or a function that makes one.",
     ),
 ]
 Target = Annotated[
@@ -72,6 +72,37 @@ Level = Annotated[
 ]
 Batch = Annotated[int, typer.Option(help="Occluded copies that the model is shown at once.", min=1)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="Weights for what [bold]package.module:function[/] makes: .safetensors, .pt, .pth, ..."
+    ),
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(help="Network that a file of weights belongs to; default: recognised by its names."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(help="Which output to explain, by name or position, of a model that returns several."),
+]
+Outputs = Annotated[
+    str | None,
+    typer.Option(help="What the model's numbers are: logits, probabilities, embedding or values."),
+]
+AlignerName = Annotated[
+    str,
+    typer.Option(
+        "--aligner", help="landmarker, precomputed (with --vertices and --mesh), five-point or none."
+    ),
+]
+Vertices = Annotated[
+    Path | None, typer.Option(help="Folder with a file of vertices for each photo: .mat, .npz, .npy or .csv.")
+]
+MeshFile = Annotated[Path | None, typer.Option("--mesh", help="Mesh of --vertices, an .npz file.")]
+Halo = Annotated[
+    bool, typer.Option("--halo", help="Probe around the face too: hair, ears, neck and background.")
+]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not the largest only.")]
 NoNormalise = Annotated[
     bool,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
+from canonface.cli.loading import chosen_aligner, loaded_model
 
 
 def verify(
@@ -40,8 +41,16 @@ def verify(
     stride: options.Stride = None,
     spacing: options.Spacing = None,
     level: options.Level = 1,
+    halo: options.Halo = False,
+    aligner: options.AlignerName = "landmarker",
+    vertices: options.Vertices = None,
+    mesh: options.MeshFile = None,
     batch: options.Batch = 64,
     device: options.Device = "auto",
+    weights: options.Weights = None,
+    architecture: options.Architecture = None,
+    output: options.Output = None,
+    outputs: options.Outputs = None,
     allow_failures: options.AllowFailures = False,
     retry_failed: options.RetryFailed = False,
     unseen: options.Unseen = None,
@@ -57,13 +66,13 @@ def verify(
     Example: canonface verify pairs.csv --model facenet -o my-verification
     """
     from canonface import run
-    from canonface.cli.pictures import check_draw_on, check_format, finish, shown_as
-    from canonface.models import load_model
+    from canonface.cli.pictures import check_draw_on, check_format, finish
 
     check_format(picture_format)
     check_draw_on(draw_on)
-    loaded = load_model(model, device=device)
-    console.note(shown_as(loaded))
+    loaded = loaded_model(
+        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+    )
     with console.photo_progress(loaded.name, "pairs") as progress:
         result = run.verify(
             pairs,
@@ -73,7 +82,7 @@ def verify(
             fmr=fmr,
             hide=hide,  # type: ignore[arg-type]
             preset=preset,
-            level=level,
+            aligner=chosen_aligner(aligner, level, False, halo, mesh, vertices),
             batch=batch,
             retry_failed=retry_failed,
             progress=progress,

@@ -1,0 +1,59 @@
+"""From options to a model and an aligner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from canonface.cli import console
+from canonface.errors import OptionError, near_names
+
+if TYPE_CHECKING:
+    from canonface.alignment import Aligner
+    from canonface.models import Model
+
+ALIGNERS = ("landmarker", "precomputed", "five-point", "none")
+
+
+def loaded_model(model: str, device: str, **options: Any) -> Model:
+    """The model that the options name; what it is taken for is said on stderr."""
+    from canonface.cli.pictures import shown_as
+    from canonface.models import load_model
+
+    loaded = load_model(model, device=device, **options)
+    console.note(shown_as(loaded))
+    return loaded
+
+
+def chosen_aligner(
+    aligner: str, level: int, all_faces: bool, halo: bool, mesh: Path | None, vertices: Path | None
+) -> Aligner:
+    """The aligner that the options name.
+
+    Raises:
+        OptionError: there is none of that name, or options are given that mean nothing to it.
+    """
+    from canonface.alignment import make_aligner
+    from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh, read_mesh
+
+    if vertices is not None and aligner == "landmarker":
+        aligner = "precomputed"
+    if aligner not in ALIGNERS:
+        raise OptionError(f"An aligner has a known name; got {aligner!r}: {near_names(aligner, ALIGNERS)}")
+    if halo and aligner != "landmarker":
+        raise OptionError(f"--halo belongs to the landmarker's mesh; got --aligner {aligner}.")
+    faces = "all" if all_faces else "largest"
+    if aligner == "precomputed":
+        if mesh is None or vertices is None:
+            raise OptionError(
+                "Vertices that were found before need the folder of their files (--vertices) and their mesh "
+                "(--mesh FILE.npz, as canonface.mesh.save_mesh writes it)."
+            )
+        return make_aligner(aligner, read_mesh(mesh), vertices=vertices)
+    if mesh is not None:
+        raise OptionError("--mesh is the mesh of --vertices: give both, or neither.")
+    if aligner == "landmarker":
+        return make_aligner(aligner, load_mesh(level, halo=halo), faces=faces)
+    if aligner == "five-point":
+        return make_aligner(aligner, five_point_mesh(), faces=faces)
+    return make_aligner(aligner, pixel_mesh())
