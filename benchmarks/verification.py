@@ -66,12 +66,34 @@ def embeddings(
     """Embedding of each photo that shows a face, for each model; every photo is aligned once."""
     found: list[dict[str, np.ndarray]] = [{} for _ in models]
     for start in range(0, len(paths), 32):
-        faces = {path: aligned(aligner, folder / path) for path in paths[start : start + 32]}
+        faces = {path: central(aligner, folder / path) for path in paths[start : start + 32]}
         shown = {path: face for path, face in faces.items() if face is not None}
         for model, into in zip(models, found, strict=True):
             batch = model.to_device(np.stack([prepare(face, model.spec).x for face in shown.values()]))
             into.update(zip(shown, checked_outputs(model, batch).astype(float), strict=True))
     return found
+
+
+def central(aligner: LandmarkerAligner, path: Path) -> canonface.Face | None:
+    """The face at the centre of a photo, which is the one that LFW labels; None where no face is found.
+
+    Others are only looked for where the largest does not hold the centre.
+    """
+    largest = aligned(aligner, path)
+    if largest is None or off_centre(largest) < 0.2:
+        return largest
+    everyone = LandmarkerAligner(aligner.mesh, faces="all")
+    try:
+        return min(everyone(path), key=off_centre)
+    except canonface.CanonfaceError:
+        return largest
+
+
+def off_centre(face: canonface.Face) -> float:
+    """Distance of the middle of a face's box from the photo's, as a share of the photo's longer side."""
+    size_wh = np.array(face.image.shape[1::-1])
+    middle = (face.vertices_xy.min(axis=0) + face.vertices_xy.max(axis=0)) / 2
+    return float(np.linalg.norm(middle - size_wh / 2) / size_wh.max())
 
 
 def mirrored_too(

@@ -79,7 +79,7 @@ ENTRY = ZooEntry(
         spec=SPEC,
         labels=LABELS,
         outputs="values",
-        accuracy="no measured angles at hand; London studio portraits, straight into the camera (n=84): mean size 1.8 "
+        accuracy="no measured angles at hand; London studio portraits, which sat straight (n=84): mean size 1.8 "
         "degrees of yaw, 3.6 of pitch, 1.5 of roll; more in docs/models.md",
         citation="Y. Kartynnik, A. Ablavatski, I. Grishchenko, M. Grundmann, Real-time Facial Surface Geometry from "
         "Monocular Video on Mobile GPUs, 2019, arXiv 1907.06724",
