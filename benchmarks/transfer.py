@@ -4,8 +4,9 @@
     python benchmarks/transfer.py --data FOLDER     # and the paper's 51 photos with its own meshes
 
 Round trips: the mean map of the bundled photos at the vertices of level 1, to another mesh and back. Two alignments:
-the mean map of one model on the photos of ``csm_celeba100``, once on the vertices that the paper's authors publish
-(every 20th of PRNet's 43,867), once on our landmarker's, after transfer to the vertices of level 1.
+the poses of the faces, and the mean map of one model, on the photos of ``csm_celeba100``, once on the vertices that
+the paper's authors publish (every 20th of PRNet's 43,867), once on our landmarker's, after transfer to those of
+level 1.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def main() -> None:
     print_round_trips(maps, base, meshes)
     if options.data:
         folder = options.data / "csm_celeba100"
+        print_poses(folder, meshes["PRNet, every 20th vertex"])
         print_agreement(folder, meshes["PRNet, every 20th vertex"], options.stride)
 
 
@@ -89,6 +91,16 @@ def print_round_trips(maps: dict[str, np.ndarray], base: Mesh, meshes: dict[str,
                 f"| {where} | {len(mesh.vertices)} | {name} | {loss['correlation']:.4f} | {loss['error']:.3f} "
                 f"| {loss['covered']:.1%} |"
             )
+
+
+def print_poses(folder: Path, mesh: Mesh) -> None:
+    """How the poses of both alignments differ: mean and standard deviation over the photos."""
+    theirs, ours = PrecomputedAligner(mesh, folder / "meshes"), LandmarkerAligner(load_mesh(0))
+    photos = sorted((folder / "images").glob("*.jpg"))
+    offsets = np.array([np.subtract(theirs(photo)[0].pose_deg, ours(photo)[0].pose_deg) for photo in photos])
+    parts = zip(("yaw", "pitch", "roll"), offsets.mean(axis=0), offsets.std(axis=0), strict=True)
+    shown = ", ".join(f"{name} {mean:+.1f} (standard deviation {spread:.1f})" for name, mean, spread in parts)
+    print(f"\nPRNet's pose minus ours in degrees, {len(photos)} photos: {shown}")
 
 
 def print_agreement(folder: Path, mesh: Mesh, stride: int) -> None:

@@ -12,7 +12,7 @@ from canonface.alignment import FivePointAligner, LandmarkerAligner, NoAligner, 
 from canonface.alignment.five_point import FIVE_POINTS
 from canonface.errors import OptionError
 from canonface.mesh import five_point_mesh, load_mesh, mesh_named, pixel_mesh
-from canonface.mesh.planar import ARCFACE_POINTS
+from canonface.templates import ARCFACE_POINTS
 
 PHOTOS = files("canonface.demo") / "photos"
 STUDIO = read_photo((PHOTOS / "op_P001_studio.jpg").read_bytes())
@@ -56,6 +56,11 @@ def test_five_points_follow_place_size_and_roll_and_nothing_else():
         assert np.linalg.norm(mesh.landmark_xy(name, face.vertices_xy) - truth) < 0.1 * side, name
     assert np.isnan(face.pose_deg[:2]).all()
     assert face.pose_deg.roll == pytest.approx(dense.pose_deg.roll, abs=3)
+
+
+def test_the_five_points_are_those_that_the_default_mesh_names():
+    for name, members in FIVE_POINTS.items():
+        assert sorted(load_mesh(0).landmarks[name]) == sorted(members), name
 
 
 def test_roll_is_clockwise():

@@ -17,13 +17,14 @@ from canonface.geometry import similarity
 from canonface.types import Face, Mesh, Pose, WhichFaces
 
 FIVE_POINTS: dict[str, tuple[int, ...]] = {
-    "right_eye": (33, 133),
-    "left_eye": (263, 362),
-    "nose_tip": (1,),
+    "right_eye": (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    "left_eye": (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+    "nose_tip": (4,),
     "right_mouth_corner": (61,),
     "left_mouth_corner": (291,),
 }
-"""The landmarker's points whose mean each of the five is: eyes by their corners, so that gaze does not move them."""
+"""The landmarker's points whose mean each of the five is, as the default mesh names them; an eye is the mean of its
+contour, so that gaze does not move it."""
 
 _Y_UP = np.array([1.0, -1.0])
 

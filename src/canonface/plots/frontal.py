@@ -14,6 +14,10 @@ from canonface.types import Mesh
 _KEY_LIGHT = np.array([-0.30, 0.50, 0.81])  # from the upper left, as pictures are mostly lit
 _SKIN, _BROW, _LIP, _MOUTH = 0.88, 0.50, 0.74, 0.42
 _SCLERA, _IRIS, _PUPIL = 0.97, 0.50, 0.20
+_FEATURES = {f"{side}_{name}" for side in ("right", "left") for name in ("eyebrow", "eye", "nose_wing")} | {
+    "upper_lip",
+    "lower_lip",
+}
 _IRIS_RADIUS = 0.20  # of the width of the eye: 11.7 mm of about 30, the human mean
 
 
@@ -55,7 +59,8 @@ def smooth_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:
     """
     base = vertex_normals(mesh.vertices, mesh.triangles)[: mesh.base_count]
     mixed = mesh.from_base @ base
-    return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True))
+    # A vertex without triangles has no normal.
+    return np.asarray(mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9))
 
 
 def vertex_tones(mesh: Mesh) -> Float[np.ndarray, "v"]:
@@ -63,7 +68,8 @@ def vertex_tones(mesh: Mesh) -> Float[np.ndarray, "v"]:
     tones = np.full(len(mesh.vertices), _SKIN)
     names = {"right_eyebrow": _BROW, "left_eyebrow": _BROW, "upper_lip": _LIP, "lower_lip": _LIP}
     for name, tone in names.items():
-        tones[region_mask(mesh, name)] = tone
+        if name in mesh.regions:
+            tones[region_mask(mesh, name)] = tone
     return tones
 
 
@@ -106,6 +112,8 @@ def _features(mesh: Mesh, raster: Raster, canvas: Canvas) -> Float[np.ndarray, "
         return drawn(_within(mesh, name), soft)
 
     tone = np.full(raster.triangle.shape, _SKIN)
+    if not set(mesh.regions) >= _FEATURES:  # a mesh of one's own, or a grid: nothing to draw
+        return tone
     for side in ("right", "left"):
         tone = _mix(tone, _BROW, 0.85 * area(f"{side}_eyebrow", 0.16))
     tone = _mix(tone, _LIP, _blur(_lips(mesh, raster, 0.4 * pixels), 0.05 * pixels))
