@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from canonface.errors import OptionError, near_names
 from canonface.occluders.base import Occluder
+from canonface.occluders.disc import Disc
+from canonface.occluders.size import Patch
 from canonface.occluders.square import Square
+from canonface.occluders.surface import Surface
 
-Patch = float | str | None
-
-OCCLUDERS: dict[str, Callable[[Patch, str], Occluder]] = {"square": Square}  # type: ignore[dict-item]
+OCCLUDERS: dict[str, Callable[[Patch, str], Occluder]] = {"square": Square, "disc": Disc, "surface": Surface}
 """Name -> factory, called with the size of the patch (None: the occluder's own default) and the fill's name."""
 
 

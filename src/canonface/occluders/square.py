@@ -9,30 +9,28 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from canonface.errors import OptionError
 from canonface.functional import occlusion_boxes
-from canonface.occluders.fills import check_fill, filler
+from canonface.occluders.fills import check_fill
+from canonface.occluders.hiding import hide
+from canonface.occluders.size import Patch, Size, parse_size
 from canonface.occlusions import Occlusions
 from canonface.types import InputSpec, ModelInput
 
 
 @dataclass(frozen=True)
 class Square:
-    """A square of ``patch`` pixels' side (eq. 2), filled by name.
+    """A square (eq. 2), filled by name.
 
     Attributes:
-        patch: side in pixels of the model's input; may be fractional. None: `default_patch`.
-        fill: key of `canonface.occluders.FILLS`, or a colour ``#rrggbb``.
+        patch: its side; see `canonface.occluders.Patch`. None: `default_patch`.
+        fill: keys of `canonface.occluders.FILLS` or colours ``#rrggbb``, several joined by ``+``.
     """
 
-    patch: float | None = None
+    patch: Patch = None
     fill: str = "mean"
 
     def __post_init__(self) -> None:
-        if self.patch is not None and not 1 <= self.patch < np.inf:
-            raise OptionError(
-                f"A patch has a side of at least 1 pixel of the model's input; got {self.patch}."
-            )
+        parse_size(self.patch)
         check_fill(self.fill)
 
     def describe(self) -> Mapping[str, Any]:
@@ -41,23 +39,23 @@ class Square:
 
     def check(self, spec: InputSpec) -> None:
         """Refuse a patch that is larger than the input: see `canonface.occluders.Occluder`."""
-        if self.patch is not None and self.patch > spec.size_hw[0]:
-            raise OptionError(
-                f"A patch is at most the input's height, {spec.size_hw[0]} pixels; got {self.patch:g}."
-            )
+        if (size := parse_size(self.patch)) is not None:
+            size.check(spec)
 
     def side(self, shown: ModelInput) -> float:
         """Side in pixels of the input."""
-        return self._side(shown.spec)
+        return size_or_default(self.patch, shown).pixels(shown)
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
         """One box a vertex; see `canonface.functional.occlusion_boxes`."""
-        side = self._side(shown.spec)
+        side = self.side(shown)
         boxes = occlusion_boxes(shown.vertices_xy[vertices], side, shown.spec.size_hw)
-        return [Occlusions(boxes, filler(self.fill, shown.x, shown.spec, side))]
+        return hide(shown, boxes, None, self.fill, side)
 
-    def _side(self, spec: InputSpec) -> float:
-        return default_patch(spec.size_hw[0]) if self.patch is None else self.patch
+
+def size_or_default(patch: Patch, shown: ModelInput) -> Size:
+    """The size that was asked for, or the default for such an input."""
+    return parse_size(patch) or Size(default_patch(shown.spec.size_hw[0]))
 
 
 def default_patch(input_height: int) -> int:

@@ -1,0 +1,77 @@
+"""A fill that puts the average face where a part of this one is hidden: only what is special goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
+
+from canonface.assets import asset_path
+from canonface.errors import OptionError
+from canonface.occluders.face_raster import face_raster
+from canonface.types import ModelInput
+
+_BASE = "landmarker-468"
+MOST_CONTRAST = 4 / 3
+
+
+def average(
+    shown: ModelInput,
+    side: float,
+    boxes: Int[np.ndarray, "n 4"],  # noqa: ARG001 - a fill's signature
+    masks: Sequence[Bool[np.ndarray, "_ _"]] | None,  # noqa: ARG001
+) -> Float[np.ndarray, "c h w"]:
+    """The texture of the average face at that place, warped through the mesh and given this face's colours.
+
+    Each channel of the texture is shifted and scaled to the mean and spread that this face has over its pixels.
+    The spread grows by a third at most: beards and shadows widen a face's, and would make skin glare.
+    Beside the face, of which nothing is known, the input is blurred as the fill ``blur`` does it.
+
+    Raises:
+        OptionError: the face's mesh is not the default one at any level; the texture is laid out on that.
+    """
+    import cv2
+
+    mesh, spec = shown.face.mesh, shown.spec
+    if not mesh.name.startswith(_BASE):
+        raise OptionError(
+            f"The fill 'average' needs the default mesh ({_BASE}/...), on which the average face is known; got "
+            f"{mesh.name!r}: choose another fill, e.g. 'inpaint'."
+        )
+    raster = face_raster(shown, "The fill 'average'")
+    texture = average_texture()
+    places = raster.interpolate(mesh.uv) * texture.shape[0] - 0.5
+    x, y = (np.ascontiguousarray(places[..., axis], dtype=np.float32) for axis in (0, 1))
+    warped = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
+    own = spec.to_pixels(shown.x)
+    filled = cv2.GaussianBlur(own, (0, 0), max(side / 2, 0.5), borderType=cv2.BORDER_REPLICATE).astype(
+        np.float64
+    )
+    if raster.inside.any():
+        filled[raster.inside] = _as_coloured(warped[raster.inside], own[raster.inside].astype(np.float64))
+    return spec.from_pixels(filled)
+
+
+def _as_coloured(
+    values: Float[np.ndarray, "p 3"], like: Float[np.ndarray, "p 3"]
+) -> Float[np.ndarray, "p 3"]:
+    """Colours with the mean of others and, but for `MOST_CONTRAST`, their spread, channel by channel, in 0..255."""
+    spread = values.std(axis=0)
+    contrast = np.minimum(like.std(axis=0) / np.where(spread > 0, spread, 1.0), MOST_CONTRAST)
+    return np.asarray(np.clip((values - values.mean(axis=0)) * contrast + like.mean(axis=0), 0, 255))
+
+
+@cache
+def average_texture() -> UInt8[np.ndarray, "s s 3"]:
+    """The average face in the mesh's texture coordinates: RGB, row 0 at v = 0; it cannot be written to.
+
+    ``benchmarks/make_average_face.py`` made it: bundled photos of eleven people, each person weighing alike.
+    """
+    import cv2
+
+    coded = np.fromfile(asset_path("average_face.png"), dtype=np.uint8)
+    texture: np.ndarray = np.array(cv2.imdecode(coded, cv2.IMREAD_COLOR))[:, :, ::-1].copy()
+    texture.flags.writeable = False
+    return texture
