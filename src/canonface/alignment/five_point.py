@@ -19,7 +19,7 @@ from canonface.types import Face, Mesh, Pose, WhichFaces
 FIVE_POINTS: dict[str, tuple[int, ...]] = {
     "right_eye": (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
     "left_eye": (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-    "nose_tip": (4,),
+    "nose_tip": (1,),
     "right_mouth_corner": (61,),
     "left_mouth_corner": (291,),
 }
