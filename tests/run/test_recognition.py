@@ -76,6 +76,9 @@ def test_people_are_named_by_folders_where_there_are_no_labels(table, model, tmp
     by_folder, by_table = make_gallery(tmp_path / "people", model), make_gallery(table, model)
     assert sorted(by_folder.identities) == sorted(by_table.identities) == sorted(PEOPLE.values())
     assert isinstance(by_table, Gallery)
+    run = audit(tmp_path / "people", model, tmp_path / "run", gallery=tmp_path / "people", stride=400)
+    assert run.faces.column("target").to_pylist() == ["one", "one"], "the others have one photo each"
+    assert run.labels("identity") == ["one", "one"]
 
 
 def test_a_gallery_photo_that_cannot_be_used_is_left_out_with_a_word(table, model, caplog):

@@ -73,7 +73,8 @@ def audit(
         gallery: for ``confidence="recognition"`` or ``"recognition-margin"`` (and the former is the default, if a
             gallery is given): a `Gallery`, or photos to make one of (`make_gallery`). A photo of the run that is in
             the gallery too is not compared with itself.
-        identity: column, of the labels and of the gallery, that names the person.
+        identity: column, of the labels and of the gallery, that names the person. Without labels, the name of a
+            photo's folder is the person's.
         batch: how many occluded copies the model is shown at once.
         retry_failed: ask again about photos that failed in an earlier start.
         progress: called after each photo.
@@ -95,7 +96,12 @@ def audit(
     settings = make_settings(preset, target=target, **options)
     found = find_photos(photos)
     table = labels if labels is not None else table_of(photos)
-    known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
+    if table is not None:
+        known = read_labels(Path(table), found)
+    else:
+        # As in a gallery without labels: a folder for each person.
+        named = {identity} if settings.question().label_column == identity and gallery is not None else set()
+        known = {name: dict.fromkeys(named, found.path(name).parent.name) for name in found.names}
     question, occluder = settings.question(), settings.hiding()
     question.check(loaded.outputs, loaded.labels)
     occluder.check(loaded.spec)
