@@ -117,10 +117,14 @@ class Face:
 
 
 Colour = Literal["rgb", "bgr", "grey"]
-Crop = Literal["face", "facenet", "dlib", "image"]
+Crop = Literal["face", "arcface", "facenet", "dlib", "image"]
 WhichFaces = Literal["largest", "all"]
 Outputs = Literal["logits", "probabilities", "embedding", "values"]
 """What a model's numbers are: scores of classes, their probabilities, a feature vector, or measured values."""
+
+USUAL_MARGIN: Mapping[str, float] = {"face": 0.3, "arcface": 0.0, "facenet": 0.3, "dlib": 0.5, "image": 0.0}
+"""Of each crop, where none is said."""
+_USUAL: Any = None
 
 
 @dataclass(frozen=True)
@@ -133,9 +137,17 @@ class InputSpec:
         scale: factor on the 0..255 pixel values: 1/255 for models that work on 0..1, 1 for 0..255.
         mean: subtracted after scaling, one value a channel or one for all.
         std: divisor, one value a channel or one for all.
-        crop: ``face``, a square around the mesh; ``facenet``, the box that MTCNN would find, its aspect not kept;
-            ``dlib``, the square that dlib cuts, eyes level; ``image``, the whole photo.
-        margin: of a face crop, as a fraction of the face's size, half of it on each side.
+        crop: what is shown of the photo; never mirrored:
+
+            - ``face``: a square around the mesh, its side the longer side of the mesh's box.
+            - ``arcface``: eyes, nose tip and mouth corners laid on ArcFace's template by a similarity; eyes level.
+            - ``facenet``: the box that MTCNN would find, estimated from the mesh; its aspect is not kept.
+            - ``dlib``: eye corners and nose base laid on dlib's mean face by a similarity; eyes level.
+            - ``image``: the whole photo; its aspect is not kept, and ``margin`` means nothing.
+        margin: how much longer the sides of ``face``'s square, ArcFace's square of 112 pixels, MTCNN's box or the
+            unit square of dlib's mean face are made, as a fraction of themselves, half of it at each end. Left out,
+            it is the crop's usual one: 0.3 of a face, 0 of ArcFace's square, 0.3 of MTCNN's box (FaceNet's 32 pixels
+            of photos of LFW), 0.5 of dlib's (its padding of 0.25 at each end).
     """
 
     size_hw: tuple[int, int] = (224, 224)
@@ -144,13 +156,18 @@ class InputSpec:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     crop: Crop = "face"
-    margin: float = 0.3
+    margin: float = _USUAL
 
     def __post_init__(self) -> None:
         if self.colour not in ("rgb", "bgr", "grey"):
             raise OptionError(f"colour is 'rgb', 'bgr' or 'grey'; got {self.colour!r}.")
-        if self.crop not in ("face", "facenet", "dlib", "image"):
-            raise OptionError(f"crop is 'face', 'facenet', 'dlib' or 'image'; got {self.crop!r}.")
+        if self.crop not in USUAL_MARGIN:
+            raise OptionError(
+                f"crop says what is shown of the photo; there is no {self.crop!r}: "
+                f"{near_names(str(self.crop), USUAL_MARGIN)}"
+            )
+        if self.margin is _USUAL:
+            object.__setattr__(self, "margin", USUAL_MARGIN[self.crop])
         if len(self.size_hw) != 2 or min(self.size_hw) < 1:
             raise OptionError(f"size_hw is (height, width) in pixels, both positive; got {self.size_hw}.")
         for name in ("mean", "std"):
@@ -161,7 +178,7 @@ class InputSpec:
                 )
         if not self.scale > 0 or min(self.std) <= 0:
             raise OptionError(f"scale and std are positive; got scale={self.scale}, std={self.std}.")
-        if self.margin <= -1:
+        if not -1 < self.margin < np.inf:
             raise OptionError(f"margin is a fraction of the face's size, above -1; got {self.margin}.")
 
     @property

@@ -12,10 +12,10 @@ from canonface.errors import AssetError
 from canonface.geometry import rotation_of
 from canonface.landmarker.geometry_metadata import read_canonical_face
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.models.preprocessing import DLIB_POINTS
 from canonface.models.zoo import ZOO
 from canonface.models.zoo.head_pose import HeadPose
 from canonface.models.zoo.wide_resnet import mean_around
+from canonface.templates import DLIB_POINTS
 from canonface.types import Pose
 
 

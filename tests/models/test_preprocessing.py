@@ -10,7 +10,8 @@ from PIL import Image
 
 from canonface.errors import AlignmentError
 from canonface.mesh import load_mesh
-from canonface.models.preprocessing import face_matrix, image_matrix, inside, prepare, resample
+from canonface.models.crops import face_matrix, image_matrix
+from canonface.models.preprocessing import inside, prepare, resample
 from canonface.types import Face, InputSpec, Pose
 
 PLAIN = InputSpec(size_hw=(48, 48), scale=1.0, margin=0.0)

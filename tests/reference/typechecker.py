@@ -10,7 +10,7 @@ from beartype import BeartypeConf, FrozenDict, beartype
 OPTIONS = (
     Literal["omit", "zero"],
     Literal["rgb", "bgr", "grey"],
-    Literal["face", "facenet", "dlib", "image"],
+    Literal["face", "arcface", "facenet", "dlib", "image"],
     Literal["logits", "probabilities", "embedding", "values"],
     Literal["measured", "equation"],
     Literal["both", "first", "second"],

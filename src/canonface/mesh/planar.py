@@ -9,18 +9,8 @@ from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
 from canonface.mesh.custom import make_mesh
+from canonface.templates import ARCFACE_POINTS, ARCFACE_SIZE
 from canonface.types import Mesh
-
-ARCFACE_SIZE = 112
-ARCFACE_POINTS: dict[str, tuple[float, float]] = {
-    "right_eye": (38.2946, 51.6963),
-    "left_eye": (73.5318, 51.5014),
-    "nose_tip": (56.0252, 71.7366),
-    "right_mouth_corner": (41.5493, 92.3655),
-    "left_mouth_corner": (70.7299, 92.2041),
-}
-"""Pixels of the frontal crop of 112 x 112 that face recognition aligns to: J. Deng et al., "ArcFace", CVPR 2019, the
-template of its released code (insightface, ``face_align.py``). Right and left are the subject's."""
 
 PUPILS_CM = 6.3
 """Distance between the eyes, by which the crop is given in centimetres."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from canonface.models.architectures import ARCHITECTURES
 from canonface.models.base import Model, ModelCard, checked_outputs, looks_like_probabilities
 from canonface.models.callable import CallableModel
+from canonface.models.differentiable import prepare_tensor, resample_tensor
 from canonface.models.onnx_file import OnnxModel
 from canonface.models.preprocessing import prepare
 from canonface.models.registry import available_models, load_model
@@ -22,4 +23,6 @@ __all__ = [
     "load_model",
     "looks_like_probabilities",
     "prepare",
+    "prepare_tensor",
+    "resample_tensor",
 ]

@@ -85,7 +85,13 @@ class ModelCard:
     def input(self) -> str:
         """The input specification in words."""
         height, width = self.spec.size_hw
-        words = {"face": "face crop", "facenet": "MTCNN's box", "dlib": "dlib's chip", "image": "whole photo"}
+        words = {
+            "face": "face crop",
+            "arcface": "ArcFace's crop",
+            "facenet": "MTCNN's box",
+            "dlib": "dlib's chip",
+            "image": "whole photo",
+        }
         crop = words[self.spec.crop]
         margin = "" if self.spec.crop == "image" else f", margin {self.spec.margin:g}"
         return f"{height} x {width} {self.spec.colour}, {crop}{margin}"

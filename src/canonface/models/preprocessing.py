@@ -5,8 +5,10 @@ One affine matrix maps photo to input (`crops.py`); pixels and vertices go throu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.models.crops import crop_matrix
 from canonface.types import Face, InputSpec, ModelInput
@@ -46,7 +48,9 @@ def resample(
     """
     import cv2
 
-    patch, matrix = _only_what_is_needed(image, matrix, size_hw)
+    rows, columns, low = only_what_is_needed(image.shape[:2], matrix, size_hw)
+    patch, matrix = image[rows, columns], matrix.copy()
+    matrix[:, 2] += matrix[:, :2] @ low
     shrink_xy = 1 / np.linalg.norm(matrix[:, :2], axis=1)
     sigma_x, sigma_y = np.sqrt(np.maximum(shrink_xy**2 - 1, 0) * TRIANGLE_VARIANCE)
     pixels: np.ndarray = patch.astype(np.float32)
@@ -62,22 +66,24 @@ def resample(
     return np.asarray(warped, dtype=np.float32)
 
 
-def _only_what_is_needed(
-    image: UInt8[np.ndarray, "h w 3"], matrix: Float[np.ndarray, "2 3"], size_hw: tuple[int, int]
-) -> tuple[UInt8[np.ndarray, "ph pw 3"], Float[np.ndarray, "2 3"]]:
-    """The part of the photo that the filters reach, so that a small face in a large photo costs little."""
+def only_what_is_needed(
+    image_hw: Sequence[int], matrix: Float[np.ndarray, "2 3"], size_hw: tuple[int, int]
+) -> tuple[slice, slice, Int[np.ndarray, "2"]]:
+    """Rows and columns of the photo that the filters reach, so that a small face in a large photo costs little.
+
+    Returns:
+        Rows, columns, and the x and y of the first of them.
+    """
     height, width = size_hw
     corners = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5], [-0.5, height - 0.5], [width - 0.5, -0.5]])
     inverse = np.linalg.inv(matrix[:, :2])
     seen = (corners - matrix[:, 2]) @ inverse.T
     reach = 2 + 4 * np.sqrt(TRIANGLE_VARIANCE) * np.linalg.norm(inverse, axis=1).max()
-    limit = np.array([image.shape[1], image.shape[0]])
+    limit = np.array([image_hw[1], image_hw[0]])
     # At least the nearest row and column stay: beyond the photo they are what is repeated.
     low = np.clip(np.floor(seen.min(axis=0) - reach), 0, limit - 1).astype(int)
     high = np.clip(np.ceil(seen.max(axis=0) + reach) + 1, low + 1, limit).astype(int)
-    shifted = matrix.copy()
-    shifted[:, 2] += matrix[:, :2] @ low
-    return image[low[1] : high[1], low[0] : high[0]], shifted
+    return slice(low[1], high[1]), slice(low[0], high[0]), low
 
 
 def inside(xy: Float[np.ndarray, "v 2"], size_hw: tuple[int, int]) -> Bool[np.ndarray, "v"]:
