@@ -15,6 +15,7 @@ from canonface.cli.demo import demo
 from canonface.cli.draw import draw
 from canonface.cli.explain import explain
 from canonface.cli.models import models
+from canonface.cli.regions import regions
 from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
 
@@ -28,8 +29,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, explain, draw, models):
-    app.command(no_args_is_help=command in (audit, verify, explain, draw))(command)
+for command in (demo, audit, verify, explain, regions, draw, models):
+    app.command(no_args_is_help=command not in (demo, models))(command)
 
 
 def _show_version(wanted: bool | None) -> None:

@@ -5,6 +5,8 @@ from canonface.run.auditing import audit
 from canonface.run.explaining import explain
 from canonface.run.galleries import make_gallery
 from canonface.run.photos import find_photos
+from canonface.run.region_audit import RegionSummary, audit_regions
+from canonface.run.regions import RegionEffects, explain_regions
 from canonface.run.run import Run
 from canonface.run.settings import PRESETS, Settings, make_settings
 from canonface.run.verifying import explain_pair, verify
@@ -13,12 +15,16 @@ from canonface.run.writing import Progress
 __all__ = [
     "PRESETS",
     "Progress",
+    "RegionEffects",
+    "RegionSummary",
     "Run",
     "Settings",
     "align",
     "audit",
+    "audit_regions",
     "explain",
     "explain_pair",
+    "explain_regions",
     "find_photos",
     "make_gallery",
     "make_settings",

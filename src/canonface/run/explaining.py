@@ -15,8 +15,8 @@ from canonface.functional import Tensor
 from canonface.maps import CIS, canonical_side
 from canonface.mesh import Canvas
 from canonface.models import Model, checked_outputs, load_model, prepare
-from canonface.run.probes import choose_probes
 from canonface.occlusions import Occlusions
+from canonface.run.probes import choose_probes
 from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, ModelInput
 

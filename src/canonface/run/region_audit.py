@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,15 @@ from canonface.run.photos import Photos, find_photos, printable, table_of
 from canonface.run.regions import RegionEffects, region_effects, region_names, region_settings
 from canonface.run.writing import Progress
 from canonface.types import Face
+
+
+class Interaction(NamedTuple):
+    """Two regions hidden together against the sum of each: see `RegionEffects.interactions` for the sign."""
+
+    first: str
+    second: str
+    mean: float
+    sem: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +60,11 @@ class RegionSummary:
     failed: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, effects: RegionEffects) -> RegionSummary:
-        """The summary of one face."""
+    def of(cls, effects: RegionEffects, unit: str | None = None) -> RegionSummary:
+        """The summary of one face; ``unit`` is that of all faces, where each has a target of its own."""
         return cls(
             names=effects.names,
-            unit=effects.unit,
+            unit=effects.unit if unit is None else unit,
             model=effects.model,
             faces=1,
             drops=Moments.of(effects.drops),
@@ -82,12 +91,15 @@ class RegionSummary:
         }
         return replace(self, faces=self.faces + other.faces, failed=self.failed + other.failed, **sums)
 
-    def strongest(self, count: int = 5) -> list[tuple[str, str, float, float]]:
-        """Pairs of the largest interactions, of either sign: both names, mean, and its standard error."""
+    def strongest(self, count: int = 5) -> list[Interaction]:
+        """The largest mean interactions, of either sign, the largest first."""
         mean, sem = self.interactions.mean, self.interactions.sem
         pairs = [pair for pair in combinations(range(len(self.names)), 2) if np.isfinite(mean[pair])]
         pairs.sort(key=lambda pair: -abs(mean[pair]))
-        return [(self.names[i], self.names[j], float(mean[i, j]), float(sem[i, j])) for i, j in pairs[:count]]
+        return [
+            Interaction(self.names[i], self.names[j], float(mean[i, j]), float(sem[i, j]))
+            for i, j in pairs[:count]
+        ]
 
 
 def audit_regions(
@@ -141,9 +153,10 @@ def audit_regions(
         try:
             for face in find():
                 names = region_names(face.mesh, chosen)
-                one = RegionSummary.of(
-                    region_effects(face, loaded, settings, names, interactions, dilate_cm, known, learned)
+                effects = region_effects(
+                    face, loaded, settings, names, interactions, dilate_cm, known, learned
                 )
+                one = RegionSummary.of(effects, question.unit)
                 summary = one if summary is None else summary.merge(one)
         except CanonfaceError as error:
             # What is wrong with the question itself would be wrong for every photo.
@@ -155,7 +168,7 @@ def audit_regions(
         if progress is not None:
             progress(Progress(done, len(cases), len(failed), 0))
     if summary is None:
-        raise failed[-1][1] if failed else OptionError("A summary needs at least one face; got none.")
+        raise failed[-1][1]
     return replace(summary, failed=tuple((name, error.reason) for name, error in failed))
 
 

@@ -1,0 +1,96 @@
+"""``canonface regions`` as its user meets it."""
+
+import json
+import sys
+
+import pytest
+from PIL import Image
+
+from canonface.cli.main import main
+from canonface.demo import demo_folder
+
+PHOTOS = [str(demo_folder() / "photos" / f"{name}.jpg") for name in ("op_P001_studio", "op_P005_studio")]
+MOUTH = """
+import numpy as np
+from canonface import InputSpec
+
+
+def lower(batch):
+    p = np.clip(batch[:, :, 16:].mean(axis=(1, 2, 3)), 0, 1)
+    return np.stack([1 - p, p], axis=1)
+
+
+lower.spec, lower.labels, lower.outputs = InputSpec(size_hw=(32, 32)), ("dark", "light"), "probabilities"
+"""
+
+
+@pytest.fixture
+def canonface(tmp_path, monkeypatch, capsys):
+    """Runs ``canonface regions`` beside a module with a model; returns exit code, stdout and stderr."""
+    (tmp_path / "lower_model.py").write_text(MOUTH)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["canonface", "regions", *arguments, "-m", "lower_model:lower"])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    yield run
+    sys.modules.pop("lower_model", None)
+
+
+def test_the_table_lists_regions_by_their_drop(canonface):
+    code, out, _ = canonface(*PHOTOS, "-t", "light", "--hide", "mouth,forehead,chin", "--fill", "black")
+    assert code == 0
+    lines = out.splitlines()
+    assert "2 faces: drop in probability of light" in lines[0]
+    assert [line.split()[0] for line in lines[2:5]][-1] == "forehead"
+    assert "mouth and forehead" in out
+    assert "of the face" in lines[1]
+
+
+def test_json_holds_the_numbers(canonface):
+    code, out, _ = canonface(*PHOTOS, "-t", "light", "--hide", "mouth,forehead", "--fill", "black", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["faces"] == 2
+    drops = {row["region"]: row["drop"] for row in found["regions"]}
+    assert drops["mouth"] > 0.01 > abs(drops["forehead"])
+    [pair] = found["interactions"]
+    assert pair["interaction"] == pytest.approx(pair["joint_drop"] - sum(drops.values()), abs=1e-9)
+
+
+def test_alone_asks_no_pairs(canonface):
+    _, out, _ = canonface(*PHOTOS[:1], "--hide", "mouth,chin", "--alone", "--json")
+    found = json.loads(out)
+    assert found["interactions"] == []
+    assert found["regions"][0]["standard_error"] is None  # one face has no spread
+
+
+def test_a_photo_that_fails_is_told_and_is_exit_code_1(canonface, tmp_path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "nobody.png")
+    code, out, err = canonface(str(tmp_path / "nobody.png"), *PHOTOS[:1], "--hide", "mouth")
+    assert code == 1
+    assert "1 faces" in out
+    assert "nobody.png: no-face" in err
+    assert canonface(str(tmp_path / "nobody.png"), *PHOTOS[:1], "--hide", "mouth", "--allow-failures")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--hide", "mouht"), "did you mean 'mouth'"),
+        (("--fill", "blakc"), "did you mean 'black'"),
+        (("-t", "lihgt"), "light"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(canonface, arguments, words):
+    code, _, err = canonface(*PHOTOS[:1], *arguments)
+    assert code == 2
+    assert words in err
