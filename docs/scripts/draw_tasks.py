@@ -98,14 +98,14 @@ TASKS = {
     ),
     "recognition": Task(
         "lfw_eval/labels.csv",
-        lambda rows: per_person([row for row in rows if row["in_gallery50"] == "1"], 3),
+        lambda rows: per_person([row for row in rows if row["in_gallery50"] == "1"], 2),
         "audit {photos} --model facenet --gallery {gallery} --confidence recognition-margin --spacing 1.2 "
         "--by gender -o {out}",
         "gender",
     ),
     "verification": Task(
         "lfw_eval/pairs.csv",
-        lambda rows: of_each("same", rows, 40),
+        lambda rows: of_each("same", rows, 30),
         "verify {photos} --model facenet --threshold {threshold} --spacing 1.2 -o {out}",
         "target",
     ),

@@ -67,7 +67,7 @@ class CMS:
         """A map of no face yet."""
         if unseen not in ("omit", "zero"):
             raise OptionError(f"unseen is 'omit' or 'zero'; got {unseen!r}.")
-        canvas = canvas or Canvas()
+        canvas = canvas or Canvas.of(mesh)
         zeros = np.zeros(canvas.size_hw)
         seen = np.zeros(canvas.size_hw, dtype=np.int64)
         kind = (unit, 0.0, unseen, canvas, name, model, normalise)

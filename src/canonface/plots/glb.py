@@ -47,13 +47,15 @@ def glb_bytes(result: Result, scale: Scale) -> bytes:
         scale: the colours.
     """
     mesh, values = result.mesh, vertex_values(result.map, seen_count(result), result.mesh, result.canvas)
+    # Only the face is a surface: what lies around it has no triangles.
+    count = mesh.face_count
     buffer = _Buffer()
     attributes = {
-        "POSITION": buffer.add(mesh.vertices, "VEC3", bounds=True),
-        "NORMAL": buffer.add(smooth_normals(mesh), "VEC3"),
-        "COLOR_0": buffer.add(_linear(vertex_colours(result, scale)), "VEC3"),
-        "_VALUE": buffer.add(np.nan_to_num(values), "SCALAR"),
-        "_SEEN": buffer.add(~np.isnan(values), "SCALAR"),
+        "POSITION": buffer.add(mesh.vertices[:count], "VEC3", bounds=True),
+        "NORMAL": buffer.add(smooth_normals(mesh)[:count], "VEC3"),
+        "COLOR_0": buffer.add(_linear(vertex_colours(result, scale)[:count]), "VEC3"),
+        "_VALUE": buffer.add(np.nan_to_num(values[:count]), "SCALAR"),
+        "_SEEN": buffer.add(~np.isnan(values[:count]), "SCALAR"),
     }
     indices = buffer.add(mesh.triangles.ravel(), "SCALAR", indices=True)
     extras: dict[str, Any] = {"unit": result.unit, "limit": scale.limit, "mesh": mesh.name}
