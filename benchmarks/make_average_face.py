@@ -2,8 +2,9 @@
 
     python benchmarks/make_average_face.py src/canonface/assets/average_face.png
 
-Every bundled photo whose licence is MIT or CC0 is warped to the mesh's texture coordinates, together with its mirror
-image. First the photos of one person are averaged, then the people, each weighing alike, over the texels they show.
+Every bundled photo of a neutral face whose licence is MIT or CC0 is warped to the mesh's texture coordinates,
+together with its mirror image. First the photos of one person are averaged, then the people, each weighing alike,
+over the texels that they show.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def faces_by_person() -> dict[str, list[Face]]:
     people: dict[str, list[Face]] = defaultdict(list)
     with (demo_folder() / "labels.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["licence"] in ("MIT", "CC0"):
+            if row["licence"] in ("MIT", "CC0") and row["expression"] == "neutral":
                 people[row["identity"]] += canonface.align(demo_folder() / row["path"], level=LEVEL)
     return people
 
