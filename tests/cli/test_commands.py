@@ -389,7 +389,9 @@ def test_other_ways_to_place_a_face(place, canonface):
             *AUDIT[:-1], f"out{size}{options[-1]}", *options, "--json", "--stride", "40"
         )
         assert code == 0, err
-        assert json.loads(out)["faces"] == 3
+        found = json.loads(out)
+        assert found["faces"] == 3
+        assert ("off_face" in found) == ("--halo" in options)
 
 
 def test_vertices_from_files(place, canonface):

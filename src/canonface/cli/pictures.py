@@ -156,6 +156,8 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
             "peak": peak_summary(cms.peak()),
             "regions": cms.region_values(),
         }
+        if np.isfinite(cms.off_face):
+            result["off_face"] = cms.off_face
     return result | {"pictures": [str(path) for path in pictures]}
 
 
@@ -195,5 +197,9 @@ def show_summary(result: dict[str, Any]) -> None:
             table.add_row(name.replace("_", " "), f"{value:+.4f}")
         out.print(table)
         out.print(f"highest point of the map: {place_of(result['peak'])} ({result['peak']['value']:+.4f})")
+        if "off_face" in result:
+            out.print(
+                f"off the face (hair, ears, neck, background): {result['off_face']:.0%} of what was relied on"
+            )
     for path in result["pictures"]:
         out.print(f"  {path}", markup=False, soft_wrap=True)
