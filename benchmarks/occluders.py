@@ -77,7 +77,7 @@ def main() -> None:
         first = values if first is None else first
         half = rank_correlation(mean_drop(drops[::2]), mean_drop(drops[1::2]))
         top = int(results[0].probes[np.nanargmax(values)])
-        place = ", ".join(regions_of(results[0].mesh, top))
+        place = ", ".join(regions_of(results[0].mesh, top)) or "opening of the mouth"
         side = np.median([result.patch for result in results])
         print(
             f"| {shape} | {patch or 'default'} | {fill} | {side:.1f} | {rank_correlation(first, values):.2f} "

@@ -77,7 +77,7 @@ def test_a_photo_that_fails_is_told_and_is_exit_code_1(canonface, tmp_path):
     Image.new("RGB", (64, 64)).save(tmp_path / "nobody.png")
     code, out, err = canonface(str(tmp_path / "nobody.png"), *PHOTOS[:1], "--hide", "mouth")
     assert code == 1
-    assert "1 faces" in out
+    assert "1 face: drop in" in out
     assert "nobody.png: no-face" in err
     assert canonface(str(tmp_path / "nobody.png"), *PHOTOS[:1], "--hide", "mouth", "--allow-failures")[0] == 0
 

@@ -128,9 +128,9 @@ def _show(summary: RegionSummary) -> None:
     from rich.table import Table
 
     out = console.stdout()
-    out.print(
-        f"[bold]{summary.model}[/], {summary.faces} faces: drop in {summary.unit} when a region is hidden"
-    )
+    faces = "1 face" if summary.faces == 1 else f"{summary.faces} faces"
+    title = f"[bold]{summary.model}[/], {faces}: drop in {summary.unit} when a region is hidden"
+    out.print(title, soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("region")
     for heading in ("drop", "± s.e.", "of the face", "faces"):
