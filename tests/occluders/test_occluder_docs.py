@@ -82,7 +82,9 @@ def test_the_overviews_python_runs_as_it_stands(tmp_path, monkeypatch):
             return np.stack([bright, 1 - bright], axis=1)
 
         spec = replace(RGB, size_hw=(32, 32), mean=(0.0,), std=(1.0,))
-        return canonface.models.load_model(answer, spec=spec, outputs="probabilities", labels=["happy", "sad"])
+        return canonface.models.load_model(
+            answer, spec=spec, outputs="probabilities", labels=["happy", "sad"]
+        )
 
     monkeypatch.setattr(canonface, "load_model", load)
     names = {}
