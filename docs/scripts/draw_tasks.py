@@ -155,7 +155,7 @@ def carried_out(name: str, data: Path, work: Path, threshold: float) -> Run:
 
 def described(name: str, run: Run) -> str:
     """Draw a run's maps; its most important regions as a table."""
-    title = f"{name}: what {run.model_name} relies on"
+    title = f"What the {run.model_name} model relies on"
     plots.save(run.cms(), IMAGES / f"task_{name.replace('-', '_')}.png", title=title)
     groups = run.cms(by=TASKS[name].by)
     page = plots.groups(groups, title=f"{title}, by {TASKS[name].by}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.loading import chosen_aligner, loaded_model
+from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery
 
 Paths = Annotated[
     list[str], typer.Argument(help="Folders, files, patterns in quotes, or CSV files with a column path.")
@@ -75,6 +75,7 @@ def audit(
     loaded = loaded_model(
         model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
     )
+    known = None if gallery is None else made_gallery(gallery, loaded, identity)
     with console.photo_progress(loaded.name) as progress:
         result = run.audit(
             photos,
@@ -89,7 +90,7 @@ def audit(
             retry_failed=retry_failed,
             progress=progress,
             confidence=confidence,
-            gallery=gallery,
+            gallery=known,
             identity=identity,
             occluder=occluder,
             patch=patch,

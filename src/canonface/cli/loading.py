@@ -10,6 +10,7 @@ from canonface.errors import OptionError, near_names
 
 if TYPE_CHECKING:
     from canonface.alignment import Aligner
+    from canonface.confidence import Gallery
     from canonface.models import Model
 
 ALIGNERS = ("landmarker", "precomputed", "five-point", "none")
@@ -57,3 +58,16 @@ def chosen_aligner(
     if aligner == "five-point":
         return make_aligner(aligner, five_point_mesh(), faces=faces)
     return make_aligner(aligner, pixel_mesh())
+
+
+def made_gallery(photos: Path, model: Model, identity: str) -> Gallery:
+    """A gallery of known people, with a progress bar."""
+    from canonface.run import Progress, make_gallery
+
+    with console.photo_progress("gallery") as progress:
+        return make_gallery(
+            photos,
+            model,
+            identity=identity,
+            progress=lambda done, total: progress(Progress(done, total, failed=0, resumed=0)),
+        )
