@@ -13,9 +13,9 @@ from canonface.types import InputSpec
 # Mean and spread of ImageNet's photos, as torchvision's weights were trained.
 IMAGENET = InputSpec(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 # insightface: RGB, (x - 127.5) / 127.5.
-ARCFACE = InputSpec(size_hw=(112, 112), scale=1.0, mean=(127.5,), std=(127.5,))
+ARCFACE = InputSpec(size_hw=(112, 112), scale=1.0, mean=(127.5,), std=(127.5,), crop="arcface")
 # facenet-pytorch: RGB, (x - 127.5) / 128.
-FACENET = InputSpec(size_hw=(160, 160), scale=1.0, mean=(127.5,), std=(128.0,))
+FACENET = InputSpec(size_hw=(160, 160), scale=1.0, mean=(127.5,), std=(128.0,), crop="facenet", margin=0.1)
 # Means of the training faces that Parkhi et al. publish with VGG-Face, and Cao et al. with VGGFace2.
 VGG_FACE = InputSpec(scale=1.0, mean=(129.1863, 104.7624, 93.5940))
 VGG_FACE_BGR = InputSpec(colour="bgr", scale=1.0, mean=(93.5940, 104.7624, 129.1863))
