@@ -24,7 +24,18 @@ if TYPE_CHECKING:
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
     from canonface.plots import save
-    from canonface.run import Run, Settings, align, audit, explain, explain_pair, make_gallery, verify
+    from canonface.run import (
+        Run,
+        Settings,
+        align,
+        audit,
+        audit_regions,
+        explain,
+        explain_pair,
+        explain_regions,
+        make_gallery,
+        verify,
+    )
 
 # Loaded when first used, so that `import canonface` stays light.
 _LAZY = {
@@ -36,10 +47,12 @@ _LAZY = {
     "Settings": "canonface.run",
     "align": "canonface.run",
     "audit": "canonface.run",
+    "audit_regions": "canonface.run",
     "canonicalise": "canonface.maps",
     "available_models": "canonface.models",
     "explain": "canonface.run",
     "explain_pair": "canonface.run",
+    "explain_regions": "canonface.run",
     "load_mesh": "canonface.mesh",
     "load_model": "canonface.models",
     "make_gallery": "canonface.run",
@@ -64,10 +77,12 @@ __all__ = [
     "__version__",
     "align",
     "audit",
+    "audit_regions",
     "available_models",
     "canonicalise",
     "explain",
     "explain_pair",
+    "explain_regions",
     "load_mesh",
     "load_model",
     "make_gallery",
