@@ -47,6 +47,12 @@ class FaceCutError(AlignmentError):
     reason = "face-cut"
 
 
+class NothingAskedError(AlignmentError):
+    """No probe of a face could be asked: the face, the photo or the model's crop hides all of them."""
+
+    reason = "nothing-asked"
+
+
 class ModelError(CanonfaceError):
     """A model could not be loaded, or it failed while it was asked."""
 

@@ -75,7 +75,8 @@ def audit(
     loaded = loaded_model(
         model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
     )
-    known = None if gallery is None else made_gallery(gallery, loaded, identity)
+    place = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
+    known = None if gallery is None else made_gallery(gallery, loaded, identity, place, confidence)
     with console.photo_progress(loaded.name) as progress:
         result = run.audit(
             photos,
@@ -85,7 +86,7 @@ def audit(
             labels=labels,
             by=by,
             preset=preset,
-            aligner=chosen_aligner(aligner, level, all_faces, halo, mesh, vertices),
+            aligner=place,
             batch=batch,
             retry_failed=retry_failed,
             progress=progress,

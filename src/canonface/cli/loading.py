@@ -60,14 +60,19 @@ def chosen_aligner(
     return make_aligner(aligner, pixel_mesh())
 
 
-def made_gallery(photos: Path, model: Model, identity: str) -> Gallery:
+def made_gallery(
+    photos: Path, model: Model, identity: str, aligner: Aligner, confidence: str | None
+) -> Gallery:
     """A gallery of known people, with a progress bar."""
     from canonface.run import Progress, make_gallery
+    from canonface.run.auditing import check_form
 
+    check_form(confidence)
     with console.photo_progress("gallery") as progress:
         return make_gallery(
             photos,
             model,
             identity=identity,
+            aligner=aligner,
             progress=lambda done, total: progress(Progress(done, total, failed=0, resumed=0)),
         )

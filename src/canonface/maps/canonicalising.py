@@ -10,7 +10,7 @@ from canonface.functional import sample
 from canonface.maps.cis import CIS
 from canonface.maps.patch import canonical_side
 from canonface.mesh import Canvas, probe_vertices
-from canonface.models import prepare
+from canonface.models import without_pixels
 from canonface.types import Face, InputSpec
 
 
@@ -49,7 +49,7 @@ def canonicalise(
     """
     values = np.asarray(map, dtype=np.float64)
     height, width = face.image.shape[:2]
-    shown = prepare(face, spec or InputSpec(size_hw=(height, width), crop="image"))
+    shown = without_pixels(face, spec or InputSpec(size_hw=(height, width), crop="image"))
     if values.shape != shown.spec.size_hw:
         where = "the photo" if spec is None else "the model's input"
         hint = "" if spec is not None else " For a map of the model's input, give its spec=."

@@ -7,7 +7,7 @@ from canonface.models.base import Model, ModelCard, checked_outputs, looks_like_
 from canonface.models.callable import CallableModel
 from canonface.models.differentiable import prepare_tensor, resample_tensor
 from canonface.models.onnx_file import OnnxModel
-from canonface.models.preprocessing import prepare
+from canonface.models.preprocessing import prepare, without_pixels
 from canonface.models.registry import available_models, load_model
 from canonface.models.torch_module import TorchModel
 
@@ -23,6 +23,7 @@ __all__ = [
     "load_model",
     "looks_like_probabilities",
     "prepare",
+    "without_pixels",
     "prepare_tensor",
     "resample_tensor",
 ]

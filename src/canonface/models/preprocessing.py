@@ -6,6 +6,7 @@ One affine matrix maps photo to input (`crops.py`); pixels and vertices go throu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
@@ -26,12 +27,18 @@ def prepare(face: Face, spec: InputSpec) -> ModelInput:
         AlignmentError: vertices or points are not finite, or span nothing, so that there is nothing to crop.
         OptionError: the mesh does not name the points that the crop is aligned by.
     """
+    placed = without_pixels(face, spec)
+    return replace(placed, x=spec.from_pixels(resample(face.image, placed.matrix, spec.size_hw)))
+
+
+def without_pixels(face: Face, spec: InputSpec) -> ModelInput:
+    """As `prepare`, but for the pixels: all of ``x`` is 0 and takes no memory; where only places are asked for."""
     matrix = crop_matrix(face, spec)
     vertices_xy = face.vertices_xy @ matrix[:, :2].T + matrix[:, 2]
     return ModelInput(
         face=face,
         spec=spec,
-        x=spec.from_pixels(resample(face.image, matrix, spec.size_hw)),
+        x=np.broadcast_to(np.float32(0), (spec.channels, *spec.size_hw)),
         vertices_xy=vertices_xy,
         visible=face.visible & inside(vertices_xy, spec.size_hw),
         matrix=matrix,

@@ -24,13 +24,16 @@ from canonface.run.galleries import make_gallery
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
-from canonface.run.photos import PhotoList, Photos, find_photos, printable, table_of
+from canonface.run.photos import PhotoList, Photos, digest, find_photos, printable, table_of
 from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.settings import Settings, make_settings
-from canonface.run.writing import Case, Progress, digest, write_run
+from canonface.run.writing import Case, Progress, write_run
 from canonface.types import Mesh, WhichFaces
+
+RECOGNITIONS = ("recognition", "recognition-margin")
+"""Confidences about people of a gallery."""
 
 
 def audit(
@@ -90,8 +93,10 @@ def audit(
         RunError: ``out`` cannot be written to.
     """
     loaded = load_model(model)
-    if gallery is not None or str(options.get("confidence")).startswith("recognition"):
-        options["confidence"] = _recognition(gallery, loaded, identity, target, options.get("confidence"))
+    aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
+    if gallery is not None or options.get("confidence") in RECOGNITIONS:
+        form = options.get("confidence")
+        options["confidence"] = _recognition(gallery, loaded, identity, target, form, aligner)
         target = None
     settings = make_settings(preset, target=target, **options)
     found = find_photos(photos)
@@ -109,7 +114,6 @@ def audit(
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
-    aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
     manifest = Manifest.new(describe(settings, loaded, found, known, aligner, probes), found.root)
     asker = _Question(loaded, settings, aligner, probes.vertices, known, BatchSize(batch))
@@ -121,17 +125,35 @@ def audit(
     return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress)
 
 
+def check_form(form: Any) -> None:
+    """Refuse a confidence that has no use for a gallery.
+
+    Raises:
+        OptionError: it is none of `RECOGNITIONS`.
+    """
+    if form is not None and form not in RECOGNITIONS:
+        raise OptionError(f"A gallery is for confidence='recognition' or 'recognition-margin'; got {form!r}.")
+
+
 def _recognition(
-    gallery: Photos | Gallery | None, model: Model, identity: str, target: str | int | None, form: Any
+    gallery: Photos | Gallery | None,
+    model: Model,
+    identity: str,
+    target: str | int | None,
+    form: Any,
+    aligner: Aligner,
 ) -> RecognitionConfidence:
     """The question of eq. 7 about people of a gallery."""
     if gallery is None:
         raise OptionError(
             f"confidence={form!r} compares a face with photos of known people: give gallery=... (--gallery)."
         )
-    if form not in (None, "recognition", "recognition-margin"):
-        raise OptionError(f"A gallery is for confidence='recognition' or 'recognition-margin'; got {form!r}.")
-    known = gallery if isinstance(gallery, Gallery) else make_gallery(gallery, model, identity=identity)
+    check_form(form)
+    known = (
+        gallery
+        if isinstance(gallery, Gallery)
+        else make_gallery(gallery, model, identity=identity, aligner=aligner)
+    )
     who = f"label:{identity}" if target is None else str(target)
     return RecognitionConfidence(known, who, "margin" if form == "recognition-margin" else "closest")
 

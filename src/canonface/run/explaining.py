@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,19 @@ from jaxtyping import Float, Int
 
 from canonface.confidence import Original
 from canonface.engine import Ask, BatchSize, answers
-from canonface.errors import OptionError, OutOfMemoryError, is_out_of_memory, single_image_too_large
+from canonface.errors import (
+    NothingAskedError,
+    OptionError,
+    OutOfMemoryError,
+    is_out_of_memory,
+    single_image_too_large,
+)
 from canonface.functional import Tensor
 from canonface.maps import CIS, canonical_side
 from canonface.mesh import Canvas
 from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.occlusions import Occlusions
+from canonface.run.photos import digest
 from canonface.run.probes import choose_probes
 from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, ModelInput
@@ -62,7 +70,8 @@ def explain(
     settings = make_settings(preset, target=target, **options)
     loaded = load_model(model)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
-    return explain_face(face, loaded, settings, probes, face_labels or {}, BatchSize(batch))
+    photo = digest(Path(face.path)) if face.path else ""
+    return explain_face(face, loaded, settings, probes, face_labels or {}, BatchSize(batch), photo)
 
 
 def explain_face(
@@ -89,11 +98,15 @@ def explain_face(
     original = Original(view.original, model.outputs, model.labels, face_labels, photo)
     question = settings.question().bind(original)
     asked = np.flatnonzero(view.shown.visible[probes])
+    if not len(asked):
+        raise NothingAskedError(
+            f"A face is asked about the probes that it shows; of {len(probes)} none lies in the model's input and "
+            "faces the camera. Take another crop, or leave the photo out."
+        )
     confidence = float(question.of(view.original)[0])
     drops = np.full(len(probes), np.nan)
-    of_fills = [question.of(occluded) for occluded in view.answers(probes[asked], batch) if len(occluded)]
-    if of_fills:
-        drops[asked] = confidence - np.mean(of_fills, axis=0)
+    of_fills = [question.of(occluded) for occluded in view.answers(probes[asked], batch)]
+    drops[asked] = confidence - np.mean(of_fills, axis=0)
     return view.cis(probes, drops, confidence, question.target, question.unit)
 
 
@@ -122,10 +135,19 @@ class View:
 
     def answers(self, vertices: Int[np.ndarray, "n"], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs with a patch over each vertex, one array a fill."""
-        return self.answers_to(self.occluder.occlusions(self.shown, vertices), batch)
+        fills = self.occluder.occlusions(self.shown, vertices)
+        for occlusions in fills:
+            if len(occlusions) != len(vertices):
+                raise OptionError(
+                    f"An occluder says for each vertex what is hidden; {type(self.occluder).__name__} was asked "
+                    f"about {len(vertices)} and hides {len(occlusions)}."
+                )
+        return self.answers_to(fills, batch)
 
     def answers_to(self, fills: Sequence[Occlusions], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs for any occlusions of this face, one array a fill."""
+        if not fills:
+            raise OptionError("An occluder hides a place in at least one way, one Occlusions each; got none.")
         return [answers(self._asker(), self._x, occlusions, batch) for occlusions in fills]
 
     def cis(

@@ -15,8 +15,7 @@ from canonface.errors import CanonfaceError, LabelsError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import checked_outputs, load_model, prepare
 from canonface.run.labels import read_labels, require_column
-from canonface.run.photos import Photos, find_photos, table_of
-from canonface.run.writing import digest
+from canonface.run.photos import Photos, digest, find_photos, table_of
 
 logger = logging.getLogger("canonface")
 

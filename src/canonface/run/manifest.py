@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from canonface._version import __version__
 from canonface.errors import ConfigurationChangedError, RunError
@@ -27,6 +29,7 @@ class Manifest:
         photo_root: folder that the paths of the rows are relative to; may move between starts.
         created: date and time of the first start, UTC.
         versions: of canonface and of the packages that take part.
+        fitted: what was fitted on the photos at the first start, e.g. a threshold; later starts take it over.
         schema_version: of the files of a run.
     """
 
@@ -34,10 +37,13 @@ class Manifest:
     photo_root: str
     created: str
     versions: dict[str, str]
+    fitted: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
-    def new(cls, configuration: dict[str, Any], photo_root: Path) -> Manifest:
+    def new(
+        cls, configuration: dict[str, Any], photo_root: Path, fitted: dict[str, Any] | None = None
+    ) -> Manifest:
         """A manifest for a run that starts now."""
         versions = {"canonface": __version__, "python": platform.python_version()}
         for package in _PACKAGES:
@@ -46,8 +52,9 @@ class Manifest:
             except PackageNotFoundError:
                 continue
         # As JSON gives it back: tuples become lists, so that both sides compare alike.
-        plain = json.loads(json.dumps(configuration))
-        return cls(plain, str(photo_root), datetime.now(UTC).isoformat(timespec="seconds"), versions)
+        plain = json.loads(json.dumps(configuration, default=_plain))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(plain, str(photo_root), now, versions, fitted or {})
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` into the folder, whole or not at all.
@@ -103,6 +110,16 @@ class Manifest:
                 + "\n  ".join(changes)
                 + "\nGive the same options to continue it, or another folder with -o."
             )
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as a number."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise RunError(
+        f"What a confidence, occluder or aligner says in describe() is written down as JSON: texts, numbers, lists "
+        f"and dictionaries; got a {type(value).__name__}."
+    )
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:

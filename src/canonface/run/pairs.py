@@ -77,7 +77,7 @@ def read_pairs(path: str | Path) -> PairList:
     for line, row in enumerate(rows, start=2):
         if not row["path_a"] or not row["path_b"]:
             raise LabelsError(f"Every pair names two photos; line {line} of {path} names fewer.")
-        if row["path_a"] == row["path_b"]:
+        if os.path.abspath(path.parent / row["path_a"]) == os.path.abspath(path.parent / row["path_b"]):
             raise LabelsError(
                 f"A pair is two photos; line {line} of {path} pairs {row['path_a']!r} with itself: leave it out."
             )

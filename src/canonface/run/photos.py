@@ -7,7 +7,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TypeAlias
 
@@ -104,6 +104,15 @@ def _photos_below(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         yield from (Path(place) / name for name in files if Path(name).suffix.lower() in PHOTO_SUFFIXES)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def printable(name: str) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from canonface.errors import RunError
 from canonface.maps import canonical_side
 from canonface.mesh import Canvas, poisson_probes, probe_vertices
-from canonface.models import prepare
+from canonface.models import without_pixels
 from canonface.run.settings import Settings
 from canonface.types import Face, InputSpec, Mesh, Pose
 
@@ -74,7 +74,7 @@ def _by_rule(mesh: Mesh, rule: Mapping[str, Any]) -> Int[np.ndarray, "n"]:
 def patch_in_cm(mesh: Mesh, settings: Settings, spec: InputSpec) -> float:
     """Side of the patch on the canonical face, in centimetres, were that face shown to the model."""
     canvas = Canvas.of(mesh)
-    shown = prepare(_canonical_face(mesh, canvas), spec)
+    shown = without_pixels(_canonical_face(mesh, canvas), spec)
     side = canonical_side(settings.hiding().side(shown), shown, canvas)
     return side / canvas.pixels_per_unit(mesh)
 

@@ -22,22 +22,22 @@ from canonface.confidence import (
     is_same,
 )
 from canonface.engine import BatchSize
-from canonface.errors import CanonfaceError, OptionError, TargetError
+from canonface.errors import CanonfaceError, NothingAskedError, OptionError, PhotoError, TargetError
 from canonface.functional import cosines
 from canonface.maps import CIS
 from canonface.mesh import Canvas, load_mesh
 from canonface.models import Model, load_model
 from canonface.run.auditing import describe_mesh, describe_model
 from canonface.run.explaining import View
-from canonface.run.manifest import Manifest
+from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.pairs import PairList, read_pairs
 from canonface.run.parts import LABEL_COLUMN_PREFIX, SECOND_FACE, part_schema
-from canonface.run.photos import printable
+from canonface.run.photos import digest, printable
 from canonface.run.probes import choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import Run
 from canonface.run.settings import Settings, make_settings
-from canonface.run.writing import Case, Progress, digest, write_run
+from canonface.run.writing import Case, Progress, write_run
 from canonface.types import Face
 
 Hide = Literal["both", "first", "second"]
@@ -49,7 +49,7 @@ def explain_pair(
     model: Any,
     *,
     same: bool | None = None,
-    threshold: float = 0.0,
+    threshold: float | None = None,
     hide: Hide = "both",
     preset: str = "default",
     batch: int = 64,
@@ -65,7 +65,8 @@ def explain_pair(
         second: an aligned face on the same mesh.
         model: whatever `canonface.load_model` takes; its outputs are feature vectors.
         same: whether both show one person. None: what the model says, at the threshold.
-        threshold: least cosine of a pair that the model takes for one person.
+        threshold: least cosine of a pair that the model takes for one person. It moves the confidence, not the
+            drops, unless ``same`` is None: then it decides what is asked, and is needed.
         hide: the same canonical place in ``both`` photos (the paper), in the ``first`` only, or in the ``second``
             only. In both, a place that either photo hides is not asked.
         preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
@@ -78,10 +79,14 @@ def explain_pair(
     Raises:
         OptionError: an option cannot be used, the model's outputs are no feature vectors, or the meshes differ.
     """
-    settings = make_settings(preset, **options)
+    settings = _pair_settings(preset, options)
+    if same is None and threshold is None:
+        raise OptionError(
+            "A pair of which it is not known whether it shows one person needs threshold=... too."
+        )
     loaded = load_model(model)
     question = VerificationConfidence(
-        threshold, same="predicted" if same is None else "label:same", paper_sign=preset == "paper"
+        threshold or 0.0, same="predicted" if same is None else "label:same", paper_sign=preset == "paper"
     )
     question.check(loaded.outputs, loaded.labels)
     labels = {} if same is None else {"same": str(int(same))}
@@ -103,6 +108,7 @@ def explain_faces(
     batch: BatchSize,
 ) -> tuple[CIS, CIS, float]:
     """`explain_pair` with everything loaded and decided; and the cosine of both faces."""
+    _check_hide(hide)
     if first.mesh.name != second.mesh.name:
         raise OptionError(
             f"The same place is hidden in both faces, so both are on one mesh; got {first.mesh.name} and "
@@ -114,20 +120,38 @@ def explain_faces(
     hidden = [hide in ("both", "first"), hide in ("both", "second")]
     seen = [view.shown.visible[probes] for view, is_hidden in zip(views, hidden, strict=True) if is_hidden]
     asked = np.flatnonzero(np.logical_and.reduce(seen))
+    if not len(asked):
+        raise NothingAskedError(
+            "A pair is asked about places that both photos show; these two show none in common. Leave it out."
+        )
     confidence = float(bound.of(views[0].original, views[1].original)[0])
     drops = np.full(len(probes), np.nan)
-    if len(asked):
-        answered = [
-            view.answers(probes[asked], batch) if is_hidden else None
-            for view, is_hidden in zip(views, hidden, strict=True)
-        ]
-        fills = len(next(answer for answer in answered if answer is not None))
-        of_fills = [bound.of(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
-        drops[asked] = confidence - np.mean(of_fills, axis=0)
+    answered = [
+        view.answers(probes[asked], batch) if is_hidden else None
+        for view, is_hidden in zip(views, hidden, strict=True)
+    ]
+    fills = len(next(answer for answer in answered if answer is not None))
+    of_fills = [bound.of(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
+    drops[asked] = confidence - np.mean(of_fills, axis=0)
     maps = [view.cis(probes, drops, confidence, bound.target, bound.unit) for view in views]
     shared = float(np.mean([cis.canonical_patch for cis, h in zip(maps, hidden, strict=True) if h]))
     maps = [replace(cis, canonical_patch=shared) for cis in maps]
     return maps[0], maps[1], float(cosines(views[0].original, views[1].original)[0])
+
+
+def _check_hide(hide: str) -> None:
+    if hide not in ("both", "first", "second"):
+        raise OptionError(f"hide is 'both', 'first' or 'second'; got {hide!r}.")
+
+
+def _pair_settings(preset: str, options: Mapping[str, Any]) -> Settings:
+    """Settings of a question about pairs, which is always the same one."""
+    for name in ("confidence", "target"):
+        if options.get(name) is not None:
+            raise OptionError(
+                f"A pair is asked whether it shows one person; got {name}={options[name]!r}: leave it out."
+            )
+    return make_settings(preset, **options)
 
 
 def _both(
@@ -187,9 +211,8 @@ def verify(
         ConfigurationChangedError: ``out`` holds a run with another configuration.
         RunError: ``out`` cannot be written to.
     """
-    if hide not in ("both", "first", "second"):
-        raise OptionError(f"hide is 'both', 'first' or 'second'; got {hide!r}.")
-    settings = make_settings(preset, **options)
+    _check_hide(hide)
+    settings = _pair_settings(preset, options)
     loaded = load_model(model)
     found = read_pairs(pairs)
     same = "label:same" if "same" in found.columns else "predicted"
@@ -198,13 +221,22 @@ def verify(
     settings.hiding().check(loaded.spec)
     aligner = aligner or LandmarkerAligner(load_mesh(level))
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
-    chosen = _fitted(found, loaded, aligner, fmr) if threshold is None else threshold
-    question = VerificationConfidence(chosen, same, paper_sign)
+    kept: dict[str, Any] = {}
+    if threshold is None:
+        fitted = _fitted_once(Path(out), found, loaded, aligner, fmr)
+        question = VerificationConfidence(fitted, same, paper_sign)
+        # What decides is the rate; the number is found once and kept beside the configuration.
+        stated = {"threshold": f"fitted at a false match rate of {fmr:g}", "fitted": None}
+        kept = {"threshold": dict(fitted.describe())}
+    else:
+        question = VerificationConfidence(threshold, same, paper_sign)
+        stated = {}
+    asked = dict(question.describe()) | stated
     configuration = {
         "kind": "pairs",
         "hide": hide,
         "model": describe_model(loaded),
-        "settings": dict(settings.describe()) | {"confidence": dict(question.describe())},
+        "settings": dict(settings.describe()) | {"confidence": asked},
         "unit": question.unit,
         "mesh": describe_mesh(aligner.mesh),
         "probes": dict(probes.rule),
@@ -223,7 +255,7 @@ def verify(
         for number in range(len(found))
     ]
     schema = part_schema(found.columns, pairs=True)
-    manifest = Manifest.new(configuration, found.root)
+    manifest = Manifest.new(configuration, found.root, kept)
     return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress)
 
 
@@ -254,6 +286,8 @@ class _Pairs:
         row |= {LABEL_COLUMN_PREFIX + column: value for column, value in labels.items()}
         start = time.perf_counter()
         try:
+            if row["sha256"] and row["sha256"] == row["sha256_b"]:
+                raise PhotoError("A pair is two photos; both of this one are the same file, byte by byte.")
             first, second = (self.aligner(path)[0] for path in paths)
             row |= placed(first) | {f"{name}_b": value for name, value in placed(second).items()}
             maps = explain_faces(
@@ -295,6 +329,13 @@ def similarities(found: PairList, model: Model, aligner: Aligner) -> Float[np.nd
         if first is not None and second is not None:
             values[number] = cosines(first, second)[0]
     return values
+
+
+def _fitted_once(out: Path, found: PairList, model: Model, aligner: Aligner, fmr: float) -> Threshold:
+    """The threshold that an earlier start of the run in this folder has fitted; else a new one."""
+    if (out / FILE_NAME).exists() and (kept := Manifest.read(out).fitted.get("threshold")):
+        return Threshold(**kept)
+    return _fitted(found, model, aligner, fmr)
 
 
 def _fitted(found: PairList, model: Model, aligner: Aligner, fmr: float) -> Threshold:

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from canonface.errors import RunError
 from canonface.mesh import is_named, save_mesh
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.parts import next_number, read_parts, write_part
+from canonface.run.photos import digest
 from canonface.run.rows import Row
 from canonface.run.run import MESH_FILE, PARTS, Run
 from canonface.types import Mesh
@@ -104,19 +104,12 @@ def _begun(folder: Path, manifest: Manifest) -> Manifest:
         earlier.require_same(manifest, folder)
         if earlier.versions != manifest.versions:
             logger.warning("this run was begun with other package versions: %s", earlier.versions)
-        manifest = replace(manifest, created=earlier.created, versions=earlier.versions)
+        manifest = replace(
+            manifest, created=earlier.created, versions=earlier.versions, fitted=earlier.fitted
+        )
     if manifest != earlier:
         manifest.write(folder)
     return manifest
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file; empty if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 def _finished(parts: Path, cases: Sequence[Case], retry_failed: bool) -> dict[int, bool]:

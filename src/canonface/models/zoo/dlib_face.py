@@ -95,7 +95,7 @@ ENTRY = ZooEntry(
         spec=SPEC,
         labels=(),
         outputs="embedding",
-        accuracy="97.5% on 400 pairs of LFW by distance, ten folds (published: 99.38%), 98.0% by cosine; women 96%, "
+        accuracy="97.5% on pairs of LFW (n=400) by distance, ten folds (published: 99.38%), 98.0% by cosine; women 96%, "
         "men 97%; docs/models.md",
         citation="D. E. King, Dlib-ml: A Machine Learning Toolkit, JMLR 10, 2009; "
         "https://github.com/davisking/dlib-models",

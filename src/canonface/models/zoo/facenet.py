@@ -33,7 +33,7 @@ ENTRY = ZooEntry(
         spec=SPEC,
         labels=(),
         outputs="embedding",
-        accuracy="98.0% on 400 pairs of LFW, ten folds; 98.2% with mirrored photos, as published (99.05%); "
+        accuracy="98.0% on pairs of LFW (n=400), ten folds; 98.2% with mirrored photos, as published (99.05%); "
         "women 92%, men 99%; docs/models.md",
         citation="F. Schroff, D. Kalenichenko, J. Philbin, FaceNet: A Unified Embedding for Face Recognition and "
         "Clustering, CVPR 2015, arXiv 1503.03832; D. Sandberg, https://github.com/davidsandberg/facenet",
