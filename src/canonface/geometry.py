@@ -1,4 +1,4 @@
-"""Rotation and visibility of a mesh in a picture: pure functions on arrays.
+"""Rotation, scale and visibility of a mesh in a picture: pure functions.
 
 Camera coordinates: x right, y up, z towards the viewer, the mesh's own axes for a face that looks straight into
 the camera. Picture coordinates: x right, y down, depth larger with distance.
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.errors import OptionError
-from canonface.types import Pose
+from canonface.types import ModelInput, Pose
 
 PICTURE_TO_CAMERA = np.array([1.0, -1.0, -1.0])
 """Signs that turn picture coordinates with depth into camera coordinates, and back."""
@@ -75,6 +75,39 @@ def similarity(
     rotation = (u * signs) @ vt
     scale = float(singular @ signs) / variance
     return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)
+
+
+def face_scale(shown: ModelInput) -> float:
+    """Pixels of the model's input that a centimetre of the canonical face takes where it is not foreshortened.
+
+    Where the crop stretches the photo, the geometric mean of `face_scales`: areas are right.
+    """
+    return float(np.sqrt(face_scales(shown).prod()))
+
+
+def face_scales(shown: ModelInput) -> Float[np.ndarray, "2"]:
+    """Pixels of the model's input that a centimetre of the canonical face takes, across and down.
+
+    They differ if the crop does not keep the photo's aspect. In the photo, with known depths, it is the scale of the
+    similarity from the canonical to the aligned face in space: a profile has that of a frontal face. Without, the
+    larger singular value of the least-squares affine map from the frontal to the aligned picture: turning the head
+    about one axis shortens only the other.
+
+    Source: S. Umeyama, IEEE TPAMI 13(4), 1991, as in `similarity`.
+    """
+    face, mesh = shown.face, shown.face.mesh
+    base = slice(mesh.base_count)
+    xy, depth = face.vertices_xy[base], face.depth[base]
+    # A crop may turn the photo, then stretch it along the input's axes: the rows' lengths are the stretches.
+    per_photo_pixel = np.linalg.norm(shown.matrix[:, :2], axis=1)
+    if np.isfinite(depth).all() and np.ptp(mesh.vertices[base, 2]) > 0:
+        camera = np.column_stack([xy, depth]) * PICTURE_TO_CAMERA
+        scale = similarity(mesh.vertices[base], camera, mesh.procrustes_weights).scale
+    else:
+        flat = mesh.vertices[base, :2]
+        affine = np.linalg.lstsq(flat - flat.mean(axis=0), xy - xy.mean(axis=0))[0]
+        scale = float(np.linalg.svd(affine, compute_uv=False)[0])
+    return np.asarray(per_photo_pixel * scale)
 
 
 def rotation_of(pose_deg: Pose) -> Float[np.ndarray, "3 3"]:

@@ -8,9 +8,10 @@ from toy_faces import RGB, flat_input, toy_face, toy_input
 
 from canonface.demo import demo_folder
 from canonface.errors import OptionError
+from canonface.geometry import face_scale, face_scales
 from canonface.mesh import load_mesh
 from canonface.models import prepare
-from canonface.occluders import Size, Square, eye_distance, face_scale, make_occluder, parse_size
+from canonface.occluders import Size, Square, eye_distance, make_occluder, parse_size
 from canonface.run import make_settings
 from canonface.types import InputSpec
 
@@ -81,6 +82,15 @@ def test_without_depths_a_turn_of_the_head_does_not_shrink_it_much():
         shown = prepare(replace(face, depth=np.full(len(face.depth), np.nan)), spec)
         assert face_scale(shown) == pytest.approx(4.0, rel=0.03)
     assert face_scale(flat_input([(3, 4)], scale=5.0)) == pytest.approx(5.0)
+
+
+def test_a_crop_that_stretches_the_photo_has_a_scale_each_way():
+    """A photo of 240 x 120 in an input of 60 x 90: 4 pixels a centimetre become 1 across and 3 down."""
+    face = toy_face(40.0)
+    wide = replace(face, image=np.concatenate([face.image, face.image], axis=1))
+    shown = prepare(wide, InputSpec(size_hw=(90, 60), crop="image"))
+    np.testing.assert_allclose(face_scales(shown), [1.0, 3.0], rtol=1e-9)
+    assert face_scale(shown) == pytest.approx(np.sqrt(3), rel=1e-9)
 
 
 def test_percent_is_of_the_distance_between_the_eyes():

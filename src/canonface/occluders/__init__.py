@@ -6,7 +6,7 @@ from canonface.occluders.fills import FILLS, check_fill, content
 from canonface.occluders.hiding import hide, hide_pixels
 from canonface.occluders.regions import hide_regions, region_pixels
 from canonface.occluders.registry import OCCLUDERS, make_occluder
-from canonface.occluders.size import Patch, Size, eye_distance, face_scale, parse_size
+from canonface.occluders.size import Patch, Size, eye_distance, parse_size
 from canonface.occluders.square import Square, default_patch
 from canonface.occluders.surface import Surface, surface_pixels
 
@@ -23,7 +23,6 @@ __all__ = [
     "content",
     "default_patch",
     "eye_distance",
-    "face_scale",
     "hide",
     "hide_pixels",
     "hide_regions",

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.errors import OptionError
+from canonface.geometry import face_scale
 from canonface.occluders.face_raster import face_raster
 from canonface.occluders.hiding import hide_pixels
-from canonface.occluders.size import face_scale
 from canonface.occlusions import Occlusions
 from canonface.types import Mesh, ModelInput
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from canonface.errors import OptionError
-from canonface.geometry import PICTURE_TO_CAMERA, similarity
+from canonface.geometry import face_scale
 from canonface.types import InputSpec, Mesh, ModelInput
 
 Patch = float | str | None
@@ -121,24 +121,3 @@ def eye_distance(mesh: Mesh) -> float:
         )
     right, left = (mesh.vertices[mesh.landmarks[name]].mean(axis=0) for name in ("right_eye", "left_eye"))
     return float(np.linalg.norm(left - right))
-
-
-def face_scale(shown: ModelInput) -> float:
-    """Pixels of the input that a canonical centimetre takes where the face is not foreshortened.
-
-    With known depths, the scale of the similarity from the canonical to the aligned face in space: a profile has that
-    of a frontal face. Without, the larger singular value of the least-squares affine map from the frontal to the
-    aligned picture: turning the head about one axis shortens only the other.
-
-    Source: S. Umeyama, IEEE TPAMI 13(4), 1991, as in `canonface.geometry.similarity`.
-    """
-    face, mesh = shown.face, shown.face.mesh
-    base = slice(mesh.base_count)
-    xy, depth = face.vertices_xy[base], face.depth[base]
-    per_photo_pixel = float(np.sqrt(abs(np.linalg.det(shown.matrix[:, :2]))))
-    if np.isfinite(depth).all() and np.ptp(mesh.vertices[base, 2]) > 0:
-        camera = np.column_stack([xy, depth]) * PICTURE_TO_CAMERA
-        return per_photo_pixel * similarity(mesh.vertices[base], camera, mesh.procrustes_weights).scale
-    flat = mesh.vertices[base, :2]
-    affine = np.linalg.lstsq(flat - flat.mean(axis=0), xy - xy.mean(axis=0))[0]
-    return per_photo_pixel * float(np.linalg.svd(affine, compute_uv=False)[0])

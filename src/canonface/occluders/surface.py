@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from canonface.geometry import face_scale
 from canonface.occluders.face_raster import face_raster
 from canonface.occluders.fills import check_fill
 from canonface.occluders.hiding import hide
-from canonface.occluders.size import Patch, face_scale, parse_size
+from canonface.occluders.size import Patch, parse_size
 from canonface.occluders.square import size_or_default
 from canonface.occlusions import Occlusions
 from canonface.types import InputSpec, ModelInput
