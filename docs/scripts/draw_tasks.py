@@ -158,7 +158,7 @@ def described(name: str, run: Run) -> str:
     title = f"What the {run.model_name} model relies on"
     plots.save(run.cms(), IMAGES / f"task_{name.replace('-', '_')}.png", title=title)
     groups = run.cms(by=TASKS[name].by)
-    page = plots.groups(groups, title=f"{title}, by {TASKS[name].by}")
+    page = plots.groups(groups, title=f"{title}, by {TASKS[name].by}", of="pair" if run.of_pairs else "face")
     plots.save(page, IMAGES / f"task_{name.replace('-', '_')}_by.png")
     calls = np.median(run.faces.column("model_calls").to_pylist())
     of = "pairs" if run.of_pairs else "faces"

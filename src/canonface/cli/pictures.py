@@ -124,7 +124,9 @@ def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) 
         if not maps:
             console.note(f"no explained face has a value for {by!r}: no map by {by} was drawn.")
         else:
-            page = plots.groups(maps, picture, title=f"{title}, by {by}")
+            page = plots.groups(
+                maps, picture, title=f"{title}, by {by}", of="pair" if run.of_pairs else "face"
+            )
             drawn.append(plots.save(page, folder / f"cms-by-{by}.{suffix}"))
     if run.of_pairs and (examples_of_pairs := run.pair_examples()):
         heading = f"{title}: the pairs whose confidence moved most"

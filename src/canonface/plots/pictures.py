@@ -205,6 +205,7 @@ def groups(
     *,
     limit: float | None = None,
     title: str | None = None,
+    of: str = "face",
 ) -> Figure:
     """Maps of groups of faces side by side on one scale, so that equal colours are equal drops.
 
@@ -213,6 +214,7 @@ def groups(
         face_picture: see `canonical`.
         limit: of the common scale; by default the largest value on any map.
         title: of the page; by default what was asked.
+        of: what a map is the mean of: ``face`` or ``pair``.
 
     Raises:
         OptionError: there is no group, or the maps are in different units.
@@ -221,7 +223,7 @@ def groups(
         raise OptionError("Groups are drawn side by side; got none. Is the column of the labels empty?")
     scale = scale_of(list(maps.values()), limit)
     panels = [
-        Panel(canonical_panel(cms, scale, face_picture), name, _faces(cms)) for name, cms in maps.items()
+        Panel(canonical_panel(cms, scale, face_picture), name, _faces(cms, of)) for name, cms in maps.items()
     ]
     columns = min(len(panels), _COLUMNS)
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
