@@ -26,6 +26,7 @@ class Case:
         path: the photo's name, for aligners that look it up.
         blank: whether an empty picture is told apart from a face.
         two: makes the aligner that finds every face, and a photo that shows two; None: it gives one face a photo.
+        others: makes aligners with other data or choices, any of which moves a vertex of some photo.
         bad: for files that cannot be used, what is called and the words of the error.
     """
 
@@ -35,6 +36,7 @@ class Case:
     path: str = "me.jpg"
     blank: bool = True
     two: tuple[Callable[[], Aligner], np.ndarray] | None = None
+    others: dict[str, Callable[[], Aligner]] = field(default_factory=dict)
     bad: dict[str, tuple[Callable[[], object], str]] = field(default_factory=dict)
 
 
@@ -51,6 +53,12 @@ class AlignerContract:
         described = dict(case.make().describe())
         assert described["name"] == case.make().name
         assert json.loads(json.dumps(described)) == described == dict(case.make().describe())
+
+    def test_other_data_and_choices_are_described_otherwise(self, case):
+        assert case.others
+        described = [dict(make().describe()) for make in (case.make, *case.others.values())]
+        texts = {json.dumps(one, sort_keys=True) for one in described}
+        assert len(texts) == len(described)
 
     def test_a_face_is_whole(self, case):
         [face] = case.make()(case.photo, case.path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from PIL import Image
 from position_networks import save_position_onnx, save_texels
 from scipy.io import savemat
 
-from canonface.alignment import ALIGNERS, make_aligner, read_photo
+from canonface.alignment import ALIGNERS, finding, make_aligner, read_photo
+from canonface.assets import asset_path
 from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 
 PHOTOS = files("canonface.demo") / "photos"
@@ -23,12 +26,33 @@ MESH = load_mesh(0)
 HALO = load_mesh(0, halo=True)
 
 
+def other_task(folder: Path) -> Path:
+    """The package's file of weights with a note at its end: another file that works as well."""
+    path = folder / "other.task"
+    shutil.copyfile(asset_path("face_landmarker.task"), path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("note.txt", "another")
+    return path
+
+
+def with_other_task(folder: Path, make):
+    """An aligner of a package that ships another file of weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        path = other_task(folder)
+        patch.setattr(finding, "asset_path", lambda name: path)
+        return make()
+
+
 def landmarker(folder: Path) -> Case:
     return Case(
         make=lambda: make_aligner("landmarker", HALO),
         mesh=HALO,
         photo=STUDIO,
         two=(lambda: make_aligner("landmarker", HALO, faces="all"), CROWD),
+        others={
+            "weights": lambda: make_aligner("landmarker", HALO, weights=other_task(folder)),
+            "min_score": lambda: make_aligner("landmarker", HALO, min_score=0.7),
+        },
         bad={
             "mesh": (lambda: make_aligner("landmarker", pixel_mesh(4)), "base has 468 vertices; .* has 16"),
             "weights": (
@@ -46,13 +70,23 @@ def five_point(folder: Path) -> Case:
         mesh=mesh,
         photo=STUDIO,
         two=(lambda: make_aligner("five-point", mesh, faces="all"), CROWD),
+        others={
+            "weights": lambda: with_other_task(folder, lambda: make_aligner("five-point", mesh)),
+            "min_score": lambda: make_aligner("five-point", mesh, min_score=0.7),
+        },
         bad={"mesh": (lambda: make_aligner("five-point", pixel_mesh(4)), "lacks right_eye, left_eye")},
     )
 
 
 def none(folder: Path) -> Case:
     mesh = pixel_mesh(8)
-    return Case(make=lambda: make_aligner("none", mesh), mesh=mesh, photo=STUDIO, blank=False)
+    return Case(
+        make=lambda: make_aligner("none", mesh),
+        mesh=mesh,
+        photo=STUDIO,
+        blank=False,
+        others={"size": lambda: make_aligner("none", mesh, max_megapixels=1)},
+    )
 
 
 def precomputed(folder: Path) -> Case:
@@ -61,6 +95,11 @@ def precomputed(folder: Path) -> Case:
     savemat(folder / "few_mesh.mat", {"vertices": vertices[::2]})
     savemat(folder / "away_mesh.mat", {"vertices": vertices + 5000})
 
+    def other(name: str, values: np.ndarray):
+        (folder / name).mkdir()
+        savemat(folder / name / "me_mesh.mat", {"vertices": values})
+        return make_aligner("precomputed", HALO, vertices=folder / name)
+
     def align(name: str):
         return lambda: make_aligner("precomputed", HALO, vertices=folder)(STUDIO, name)
 
@@ -68,6 +107,13 @@ def precomputed(folder: Path) -> Case:
         make=lambda: make_aligner("precomputed", HALO, vertices=folder),
         mesh=HALO,
         photo=STUDIO,
+        others={
+            "folder": lambda: other("moved", vertices),
+            "content": lambda: other("changed", vertices + 1),
+            "memory": lambda: make_aligner("precomputed", HALO, vertices={"me": vertices}),
+            "other memory": lambda: make_aligner("precomputed", HALO, vertices={"me": vertices + 1}),
+            "depth": lambda: make_aligner("precomputed", HALO, vertices=folder, depth="away"),
+        },
         bad={
             "folder": (lambda: make_aligner("precomputed", HALO, vertices=folder / "none"), "is no folder"),
             "missing": (align("you.jpg"), "for you.jpg there is none in .*you_mesh.mat"),
@@ -82,9 +128,14 @@ def position_map(folder: Path) -> Case:
     save_texels(folder / "texels.txt", 468)
     (folder / "no.onnx").write_bytes(b"no network")
 
-    def make(network: str = "net.onnx", mesh=HALO, **options):
+    save_position_onnx(folder / "other.onnx", load_mesh(1))
+    save_texels(folder / "others.txt", 469)
+    texels = (folder / "others.txt").read_text().split()[1:]
+    (folder / "others.txt").write_text(" ".join(texels))
+
+    def make(network: str = "net.onnx", mesh=HALO, indices: str = "texels.txt", **options):
         return make_aligner(
-            "position-map", mesh, network=folder / network, indices=folder / "texels.txt", **options
+            "position-map", mesh, network=folder / network, indices=folder / indices, **options
         )
 
     return Case(
@@ -92,6 +143,12 @@ def position_map(folder: Path) -> Case:
         mesh=HALO,
         photo=STUDIO,
         two=(lambda: make(faces="all"), CROWD),
+        others={
+            "network": lambda: make("other.onnx"),
+            "indices": lambda: make(indices="others.txt"),
+            "weights": lambda: with_other_task(folder, make),
+            "factor": lambda: make(factor=1.58),
+        },
         bad={
             "network": (lambda: make("no.onnx"), "is not a whole ONNX file"),
             "mesh": (lambda: make(mesh=pixel_mesh(4)), "has 16 vertices, .* 468 texels"),

@@ -34,7 +34,7 @@ def own(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         kind = importlib.import_module("clicked_points").ClickedPoints
-        yield lambda: kind(folder / "points.csv")
+        yield lambda points=folder / "points.csv": kind(points)
     sys.modules.pop("clicked_points", None)
 
 
@@ -44,8 +44,13 @@ def test_it_is_short():
 
 class TestOwn(AlignerContract):
     @pytest.fixture
-    def case(self, own):
-        return Case(make=own, mesh=five_point_mesh(), photo=PHOTO)
+    def case(self, own, tmp_path):
+        def other():
+            points = tmp_path / "points.csv"
+            points.write_text(POINTS.replace("90,115", "91,115"))
+            return own(points)
+
+        return Case(make=own, mesh=five_point_mesh(), photo=PHOTO, others={"points": other})
 
 
 def test_a_face_lies_where_it_was_clicked(own):

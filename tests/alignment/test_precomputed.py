@@ -49,7 +49,7 @@ def test_each_kind_of_file_gives_the_same_face(tmp_path, name):
     assert face.quality == 1
 
 
-@pytest.mark.parametrize("key", ["folder/me.jpg", "me.jpg", "me"])
+@pytest.mark.parametrize("key", ["folder/me.jpg", "folder/me", "me.jpg", "me"])
 def test_a_mapping_is_looked_up_by_path_name_or_stem(key):
     [face] = PrecomputedAligner(MESH, {key: vertices()})(PHOTO, "folder/me.jpg")
     np.testing.assert_array_equal(face.vertices_xy, vertices()[:, :2])
@@ -130,6 +130,94 @@ def test_a_photo_without_name_or_without_vertices(tmp_path):
         aligner(PHOTO, "me.jpg")
     with pytest.raises(AlignmentError, match="1 entries and none for you"):
         PrecomputedAligner(MESH, {"me": vertices()})(PHOTO, "you.jpg")
+
+
+@pytest.fixture(params=["folder", "mapping"])
+def source(request, tmp_path):
+    """Makes a folder of files, or a mapping, from vertices by name."""
+
+    def make(**given):
+        named = {name.replace("__", "/"): values for name, values in given.items()}
+        if request.param == "mapping":
+            return named
+        for name, values in named.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            write(tmp_path / f"{name}.npz", values)
+        return tmp_path
+
+    return make
+
+
+def test_photos_of_one_name_in_two_folders_have_vertices_each(source):
+    given = {"u__1": vertices(), "v__1": vertices(centre=(150, 140, 0)), "1": vertices(centre=(140, 130, 0))}
+    aligner = PrecomputedAligner(MESH, source(**given))
+    for path, name in (("all/u/1.png", "u__1"), ("all/v/1.png", "v__1"), ("all/w/1.png", "1")):
+        [face] = aligner(PHOTO, path)
+        np.testing.assert_array_equal(face.vertices_xy, given[name][:, :2])
+
+
+def test_vertices_serve_one_photo(source):
+    aligner = PrecomputedAligner(MESH, source(**{"1": vertices()}))
+    for path in ("u/1.png", "u/../u/1.png"):
+        aligner(PHOTO, path)
+    with pytest.raises(AlignmentError, match=r"served .*u/1\.png, and is all that there is for .*v/1\.png"):
+        pickle.loads(pickle.dumps(aligner))(PHOTO, "v/1.png")
+    with pytest.raises(AlignmentError, match="Lay the vertices out in folders"):
+        aligner(PHOTO, "u/1.jpg")
+
+
+def test_a_name_does_not_lead_out_of_the_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "me.npz", vertices())
+    with pytest.raises(AlignmentError, match="there is none in"):
+        PrecomputedAligner(MESH, tmp_path / "in")(PHOTO, "../me.jpg")
+    with pytest.raises(AlignmentError, match="there is none in"):
+        PrecomputedAligner(MESH, tmp_path / "in")(PHOTO, "m" * 255)
+
+
+def test_all_vertices_are_in_the_description(source):
+    described = [
+        PrecomputedAligner(MESH, source(**given)).describe()["vertices"]
+        for given in (
+            {"u__1": vertices()},
+            {"u__1": vertices() + 1},
+            {"u__1": vertices() + 1, "v__1": vertices()},
+        )
+    ]
+    assert len(set(described)) == 3
+
+
+def test_the_description_follows_the_files(tmp_path):
+    write(tmp_path / "1.npy", vertices())
+    aligner = PrecomputedAligner(MESH, tmp_path)
+    first = aligner.describe()
+    assert aligner.describe() == first
+    (tmp_path / "notes.txt").write_text("no vertices")
+    assert aligner.describe() == first
+    (tmp_path / "1.npy").rename(tmp_path / "2.npy")
+    renamed = aligner.describe()
+    write(tmp_path / "2.npy", vertices()[:, :2])
+    assert len({one["vertices"] for one in (first, renamed, aligner.describe())}) == 3
+
+
+def test_a_mapping_that_no_photo_can_use_is_described_all_the_same():
+    described = [
+        PrecomputedAligner(MESH, {"me": np.array(["a", None], dtype=object)}).describe() for _ in range(2)
+    ]
+    assert described[0] == described[1]
+
+
+@pytest.mark.parametrize("name", ["me.npz", "me.mat"])
+def test_a_small_file_of_very_many_vertices_is_not_unpacked(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("canonface.alignment.vertex_files.MAX_BYTES", 2**20)
+    values = np.zeros((50_000, 3))
+    if name == "me.npz":
+        np.savez_compressed(tmp_path / name, vertices=values)
+    else:
+        savemat(tmp_path / name, {"vertices": values}, do_compression=True)
+    assert (tmp_path / name).stat().st_size < 2**15
+    with pytest.raises(AlignmentError, match="vertices unpack to 1 MiB, more than 1"):
+        read_vertices(tmp_path / name)
 
 
 class Trap:

@@ -8,7 +8,16 @@ from scipy.io import loadmat
 
 from canonface.alignment import LandmarkerAligner
 from canonface.errors import OptionError
-from canonface.mesh import Canvas, fitted_mesh, load_mesh, make_mesh, mesh_edges, region_area_px, region_mask
+from canonface.mesh import (
+    Canvas,
+    fitted_mesh,
+    load_mesh,
+    make_mesh,
+    mesh_edges,
+    mesh_named,
+    region_area_px,
+    region_mask,
+)
 from canonface.mesh.thinning import thinned_triangles
 
 SQUARE = np.array([[-1.0, 0, 0], [1, 0, 0], [0, 1, 0.5], [0, -1, 0]])
@@ -45,7 +54,8 @@ def test_the_callers_arrays_are_neither_kept_nor_changed():
         ({"triangles": np.array([[1, 2, 4]])}, "below 4; got .* from 1 to 4. Subtract 1"),
         ({"triangles": np.array([[0.0, 1, 2]])}, "float64"),
         ({"mirror": np.arange(3)}, "each of the 4 vertices"),
-        ({"uv": np.zeros((3, 2))}, "uv holds two numbers for each of 4 vertices"),
+        ({"uv": np.zeros((3, 2))}, "uv holds two finite numbers for each of 4 vertices"),
+        ({"uv": np.full((4, 2), np.nan)}, "some of them NaN or infinite"),
         ({"regions": {"nose": [7]}}, "A region is .* 'nose' has values from 7 to 7"),
         ({"landmarks": {"tip": []}}, "A landmark is .* 'tip' has no values"),
     ],
@@ -53,6 +63,19 @@ def test_the_callers_arrays_are_neither_kept_nor_changed():
 def test_parts_that_do_not_fit_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         make_mesh(**({"name": "square", "vertices": SQUARE} | options))
+
+
+@pytest.mark.parametrize(
+    "name", ["landmarker-468/1", "landmarker-468+halo/0", "five-point/33", "five-point/9", "pixels/33"]
+)
+def test_names_of_the_packages_meshes_are_refused(name):
+    assert mesh_named(name).name == name
+    with pytest.raises(OptionError, match=r"is that of one that comes with canonface\. .*'my-"):
+        make_mesh(name, SQUARE)
+    first, _, last = name.partition("/")
+    with pytest.raises(OptionError, match="comes with canonface"):
+        fitted_mesh(first, SQUARE, None, DENSE, stride=int(last) or 1)
+    assert make_mesh(f"my-{name}", SQUARE).name == f"my-{name}"
 
 
 def test_a_mesh_of_points_or_with_an_opening_has_a_face_mask():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from canonface.errors import OptionError
-from canonface.mesh import load_mesh, make_mesh, read_mesh, save_mesh
+from canonface.mesh import load_mesh, make_mesh, mesh_digest, read_mesh, save_mesh
 
 ARRAYS = ("vertices", "triangles", "uv", "mirror", "procrustes_weights")
 
@@ -30,6 +30,7 @@ def test_round_trip_is_exact(mesh, tmp_path):
         np.testing.assert_array_equal(mine, theirs)
         with pytest.raises(ValueError, match="read-only"):
             theirs[0] = 0
+    assert mesh_digest(again) == mesh_digest(mesh)
     assert (again.from_base != mesh.from_base).nnz == 0
     for table in ("regions", "landmarks"):
         assert list(getattr(again, table)) == list(getattr(mesh, table))
@@ -64,6 +65,17 @@ def tampered(tmp_path, **changes):
         ({"mirror": np.array([0, 1, 2, -1])}, "mirror names vertices beyond the 4"),
         ({"from_base_indptr": np.array([0, 1, 2, 3, 9])}, "is none or is damaged"),
         ({"name": np.array([object()])}, "allow_pickle=False"),
+        ({"name": np.array(["one", "two"])}, "its name is no text"),
+        ({"vertices": np.full((4, 3), np.nan)}, "vertices holds finite"),
+        ({"vertices": np.zeros((4, 3), np.int64)}, "vertices holds finite floating-point"),
+        ({"uv": np.full((4, 2), np.inf)}, "uv holds finite"),
+        ({"from_base_data": np.full(4, np.nan)}, "from_base_data holds finite"),
+        ({"mirror": np.array([1.0, 0.0, 2.0, 3.0])}, "mirror holds whole numbers; there it holds float64"),
+        ({"halo": np.array(0.5)}, "halo holds whole numbers"),
+        ({"halo": np.array(-1)}, "halo is no number of vertices"),
+        ({"regions_members": np.array([2.0])}, "regions_members holds whole numbers"),
+        ({"regions_members": np.array([7])}, "regions_members names vertices beyond the 4"),
+        ({"landmarks_lengths": np.array([3, -1]), "landmarks_names": np.array(["a", "b"])}, "do not add up"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
@@ -75,6 +87,28 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
 def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "mesh.npz").write_bytes(content)
     with pytest.raises(OptionError, match="A mesh file is one that"):
+        read_mesh(tmp_path / "mesh.npz")
+
+
+def test_any_flipped_byte_is_told_or_harmless(tmp_path):
+    whole = save_mesh(small_mesh(), tmp_path / "mesh.npz").read_bytes()
+    known, told = mesh_digest(small_mesh()), 0
+    for place in range(0, len(whole), 7):
+        for flip in (0x01, 0xFF):
+            damaged = bytearray(whole)
+            damaged[place] ^= flip
+            (tmp_path / "damaged.npz").write_bytes(damaged)
+            try:
+                assert mesh_digest(read_mesh(tmp_path / "damaged.npz")) == known
+            except OptionError:
+                told += 1
+    assert told > 100
+
+
+def test_a_small_file_of_very_much_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("canonface.mesh.files.MAX_BYTES", 2**20)
+    np.savez_compressed(tmp_path / "mesh.npz", vertices=np.zeros((100_000, 3)))
+    with pytest.raises(OptionError, match="unpacks to 2 MiB, more than 1"):
         read_mesh(tmp_path / "mesh.npz")
 
 

@@ -17,6 +17,7 @@ from canonface.alignment.detector import (
     whole_view,
     without_repeats,
 )
+from canonface.alignment.digests import file_sha256
 from canonface.alignment.landmarks import Landmarker, Landmarks
 from canonface.alignment.square import Square
 from canonface.assets import asset_path
@@ -34,8 +35,6 @@ _ENOUGH = 0.3
 _LARGE = 0.2
 """Least side of a large face, as a share of the photo's longer side."""
 
-_Placed = tuple[Detection, Landmarks]
-
 Placed = tuple[Detection, Landmarks]
 """A face: how it was found, and its points."""
 
@@ -51,6 +50,9 @@ class FaceFinder:
         min_score: least detection score and least presence of a face.
         threads: CPU threads of the networks.
         weights: the landmarker's ``.task`` file; by default the one in the package.
+
+    Attributes:
+        digest: SHA-256 of that file.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class FaceFinder:
             raise OptionError(f"min_score is above 0 and at most 1; got {min_score}.")
         self.faces = faces
         self.min_score = min_score
-        networks = read_networks(weights or asset_path("face_landmarker.task"))
+        path = weights or asset_path("face_landmarker.task")
+        networks = read_networks(path)
+        self.digest = file_sha256(path)
         self.detector = Detector(Network(networks[DETECTOR], threads), min_score)
         self._landmarker = Landmarker(Network(networks[LANDMARKS], threads))
 

@@ -66,6 +66,7 @@ class LandmarkerAligner:
         """The choices that decide where a face is placed; a run writes them down."""
         return {
             "name": self.name,
+            "landmarker": self.finder.digest,
             "faces": self.finder.faces,
             "min_score": self.finder.min_score,
             "min_inside": self.min_inside,

@@ -6,13 +6,13 @@ the conventions are those of its released code (``api.py``): crop, ``face_ind.tx
 
 from __future__ import annotations
 
-from hashlib import file_digest
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from canonface.alignment.cutting import uncut
+from canonface.alignment.digests import file_sha256
 from canonface.alignment.finding import FaceFinder, Placed
 from canonface.alignment.photo import Photo, read_photo
 from canonface.alignment.placing import placed_face
@@ -86,13 +86,14 @@ class PositionMapAligner:
         self.min_inside = min_inside
         self.max_megapixels = max_megapixels
         self._network = PositionNetwork(Path(network), SIZE)
-        self._digests = {"network": _digest(network), "indices": _digest(indices)}
+        self._digests = {"network": file_sha256(network), "indices": file_sha256(indices)}
 
     def describe(self) -> dict[str, str | float]:
         """The choices that decide where a face is placed; files by their SHA-256."""
         return {
             "name": self.name,
             **self._digests,
+            "landmarker": self.finder.digest,
             "stride": self.stride,
             "factor": self.factor,
             "shift": self.shift,
@@ -171,8 +172,3 @@ def read_texels(path: Path) -> Int[np.ndarray, "n"]:
             + (f" from {values.min():g} to {values.max():g}." if values.size else ".")
         )
     return values.astype(np.int64)
-
-
-def _digest(path: str | Path) -> str:
-    with Path(path).open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from canonface.alignment.cutting import uncut
 from canonface.alignment.photo import Photo, read_photo
 from canonface.alignment.placing import placed_face
-from canonface.alignment.vertex_files import READERS, checked_vertices, read_vertices
+from canonface.alignment.vertex_sources import VertexFolder, VertexMapping
 from canonface.errors import AlignmentError, OptionError
 from canonface.types import Face, Mesh
 
@@ -24,13 +25,18 @@ class PrecomputedAligner:
     """Takes the vertices that somebody else's aligner found, on a mesh of its own.
 
     The vertices of ``PHOTO.jpg`` are in ``PHOTO_mesh.mat`` or ``PHOTO.mat`` of the folder, or in a ``.npz``, ``.npy``
-    or ``.csv`` of such a name. One face a photo. With a third column, and triangles of the mesh, what the face hides
+    or ``.csv`` of such a name. Folders within the folder may mirror those of the photos: for ``.../u/1.jpg`` it is
+    ``u/1.npz`` rather than ``1.npz``, the longest end of the path that there is. Vertices serve one photo: another
+    that finds them too, because it has the same name, is an ``AlignmentError``.
+
+    One face a photo. With a third column, and triangles of the mesh, what the face hides
     of itself is found by a z-buffer; without, every vertex in the photo counts as visible and the pose is NaN.
     ``Face.quality`` is the share of the vertices that lie in the photo.
 
     Args:
         mesh: the mesh of the vertices, e.g. from `canonface.mesh.fitted_mesh`.
-        vertices: a folder of files, or the vertices ``(F, 2)`` or ``(F, 3)`` by the photo's path, name or stem.
+        vertices: a folder of files, or the vertices ``(F, 2)`` or ``(F, 3)`` by the photo's path, an end of it, its
+            name or stem.
             Pixels of the photo as it is upright: x right, y down, pixel j having its centre at j.
         depth: what the third column says; PRNet's and the authors' grow towards the viewer.
         stride: of the files, every stride-th vertex is the mesh's.
@@ -65,13 +71,16 @@ class PrecomputedAligner:
         self.stride = stride
         self.min_inside = min_inside
         self.max_megapixels = max_megapixels
-        self._source = Path(vertices) if isinstance(vertices, str | Path) else dict(vertices)
+        self._source = (
+            VertexFolder(Path(vertices)) if isinstance(vertices, str | Path) else VertexMapping(vertices)
+        )
+        self._photos: dict[str, str] = {}
 
     def describe(self) -> dict[str, str | float]:
-        """The choices that decide where a face is placed; a run writes them down."""
+        """The choices that decide where a face is placed; the vertices, all of them, by their SHA-256."""
         return {
             "name": self.name,
-            "vertices": str(self._source) if isinstance(self._source, Path) else "in memory",
+            "vertices": self._source.digest(),
             "depth": self.depth,
             "stride": self.stride,
             "min_inside": self.min_inside,
@@ -91,7 +100,8 @@ class PrecomputedAligner:
                 "Vertices are found by the photo's name; this photo came without one. Give its path, or name it: "
                 "aligner(image, path='000686.jpg')."
             )
-        vertices, where = self._vertices(Path(path))
+        vertices, where = self._source.find(path)
+        self._take(where, path)
         kept = self._kept(vertices, where)
         height, width = image.shape[:2]
         if not ((kept[:, :2] > -0.5) & (kept[:, :2] < (width - 0.5, height - 0.5))).all(axis=1).any():
@@ -104,28 +114,16 @@ class PrecomputedAligner:
         face = placed_face(self.mesh, image, kept[:, :2], self._depth(kept), path=path)
         return uncut([face], self.min_inside, path)
 
-    def _vertices(self, photo: Path) -> tuple[Float[np.ndarray, "n _"], str]:
-        """The vertices of a photo, and where they came from."""
-        if isinstance(self._source, Path):
-            names = [photo.stem + mark + suffix for suffix in READERS for mark in ("_mesh", "")]
-            found = [self._source / name for name in names if (self._source / name).is_file()]
-            if len(found) == 1:
-                return read_vertices(found[0]), str(found[0])
+    def _take(self, where: str, photo: str) -> None:
+        """Refuse vertices that served another photo: two of one name cannot both be meant."""
+        place = os.path.realpath(photo)
+        first = self._photos.setdefault(where, place)
+        if first != place:
             raise AlignmentError(
-                f"A photo has one file of vertices; for {photo.name} there "
-                + (
-                    f"are {', '.join(file.name for file in found)} in {self._source}. Keep one."
-                    if found
-                    else f"is none in {self._source}: {names[0]}, or {', '.join(READERS)} of such a name."
-                )
+                f"A photo has vertices of its own; {where} served {first}, and is all that there is for {place}. Lay "
+                "the vertices out in folders as the photos are (u/1.npz for u/1.jpg). If these are copies that share "
+                "them, give each set of photos an aligner of its own."
             )
-        for key in (str(photo), photo.name, photo.stem):
-            if key in self._source:
-                return checked_vertices(self._source[key], f"vertices[{key!r}]"), f"vertices[{key!r}]"
-        raise AlignmentError(
-            f"A photo's vertices are looked up by its path, name or stem; there are {len(self._source)} entries and "
-            f"none for {photo}."
-        )
 
     def _kept(self, vertices: Float[np.ndarray, "n d"], where: str) -> Float[np.ndarray, "f d"]:
         """Every stride-th vertex, if these are as many as the mesh has."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ KEYS = ("vertices", "vertices_xy")
 """Names under which .mat and .npz files hold the vertices."""
 
 MAX_BYTES = 256 * 2**20
-"""Largest file that is read: a mesh of a million vertices fits many times over."""
+"""Most that a file or its unpacked vertices may hold: a mesh of a million vertices fits many times over."""
 
 
 def read_vertices(path: Path) -> Float[np.ndarray, "n _"]:
@@ -77,14 +78,15 @@ def _read_mat(path: Path) -> np.ndarray:
             ".npz."
         )
     # Only the arrays named are decoded: no objects, no functions.
-    return _named(
-        {name: None for name, _, _ in whosmat(path)}, lambda key: loadmat(path, variable_names=[key])[key]
-    )
+    sizes = {name: 8 * math.prod(shape) for name, shape, _ in whosmat(path)}
+    return _named(sizes, lambda key: loadmat(path, variable_names=[key])[key])
 
 
 def _read_npz(path: Path) -> np.ndarray:
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-        return _named(dict.fromkeys(file.files), file.__getitem__)
+        # No more than the archive's own index says is ever unpacked.
+        sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in file.zip.infolist()}
+        return _named(sizes, file.__getitem__)
 
 
 def _read_npy(path: Path) -> np.ndarray:
@@ -102,12 +104,15 @@ def _read_csv(path: Path) -> np.ndarray:
     return np.array([[float(cell) for cell in row] for row in rows])
 
 
-def _named(names: dict[str, None], read: Callable[[str], np.ndarray]) -> np.ndarray:
-    key = next((key for key in KEYS if key in names), None)
+def _named(sizes: Mapping[str, int], read: Callable[[str], np.ndarray]) -> np.ndarray:
+    """The array of vertices among those of a file, given their sizes in bytes."""
+    key = next((key for key in KEYS if key in sizes), None)
     if key is None:
         raise ValueError(
-            f"it holds {', '.join(names) or 'nothing'}, and no array {' or '.join(map(repr, KEYS))}"
+            f"it holds {', '.join(sizes) or 'nothing'}, and no array {' or '.join(map(repr, KEYS))}"
         )
+    if sizes[key] > MAX_BYTES:
+        raise ValueError(f"its {key} unpack to {sizes[key] / 2**20:.0f} MiB, more than {MAX_BYTES // 2**20}")
     return read(key)
 
 

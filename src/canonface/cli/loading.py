@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from canonface.models import Model
 
 ALIGNERS = ("landmarker", "precomputed", "five-point", "none")
+"""Those whose options the command line has; the registry has position-map too."""
+
+LEVEL = 1
+"""Level of detail if none is given."""
 
 
 def loaded_model(model: str, device: str, **options: Any) -> Model:
@@ -39,10 +43,19 @@ def chosen_aligner(
 
     if vertices is not None and aligner == "landmarker":
         aligner = "precomputed"
+    if aligner == "position-map":
+        raise OptionError(
+            "An aligner that the command line knows needs no network of yours; position-map does. Use Python: "
+            "canonface.audit(..., aligner=canonface.alignment.PositionMapAligner(mesh, network, indices))."
+        )
     if aligner not in ALIGNERS:
         raise OptionError(f"An aligner has a known name; got {aligner!r}: {near_names(aligner, ALIGNERS)}")
     if halo and aligner != "landmarker":
         raise OptionError(f"--halo belongs to the landmarker's mesh; got --aligner {aligner}.")
+    if level != LEVEL and aligner != "landmarker":
+        raise OptionError(
+            f"--level is that of the landmarker's mesh; the mesh of --aligner {aligner} has one level. Leave it out."
+        )
     faces = "all" if all_faces else "largest"
     if aligner == "precomputed":
         if mesh is None or vertices is None:

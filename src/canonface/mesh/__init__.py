@@ -9,6 +9,7 @@ from __future__ import annotations
 from canonface.mesh.canonical import load_mesh
 from canonface.mesh.canvas import Canvas
 from canonface.mesh.custom import make_mesh
+from canonface.mesh.digest import mesh_digest
 from canonface.mesh.files import read_mesh, save_mesh
 from canonface.mesh.fitting import fitted_mesh
 from canonface.mesh.halo import HALO_SOURCES, add_halo
@@ -42,6 +43,7 @@ __all__ = [
     "is_named",
     "load_mesh",
     "make_mesh",
+    "mesh_digest",
     "mesh_edges",
     "mesh_named",
     "pixel_mesh",

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
 from canonface.mesh.frozen import FrozenArrays, frozen
+from canonface.mesh.reserved import check_free
 from canonface.types import Mesh
 
 Members = Mapping[str, Sequence[int] | np.ndarray]
@@ -29,7 +30,8 @@ def make_mesh(
     """A mesh of your own. `canonface.mesh.fitted_mesh` makes one from a frontal picture's pixels.
 
     Args:
-        name: stable identifier, e.g. ``"my-mesh/1"``; faces and maps on meshes of one name are taken to agree.
+        name: stable identifier, e.g. ``"my-mesh/1"``, none that `canonface.mesh.mesh_named` knows; faces and maps on
+            meshes of one name are taken to agree.
         vertices: ``(V, 3)`` frontal positions in centimetres: x right in the frontal picture, y up, z to the viewer.
         triangles: ``(T, 3)`` counter-clockwise as seen from outside. None: there are none, and nothing is known
             to hide anything.
@@ -39,8 +41,23 @@ def make_mesh(
         mirror: ``(V,)`` left-right counterparts; None: the vertex nearest to each one's mirror image.
 
     Raises:
-        OptionError: the parts do not fit one another.
+        OptionError: the parts do not fit one another, or the name is that of a mesh of the package.
     """
+    check_free(name)
+    return built_mesh(name, vertices, triangles, regions=regions, landmarks=landmarks, uv=uv, mirror=mirror)
+
+
+def built_mesh(
+    name: str,
+    vertices: np.ndarray,
+    triangles: np.ndarray | None = None,
+    *,
+    regions: Members | None = None,
+    landmarks: Members | None = None,
+    uv: np.ndarray | None = None,
+    mirror: np.ndarray | None = None,
+) -> Mesh:
+    """`make_mesh` under any name: the package's own flat meshes are made so too."""
     from scipy.sparse import eye_array
 
     xyz = np.array(vertices, dtype=np.float64)
@@ -64,7 +81,9 @@ def make_mesh(
     )
     places = frontal_uv(xyz) if uv is None else np.array(uv, dtype=np.float64)
     _require(
-        places.shape == (count, 2), f"uv holds two numbers for each of {count} vertices; got {places.shape}."
+        places.shape == (count, 2) and np.isfinite(places).all(),
+        f"uv holds two finite numbers for each of {count} vertices; got {places.shape}"
+        f"{'' if np.isfinite(places).all() else ', some of them NaN or infinite'}.",
     )
     return Mesh(
         name=name,

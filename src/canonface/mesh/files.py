@@ -9,6 +9,7 @@ import numpy as np
 
 from canonface.errors import OptionError
 from canonface.mesh.custom import closed
+from canonface.mesh.file_checks import check_indices, check_kinds, check_sizes
 from canonface.mesh.frozen import FrozenArrays, frozen
 from canonface.types import Mesh
 
@@ -16,6 +17,9 @@ FORMAT = "canonface-mesh/1"
 _ARRAYS = ("vertices", "triangles", "uv", "mirror", "procrustes_weights")
 _TABLES = ("regions", "landmarks")
 _SPARSE = ("data", "indices", "indptr", "shape")
+
+MAX_BYTES = 512 * 2**20
+"""Most that a file may unpack to: a mesh of a million vertices fits twice."""
 
 
 def save_mesh(mesh: Mesh, path: str | Path) -> Path:
@@ -59,17 +63,22 @@ def read_mesh(path: str | Path) -> Mesh:
     Raises:
         OptionError: there is no such file, or it holds no whole mesh.
     """
-    from zipfile import BadZipFile
-
     try:
-        with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
-        return _mesh_of(content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadZipFile, EOFError) as error:
+        return _mesh_of(_read(Path(path)))
+    except Exception as error:  # readers of damaged files raise what they like
         raise OptionError(
-            f"A mesh file is one that canonface.mesh.save_mesh wrote; {path} is none or is damaged: {error}. "
-            "Write it again."
+            f"A mesh file is one that canonface.mesh.save_mesh wrote; {path} is none or is damaged: "
+            f"{error or type(error).__name__}. Write it again."
         ) from error
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        # No more than the archive's own index says is ever unpacked.
+        size = sum(entry.file_size for entry in file.zip.infolist())
+        if size > MAX_BYTES:
+            raise ValueError(f"it unpacks to {size / 2**20:.0f} MiB, more than {MAX_BYTES // 2**20}")
+        return {name: file[name] for name in file.files}
 
 
 def _mesh_of(content: Mapping[str, np.ndarray]) -> Mesh:
@@ -77,11 +86,16 @@ def _mesh_of(content: Mapping[str, np.ndarray]) -> Mesh:
 
     if str(content["format"]) != FORMAT:
         raise ValueError(f"its format is {str(content['format'])!r}, not {FORMAT!r}")
+    if content["name"].shape or content["name"].dtype.kind != "U" or not str(content["name"]):
+        raise ValueError("its name is no text")
+    check_kinds(content)
     data, indices, indptr, shape = (content[f"from_base_{part}"] for part in _SPARSE)
     from_base = csr_array((data, indices, indptr), shape=tuple(int(side) for side in shape))
     from_base.check_format(full_check=True)
     tables = {table: _unpacked(table, content) for table in _TABLES}
-    _check(content, from_base.shape, tables)
+    check_sizes(content, from_base.shape)
+    for name in ("triangles", "mirror", *(f"{table}_members" for table in _TABLES)):
+        check_indices(name, content[name], len(content["vertices"]))
     return Mesh(
         name=str(content["name"]),
         vertices=frozen(content["vertices"]),
@@ -94,31 +108,6 @@ def _mesh_of(content: Mapping[str, np.ndarray]) -> Mesh:
         landmarks=FrozenArrays(tables["landmarks"]),
         halo=int(content["halo"]),
     )
-
-
-def _check(
-    content: Mapping[str, np.ndarray],
-    from_base: tuple[int, int],
-    tables: Mapping[str, Mapping[str, np.ndarray]],
-) -> None:
-    """Refuse arrays that do not belong together."""
-    count = from_base[0] + int(content["halo"])
-    shapes = {
-        "vertices": (count, 3),
-        "triangles": (len(content["triangles"]), 3),
-        "uv": (count, 2),
-        "mirror": (count,),
-        "procrustes_weights": (from_base[1],),
-    }
-    for name, shape in shapes.items():
-        if content[name].shape != shape:
-            raise ValueError(
-                f"{name} has shape {content[name].shape}, and {shape} belongs to {count} vertices"
-            )
-    indices = {"triangles": content["triangles"], "mirror": content["mirror"]}
-    for name, members in (indices | dict(tables["regions"]) | dict(tables["landmarks"])).items():
-        if members.size and not 0 <= members.min() <= members.max() < count:
-            raise ValueError(f"{name} names vertices beyond the {count} that there are")
 
 
 def _packed(table: str, members: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -134,7 +123,8 @@ def _packed(table: str, members: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
 
 def _unpacked(table: str, content: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     names, lengths, joined = (content[f"{table}_{part}"] for part in ("names", "lengths", "members"))
-    if len(names) != len(lengths) or lengths.sum() != len(joined):
+    one_row = names.ndim == lengths.ndim == joined.ndim == 1
+    if not one_row or len(names) != len(lengths) or lengths.sum() != len(joined) or (lengths < 0).any():
         raise ValueError(f"the {table} do not add up")
     pieces = np.split(joined, np.cumsum(lengths)[:-1]) if len(lengths) else []
     return {str(name): piece for name, piece in zip(names, pieces, strict=True)}

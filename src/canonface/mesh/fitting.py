@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
 from canonface.geometry import Similarity, similarity
-from canonface.mesh.custom import frontal_uv, make_mesh, nearest_mirrored
+from canonface.mesh.custom import built_mesh, frontal_uv, make_mesh, nearest_mirrored
+from canonface.mesh.reserved import check_free
 from canonface.mesh.thinning import every_kth, thinned_triangles
 from canonface.types import Mesh
 
@@ -43,8 +44,9 @@ def fitted_mesh(
         stride: every stride-th vertex is kept; triangles are drawn anew between them.
 
     Raises:
-        OptionError: the parts do not fit one another.
+        OptionError: the parts do not fit one another, or the name is that of a mesh of the package.
     """
+    check_free(f"{name}/{stride}")
     given = np.array(vertices_px, dtype=np.float64)
     if given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all():
         raise OptionError(
@@ -60,7 +62,7 @@ def fitted_mesh(
     faces = None
     if triangles is not None:
         faces = _facing_front(
-            vertices, make_mesh(name, vertices, triangles, mirror=np.arange(len(vertices))).triangles
+            vertices, built_mesh(name, vertices, triangles, mirror=np.arange(len(vertices))).triangles
         )
         if stride > 1:
             faces = thinned_triangles(vertices, faces, kept)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
-from canonface.mesh.custom import make_mesh
+from canonface.mesh.custom import built_mesh
 from canonface.templates import ARCFACE_POINTS, ARCFACE_SIZE
 from canonface.types import Mesh
 
@@ -33,7 +33,7 @@ def five_point_mesh(side: int = 33) -> Mesh:
     centre = (ARCFACE_SIZE - 1) / 2
     flat = (pixels - centre) * (scale, -scale)
     last = side * side
-    return make_mesh(
+    return built_mesh(
         f"five-point/{side}",
         np.column_stack([flat, np.zeros(len(flat))]),
         _grid_triangles(side),
@@ -55,7 +55,7 @@ def pixel_mesh(side: int = 33) -> Mesh:
     _check_side(side)
     flat = (_grid(side) - 0.5) * (20.0, -20.0)
     vertices = np.column_stack([flat, np.zeros(len(flat))])
-    return make_mesh(f"pixels/{side}", vertices, _grid_triangles(side), mirror=_grid_mirror(side))
+    return built_mesh(f"pixels/{side}", vertices, _grid_triangles(side), mirror=_grid_mirror(side))
 
 
 def _grid(side: int) -> Float[np.ndarray, "n 2"]:
