@@ -16,7 +16,7 @@ from canonface.errors import (
     RunError,
     TargetError,
 )
-from canonface.mesh import Canvas, load_mesh, make_mesh
+from canonface.mesh import Canvas, load_mesh, make_mesh, save_mesh
 from canonface.models import load_model
 from canonface.run import Run, audit, writing
 from canonface.types import InputSpec
@@ -257,8 +257,33 @@ def test_arguments_that_do_not_fit_are_refused_before_anything_is_asked(folder, 
 
 
 def test_an_index_that_an_unnamed_model_lacks_stops_the_run(folder, tmp_path):
-    with pytest.raises(TargetError, match="an index from 0 to 1"):
+    with pytest.raises(OptionError, match="an index from 0 to 1"):
         audit(folder, load_model(toy, spec=SPEC), tmp_path / "run", target=7)
+
+
+def test_a_function_of_ones_own_is_told_apart_when_a_run_continues(folder, model, tmp_path):
+    def output(index):
+        return lambda original, occluded: occluded[:, index]
+
+    def run_about(index):
+        return audit(folder, model, tmp_path / "run", confidence=output(index), stride=400)
+
+    first = run_about(0)
+    assert run_about(0).faces.equals(first.faces)
+    with pytest.raises(ConfigurationChangedError, match="fingerprint"):
+        run_about(1)
+
+
+def test_a_function_that_fails_for_one_face_costs_one_row(folder, model, tmp_path):
+    faces = []
+
+    def third_is_nan(original, occluded):
+        faces.append(original.tobytes())
+        return occluded[:, 0] * (np.nan if len(dict.fromkeys(faces)) == 3 else 1)
+
+    run = audit(folder, model, tmp_path / "run", confidence=third_is_nan, stride=400)
+    assert run.failures.column("path").to_pylist() == ["op_P005_studio.jpg"]
+    assert run.failures.column("reason").to_pylist() == ["model-output"]
 
 
 def test_a_target_from_the_labels(folder, tmp_path):
@@ -480,6 +505,10 @@ def test_a_run_finds_a_mesh_of_ones_own_again(folder, model, tmp_path, aligner):
     assert again.mesh.name == "thin/1"
     np.testing.assert_array_equal(again.mesh.vertices, run.mesh.vertices)
     assert again.drops().shape == (5, 367)
+    other = make_mesh("thin/1", run.mesh.vertices * 1.01)
+    save_mesh(other, tmp_path / "run" / "mesh.npz")
+    with pytest.raises(RunError, match="holds another one"):
+        Run.open(tmp_path / "run").mesh  # noqa: B018
     np.testing.assert_array_equal(again.cms().map, run.cms().map)
 
 

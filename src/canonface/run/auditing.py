@@ -16,8 +16,8 @@ from jaxtyping import Int
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.engine import BatchSize
-from canonface.errors import CanonfaceError, OptionError, TargetError
-from canonface.mesh import Canvas, load_mesh
+from canonface.errors import CanonfaceError, OptionError
+from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
 from canonface.run.explaining import explain_face
 from canonface.run.galleries import make_gallery
@@ -184,8 +184,7 @@ def describe(
 
 def describe_mesh(mesh: Mesh) -> dict[str, Any]:
     """Which mesh a run is on, for its manifest."""
-    vertices = np.ascontiguousarray(mesh.vertices, dtype="<f8").tobytes()
-    return {"name": mesh.name, "vertices": len(mesh.vertices), "sha256": sha256(vertices).hexdigest()}
+    return {"name": mesh.name, "vertices": len(mesh.vertices), "sha256": mesh_digest(mesh)}
 
 
 def describe_model(model: Model) -> dict[str, Any]:
@@ -242,10 +241,6 @@ class _Question:
             except OptionError:
                 # The choices themselves do not fit: it would be the same for every photo.
                 raise
-            except TargetError as error:
-                if self.settings.question().label_column is None:
-                    raise
-                yield row | failure(error)
             except CanonfaceError as error:
                 yield row | failure(error)
             else:

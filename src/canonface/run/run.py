@@ -17,7 +17,7 @@ from canonface.alignment import read_photo
 from canonface.confidence import pose_bin
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
-from canonface.mesh import Canvas, is_named, mesh_named, read_mesh
+from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
 from canonface.run.probes import probes_of
@@ -97,7 +97,13 @@ class Run:
 
     @cached_property
     def _own_mesh(self) -> Mesh:
-        return read_mesh(self.folder / MESH_FILE)
+        mesh = read_mesh(self.folder / MESH_FILE)
+        if mesh_digest(mesh) != self.manifest.configuration["mesh"]["sha256"]:
+            raise RunError(
+                f"A run is read with the mesh it was made on; {self.folder / MESH_FILE} holds another one. Put the "
+                "file back."
+            )
+        return mesh
 
     @cached_property
     def probes(self) -> Int[np.ndarray, "n"]:
