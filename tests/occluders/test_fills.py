@@ -1,16 +1,27 @@
 """What each fill puts into the boxes, in the model's own values."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
 from toy_faces import flat_input, toy_face, toy_input
 
+from canonface.assets import asset_path
 from canonface.errors import OptionError
 from canonface.mesh import load_mesh
 from canonface.models import prepare
-from canonface.occluders import FILLS, Square, check_fill, content, default_patch, make_occluder
-from canonface.occluders.average import MOST_CONTRAST, average_texture
+from canonface.occluders import (
+    FILLS,
+    OCCLUDERS,
+    Square,
+    check_fill,
+    content,
+    default_patch,
+    describe_fill,
+    make_occluder,
+)
+from canonface.occluders.average import MOST_CONTRAST, average_texture, texture_digest
 from canonface.occluders.face_raster import face_raster
 from canonface.raster import rasterise
 from canonface.types import InputSpec
@@ -166,6 +177,21 @@ class TestAverage:
             np.testing.assert_allclose(got.mean(axis=0), own.mean(axis=0), atol=3)
             texture_spread = 45
             assert (got.std(axis=0) <= np.minimum(own.std(axis=0), MOST_CONTRAST * texture_spread) + 2).all()
+
+    def test_occluders_name_the_texture_so_that_no_run_goes_on_with_another(self, monkeypatch, tmp_path):
+        known = sha256(asset_path("average_face.png").read_bytes()).hexdigest()[:16]
+        for shape in OCCLUDERS:
+            described = make_occluder(shape, 7, "mean+average").describe()
+            assert described["texture"] == known
+            assert "texture" not in make_occluder(shape, 7, "mean").describe()
+        other = tmp_path / "other.png"
+        other.write_bytes(b"another average face")
+        monkeypatch.setattr("canonface.occluders.average.asset_path", lambda name: other)
+        texture_digest.cache_clear()
+        try:
+            assert describe_fill("average")["texture"] != known
+        finally:
+            texture_digest.cache_clear()
 
     def test_another_mesh_is_refused_in_words(self):
         shown = flat_input([(20, 20)])

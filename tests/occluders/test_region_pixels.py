@@ -11,7 +11,8 @@ from canonface.errors import OptionError
 from canonface.geometry import visible_vertices
 from canonface.mesh import load_mesh, make_mesh, region_mask
 from canonface.models import prepare
-from canonface.occluders import hide_regions, region_pixels
+from canonface.occluders import content, hide_pixels, hide_regions, region_pixels
+from canonface.occluders.hiding import bounding_box
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(120, 120), crop="image")
@@ -91,6 +92,45 @@ def test_regions_are_hidden_as_wholes_and_nothing_else(fill):
         assert not (changed & ~pixels).any()
         assert changed[:2].sum() > 0.95 * pixels[:2].sum()
         assert not changed[2].any()
+
+
+@pytest.mark.parametrize("fill", ["mean", "blur", "noise", "inpaint", "average", "#102030"])
+def test_every_set_of_pixels_has_the_fill_of_a_patch_of_its_area(fill):
+    """The fills are shared by the sets; each one alone, over the whole input, is the slow way."""
+    shown = toy_input(RGB, halo=True)
+    mesh = shown.face.mesh
+    pixels = region_pixels(shown, members("right_eye", "mouth", "hair", "off_face", "left_cheek", mesh=mesh))
+    pixels = np.concatenate([pixels, pixels[:1] | pixels[2:3], np.zeros_like(pixels[:1])])
+    [occlusions] = hide_pixels(shown, pixels, fill)
+    for got, mask in zip(occlusions.hide(shown.x), pixels, strict=True):
+        box = np.array([[*bounding_box(mask)]])
+        x0, y0, x1, y1 = box[0]
+        values = content(fill, shown, float(np.sqrt(max(mask.sum(), 1))), box, [mask[y0:y1, x0:x1]])
+        expected = shown.x.copy()
+        if isinstance(values, np.ndarray):
+            expected[:, mask] = np.broadcast_to(values, shown.x.shape)[:, mask]
+        else:
+            expected[:, mask] = values[0][:, mask[y0:y1, x0:x1]]
+        np.testing.assert_allclose(got, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("fill", ["noise", "average", "mean"])
+def test_what_sets_of_pixels_share_is_computed_once(fill, monkeypatch):
+    """Of 40 sets on the face, as of one: the average face is warped once, noise drawn once; nothing is blurred."""
+    import cv2
+
+    shown = prepare(toy_face(pixels_per_cm=5.0), SPEC)
+    mesh = shown.face.mesh
+    pixels = region_pixels(shown, [mesh.triangles[10 * i : 10 * i + 10].ravel() for i in range(40)])
+    calls = []
+
+    def counted(name, plain):
+        return lambda *arguments, **options: calls.append(name) or plain(*arguments, **options)
+
+    for owner, name in ((cv2, "remap"), (cv2, "GaussianBlur"), (np.random, "default_rng")):
+        monkeypatch.setattr(owner, name, counted(name, getattr(owner, name)))
+    hide_pixels(shown, pixels, fill)
+    assert calls == {"noise": ["default_rng"], "average": ["remap"], "mean": []}[fill]
 
 
 def test_a_mesh_without_triangles_is_refused_in_words():

@@ -11,26 +11,26 @@ RGB = InputSpec(size_hw=(64, 64), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224,
 GREY = InputSpec(size_hw=(48, 48), colour="grey", scale=1 / 127.5, mean=(1.0,))
 
 
-def photo(seed=0, size=120):
-    """Smooth colours with a little noise."""
+def photo(seed=0, size=120, width=None):
+    """Smooth colours with a little noise; square if no width is given."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:size, :size] / size
+    y, x = np.mgrid[:size, : width or size] / size
     smooth = np.stack([120 + 80 * np.sin(5 * x), 110 + 60 * np.cos(4 * y), 90 + 50 * x * y], axis=2)
     return np.clip(smooth + rng.normal(scale=8, size=smooth.shape), 0, 255).astype(np.uint8)
 
 
-def toy_face(yaw=0.0, pixels_per_cm=4.0, mesh=None, halo=False, seed=0):
+def toy_face(yaw=0.0, pixels_per_cm=4.0, mesh=None, halo=False, seed=0, pitch=0.0, size_hw=(120, 120)):
     """The canonical face itself, turned and put into the middle of a photo."""
     mesh = mesh or load_mesh(0, halo=halo)
-    turned = mesh.vertices @ rotation_of(Pose(yaw, 0.0, 0.0)).T * pixels_per_cm
-    xy = turned[:, :2] * (1, -1) + 60
+    turned = mesh.vertices @ rotation_of(Pose(yaw, pitch, 0.0)).T * pixels_per_cm
+    xy = turned[:, :2] * (1, -1) + (size_hw[1] / 2, size_hw[0] / 2)
     depth = -turned[:, 2]
     return Face(
-        image=photo(seed),
+        image=photo(seed, *size_hw),
         vertices_xy=xy,
         depth=depth,
         visible=visible_vertices(xy, depth, mesh.triangles) | (np.arange(len(xy)) >= mesh.face_count),
-        pose_deg=Pose(yaw, 0.0, 0.0),
+        pose_deg=Pose(yaw, pitch, 0.0),
         quality=1.0,
         mesh=mesh,
     )

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from canonface.confidence import RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, NoFaceError, OptionError, PhotoError, TargetError
 from canonface.mesh import load_mesh, region_mask
 from canonface.models import load_model, prepare
 from canonface.occluders import region_pixels
-from canonface.run import audit_regions, explain_regions
+from canonface.run import audit_regions, explain_regions, make_gallery
 from canonface.run.moments import Moments
 from canonface.run.region_audit import RegionSummary
 from canonface.run.regions import region_names
@@ -110,6 +111,34 @@ class TestOneFace:
             for fill in ("black", "#ffffff", "black+#ffffff")
         )
         assert both == pytest.approx((one + two) / 2, abs=1e-6)
+
+
+class TestRecognition:
+    @pytest.fixture
+    def model(self):
+        weights = np.random.default_rng(3).normal(size=(6, 3, 64, 64))
+        return load_model(
+            lambda batch: np.einsum("nchw,kchw->nk", batch, weights), spec=SPEC, outputs="embedding"
+        )
+
+    @pytest.fixture
+    def people(self, tmp_path):
+        names = ("op_P001_studio.jpg", "op_P001_view_profile_a.jpg", "op_P005_studio.jpg")
+        lines = (f"{PHOTOS / name},{name[3:7]}" for name in names)
+        (tmp_path / "labels.csv").write_text("\n".join(["path,identity", *lines]) + "\n")
+        return tmp_path / "labels.csv"
+
+    def test_a_face_is_not_compared_with_its_own_photo(self, face, model, people):
+        gallery = make_gallery(people, model)
+        options = {"regions": ["mouth"], "confidence": RecognitionConfidence(gallery)}
+        effects = explain_regions(face, model, face_labels={"identity": "P001"}, **options)
+        own, other = gallery.features[:2].astype(float)
+        cosine = own @ other / np.linalg.norm(own) / np.linalg.norm(other)
+        assert effects.confidence == pytest.approx(cosine, abs=1e-5)
+        assert effects.confidence < 0.999
+        summary = audit_regions(people, model, **options)
+        assert summary.faces == 2
+        assert [reason for _, reason in summary.failed] == ["bad-target"], "P005 has no other photo"
 
 
 class TestNames:

@@ -2,7 +2,7 @@
 
 from canonface.occluders.base import Occluder
 from canonface.occluders.disc import Disc
-from canonface.occluders.fills import FILLS, check_fill, content
+from canonface.occluders.fills import FILLS, check_fill, content, describe_fill
 from canonface.occluders.hiding import hide, hide_pixels
 from canonface.occluders.regions import hide_regions, region_pixels
 from canonface.occluders.registry import OCCLUDERS, make_occluder
@@ -22,6 +22,7 @@ __all__ = [
     "check_fill",
     "content",
     "default_patch",
+    "describe_fill",
     "eye_distance",
     "hide",
     "hide_pixels",

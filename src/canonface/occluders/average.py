@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.assets import asset_path
 from canonface.errors import OptionError
+from canonface.occluders.blurring import blurred, blurred_box
 from canonface.occluders.face_raster import face_raster
 from canonface.types import ModelInput
 
 _BASE = "landmarker-468"
+_TEXTURE = "average_face.png"
 MOST_CONTRAST = 4 / 3
 
 
 def average(
     shown: ModelInput,
-    side: float,
-    boxes: Int[np.ndarray, "n 4"],  # noqa: ARG001 - a fill's signature
-    masks: Sequence[Bool[np.ndarray, "_ _"]] | None,  # noqa: ARG001
-) -> Float[np.ndarray, "c h w"]:
+    side: float | Float[np.ndarray, "n"],
+    boxes: Int[np.ndarray, "n 4"],
+    masks: Sequence[Bool[np.ndarray, "_ _"]] | None,
+) -> Float[np.ndarray, "c h w"] | list[Float[np.ndarray, "c _ _"]]:
     """The texture of the average face at that place, warped through the mesh and given this face's colours.
 
     Each channel of the texture is shifted and scaled to the mean and spread that this face has over its pixels.
@@ -32,26 +35,39 @@ def average(
     Raises:
         OptionError: the face's mesh is not the default one at any level; the texture is laid out on that.
     """
-    import cv2
-
     mesh, spec = shown.face.mesh, shown.spec
     if not mesh.name.startswith(_BASE):
         raise OptionError(
             f"The fill 'average' needs the default mesh ({_BASE}/...), on which the average face is known; got "
             f"{mesh.name!r}: choose another fill, e.g. 'inpaint'."
         )
-    raster = face_raster(shown, "The fill 'average'")
-    texture = average_texture()
-    places = raster.interpolate(mesh.uv) * texture.shape[0] - 0.5
+    inside = face_raster(shown, "The fill 'average'").inside
+    own = spec.to_pixels(shown.x)
+    face = _face_of(shown, own)
+    if not isinstance(side, np.ndarray):
+        return spec.from_pixels(np.where(inside[..., None], face, blurred(own, side)))
+    contents = []
+    for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
+        part, on_face = face[y0:y1, x0:x1], inside[y0:y1, x0:x1, None]
+        # Blurring is what costs: only where the hole reaches beyond the face.
+        if (~on_face[..., 0] if masks is None else masks[i] & ~on_face[..., 0]).any():
+            part = np.where(on_face, part, blurred_box(own, float(side[i]), boxes[i]))
+        contents.append(spec.from_pixels(part))
+    return contents
+
+
+def _face_of(shown: ModelInput, own: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
+    """The average face in the place, pose and colours of this one, 0..255; 0 beside it."""
+    import cv2
+
+    raster, texture = face_raster(shown, "The fill 'average'"), average_texture()
+    places = raster.interpolate(shown.face.mesh.uv) * texture.shape[0] - 0.5
     x, y = (np.ascontiguousarray(places[..., axis], dtype=np.float32) for axis in (0, 1))
     warped = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
-    own = spec.to_pixels(shown.x)
-    filled = cv2.GaussianBlur(own, (0, 0), max(side / 2, 0.5), borderType=cv2.BORDER_REPLICATE).astype(
-        np.float64
-    )
+    face = np.zeros(own.shape)
     if raster.inside.any():
-        filled[raster.inside] = _as_coloured(warped[raster.inside], own[raster.inside].astype(np.float64))
-    return spec.from_pixels(filled)
+        face[raster.inside] = _as_coloured(warped[raster.inside], own[raster.inside].astype(np.float64))
+    return face
 
 
 def _as_coloured(
@@ -71,7 +87,13 @@ def average_texture() -> UInt8[np.ndarray, "s s 3"]:
     """
     import cv2
 
-    coded = np.fromfile(asset_path("average_face.png"), dtype=np.uint8)
+    coded = np.fromfile(asset_path(_TEXTURE), dtype=np.uint8)
     texture: np.ndarray = np.array(cv2.imdecode(coded, cv2.IMREAD_COLOR))[:, :, ::-1].copy()
     texture.flags.writeable = False
     return texture
+
+
+@cache
+def texture_digest() -> str:
+    """First 16 hexadecimal digits of the SHA-256 of the texture's file: maps of another average face are others."""
+    return sha256(asset_path(_TEXTURE).read_bytes()).hexdigest()[:16]

@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int
 
-from canonface.functional import occlusion_boxes
-from canonface.occluders.fills import check_fill
+from canonface.occluders.fills import check_fill, describe_fill
 from canonface.occluders.hiding import hide
 from canonface.occluders.size import Patch, parse_size
-from canonface.occluders.square import size_or_default
+from canonface.occluders.square import patch_boxes, size_or_default
 from canonface.occlusions import Occlusions
 from canonface.types import InputSpec, ModelInput
 
 
 @dataclass(frozen=True)
 class Disc:
-    """The disc inscribed into the square of the same size.
+    """The disc inscribed into the square of the same size, or the ellipse into its rectangle.
 
     Attributes:
         patch: its diameter; see `canonface.occluders.Patch`. None: `default_patch`.
@@ -36,7 +35,7 @@ class Disc:
 
     def describe(self) -> Mapping[str, Any]:
         """The choices that decide what is hidden."""
-        return {"name": "disc", "patch": self.patch, "fill": self.fill}
+        return {"name": "disc", "patch": self.patch, **describe_fill(self.fill)}
 
     def check(self, spec: InputSpec) -> None:
         """Refuse a patch that is larger than the input."""
@@ -49,12 +48,12 @@ class Disc:
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
         """One disc a vertex: the pixels of the square of eq. 2 no farther than half its side from its middle."""
-        diameter = size_or_default(self.patch, shown).pixels(shown)
+        size_xy = size_or_default(self.patch, shown).pixels_xy(shown)
         points = shown.vertices_xy[vertices]
-        boxes = occlusion_boxes(points, diameter, shown.spec.size_hw)
+        boxes = patch_boxes(points, size_xy, shown.spec.size_hw)
         # The square before the input's border cut it off: its middle is the disc's.
-        first = np.floor(points - diameter / 2).astype(np.int64) + 1
-        whole = disc_mask(round(diameter))
+        first = np.floor(points - np.array(size_xy) / 2).astype(np.int64) + 1
+        whole = disc_mask(round(size_xy[0]), round(size_xy[1]))
         masks = [
             whole[y0 - top : y1 - top, x0 - left : x1 - left]
             for (x0, y0, x1, y1), (left, top) in zip(boxes.tolist(), first.tolist(), strict=True)
@@ -62,7 +61,8 @@ class Disc:
         return hide(shown, boxes, masks, self.fill, self.side(shown))
 
 
-def disc_mask(side: int) -> Bool[np.ndarray, "side side"]:
-    """Pixels of a square whose centres lie no farther than half its side from its middle."""
-    away = np.arange(side) - (side - 1) / 2
-    return np.asarray(away**2 + away[:, None] ** 2 <= (side / 2) ** 2)
+def disc_mask(width: int, height: int) -> Bool[np.ndarray, "height width"]:
+    """Pixels of a rectangle whose centres lie in the ellipse inscribed into it."""
+    x, y = np.arange(width) - (width - 1) / 2, np.arange(height)[:, None] - (height - 1) / 2
+    # Without a quotient, so that a pixel on the edge is no matter of rounding.
+    return np.asarray((x * height) ** 2 + (y * width) ** 2 <= (width * height / 2) ** 2)

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.errors import OptionError, near_names
-from canonface.occluders.average import average
+from canonface.occluders.average import average, texture_digest
+from canonface.occluders.blurring import blurred, blurred_box, channels_last
 from canonface.occluders.inpainting import inpaint
 from canonface.types import ModelInput
 
@@ -22,18 +23,20 @@ Boxes = Int[np.ndarray, "n 4"]
 Masks = Sequence[Bool[np.ndarray, "_ _"]] | None
 Content = Float[np.ndarray, "..."] | Sequence[Float[np.ndarray, "c _ _"]]
 """What `canonface.occlusions.Occlusions` takes as ``fill``: one array for all boxes, or one a box."""
-Fill = Callable[[ModelInput, float, Boxes, Masks], Content]
-"""Called with the face as the model sees it, the side of the patch in pixels, and what is hidden."""
+Side = float | Float[np.ndarray, "n"]
+"""Of the patch in pixels of the input: one for all boxes, or one a box."""
+Fill = Callable[[ModelInput, Side, Boxes, Masks], Content]
+"""Called with the face as the model sees it, the side of the patch, and what is hidden: once a face."""
 
 _HEX_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def black(shown: ModelInput, side: float, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
+def black(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
     """Pixel value 0: the pixels are multiplied by 0, as the paper does (eq. 1-2)."""
     return shown.spec.from_pixels(np.zeros((1, 1, 3)))
 
 
-def mean(shown: ModelInput, side: float, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
+def mean(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
     """The mean colour that the model was trained on: 0 after normalisation.
 
     For a model that subtracts no mean, whose 0 is black, the mean colour of this input.
@@ -44,21 +47,16 @@ def mean(shown: ModelInput, side: float, boxes: Boxes, masks: Masks) -> Content:
     return np.asarray(x.mean(axis=(1, 2), keepdims=True, dtype=np.float64), dtype=x.dtype)
 
 
-def blur(shown: ModelInput, side: float, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
+def blur(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
     """The input itself, blurred until a detail of the patch's size is gone (Gaussian, sigma half the patch)."""
-    import cv2
-
-    x = shown.x
-    blurred = cv2.GaussianBlur(
-        np.ascontiguousarray(x.transpose(1, 2, 0)),
-        (0, 0),
-        max(side / 2, 0.5),
-        borderType=cv2.BORDER_REPLICATE,
-    )
-    return np.ascontiguousarray(blurred.reshape(x.shape[1], x.shape[2], -1).transpose(2, 0, 1))
+    values = channels_last(shown.x)
+    if not isinstance(side, np.ndarray):
+        return np.ascontiguousarray(blurred(values, side).transpose(2, 0, 1))
+    parts = (blurred_box(values, float(one), box) for one, box in zip(side, boxes, strict=True))
+    return [np.ascontiguousarray(part.transpose(2, 0, 1)) for part in parts]
 
 
-def noise(shown: ModelInput, side: float, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
+def noise(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
     """White noise with the mean and spread of each of the input's channels, clipped to what a pixel can be.
 
     The generator (NumPy's PCG64) is seeded with the first eight bytes of the SHA-256 of the input's 8-bit pixels: the
@@ -100,13 +98,19 @@ def check_fill(fill: str) -> tuple[str, ...]:
     return names
 
 
-def content(fill: str, shown: ModelInput, side: float, boxes: Boxes, masks: Masks = None) -> Content:
+def describe_fill(fill: str) -> dict[str, str]:
+    """The choices that decide what a fill puts, as an occluder describes itself: its text, the file behind it."""
+    described = {"fill": fill}
+    return {**described, "texture": texture_digest()} if "average" in check_fill(fill) else described
+
+
+def content(fill: str, shown: ModelInput, side: Side, boxes: Boxes, masks: Masks = None) -> Content:
     """What one fill puts into the boxes, in the values of the input.
 
     Args:
         fill: key of `FILLS`, or an RGB colour ``#rrggbb``.
         shown: the face as the model sees it; not changed.
-        side: of the patch in pixels of the input.
+        side: of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
         boxes: ``(n, 4)`` what is hidden, as of `canonface.occlusions.Occlusions`.
         masks: likewise.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int
 
-from canonface.occluders.fills import Content, Masks, check_fill, content
+from canonface.occluders.fills import Masks, Side, check_fill, content
 from canonface.occlusions import Occlusions
 from canonface.types import ModelInput
 
 
 def hide(
-    shown: ModelInput, boxes: Int[np.ndarray, "n 4"], masks: Masks, fill: str, side: float
+    shown: ModelInput, boxes: Int[np.ndarray, "n 4"], masks: Masks, fill: str, side: Side
 ) -> list[Occlusions]:
     """Boxes, or parts of them, hidden behind each of the fills.
 
@@ -20,7 +20,7 @@ def hide(
         boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input.
         masks: ``n`` arrays, True where a pixel of the box is hidden; None: whole boxes.
         fill: keys of `FILLS` or colours, joined by ``+``.
-        side: of the patch in pixels of the input.
+        side: of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
 
     Returns:
         One `Occlusions` of length ``n`` a fill.
@@ -44,15 +44,7 @@ def hide_pixels(shown: ModelInput, hidden: Bool[np.ndarray, "n h w"], fill: str)
     """
     boxes = np.array([bounding_box(one) for one in hidden], dtype=np.int64).reshape(-1, 4)
     masks = [one[y0:y1, x0:x1] for one, (x0, y0, x1, y1) in zip(hidden, boxes.tolist(), strict=True)]
-    sides = [float(np.sqrt(max(one.sum(), 1))) for one in hidden]
-    result = []
-    for name in check_fill(fill):
-        contents = [
-            _cut(content(name, shown, side, boxes[i : i + 1], masks[i : i + 1]), shown, boxes[i])
-            for i, side in enumerate(sides)
-        ]
-        result.append(Occlusions(boxes, contents, masks))
-    return result
+    return hide(shown, boxes, masks, fill, np.sqrt(np.maximum(hidden.sum(axis=(1, 2)), 1)))
 
 
 def bounding_box(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
@@ -61,11 +53,3 @@ def bounding_box(mask: Bool[np.ndarray, "h w"]) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _cut(filled: Content, shown: ModelInput, box: Int[np.ndarray, "4"]) -> np.ndarray:
-    """What a fill puts into one box, as an array of the box's shape."""
-    if not isinstance(filled, np.ndarray):
-        return filled[0]
-    x0, y0, x1, y1 = box.tolist()
-    return np.ascontiguousarray(np.broadcast_to(filled, shown.x.shape)[:, y0:y1, x0:x1])

@@ -17,7 +17,7 @@ _MARGIN = 2 * RADIUS + 2  # pixels kept around a hole: all that the method reads
 
 def inpaint(
     shown: ModelInput,
-    side: float,  # noqa: ARG001 - a fill's signature
+    side: float | Float[np.ndarray, "n"],  # noqa: ARG001 - a fill's signature
     boxes: Int[np.ndarray, "n 4"],
     masks: Sequence[Bool[np.ndarray, "_ _"]] | None,
 ) -> list[Float[np.ndarray, "c _ _"]]:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.errors import OptionError
-from canonface.geometry import face_scale
+from canonface.geometry import face_scales
 from canonface.occluders.face_raster import face_raster
 from canonface.occluders.hiding import hide_pixels
 from canonface.occlusions import Occlusions
@@ -59,13 +59,13 @@ def region_pixels(
     mesh = shown.face.mesh
     raster = face_raster(shown, "Hiding a region")
     nearest = _nearest_halo(shown, ~raster.inside)
-    radius = dilate_cm * face_scale(shown) if dilate_cm else 0.0
+    scales = face_scales(shown)
     result = np.zeros((len(groups), *shown.spec.size_hw), dtype=bool)
     for i, members in enumerate(groups):
         chosen = np.zeros(len(mesh.vertices), dtype=bool)
         chosen[members] = True
         pixels = raster.select(chosen[mesh.triangles].all(axis=1)) | ((nearest >= 0) & chosen[nearest])
-        result[i] = _within(pixels, radius) if radius else pixels
+        result[i] = _within(pixels, dilate_cm, scales) if dilate_cm else pixels
     return result
 
 
@@ -80,8 +80,9 @@ def _nearest_halo(shown: ModelInput, beside: Bool[np.ndarray, "h w"]) -> Int[np.
     halo = mesh.face_count + np.arange(mesh.halo)
     halo = halo[np.isfinite(shown.vertices_xy[halo]).all(axis=1)]
     rows, columns = np.nonzero(beside)
-    away, which = cKDTree(shown.vertices_xy[halo]).query(np.column_stack([columns, rows]))
-    near = away <= halo_spacing(mesh) * face_scale(shown)
+    scales = face_scales(shown)
+    away, which = cKDTree(shown.vertices_xy[halo] / scales).query(np.column_stack([columns, rows]) / scales)
+    near = away <= halo_spacing(mesh)
     nearest[rows[near], columns[near]] = halo[which[near]]
     return nearest
 
@@ -94,10 +95,12 @@ def halo_spacing(mesh: Mesh) -> float:
     return float(cKDTree(flat).query(flat, k=2)[0][:, 1].max())
 
 
-def _within(pixels: Bool[np.ndarray, "h w"], radius: float) -> Bool[np.ndarray, "h w"]:
-    """Pixels no farther than ``radius`` from one that is True; none if none is."""
+def _within(
+    pixels: Bool[np.ndarray, "h w"], radius_cm: float, scales: Float[np.ndarray, "2"]
+) -> Bool[np.ndarray, "h w"]:
+    """Pixels no farther than a radius from one that is True; none if none is. ``scales`` as of `face_scales`."""
     from scipy.ndimage import distance_transform_edt
 
     if not pixels.any():
         return pixels
-    return np.asarray(distance_transform_edt(~pixels) <= radius)
+    return np.asarray(distance_transform_edt(~pixels, sampling=1 / scales[::-1]) <= radius_cm)

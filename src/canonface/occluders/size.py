@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from canonface.errors import OptionError
-from canonface.geometry import face_scale
+from canonface.geometry import face_scale, face_scales
 from canonface.types import InputSpec, Mesh, ModelInput
 
 Patch = float | str | None
@@ -25,6 +25,9 @@ _MOST = {"px": np.inf, "%": 400.0, "cm": 30.0}
 @dataclass(frozen=True)
 class Size:
     """Width of a patch: the side of a square, the diameter of a disc or of a surface patch.
+
+    Pixels make a square of the input; percent and centimetres a square of the face as the photo shows it, which is a
+    rectangle of the input where the crop does not keep the photo's aspect.
 
     A width in percent or centimetres follows the face: it is a length on the canonical mesh times the face's scale in
     the input, so that neither a photo's resolution nor the turn of the head changes how much of the face is hidden.
@@ -52,14 +55,24 @@ class Size:
         return f"{self.amount:g}{self.unit}"
 
     def pixels(self, shown: ModelInput) -> float:
-        """Width in pixels of the input, at least 1: a patch hides the pixel that it lies on.
+        """Width in pixels of the input; where it is not the height, the side of the square of the same area.
+
+        Raises:
+            OptionError: as `pixels_xy`.
+        """
+        width, height = self.pixels_xy(shown)
+        return width if width == height else float(np.sqrt(width * height))
+
+    def pixels_xy(self, shown: ModelInput) -> tuple[float, float]:
+        """Width and height in pixels of the input, each at least 1: a patch hides the pixel that it lies on.
 
         Raises:
             OptionError: the size is in percent, and the mesh does not name the eyes.
         """
         if self.unit == "px":
-            return self.amount
-        return max(self._canonical(shown.face.mesh) * face_scale(shown), 1.0)
+            return self.amount, self.amount
+        across, down = (self._canonical(shown.face.mesh) * face_scales(shown)).tolist()
+        return max(across, 1.0), max(down, 1.0)
 
     def centimetres(self, shown: ModelInput) -> float:
         """Width on the canonical face.

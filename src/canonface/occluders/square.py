@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from canonface.functional import occlusion_boxes
-from canonface.occluders.fills import check_fill
+from canonface.occluders.fills import check_fill, describe_fill
 from canonface.occluders.hiding import hide
 from canonface.occluders.size import Patch, Size, parse_size
 from canonface.occlusions import Occlusions
@@ -19,7 +19,7 @@ from canonface.types import InputSpec, ModelInput
 
 @dataclass(frozen=True)
 class Square:
-    """A square (eq. 2), filled by name.
+    """A square (eq. 2), filled by name; of percent or centimetres, a square of the face: see `Size`.
 
     Attributes:
         patch: its side; see `canonface.occluders.Patch`. None: `default_patch`.
@@ -35,7 +35,7 @@ class Square:
 
     def describe(self) -> Mapping[str, Any]:
         """The choices that decide what is hidden."""
-        return {"name": "square", "patch": self.patch, "fill": self.fill}
+        return {"name": "square", "patch": self.patch, **describe_fill(self.fill)}
 
     def check(self, spec: InputSpec) -> None:
         """Refuse a patch that is larger than the input: see `canonface.occluders.Occluder`."""
@@ -43,14 +43,22 @@ class Square:
             size.check(spec)
 
     def side(self, shown: ModelInput) -> float:
-        """Side in pixels of the input."""
+        """Side in pixels of the input; of a rectangle, that of the square of its area."""
         return size_or_default(self.patch, shown).pixels(shown)
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """One box a vertex; see `canonface.functional.occlusion_boxes`."""
-        side = self.side(shown)
-        boxes = occlusion_boxes(shown.vertices_xy[vertices], side, shown.spec.size_hw)
-        return hide(shown, boxes, None, self.fill, side)
+        """One box a vertex; see `patch_boxes`."""
+        size_xy = size_or_default(self.patch, shown).pixels_xy(shown)
+        boxes = patch_boxes(shown.vertices_xy[vertices], size_xy, shown.spec.size_hw)
+        return hide(shown, boxes, None, self.fill, self.side(shown))
+
+
+def patch_boxes(
+    centres_xy: Float[np.ndarray, "n 2"], size_xy: tuple[float, float], size_hw: tuple[int, int]
+) -> Int[np.ndarray, "n 4"]:
+    """The boxes of `canonface.functional.occlusion_boxes`, with a width and a height of their own."""
+    across, down = (occlusion_boxes(centres_xy, side, size_hw) for side in size_xy)
+    return np.stack([across[:, 0], down[:, 1], across[:, 2], down[:, 3]], axis=1)
 
 
 def size_or_default(patch: Patch, shown: ModelInput) -> Size:

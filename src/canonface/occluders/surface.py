@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface.geometry import face_scale
+from canonface.geometry import face_scales
 from canonface.occluders.face_raster import face_raster
-from canonface.occluders.fills import check_fill
+from canonface.occluders.fills import check_fill, describe_fill
 from canonface.occluders.hiding import hide
 from canonface.occluders.size import Patch, parse_size
 from canonface.occluders.square import size_or_default
@@ -48,7 +48,7 @@ class Surface:
 
     def describe(self) -> Mapping[str, Any]:
         """The choices that decide what is hidden."""
-        return {"name": "surface", "patch": self.patch, "fill": self.fill}
+        return {"name": "surface", "patch": self.patch, **describe_fill(self.fill)}
 
     def check(self, spec: InputSpec) -> None:
         """Refuse a patch that is larger than the input."""
@@ -97,9 +97,9 @@ def surface_pixels(shown: ModelInput, vertices: Int[np.ndarray, "n"], radius_cm:
     found[on_face] = _near(raster.inside, places[raster.inside], mesh.vertices[vertices[on_face]], radius_cm)
     beside = ~raster.inside
     rows, columns = np.nonzero(beside)
-    pixels = np.column_stack([columns, rows]).astype(np.float64)
-    centres = shown.vertices_xy[vertices[~on_face]]
-    found[~on_face] = _near(beside, pixels, centres, radius_cm * face_scale(shown))
+    scales = face_scales(shown)
+    centres = shown.vertices_xy[vertices[~on_face]] / scales
+    found[~on_face] = _near(beside, np.column_stack([columns, rows]) / scales, centres, radius_cm)
     return [
         pixels if len(pixels[0]) else _own_pixel(shown, int(vertex))
         for pixels, vertex in zip(found, vertices, strict=True)

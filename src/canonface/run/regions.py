@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from canonface.mesh import REGION_GROUPS, groups_of, region_mask
 from canonface.models import Model, load_model
 from canonface.occluders import hide_pixels, region_pixels
 from canonface.run.explaining import View
+from canonface.run.photos import digest
 from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, Mesh
 
@@ -167,7 +169,10 @@ def region_effects(
     """`explain_regions` with everything loaded and decided."""
     view = View(face, model, settings)
     shown = view.shown
-    question = settings.question().bind(Original(view.original, model.outputs, model.labels, face_labels, ""))
+    # Recognition leaves the face's own photo out of the gallery.
+    photo = digest(Path(face.path)) if face.path else ""
+    original = Original(view.original, model.outputs, model.labels, face_labels, photo)
+    question = settings.question().bind(original)
     members = [np.flatnonzero(region_mask(face.mesh, name)) for name in names]
     hidden = region_pixels(shown, members, dilate_cm)
     [whole_face] = region_pixels(shown, [np.arange(face.mesh.face_count)])
