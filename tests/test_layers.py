@@ -20,7 +20,7 @@ LAYERS = [
     {"mesh", "alignment", "models", "confidence", "occluders"},
     {"occlusions"},
     {"landmarker"},
-    {"functional", "geometry", "raster", "templates", "assets", "demo"},
+    {"functional", "geometry", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
     {"errors", "_version"},
 ]

@@ -120,6 +120,12 @@ def test_errors():
         answers("label:age", logits(3), {"age": ""})
     with pytest.raises(TargetError, match=r"none of the model's numbers lies in '90\+'.*0-9, 10-19"):
         BinConfidence(target="90+").check("logits", AGES)
+    unnamed, values = Original(np.zeros((1, 2)), "logits", (), {"age": "90"}), (5.0, 15.0)
+    # The same for every face where the bin is fixed, this face's own trouble where its label names it.
+    with pytest.raises(OptionError, match="none of the model's numbers lies in"):
+        BinConfidence(target="90+", values=values).bind(unnamed)
+    with pytest.raises(TargetError, match="none of the model's numbers lies in"):
+        BinConfidence(target="label:age", values=values).bind(unnamed)
     with pytest.raises(TargetError, match="names are: female, male"):
         BinConfidence().check("logits", ("female", "male"))
     with pytest.raises(OptionError, match="'age-bin' is about a class"):

@@ -1,5 +1,7 @@
 """Confidence of a class: values by hand, targets in every form, errors in words."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,6 +43,25 @@ def test_log_odds_is_the_logit_of_the_softmax(values, index):
 def test_a_sure_model_still_moves_in_log_odds():
     _, got = bind(0, [[80.0, 0.0], [60.0, 0.0]], scale="log-odds")
     np.testing.assert_allclose(got, [80.0, 60.0])
+
+
+@pytest.mark.parametrize("scale", ["probability", "log-odds"])
+def test_rows_beyond_those_computed_at_once_are_answered_alike(scale):
+    values = np.random.default_rng(0).normal(size=(700, 1000)).astype(np.float32) * 9
+    p = np.exp(values.astype(float))[:, 7] / np.exp(values.astype(float)).sum(axis=1)
+    expected = p if scale == "probability" else np.log(p / (1 - p))
+    np.testing.assert_allclose(bind(7, values, (), scale=scale)[1], expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", ["probability", "log-odds"])
+def test_many_classes_are_not_copied_as_a_whole(scale):
+    values = np.zeros((500, 10_000), np.float32)
+    bound = ClassConfidence(0, scale).bind(Original(values[:1], "logits"))
+    tracemalloc.start()
+    bound.of(values)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < values.nbytes / 2
 
 
 def test_one_output_is_read_as_two_classes():
@@ -95,8 +116,11 @@ def test_the_predicted_class_is_fixed_by_the_original():
 def test_errors_list_near_names():
     with pytest.raises(TargetError, match=r"no class 'femal': did you mean 'female'"):
         bind("femal", [[0.0, 1.0]])
-    with pytest.raises(TargetError, match="an index from 0 to 1"):
+    # The same for every face: no failed row.
+    with pytest.raises(OptionError, match="an index from 0 to 1"):
         bind("happy", [[0.0, 1.0]], ())
+    with pytest.raises(TargetError, match="an index from 0 to 1"):
+        bind("label:mood", [[0.0, 1.0]], (), labels={"mood": "happy"})
     with pytest.raises(TargetError, match="no class '2'"):
         bind(2, [[0.0, 1.0]])
     with pytest.raises(TargetError, match=r"column 'gendr'.*did you mean 'gender'"):

@@ -1,5 +1,7 @@
 """The contract, for every confidence of the registry and for those that take more than a name."""
 
+import copy
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +10,17 @@ from confidence_contract import AGES, MODELS, Case, ConfidenceContract, outputs_
 
 from canonface.confidence import (
     CONFIDENCES,
+    BinConfidence,
+    Bins,
+    ClassConfidence,
+    ExpectedValue,
     FunctionConfidence,
     Gallery,
     Original,
+    PoseBinConfidence,
     RecognitionConfidence,
+    Threshold,
+    ValueConfidence,
     VerificationConfidence,
 )
 from canonface.errors import CanonfaceError
@@ -111,3 +120,76 @@ class TestVerification(ConfidenceContract):
             return replace(bound, of=of)
 
         return Case(confidence, "embedding", original, occluded, -original, bind)
+
+
+THRESHOLD = Threshold(0.5, 0.1, 0.1, 0.9, 10, 10)
+QUESTIONS = [
+    *(make(None) for make in CONFIDENCES.values()),
+    *(ClassConfidence(target, scale) for target in (0, "0", "label:a") for scale in ("logit", "log-odds")),
+    *(ExpectedValue(form, values) for form in ("change", "distance") for values in ((0, 1), (0, 2))),
+    *(ValueConfidence(target, form) for target in (0, "yaw") for form in ("change", "distance")),
+    BinConfidence(Bins((0, 1, 2))),
+    BinConfidence(Bins((0, 1, 2), ("low", "high"))),
+    BinConfidence(Bins((0, 1, 2)), target="1"),
+    BinConfidence(Bins((0, 1, 2)), values=(0, 1)),
+    PoseBinConfidence("left-up"),
+    PoseBinConfidence(yaw_edges=(-20, 20)),
+    PoseBinConfidence(pitch_edges=(-20, 20)),
+    PoseBinConfidence(sigma=4),
+    PoseBinConfidence(yaw=0),
+    PoseBinConfidence(pitch=0),
+    *(
+        RecognitionConfidence(GALLERY, who, how)
+        for who in ("Ada", "predicted")
+        for how in ("closest", "margin")
+    ),
+    RecognitionConfidence(Gallery(GALLERY.identities, GALLERY.features, GALLERY.photos, "m"), "Ada"),
+    RecognitionConfidence(Gallery(GALLERY.identities, GALLERY.features), "Ada"),
+    *(
+        VerificationConfidence(t, s, p)
+        for t in (0.5, THRESHOLD)
+        for s in ("same", "predicted")
+        for p in (False, True)
+    ),
+    *(FunctionConfidence(own, unit, target) for unit in ("a", "b") for target in ("c", "d")),
+]
+
+
+def test_two_questions_describe_themselves_differently():
+    said = [json.dumps(question.describe(), sort_keys=True) for question in QUESTIONS]
+    assert [text for text in said if said.count(text) > 1] == []
+
+
+def unchecked(question, **fields):
+    """The question with other fields, made as outside the tests: nothing there checks annotations."""
+    made = copy.copy(question)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    made.__post_init__()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("of_numpy", "plain"),
+    [
+        (unchecked(ExpectedValue(), values=np.arange(3)), ExpectedValue(values=(0, 1, 2))),
+        (unchecked(ExpectedValue(), values=tuple(np.arange(3))), ExpectedValue(values=(0, 1, 2))),
+        (
+            BinConfidence(unchecked(Bins((0, 1, 2)), edges=np.float32([3, 4, 5]), names=())),
+            BinConfidence(Bins((3, 4, 5))),
+        ),
+        (unchecked(BinConfidence(), values=np.float32([5, 15])), BinConfidence(values=(5, 15))),
+        (unchecked(PoseBinConfidence(), yaw_edges=np.int64([-9, 9])), PoseBinConfidence(yaw_edges=(-9, 9))),
+        (
+            unchecked(PoseBinConfidence(), sigma=np.int64(4), yaw=np.int64(0)),
+            PoseBinConfidence(sigma=4, yaw=0),
+        ),
+        (unchecked(ClassConfidence(), target=np.int64(1)), ClassConfidence(1)),
+        (unchecked(ValueConfidence(), target=np.int64(1)), ValueConfidence(1)),
+        (unchecked(VerificationConfidence(0), threshold=np.float32(0.5)), VerificationConfidence(0.5)),
+    ],
+    ids=lambda confidence: type(confidence).__name__,
+)
+def test_numbers_of_numpy_become_plain_ones(of_numpy, plain):
+    assert of_numpy == plain
+    assert json.loads(json.dumps(of_numpy.describe())) == json.loads(json.dumps(plain.describe()))

@@ -13,6 +13,7 @@ from canonface.confidence import (
     FunctionConfidence,
     PoseBinConfidence,
     ValueConfidence,
+    describe_confidence,
     make_confidence,
 )
 from canonface.errors import OptionError, TargetError
@@ -23,6 +24,10 @@ from canonface.confidence import ClassConfidence, ValueConfidence
 
 def nearness(original, occluded):
     return -np.abs(occluded - original).sum(axis=1)
+
+class Scored(ValueConfidence):
+    def describe(self):
+        return {"name": "scored"}
 
 happy = ClassConfidence("happy", "log-odds")
 number = 3
@@ -111,3 +116,24 @@ def test_an_object_is_returned_as_it_is():
     assert make_confidence(confidence) is confidence
     with pytest.raises(OptionError, match="holds its own target"):
         make_confidence(confidence, "pitch")
+
+
+def test_a_plain_function_is_a_confidence():
+    def highest(original, occluded):
+        return occluded.max(axis=1)
+
+    assert make_confidence(highest) == FunctionConfidence(highest)
+    with pytest.raises(OptionError, match="holds its own target"):
+        make_confidence(highest, "yaw")
+    with pytest.raises(OptionError, match="or an object with the methods"):
+        make_confidence(ValueConfidence)
+
+
+@pytest.mark.usefixtures("own")
+def test_a_class_of_ones_own_is_told_apart_by_what_it_holds():
+    yaw, pitch = (make_confidence("own_confidences:Scored", name) for name in ("yaw", "pitch"))
+    assert yaw.describe() == pitch.describe()
+    assert describe_confidence(yaw) != describe_confidence(pitch)
+    assert describe_confidence(yaw) == describe_confidence(make_confidence("own_confidences:Scored", "yaw"))
+    happy = make_confidence("own_confidences:happy")
+    assert describe_confidence(happy) == happy.describe()

@@ -68,7 +68,7 @@ def test_errors():
         ExpectedValue(values=(1.0, np.nan))
     with pytest.raises(TargetError, match="names are: female, male"):
         ExpectedValue().check("logits", ("female", "male"))
-    with pytest.raises(TargetError, match=r"names are: none\. Give the names"):
+    with pytest.raises(OptionError, match=r"names are: none\. Give the names"):
         answers([[0.5, 0.5]], names=())
     with pytest.raises(TargetError, match="got 3 for 4"):
         ExpectedValue(values=(1.0, 2.0, 3.0)).check("logits", AGES)

@@ -1,6 +1,8 @@
 """A gallery: what it refuses, what a file keeps, and files that lie."""
 
 import pickle
+import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -81,6 +83,64 @@ def test_who_is_missing_is_named_with_near_names():
         gallery().of("ada")
     with pytest.raises(TargetError, match="by the very photo that is asked about"):
         Gallery(("a", "b"), np.eye(2), ("1", "2")).of("a", "1")
+
+
+def test_the_model_is_kept_and_counts(tmp_path):
+    known = Gallery(("a",), np.eye(1), (), "model and input")
+    again = Gallery.load(known.save(tmp_path / "gallery.npz"))
+    assert again.model == "model and input"
+    assert again.digest == known.digest != Gallery(("a",), np.eye(1)).digest
+
+
+def test_a_file_from_before_models_were_kept(tmp_path):
+    path = tmp_path / "gallery.npz"
+    write_npz(path, identities=np.array(["a"]), features=np.eye(1), photos=np.array([""]))
+    assert Gallery.load(path).model == ""
+    write_npz(path, identities=np.array(["a"]), features=np.eye(1), photos=np.array([""]), model=np.array(3))
+    with pytest.raises(OptionError, match="a model of int64"):
+        Gallery.load(path)
+
+
+def test_features_of_any_size_are_kept_finite():
+    np.testing.assert_array_equal(Gallery(("a",), np.array([[1e300, 0.0]])).features, [[1, 0]])
+    with pytest.raises(OptionError, match="hold NaN or infinity"):
+        Gallery(("a",), np.array([[np.inf, 0.0]]))
+
+
+def squeezed(path, **arrays):
+    with path.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    return bytearray(path.read_bytes())
+
+
+def damaged(kind, path):
+    if kind == "huge":
+        head = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1152921504606846975, 1), }"
+        head += b" " * (117 - len(head)) + b"\n"
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("identities.npy", b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
+        return
+    raw = squeezed(path, identities=np.array(["a"]), features=np.ones((1, 500)), photos=np.array([""]))
+    if kind == "method":
+        # Of each entry of the list at the end: the way of packing.
+        place = raw.index(b"PK\x01\x02")
+        raw[place + 10 : place + 12] = (97).to_bytes(2, "little")
+    else:
+        start = 30 + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
+        raw[start : start + 4] = b"\xff" * 4
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"), [("deflated", zlib.error), ("method", NotImplementedError), ("huge", Exception)]
+)
+def test_damaged_files_are_refused_in_words(tmp_path, kind, error):
+    path = tmp_path / "gallery.npz"
+    damaged(kind, path)
+    with pytest.raises(error), np.load(path) as file:
+        file["identities"]
+    with pytest.raises(OptionError, match=r"no pickle; gallery\.npz is not: \S"):
+        Gallery.load(path)
 
 
 def write_npz(path, **arrays):

@@ -102,5 +102,5 @@ def test_errors():
         PoseBinConfidence().check("logits", POSE)
     with pytest.raises(TargetError, match="no output 'yaw'"):
         PoseBinConfidence().check("values", ("age",))
-    with pytest.raises(TargetError, match="outputs have no names"):
+    with pytest.raises(OptionError, match="outputs have no names"):
         bind("predicted", [[0, 0, 0]], names=())

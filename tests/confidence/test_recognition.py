@@ -104,3 +104,25 @@ def test_a_gallery_that_holds_only_the_photo_itself():
     twice = Gallery(("a", "a", "b"), np.eye(3), ("1", "2", "1"))
     with pytest.raises(TargetError, match="no photo of others"):
         RecognitionConfidence(twice, "a", "margin").bind(Original(np.eye(3)[:1], "embedding", photo="1"))
+
+
+def test_a_gallery_of_another_model_is_refused():
+    known = Gallery(("a", "b"), np.eye(2), (), "this model")
+
+    def bind_with(model):
+        return RecognitionConfidence(known, "a").bind(Original(np.eye(2)[:1], "embedding", model=model))
+
+    assert bind_with("this model").target == bind_with("").target == "a"
+    with pytest.raises(OptionError, match="with another model or another input: make the gallery anew"):
+        bind_with("that model")
+
+
+def test_a_copy_of_the_photo_in_the_gallery_is_told(caplog):
+    with caplog.at_level("WARNING", logger="canonface"):
+        bind(query=(5.0, 0.1))
+        bind(photo="ada1")
+        bind("Bob")
+        assert not caplog.records
+        bind(query=(5.0, 0.01), photo="ada1 in another file").of(np.ones((3, 2)))
+    assert len(caplog.records) == 1
+    assert "1 gallery photos of 'Ada' have the features of the photo ada1 in anot" in caplog.text

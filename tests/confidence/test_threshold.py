@@ -54,6 +54,10 @@ def test_it_equals_the_slow_replica_and_keeps_its_promise(impostors, genuine, ra
     assert verification_accuracy(similarities, same, fitted) == pytest.approx(right / len(similarities))
 
 
+def test_identical_features_that_the_rate_lets_pass_do_no_harm():
+    assert fit_threshold([1.0, 0.1, 0.2, 0.9], [False] * 3 + [True], 0.5).value < 0.2 + 1e-9
+
+
 def test_accuracy_by_hand():
     # At 0.75: impostors 0.8 and 0.9 pass, the genuine pair at 0.05 fails.
     assert verification_accuracy(SIMILARITIES, SAME, 0.75) == pytest.approx(11 / 14)
@@ -71,6 +75,10 @@ def test_accuracy_by_hand():
         (lambda: fit_threshold(SIMILARITIES * np.nan, SAME, 0.1), "14 of 14 are not"),
         (lambda: fit_threshold(SIMILARITIES, SAME[1:], 0.1), r"shape \(14,\) and same of shape \(13,\)"),
         (lambda: fit_threshold(SIMILARITIES, SAME.astype(int), 0.1), "one True or False each.*int64"),
+        (
+            lambda: fit_threshold([1.0, 1.0, 0.2, 0.9], [False] * 3 + [True], 0.5),
+            "2 of 3 pairs .* identical features",
+        ),
         (lambda: verification_accuracy([], [], 0.5), "takes a pair and a finite threshold; got 0"),
         (lambda: verification_accuracy([0.5], [True], np.nan), "got 1 and nan"),
     ],

@@ -46,10 +46,10 @@ def test_errors():
         ValueConfidence().check("logits", POSE)
     with pytest.raises(TargetError, match=r"measures 3 values: name the one.*yaw, pitch, roll"):
         ValueConfidence().check("values", POSE)
-    with pytest.raises(TargetError, match="an index from 0 to 2"):
+    with pytest.raises(OptionError, match="an index from 0 to 2"):
         answers(ValueConfidence(), names=())
     with pytest.raises(TargetError, match=r"no output 'jaw': did you mean 'yaw'"):
         ValueConfidence("jaw").check("values", POSE)
     for target in (3, -1, "yaw"):
-        with pytest.raises(TargetError, match="an index from 0 to 2"):
+        with pytest.raises(OptionError, match="an index from 0 to 2"):
             answers(ValueConfidence(target), names=())

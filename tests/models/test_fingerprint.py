@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+from canonface.fingerprint import object_fingerprint
 from canonface.models import CallableModel, OnnxModel, TorchModel
-from canonface.models.fingerprint import object_fingerprint
 
 TABLE = np.ones(3)
 NUMBERS = {"factor": 1.0}

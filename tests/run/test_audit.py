@@ -269,7 +269,7 @@ def test_a_function_of_ones_own_is_told_apart_when_a_run_continues(folder, model
         return audit(folder, model, tmp_path / "run", confidence=output(index), stride=400)
 
     first = run_about(0)
-    assert run_about(0).faces.equals(first.faces)
+    np.testing.assert_array_equal(run_about(0).drops(), first.drops())
     with pytest.raises(ConfigurationChangedError, match="fingerprint"):
         run_about(1)
 

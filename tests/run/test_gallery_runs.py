@@ -8,7 +8,7 @@ import pytest
 from canonface import functional
 from canonface.confidence import Gallery
 from canonface.demo import demo_folder
-from canonface.errors import LabelsError, OptionError
+from canonface.errors import LabelsError, OptionError, TargetError
 from canonface.models import load_model, prepare
 from canonface.run import audit, make_gallery
 from canonface.types import InputSpec
@@ -101,3 +101,25 @@ def test_what_makes_no_gallery_is_refused(table, model, tmp_path):
     table.write_text("path,identity\nop_P001_studio.jpg,\nop_P005_studio.jpg,five\n")
     with pytest.raises(LabelsError, match="has no value in the column 'identity'"):
         make_gallery(table, model)
+
+
+def test_a_person_known_by_the_very_photo_alone_is_a_failed_row(table, model, tmp_path):
+    run = audit(table, model, tmp_path / "run", gallery=table, target="five", stride=400)
+    status = dict(
+        zip(run.table.column("path").to_pylist(), run.table.column("reason").to_pylist(), strict=True)
+    )
+    assert status == dict.fromkeys(PEOPLE) | {"op_P005_studio.jpg": "bad-target"}
+    with pytest.raises(TargetError, match="no identity 'six'"):
+        audit(table, model, tmp_path / "other", gallery=table, target="six")
+
+
+def test_a_gallery_knows_its_model_and_the_input(table, model):
+    made = make_gallery(table, model).model
+    assert (
+        made == make_gallery(table, load_model(features, spec=SPEC, outputs="embedding", name="again")).model
+    )
+    half = InputSpec(size_hw=(32, 32), scale=1 / 2)
+    assert made != make_gallery(table, load_model(features, spec=half, outputs="embedding")).model
+    assert (
+        made != make_gallery(table, load_model(lambda x: -features(x), spec=SPEC, outputs="embedding")).model
+    )

@@ -9,8 +9,9 @@ from canonface.confidence.base import (
 )
 from canonface.confidence.bins import AGE_BINS, BinConfidence, Bins
 from canonface.confidence.classification import ClassConfidence
+from canonface.confidence.describing import describe_confidence
 from canonface.confidence.expected_value import ExpectedValue
-from canonface.confidence.function import FunctionConfidence
+from canonface.confidence.function import FunctionConfidence, OwnFunction
 from canonface.confidence.gallery import Gallery
 from canonface.confidence.pose_bins import POSE_BINS, PoseBinConfidence, pose_bin
 from canonface.confidence.recognition import RecognitionConfidence
@@ -36,6 +37,7 @@ __all__ = [
     "FunctionConfidence",
     "Gallery",
     "Original",
+    "OwnFunction",
     "PairConfidence",
     "PoseBinConfidence",
     "RecognitionConfidence",
@@ -43,6 +45,7 @@ __all__ = [
     "ValueConfidence",
     "VerificationConfidence",
     "cosines",
+    "describe_confidence",
     "fit_threshold",
     "is_same",
     "make_confidence",

@@ -22,6 +22,7 @@ class Original:
         names: names of the ``d`` outputs; empty if the model has none.
         labels: the face's row of the labels file; empty without one.
         photo: SHA-256 of the face's photo; empty if it came from memory.
+        model: which model answered to which input, as in `Gallery.model`; empty if it is not known.
     """
 
     outputs: Float[np.ndarray, "1 d"]
@@ -29,6 +30,7 @@ class Original:
     names: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     photo: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Confidence(Protocol):
         """Fix the target for one face.
 
         Raises:
-            TargetError: the target does not exist for this model or this face.
+            TargetError: what `check` refuses, or the target does not exist for this face; others may have it.
+            OptionError: what would be the same for every face, e.g. an index that a model without names lacks.
         """
         ...
 

@@ -13,9 +13,16 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from canonface.confidence.base import BoundConfidence, Original
-from canonface.confidence.classification import class_probabilities, refuse_other_than_classes
+from canonface.confidence.classification import by_rows, class_probabilities, refuse_other_than_classes
 from canonface.confidence.expected_value import as_number, class_numbers
-from canonface.confidence.targets import PREDICTED, label_column, resolve, words
+from canonface.confidence.targets import (
+    PREDICTED,
+    label_column,
+    make_plain,
+    resolve,
+    same_for_every_face,
+    words,
+)
 from canonface.errors import OptionError, TargetError, near_names
 from canonface.types import Outputs
 
@@ -36,6 +43,7 @@ class Bins:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        make_plain(self, "edges", "names")
         edges = self.edges
         if len(edges) < 2 or not all(low < high for low, high in pairwise(edges)):
             raise OptionError(f"The edges of bins rise, two at least, without NaN; got {edges}.")
@@ -104,7 +112,8 @@ class BinConfidence:
     name: str = "age-bin"
 
     def __post_init__(self) -> None:
-        if self.target != PREDICTED and self.label_column is None:
+        make_plain(self, "target", "values")
+        if self._fixed:
             self.bins.index(self.target)
 
     @property
@@ -137,13 +146,17 @@ class BinConfidence:
         refuse_other_than_classes(kind, self.name)
         if names:
             held = self._held(names, len(names))
-            if self.target != PREDICTED and self.label_column is None:
+            if self._fixed:
                 self._not_empty(held, self.bins.index(self.target))
 
     def bind(self, original: Original) -> BoundConfidence:
         """Fix the bin for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
-        kind, held = original.kind, self._held(original.names, original.outputs.shape[1])
+        kind = original.kind
+        with same_for_every_face():
+            held = self._held(original.names, original.outputs.shape[1])
+            if self._fixed:
+                self._not_empty(held, self.bins.index(self.target))
         by_bin = class_probabilities(original.outputs, kind) @ held
         chosen = resolve(
             self.target, original.labels, lambda: int(by_bin[0].argmax()), self.bins.index, "name a bin"
@@ -152,9 +165,16 @@ class BinConfidence:
         name = self.bins.names[chosen]
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return np.asarray(class_probabilities(outputs, kind) @ held[:, chosen])
+            return by_rows(
+                lambda rows: np.asarray(class_probabilities(rows, kind) @ held[:, chosen]), outputs
+            )
 
         return BoundConfidence(target=name, unit=f"probability of {name}", of=of)
+
+    @property
+    def _fixed(self) -> bool:
+        """Whether the bin is the same for every face."""
+        return self.target != PREDICTED and self.label_column is None
 
     def _held(self, names: tuple[str, ...], count: int) -> Float[np.ndarray, "d b"]:
         """1 where a class lies in a bin."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,21 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence.base import BoundConfidence, Original
-from canonface.confidence.targets import PREDICTED, label_column, labelled, one_of, words
+from canonface.confidence.targets import (
+    PREDICTED,
+    label_column,
+    labelled,
+    make_plain,
+    one_of,
+    same_for_every_face,
+    words,
+)
 from canonface.errors import ModelOutputError, OptionError, TargetError, near_names
 from canonface.types import Outputs
 
 SCALES = ("probability", "logit", "log-odds")
+# Outputs that are computed at once, as float64: 2 MB.
+_AT_ONCE = 2**18
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class ClassConfidence:
     scale: str = "probability"
 
     def __post_init__(self) -> None:
+        make_plain(self, "target")
         one_of("confidence", self.scale, SCALES)
 
     def bind(self, original: Original) -> BoundConfidence:
@@ -86,7 +97,8 @@ class ClassConfidence:
             return int(original[0].argmax())
         column = self.label_column
         if column is None:
-            return self._named_index(self.target, class_names, original.shape[1])
+            with same_for_every_face():
+                return self._named_index(self.target, class_names, original.shape[1])
         return class_index(labelled(face_labels, column, "name a class"), class_names, original.shape[1])
 
     @staticmethod
@@ -144,11 +156,28 @@ def class_probabilities(values: Float[np.ndarray, "n d"], outputs: Outputs) -> F
         values: ``(n, d)`` outputs, two classes or more.
         outputs: whether ``values`` are logits, which go through the softmax, or probabilities.
     """
-    values = values.astype(np.float64)
+    probabilities = values.astype(np.float64)
     if outputs == "probabilities":
         _check_probabilities(values)
-        return values
-    return np.asarray(np.exp(values - _log_sum_exp(values)[:, None]))
+        return probabilities
+    probabilities -= _log_sum_exp(values)[:, None]
+    return np.asarray(np.exp(probabilities, out=probabilities))
+
+
+def by_rows(
+    of: Callable[[Float[np.ndarray, "m d"]], Float[np.ndarray, "m"]], values: Float[np.ndarray, "n d"]
+) -> Float[np.ndarray, "n"]:
+    """What a function makes of rows, a few at a time: thousands of outputs are never copied as a whole.
+
+    Args:
+        of: from ``(m, d)`` to ``(m,)``, each row for itself.
+        values: ``(n, d)`` outputs.
+    """
+    rows = max(1, _AT_ONCE // values.shape[1])
+    numbers = np.empty(len(values))
+    for start in range(0, len(values), rows):
+        numbers[start : start + rows] = of(values[start : start + rows])
+    return numbers
 
 
 def class_confidence(
@@ -165,16 +194,16 @@ def class_confidence(
     Returns:
         ``(n,)`` ``float64``.
     """
-    values = values.astype(np.float64)
-    chosen = values[:, index]
+    chosen = values[:, index].astype(np.float64)
     if outputs == "probabilities":
         _check_probabilities(values)
         return chosen if scale == "probability" else _log_odds(np.clip(chosen, 0.0, 1.0))
     if scale == "logit":
         return chosen
     # log-odds of a softmax: the logit against the log-sum-exp of all others, exact where p rounds to 1.
-    log_odds = chosen if values.shape[1] == 1 else chosen - _log_sum_exp(np.delete(values, index, axis=1))
-    return log_odds if scale == "log-odds" else _sigmoid(log_odds)
+    if values.shape[1] > 1:
+        chosen -= by_rows(lambda rows: _log_sum_exp(rows, index), values)
+    return chosen if scale == "log-odds" else _sigmoid(chosen)
 
 
 def _check_probabilities(values: Float[np.ndarray, "n d"]) -> None:
@@ -192,9 +221,15 @@ def _log_odds(probability: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
     return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
-def _log_sum_exp(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-    top = values.max(axis=1)
-    return np.asarray(top + np.log(np.exp(values - top[:, None]).sum(axis=1)))
+def _log_sum_exp(values: Float[np.ndarray, "n d"], without: int | None = None) -> Float[np.ndarray, "n"]:
+    """Logarithm of the sum of each row's exponentials, of all but one column if that is given."""
+    powers = values.astype(np.float64)
+    if without is not None:
+        powers[:, without] = -np.inf
+    top = powers.max(axis=1)
+    powers -= top[:, None]
+    np.exp(powers, out=powers)
+    return np.asarray(top + np.log(powers.sum(axis=1)))
 
 
 def _sigmoid(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:

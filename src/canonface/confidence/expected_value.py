@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.confidence.base import BoundConfidence, Original
-from canonface.confidence.classification import class_probabilities, refuse_other_than_classes
-from canonface.confidence.targets import one_of
+from canonface.confidence.classification import by_rows, class_probabilities, refuse_other_than_classes
+from canonface.confidence.targets import make_plain, one_of, same_for_every_face
 from canonface.errors import OptionError, TargetError
 from canonface.types import Outputs
 
@@ -38,6 +38,7 @@ class ExpectedValue:
     values: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        make_plain(self, "values")
         one_of("form", self.form, FORMS)
         if self.values is not None and not all(map(math.isfinite, self.values)):
             raise OptionError(f"values are finite numbers, one a class; got {self.values}.")
@@ -72,11 +73,12 @@ class ExpectedValue:
         """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         kind, signed = original.kind, self.form == "change"
-        index, numbers = class_numbers(original.names, self.values, original.outputs.shape[1])
+        with same_for_every_face():
+            index, numbers = class_numbers(original.names, self.values, original.outputs.shape[1])
         start = float(expected_value(original.outputs, index, numbers, kind)[0])
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            expected = expected_value(outputs, index, numbers, kind)
+            expected = by_rows(lambda rows: expected_value(rows, index, numbers, kind), outputs)
             # 0 - x, since -x prints as -0.0 where nothing moved.
             return expected if signed else 0.0 - np.abs(expected - start)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence.base import BoundConfidence, Original
-from canonface.errors import OptionError
+from canonface.errors import ModelOutputError, OptionError
+from canonface.fingerprint import object_fingerprint
 from canonface.types import Outputs
 
 OwnFunction: TypeAlias = Callable[
@@ -61,16 +59,13 @@ class FunctionConfidence:
     def describe(self) -> Mapping[str, Any]:
         """The choices that decide the result.
 
-        The function is known by its name, the digest of its source and, if it is an object, what its attributes say.
-        What a function reads elsewhere is not seen.
+        The function is known by its name and its fingerprint: its source, what it closes over, holds and reads.
         """
         code = self.function if hasattr(self.function, "__code__") else type(self.function)
-        name = f"{code.__module__}:{getattr(code, '__qualname__', '')}"
         return {
             "name": "function",
-            "function": name,
-            "source": sha256(_source(code).encode()).hexdigest(),
-            "state": _state(self.function),
+            "function": f"{code.__module__}:{getattr(code, '__qualname__', '')}",
+            "fingerprint": object_fingerprint(self.function),
             "unit": self.unit,
             "target": self.target,
         }
@@ -93,36 +88,17 @@ def _numbers(answer: Any, expected: int) -> Float[np.ndarray, "n"]:
     try:
         numbers = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise OptionError(
+        raise ModelOutputError(
             f"A confidence of your own returns numbers; got {type(answer).__name__}."
         ) from error
     if numbers.shape != (expected,):
-        raise OptionError(
+        raise ModelOutputError(
             f"A confidence of your own returns one number for each row of occluded outputs; got shape "
             f"{numbers.shape} for {expected} rows."
         )
     if not np.isfinite(numbers).all():
-        raise OptionError(
+        raise ModelOutputError(
             "A confidence of your own returns finite numbers, since NaN is kept for places that were not asked; "
             f"{int((~np.isfinite(numbers)).sum())} of {expected} are NaN or infinite."
         )
     return numbers
-
-
-def _source(code: Any) -> str:
-    try:
-        return inspect.getsource(code)
-    except (OSError, TypeError):
-        compiled = getattr(code, "__code__", None)
-        if compiled is None:
-            return ""
-        constants = [value for value in compiled.co_consts if not hasattr(value, "co_code")]
-        return repr((compiled.co_code, compiled.co_names, constants))
-
-
-def _state(function: Any) -> str:
-    # A partial keeps its arguments in slots of its own.
-    slots = {name: getattr(function, name) for name in ("args", "keywords") if hasattr(function, name)}
-    text = repr(getattr(function, "__dict__", {}) | slots)
-    # An address says nothing, and changes from start to start.
-    return re.sub(r" at 0x[0-9a-f]+", "", text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -27,6 +26,7 @@ class Gallery:
         features: ``(n, d)`` the model's embeddings; they are kept at length 1, as ``float32``.
         photos: SHA-256 of each photo, so that a photo is never compared with itself; empty, or an empty text
             where it is not known.
+        model: which model made the vectors from which input, as text; empty if it is not known.
 
     Raises:
         OptionError: the gallery is empty, the three do not match, or a vector holds NaN, infinity or only zeros.
@@ -35,6 +35,7 @@ class Gallery:
     identities: tuple[str, ...]
     features: Float[np.ndarray, "n d"] = field(repr=False)
     photos: tuple[str, ...] = field(default=(), repr=False)
+    model: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         identities = _texts("identities", self.identities)
@@ -95,6 +96,7 @@ class Gallery:
         """SHA-256 of everything in the gallery."""
         content = sha256(json.dumps([self.identities, self.photos, self.features.shape]).encode())
         content.update(self.features.astype("<f4").tobytes())
+        content.update(self.model.encode())
         return content.hexdigest()
 
     def save(self, path: str | Path) -> Path:
@@ -110,6 +112,7 @@ class Gallery:
                 identities=np.array(self.identities),
                 features=self.features,
                 photos=np.array(self.photos),
+                model=np.array(self.model),
             )
         return path
 
@@ -126,23 +129,21 @@ class Gallery:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 identities, features, photos = (file[name] for name in _ARRAYS)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+                # Older files do not know their model.
+                model = file["model"] if "model" in file.files else np.array("")
+        except Exception as error:  # A damaged file fails in zipfile, zlib or NumPy, each in its own ways.
             raise OptionError(
                 f"A gallery file is an .npz with the arrays {', '.join(_ARRAYS)} and no pickle; {path.name} is not: "
-                f"{error}"
+                f"{error or type(error).__name__}"
             ) from error
-        if (identities.dtype.kind, features.dtype.kind, features.ndim, photos.dtype.kind) != (
-            "U",
-            "f",
-            2,
-            "U",
-        ):
+        kinds = "".join(array.dtype.kind for array in (identities, features, photos, model))
+        if (kinds, features.ndim, model.ndim) != ("UfUU", 2, 0):
             raise OptionError(
                 f"A gallery file holds texts and feature vectors (n, d); {path.name} has identities of "
                 f"{identities.dtype}, features of {features.dtype} and shape {features.shape}, photos of "
-                f"{photos.dtype}."
+                f"{photos.dtype} and a model of {model.dtype}."
             )
-        return cls(tuple(identities.ravel().tolist()), features, tuple(photos.ravel().tolist()))
+        return cls(tuple(identities.ravel().tolist()), features, tuple(photos.ravel().tolist()), str(model))
 
 
 def _normalised(features: Float[np.ndarray, "..."]) -> Float[np.ndarray, "n d"]:

@@ -12,7 +12,14 @@ from jaxtyping import Float
 
 from canonface.confidence.base import BoundConfidence, Original
 from canonface.confidence.bins import Bins
-from canonface.confidence.targets import PREDICTED, label_column, resolve, words
+from canonface.confidence.targets import (
+    PREDICTED,
+    label_column,
+    make_plain,
+    resolve,
+    same_for_every_face,
+    words,
+)
 from canonface.confidence.value import output_index
 from canonface.errors import OptionError, TargetError, near_names
 from canonface.types import Outputs
@@ -102,6 +109,7 @@ class PoseBinConfidence:
     pitch: str | int = "pitch"
 
     def __post_init__(self) -> None:
+        make_plain(self, "target", "yaw_edges", "pitch_edges", "sigma", "yaw", "pitch")
         if not (math.isfinite(self.sigma) and self.sigma > 0):
             raise OptionError(f"sigma is a number of degrees above 0; got {self.sigma}.")
         _axis(self.yaw_edges, _YAW_NAMES), _axis(self.pitch_edges, _PITCH_NAMES)
@@ -148,7 +156,8 @@ class PoseBinConfidence:
     def bind(self, original: Original) -> BoundConfidence:
         """Fix the bin for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
-        outputs = self._outputs(original.names, original.outputs.shape[1])
+        with same_for_every_face():
+            outputs = self._outputs(original.names, original.outputs.shape[1])
         yaw, pitch = original.outputs[0, outputs].tolist()
         predicted = pose_bin(yaw, pitch, self.yaw_edges, self.pitch_edges)
         chosen = resolve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,16 @@ from jaxtyping import Bool, Float
 
 from canonface.confidence.base import BoundConfidence, Original
 from canonface.confidence.gallery import Gallery
-from canonface.confidence.targets import PREDICTED, label_column, labelled, one_of, words
+from canonface.confidence.targets import PREDICTED, label_column, labelled, make_plain, one_of, words
 from canonface.errors import ModelOutputError, OptionError, TargetError
 from canonface.functional import closest_cosines, cosines
 from canonface.types import Outputs
 
 RECOGNITION_FORMS = ("closest", "margin")
+# Two photos of one person are seldom so alike; copies of one file in another size or quality often are.
+SAME_PHOTO_COSINE = 1 - 1e-4
+
+logger = logging.getLogger("canonface")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class RecognitionConfidence:
     form: str = "closest"
 
     def __post_init__(self) -> None:
+        make_plain(self, "identity")
         one_of("form", self.form, RECOGNITION_FORMS)
         if self.identity != PREDICTED and self.label_column is None:
             self.gallery.shows(self.identity)
@@ -76,16 +82,12 @@ class RecognitionConfidence:
     def bind(self, original: Original) -> BoundConfidence:
         """Fix the person for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
-        width, found = self.gallery.features.shape[1], original.outputs.shape[1]
-        if width != found:
-            raise OptionError(
-                f"A gallery comes from the model that is asked; it holds vectors of {width} numbers, and the model "
-                f"returns {found}: make the gallery anew with this model."
-            )
+        self._refuse_another_model(original)
         usable = self.gallery.other_than(original.photo)
         identity = self._identity(original, usable)
         true = self.gallery.of(identity, original.photo)
         others = self._others(identity, usable) if self.form == "margin" else None
+        _warn_of_copies(original, identity, true)
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             queries = directed(outputs)
@@ -93,6 +95,20 @@ class RecognitionConfidence:
             return closest if others is None else closest - closest_cosines(queries, others)
 
         return BoundConfidence(target=identity, unit=_unit(self.form, identity), of=of)
+
+    def _refuse_another_model(self, original: Original) -> None:
+        width, found = self.gallery.features.shape[1], original.outputs.shape[1]
+        if width != found:
+            raise OptionError(
+                f"A gallery comes from the model that is asked; it holds vectors of {width} numbers, and the model "
+                f"returns {found}: make the gallery anew with this model."
+            )
+        known = self.gallery.model
+        if known and original.model and known != original.model:
+            raise OptionError(
+                "A gallery comes from the model that is asked, shown the same crop at the same size; this one was "
+                "made with another model or another input: make the gallery anew with this model."
+            )
 
     def _identity(self, original: Original, usable: Bool[np.ndarray, "n"]) -> str:
         if self.identity == PREDICTED:
@@ -113,6 +129,24 @@ class RecognitionConfidence:
                 "is asked about: add others."
             )
         return np.asarray(self.gallery.features[others])
+
+
+def _warn_of_copies(original: Original, identity: str, true: Float[np.ndarray, "k d"]) -> None:
+    """Say that gallery photos look like the photo itself, which its SHA-256 finds only bit by bit.
+
+    They stay in: two frames of a video are as alike, and what a run compares should not hang on a threshold.
+    """
+    copies = int((cosines(directed(original.outputs), true) > SAME_PHOTO_COSINE).sum())
+    if copies:
+        logger.warning(
+            "%d gallery photos of %r have the features of the photo %s that is asked about (a cosine above %g): if "
+            "they are copies of it, leave them out of the gallery, since a map then shows what makes the photo like "
+            "itself.",
+            copies,
+            identity,
+            original.photo[:12] or "in memory",
+            SAME_PHOTO_COSINE,
+        )
 
 
 def directed(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:

@@ -10,7 +10,7 @@ from canonface.confidence.base import Confidence, PairConfidence
 from canonface.confidence.bins import AGE_BINS, BinConfidence
 from canonface.confidence.classification import SCALES, ClassConfidence
 from canonface.confidence.expected_value import ExpectedValue
-from canonface.confidence.function import FunctionConfidence
+from canonface.confidence.function import FunctionConfidence, OwnFunction
 from canonface.confidence.importing import attribute, is_attribute
 from canonface.confidence.pose_bins import PoseBinConfidence
 from canonface.confidence.targets import PREDICTED
@@ -57,13 +57,13 @@ _OBJECTS = {
 }
 
 
-def make_confidence(confidence: str | Confidence, target: Target = None) -> Confidence:
+def make_confidence(confidence: str | Confidence | OwnFunction, target: Target = None) -> Confidence:
     """A confidence by name, about a target; an object that is one already is returned as it is.
 
     Args:
-        confidence: a name of `CONFIDENCES`; ``package.module:attribute``, which is a function of (original outputs,
-            occluded outputs), a `Confidence`, or a class of them, called with the target if there is one; or an
-            object with the methods of `Confidence`.
+        confidence: a name of `CONFIDENCES`; an object with the methods of `Confidence`; a function of (original
+            outputs, occluded outputs); or ``package.module:attribute``, which is one of these or a class of
+            confidences, called with the target if there is one.
         target: what is asked about; None: the confidence's own default.
 
     Raises:
@@ -71,11 +71,14 @@ def make_confidence(confidence: str | Confidence, target: Target = None) -> Conf
         TargetError: the confidence has no such target.
     """
     if not isinstance(confidence, str):
-        return _as_it_is(confidence, target)
+        return _of_object(confidence, target)
     if confidence in CONFIDENCES:
         return CONFIDENCES[confidence](target)
     if is_attribute(confidence):
-        return _of_object(attribute(confidence), target)
+        made = attribute(confidence)
+        if isinstance(made, type):
+            return _as_it_is(made() if target is None else made(target), None)
+        return _of_object(made, target)
     if confidence in _OBJECTS:
         raise OptionError(
             f"{confidence!r} takes more than a name: give canonface.confidence.{_OBJECTS[confidence]}."
@@ -87,9 +90,7 @@ def make_confidence(confidence: str | Confidence, target: Target = None) -> Conf
 
 
 def _of_object(made: Any, target: Target) -> Confidence:
-    if isinstance(made, type):
-        return _as_it_is(made() if target is None else made(target), None)
-    if callable(made) and not isinstance(made, Confidence):
+    if callable(made) and not isinstance(made, Confidence | PairConfidence | type):
         return _as_it_is(FunctionConfidence(made), target)
     return _as_it_is(made, target)
 
@@ -102,8 +103,8 @@ def _as_it_is(confidence: Any, target: Target) -> Confidence:
         )
     if not isinstance(confidence, Confidence) or isinstance(confidence, type):
         raise OptionError(
-            f"A confidence is a name ({', '.join(CONFIDENCES)}) or an object with the methods of "
-            f"canonface.confidence.Confidence; got {confidence!r}."
+            f"A confidence is a name ({', '.join(CONFIDENCES)}), a function of (original outputs, occluded outputs) "
+            f"or an object with the methods of canonface.confidence.Confidence; got {confidence!r}."
         )
     if target is not None:
         raise OptionError(

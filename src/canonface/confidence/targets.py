@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
 
 from canonface.errors import OptionError, TargetError, near_names
 
@@ -78,3 +82,28 @@ def one_of(option: str, given: str, known: tuple[str, ...]) -> None:
     """
     if given not in known:
         raise OptionError(f"{option} is one of {', '.join(known)}; got {given!r}.")
+
+
+@contextmanager
+def same_for_every_face() -> Iterator[None]:
+    """Refuse for good what a model without names shows only by its first answer: another face has it no more.
+
+    Raises:
+        OptionError: in the place of a TargetError.
+    """
+    try:
+        yield
+    except TargetError as error:
+        raise OptionError(str(error)) from error
+
+
+def make_plain(instance: Any, *names: str) -> None:
+    """Turn numbers and arrays of NumPy in the fields of a frozen dataclass into plain numbers and tuples."""
+    for name in names:
+        object.__setattr__(instance, name, _plain(getattr(instance, name)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value

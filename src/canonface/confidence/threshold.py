@@ -54,7 +54,7 @@ def fit_threshold(similarities: ArrayLike, same: ArrayLike, false_match_rate: fl
 
     Raises:
         OptionError: a rate, shape or number cannot be used, a kind of pair is missing, or the impostor pairs are too
-            few for the rate to allow even one of them.
+            few for the rate to allow even one of them, or too many of them have identical features.
     """
     if not 0 < false_match_rate < 1:
         raise OptionError(f"A false match rate lies above 0 and below 1; got {false_match_rate}.")
@@ -73,6 +73,12 @@ def fit_threshold(similarities: ArrayLike, same: ArrayLike, false_match_rate: fl
             "or ask for a higher rate."
         )
     value = float(np.nextafter(impostor[min(allowed, len(impostor) - 1)], np.inf))
+    if value > 1:
+        raise OptionError(
+            f"Photos of two persons differ; {int((impostor >= 1).sum())} of {len(impostor)} pairs that are said to "
+            "show two persons have identical features, a cosine of 1, which no threshold can tell from one person's: "
+            "look for a photo that stands under two names, or a wrong label."
+        )
     return Threshold(
         value=value,
         wanted_false_match_rate=float(false_match_rate),

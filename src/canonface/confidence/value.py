@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from canonface.confidence.base import BoundConfidence, Original
 from canonface.confidence.expected_value import FORMS
-from canonface.confidence.targets import one_of
+from canonface.confidence.targets import make_plain, one_of, same_for_every_face
 from canonface.errors import OptionError, TargetError, near_names
 from canonface.types import Outputs
 
@@ -35,6 +35,7 @@ class ValueConfidence:
     form: str = "change"
 
     def __post_init__(self) -> None:
+        make_plain(self, "target")
         one_of("form", self.form, FORMS)
 
     @property
@@ -70,7 +71,8 @@ class ValueConfidence:
     def bind(self, original: Original) -> BoundConfidence:
         """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
-        index = self._outputs(original.names, original.outputs.shape[1])
+        with same_for_every_face():
+            index = self._outputs(original.names, original.outputs.shape[1])
         start, signed = original.outputs[0, index].astype(np.float64), self.form == "change"
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:

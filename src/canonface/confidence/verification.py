@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from canonface.confidence.base import BoundPairConfidence, Original
 from canonface.confidence.recognition import directed, refuse_other_than_embeddings
-from canonface.confidence.targets import PREDICTED, label_column, labelled
+from canonface.confidence.targets import PREDICTED, label_column, labelled, make_plain
 from canonface.confidence.threshold import Threshold
 from canonface.errors import OptionError, TargetError
 from canonface.functional import cosines, verification_confidences
@@ -45,6 +45,7 @@ class VerificationConfidence:
     paper_sign: bool = False
 
     def __post_init__(self) -> None:
+        make_plain(self, "threshold", "paper_sign")
         if not -1 <= self.value <= 1:
             raise OptionError(f"A threshold of the cosine lies within -1..1; got {self.value}.")
         if self.label_column_of_pairs is None and self.same != PREDICTED:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from canonface.fingerprint import object_fingerprint
 from canonface.models.answers import picked_answer
-from canonface.models.fingerprint import object_fingerprint
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import mmap
 import re
 from pathlib import Path
 from typing import Any
 
-from canonface.models.digests import Digester, sha256
+from canonface.fingerprint import object_fingerprint, sha256
 
 # A protobuf pair of texts, key "location" (field 1, 8 bytes) and its value (field 2): a varint length follows.
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x80-\xff]*[\x00-\x7f])", re.DOTALL)
@@ -30,26 +29,9 @@ def onnx_fingerprint(path: Path) -> str:
     return sha256(whole, *(f"{name}:{digest}" for name, digest in sorted(beside.items()))).hex()
 
 
-def object_fingerprint(value: Any) -> str:
-    """SHA-256 of a callable: its source, and what it reads, closes over, is bound to or holds.
-
-    What it reads are the globals that it names, as data or as functions with what they read in turn; a module that it
-    imports counts by name alone. See ``digests`` for what counts how.
-    """
-    return Digester(_package(value)).of(value).hex()
-
-
 def module_fingerprint(module: Any) -> str:
     """SHA-256 of a PyTorch module: every tensor, structure, and its layers' classes, attributes and hooks."""
-    return Digester(_package(module)).of(module).hex()
-
-
-def _package(value: Any) -> str:
-    """Name of the top-level package whose code is asked."""
-    while isinstance(value, functools.partial):
-        value = value.func
-    module = getattr(value, "__module__", None) or type(value).__module__
-    return str(module).partition(".")[0]
+    return object_fingerprint(module)
 
 
 def external_names(path: Path) -> set[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery
 from canonface.errors import CanonfaceError, LabelsError, OptionError
 from canonface.mesh import load_mesh
-from canonface.models import checked_outputs, load_model, prepare
+from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.run.labels import read_labels, require_column
 from canonface.run.photos import Photos, digest, find_photos, table_of
 
@@ -76,7 +79,13 @@ def make_gallery(
         raise OptionError(
             f"A gallery needs at least one photo that can be used; of {len(found)} none could: {problems[0]}"
         )
-    return Gallery(tuple(names), np.stack(features), tuple(digests))
+    return Gallery(tuple(names), np.stack(features), tuple(digests), model_id(loaded))
+
+
+def model_id(model: Model) -> str:
+    """Which model answers to which input, as text: its fingerprint and the digest of its input's description."""
+    spec = sha256(json.dumps(asdict(model.spec), sort_keys=True).encode()).hexdigest()
+    return f"{model.fingerprint()}:{spec}"
 
 
 def _people(found: Any, table: str | Path | None, identity: str) -> dict[str, str]:

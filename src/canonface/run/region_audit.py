@@ -13,7 +13,7 @@ import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.engine import BatchSize
-from canonface.errors import CanonfaceError, OptionError, TargetError
+from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import load_model
 from canonface.run.labels import read_labels, require_column
@@ -160,9 +160,7 @@ def audit_regions(
                 summary = one if summary is None else summary.merge(one)
         except CanonfaceError as error:
             # What is wrong with the question itself would be wrong for every photo.
-            if isinstance(error, OptionError) or (
-                isinstance(error, TargetError) and question.label_column is None
-            ):
+            if isinstance(error, OptionError):
                 raise
             failed.append((name, error))
         if progress is not None:

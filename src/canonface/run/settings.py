@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from canonface.confidence import Confidence, make_confidence
+from canonface.confidence import Confidence, OwnFunction, describe_confidence, make_confidence
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
 from canonface.maps import CanonicalPatch
@@ -22,7 +22,8 @@ class Settings:
     Attributes:
         target: what is asked about, e.g. a class by name or index, ``label:COLUMN``, or ``predicted``; None: the
             confidence's own default.
-        confidence: a name of `canonface.confidence.CONFIDENCES`, or a `Confidence` that holds its own target.
+        confidence: a name of `canonface.confidence.CONFIDENCES`, a `Confidence` that holds its own target, or a
+            function of the original and the occluded outputs.
         occluder: a name of `canonface.occluders.OCCLUDERS`, or an `Occluder` that holds its own size and fill.
         patch: size of the occluder; None: its default. A number is pixels of the model's input.
         fill: what hides the patch: ``mean`` (the default), ``black``, ``blur``, ... or a colour ``#rrggbb``.
@@ -37,7 +38,7 @@ class Settings:
     """
 
     target: str | int | None = None
-    confidence: str | Confidence = "probability"
+    confidence: str | Confidence | OwnFunction = "probability"
     occluder: str | Occluder = "square"
     patch: float | str | None = None
     fill: str | None = None
@@ -82,7 +83,7 @@ class Settings:
     def describe(self) -> Mapping[str, Any]:
         """The settings as JSON can hold them; confidence and occluder describe themselves."""
         return {
-            "confidence": dict(self.question().describe()),
+            "confidence": dict(describe_confidence(self.question())),
             "occluder": dict(self.hiding().describe()),
             "stride": self.stride,
             "spacing": self.spacing,

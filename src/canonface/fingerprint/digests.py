@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from canonface.models.sources import globals_read, is_installed, qualname, source
+from canonface.fingerprint.sources import globals_read, is_installed, qualname, source
 
 _DEPTH = 8
 _VALUES = 1_000_000
@@ -48,7 +48,7 @@ class Digester:
     Beyond ``_DEPTH`` levels or ``_VALUES`` values, and where an object holds itself, the type alone counts.
 
     Args:
-        own: top-level package of the model, whose code is followed even if it is installed.
+        own: top-level package of the object, whose code is followed even if it is installed.
     """
 
     def __init__(self, own: str) -> None:
@@ -179,13 +179,19 @@ def _attributes(value: Any) -> tuple[Any, ...]:
     state = dict(getattr(value, "__dict__", {}))
     for base in cls.__mro__:
         slots = base.__dict__.get("__slots__", ())
-        names = (slots,) if isinstance(slots, str) else tuple(slots)
+        names = [_mangled(name, base) for name in ((slots,) if isinstance(slots, str) else slots)]
         state |= {name: getattr(value, name) for name in names if name[:2] != "__" and hasattr(value, name)}
     if package in _OPAQUE or (package == "torch" and state):
         return ()
     if not state and cls.__repr__ is not object.__repr__:
         return cls, _without_addresses(repr(value))
     return cls, state
+
+
+def _mangled(name: str, cls: type) -> str:
+    """Name under which Python keeps an attribute: one of two leading underscores holds the class's name too."""
+    private = name.startswith("__") and not name.endswith("__")
+    return f"_{cls.__name__.lstrip('_')}{name}" if private else name
 
 
 def _is_known(module: str | None) -> bool:
