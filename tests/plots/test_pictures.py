@@ -204,8 +204,8 @@ def test_the_words_of_each_figure():
     assert "What the toy model relied on" in one
     assert "probability of happy 0.90, one face" in one
     assert "drop in probability of happy when a patch hides the place" in one
-    assert "relied on →" in one
-    assert "← confidence rose when hidden" in one
+    assert "falls when hidden →" in one
+    assert "← rises when hidden" in one
     limit = scale_of([face]).limit
     assert {number(limit), number(-limit), "0"} <= set(one)
     assert any("12% of the face's height wide, 9 of the input's 96 px" in text for text in one)
@@ -329,8 +329,8 @@ def test_a_page_of_pairs_shows_both_photos_and_the_map_of_their_kind():
             (("same", "chin"), ("different", "left_eye"))}  # fmt: skip
     page = pairs([(first, second), (replace(first, target="different"), second)], maps)
     words = " ".join(texts(page))
-    assert "same 0.90 · one" in words
-    assert "two" in words
+    assert "same: cosine 1.00" in words
+    assert "one · two" in words
     assert "same: mean of 1 face" not in words
     assert "same: mean of 1 pair" in words
     assert "different: mean of 1 pair" in words

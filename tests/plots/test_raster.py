@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slow_raster import slow_raster
 
-from canonface.mesh import Canvas, load_mesh
 from canonface import raster as module
+from canonface.mesh import Canvas, load_mesh
 from canonface.plots.raster import canonical_raster, rasterise
 
 CANVAS = Canvas((64, 64))

@@ -170,8 +170,23 @@ def test_a_file_of_pairs_that_is_none(tmp_path, model, text, words):
 
 
 def test_no_file_of_pairs(tmp_path, model):
-    with pytest.raises(LabelsError, match="cannot be read"):
+    with pytest.raises(LabelsError, match="there is no"):
         verify(tmp_path / "none.csv", model, tmp_path / "run")
+    with pytest.raises(LabelsError, match="is a folder"):
+        verify(tmp_path, model, tmp_path / "run")
+
+
+def test_a_column_same_that_says_neither_is_refused_before_anything_is_asked(pairs, model, tmp_path):
+    pairs.write_text(f"path_a,path_b,same\n{FRONT},{OTHER},0\n{FRONT},{PROFILE},maybe\n")
+    with pytest.raises(LabelsError, match="pair 2 says 'maybe'"):
+        run_of(pairs, model, tmp_path / "run")
+
+
+def test_the_models_own_decisions_are_called_so(pairs, model, tmp_path, caplog):
+    pairs.write_text(f"path_a,path_b\n{FRONT},{OTHER}\n")
+    with caplog.at_level("WARNING", logger="canonface"):
+        run_of(pairs, model, tmp_path / "run")
+    assert "own decisions at the threshold" in caplog.text
 
 
 def test_a_fitted_threshold_is_kept_when_the_run_goes_on(pairs, model, tmp_path):

@@ -22,7 +22,7 @@ STILL = 5e-4
 """Largest drop that is printed as 0.000: below it, a place that is relied on most means nothing."""
 NOTHING_MOVED = (
     "nothing that was hidden moved the answer. Where a model is sure, --confidence log-odds still shows what it "
-    "relies on."
+    "relies on; a model that answers everything alike may have the wrong weights or input."
 )
 
 
@@ -100,8 +100,9 @@ def finish(
         console.print_json(found)
     else:
         show_summary(found)
-    for row in run.failures.select(["path", "message"]).slice(0, 5).to_pylist():
-        console.note(f"{row['path']}: {row['message']}")
+    named = "face_id" if run.of_pairs else "path"
+    for row in run.failures.select([named, "message"]).slice(0, 5).to_pylist():
+        console.note(f"{row[named]}: {row['message']}")
     if run.failures.num_rows and not allow_failures:
         raise typer.Exit(1)
 
@@ -195,9 +196,13 @@ def show_summary(result: dict[str, Any]) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("relied on most")
         table.add_column(result["unit"], justify="right")
-        for name, value in list(result["regions"].items())[:5]:
+        positive = [(name, value) for name, value in result["regions"].items() if value > 0]
+        for name, value in positive[:5]:
             table.add_row(name.replace("_", " "), f"{value:+.4f}")
-        out.print(table)
+        if positive:
+            out.print(table)
+        else:
+            out.print(f"  hiding no region lowered it on the mean ({result['unit']})", soft_wrap=True)
         out.print(f"highest point of the map: {place_of(result['peak'])} ({result['peak']['value']:+.4f})")
         if "off_face" in result:
             out.print(

@@ -47,6 +47,11 @@ def canonicalise(
     Raises:
         OptionError: the map's shape is not that of the photo or the input, or it holds infinity.
     """
+    if not isinstance(face, Face):
+        raise OptionError(
+            f"canonicalise takes a map and the face that it is about, in this order; got a {type(map).__name__} and "
+            f"a {type(face).__name__}."
+        )
     values = np.asarray(map, dtype=np.float64)
     height, width = face.image.shape[:2]
     shown = without_pixels(face, spec or InputSpec(size_hw=(height, width), crop="image"))

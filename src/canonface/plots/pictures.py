@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canonface.errors import OptionError
+from canonface.functional import cosines
 from canonface.maps import CIS, CMS
 from canonface.plots.panels import (
     FacePicture,
@@ -182,8 +183,8 @@ def pairs(
     panels = []
     for number, (first, second) in enumerate(shown):
         row = [
-            Panel(overlay_panel(first, one), "First photo", _photo_note(first)),
-            Panel(overlay_panel(second, one), "Second photo", Path(second.face.path).stem),
+            Panel(overlay_panel(first, one), "First photo", _pair_note(first, second)),
+            Panel(overlay_panel(second, one), "Second photo", _pair_names(first, second)),
             Panel(canonical_panel(first, one, face_picture), "This pair", "its map"),
             Panel(
                 canonical_panel(maps[first.target], kinds, face_picture),
@@ -249,6 +250,15 @@ def _heading(result: Result, title: str | None) -> tuple[str, str]:
 def _photo_note(cis: CIS) -> str:
     name = Path(cis.face.path).stem
     return f"{cis.target} {_number(cis.confidence)}" + (f" · {name}" if name else "")
+
+
+def _pair_note(first: CIS, second: CIS) -> str:
+    cosine = float(cosines(first.outputs[None], second.outputs[None])[0])
+    return f"{first.target}: cosine {_number(cosine)}"
+
+
+def _pair_names(first: CIS, second: CIS) -> str:
+    return " · ".join(Path(cis.face.path).stem for cis in (first, second) if cis.face.path)
 
 
 def _number(value: float) -> str:

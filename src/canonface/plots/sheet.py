@@ -151,9 +151,17 @@ class _Page:
         inset = 0.12
         strip = (left + inset, top + 0.24, width - 2 * inset, 0.15)
         long = width > 3.4
-        rose = "← confidence rose when hidden" if long else "← confidence rose"
+        rose = "← rises when hidden" if long else "← rises"
         self.text(rose, left + inset, top + 0.04, width, 8.5, color=ROSE)
-        self.text("relied on →", left, top + 0.04, width - inset, 8.5, color=RELIED, ha="right")
+        self.text(
+            "falls when hidden →" if long else "falls →",
+            left,
+            top + 0.04,
+            width - inset,
+            8.5,
+            color=RELIED,
+            ha="right",
+        )
         self.picture(bar_pixels(scale), strip)
         # The outer numbers end with the strip, so that bars side by side do not touch.
         ticks = [(-1.0, "left"), (0.0, "center"), (1.0, "right")]

@@ -64,13 +64,19 @@ def read_pairs(path: str | Path) -> PairList:
             reader = csv.DictReader(file)
             rows = [{k: (v or "").strip() for k, v in row.items() if k is not None} for row in reader]
             columns = list(reader.fieldnames or [])
+    except FileNotFoundError as error:
+        raise LabelsError(f"Pairs are listed in a CSV file that exists; there is no {path}.") from error
+    except IsADirectoryError as error:
+        raise LabelsError(
+            f"Pairs are listed in a CSV file with the columns {' and '.join(COLUMNS)}; {path} is a folder."
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelsError(f"Pairs are CSV text in UTF-8; {path} cannot be read: {error}") from error
     for column in COLUMNS:
         if column not in columns:
             raise LabelsError(
                 f"A file of pairs has the columns {' and '.join(COLUMNS)}; {path} lacks {column!r}: "
-                f"{near_names(column, columns)}"
+                f"{near_names(column, [name for name in columns if name not in COLUMNS])}"
             )
     if not rows:
         raise LabelsError(f"A file of pairs holds at least one pair; {path} holds none.")

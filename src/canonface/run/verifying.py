@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +23,14 @@ from canonface.confidence import (
     is_same,
 )
 from canonface.engine import BatchSize
-from canonface.errors import CanonfaceError, NothingAskedError, OptionError, PhotoError, TargetError
+from canonface.errors import (
+    CanonfaceError,
+    LabelsError,
+    NothingAskedError,
+    OptionError,
+    PhotoError,
+    TargetError,
+)
 from canonface.functional import cosines
 from canonface.maps import CIS
 from canonface.mesh import Canvas, load_mesh
@@ -40,6 +48,7 @@ from canonface.run.settings import Settings, make_settings
 from canonface.run.writing import Case, Progress, write_run
 from canonface.types import Face
 
+logger = logging.getLogger("canonface")
 Hide = Literal["both", "first", "second"]
 
 
@@ -216,6 +225,12 @@ def verify(
     loaded = load_model(model)
     found = read_pairs(pairs)
     same = "label:same" if "same" in found.columns else "predicted"
+    if same == "predicted":
+        logger.warning(
+            "the pairs do not say in a column 'same' whether they show one person: 'same' and 'different' are the "
+            "model's own decisions at the threshold"
+        )
+    _check_labels(found)
     paper_sign = preset == "paper"
     VerificationConfidence(0.0, same, paper_sign).check(loaded.outputs, loaded.labels)
     settings.hiding().check(loaded.spec)
@@ -329,6 +344,16 @@ def similarities(found: PairList, model: Model, aligner: Aligner) -> Float[np.nd
         if first is not None and second is not None:
             values[number] = cosines(first, second)[0]
     return values
+
+
+def _check_labels(found: PairList) -> None:
+    """Refuse what a column ``same`` says that means neither; an empty field is a failed row."""
+    for line, labels in enumerate(found.labels, start=2):
+        said = labels.get("same", "")
+        if said and is_same(said) is None:
+            raise LabelsError(
+                f"A column 'same' says 1 or 0 (or yes, no, same, different); pair {line - 1} says {said!r}: mend it."
+            )
 
 
 def _fitted_once(out: Path, found: PairList, model: Model, aligner: Aligner, fmr: float) -> Threshold:
