@@ -83,7 +83,7 @@ def _as_coloured(
 def average_texture() -> UInt8[np.ndarray, "s s 3"]:
     """The average face in the mesh's texture coordinates: RGB, row 0 at v = 0; it cannot be written to.
 
-    ``benchmarks/make_average_face.py`` made it: bundled photos of eleven people, each person weighing alike.
+    ``benchmarks/make_average_face.py`` made it: bundled photos of ten people, each person weighing alike.
     """
     import cv2
 
