@@ -45,5 +45,5 @@ def test_a_damaged_network_says_so():
 
 def test_another_file_is_no_bundle(tmp_path):
     (tmp_path / "text.task").write_text("no archive")
-    with pytest.raises(AssetError, match="a zip archive of .tflite networks"):
+    with pytest.raises(AssetError, match=r"a zip archive of \.tflite networks"):
         read_networks(tmp_path / "text.task")

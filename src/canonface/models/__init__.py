@@ -23,7 +23,7 @@ __all__ = [
     "load_model",
     "looks_like_probabilities",
     "prepare",
-    "without_pixels",
     "prepare_tensor",
     "resample_tensor",
+    "without_pixels",
 ]

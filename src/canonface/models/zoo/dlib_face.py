@@ -95,8 +95,8 @@ ENTRY = ZooEntry(
         spec=SPEC,
         labels=(),
         outputs="embedding",
-        accuracy="97.5% on pairs of LFW (n=400) by distance, ten folds (published: 99.38%), 98.0% by cosine; women 96%, "
-        "men 97%; docs/models.md",
+        accuracy="97.5% on pairs of LFW (n=400) by distance, ten folds (published: 99.38%), 98.0% by cosine; women "
+        "96%, men 97%; docs/models.md",
         citation="D. E. King, Dlib-ml: A Machine Learning Toolkit, JMLR 10, 2009; "
         "https://github.com/davisking/dlib-models",
     ),
