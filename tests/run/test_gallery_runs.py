@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from canonface import functional
-from canonface.confidence import Gallery
+from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, OptionError, TargetError
 from canonface.models import load_model, prepare
-from canonface.run import audit, make_gallery
+from canonface.run import audit, explain, make_gallery
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))
@@ -122,4 +122,20 @@ def test_a_gallery_knows_its_model_and_the_input(table, model):
     assert made != make_gallery(table, load_model(features, spec=half, outputs="embedding")).model
     assert (
         made != make_gallery(table, load_model(lambda x: -features(x), spec=SPEC, outputs="embedding")).model
+    )
+
+
+def test_a_gallery_of_another_model_is_refused(table, model, tmp_path, aligner):
+    """Also one of equal width, whose cosines would look plausible."""
+    gallery = make_gallery(table, model)
+    other = load_model(lambda batch: features(batch)[:, ::-1], spec=SPEC, outputs="embedding", name="other")
+    with pytest.raises(OptionError, match="made with another than .other."):
+        audit(table, other, tmp_path / "run", gallery=gallery)
+    assert not (tmp_path / "run").exists()
+    face = aligner(table.parent / "op_P001_studio.jpg")[0]
+    question = RecognitionConfidence(gallery, "one")
+    with pytest.raises(OptionError, match="make it anew with this model"):
+        explain(face, other, confidence=question, stride=400)
+    assert explain(face, model, confidence=question, stride=400).confidence < 0.999, (
+        "without the photo itself"
     )

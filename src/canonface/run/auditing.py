@@ -20,7 +20,7 @@ from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
 from canonface.run.explaining import explain_face
-from canonface.run.galleries import make_gallery
+from canonface.run.galleries import check_model, make_gallery
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
@@ -109,6 +109,7 @@ def audit(
         known = {name: dict.fromkeys(named, found.path(name).parent.name) for name in found.names}
     question, occluder = settings.question(), settings.hiding()
     question.check(loaded.outputs, loaded.labels)
+    check_model(question, loaded)
     occluder.check(loaded.spec)
     if (column := question.label_column) is not None:
         require_column(column, known)

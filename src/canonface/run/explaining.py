@@ -23,6 +23,7 @@ from canonface.maps import CIS, canonical_side
 from canonface.mesh import Canvas
 from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.occlusions import Occlusions
+from canonface.run.galleries import check_model
 from canonface.run.photos import digest
 from canonface.run.probes import choose_probes
 from canonface.run.settings import Settings, make_settings
@@ -69,6 +70,7 @@ def explain(
         )
     settings = make_settings(preset, target=target, **options)
     loaded = load_model(model)
+    check_model(settings.question(), loaded)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo = digest(Path(face.path)) if face.path else ""
     return explain_face(face, loaded, settings, probes, face_labels or {}, BatchSize(batch), photo)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
-from canonface.confidence import Gallery
+from canonface.confidence import Confidence, Gallery, RecognitionConfidence
 from canonface.errors import CanonfaceError, LabelsError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import Model, checked_outputs, load_model, prepare
@@ -86,6 +86,20 @@ def model_id(model: Model) -> str:
     """Which model answers to which input, as text: its fingerprint and the digest of its input's description."""
     spec = sha256(json.dumps(asdict(model.spec), sort_keys=True).encode()).hexdigest()
     return f"{model.fingerprint()}:{spec}"
+
+
+def check_model(question: Confidence, model: Model) -> None:
+    """Refuse a gallery that another model made, once, before any face is asked about.
+
+    Raises:
+        OptionError: the gallery knows its model, and it is not this one.
+    """
+    known = question.gallery.model if isinstance(question, RecognitionConfidence) else ""
+    if known and known != model_id(model):
+        raise OptionError(
+            f"Features are compared with features of the same model and input; the gallery was made with another "
+            f"than {model.name!r}: make it anew with this model (canonface.make_gallery)."
+        )
 
 
 def _people(found: Any, table: str | Path | None, identity: str) -> dict[str, str]:
