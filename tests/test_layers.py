@@ -20,7 +20,7 @@ LAYERS = [
     {"mesh", "alignment", "models", "confidence", "occluders"},
     {"occlusions"},
     {"landmarker"},
-    {"functional", "geometry", "raster", "templates", "fingerprint", "assets", "demo"},
+    {"functional", "geometry", "importing", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
     {"errors", "_version"},
 ]

@@ -1,9 +1,11 @@
 """Files that are not what they say: each ends in a clear error, and nothing in them is run."""
 
+import contextlib
 import io
 import json
 import os
 import pickle
+import re
 import zipfile
 
 import numpy as np
@@ -11,7 +13,9 @@ import pytest
 import safetensors.torch
 import torch
 from toy_networks import exported, scripted, torch_network, write_onnx
+from typer.testing import CliRunner
 
+from canonface.cli.main import app
 from canonface.errors import ModelError
 from canonface.models import load_model
 from canonface.models.file_kinds import KINDS, SUFFIXES, file_kind
@@ -134,7 +138,7 @@ class TestCode:
 
     def refused(self, path, text, **options):
         with pytest.raises(ModelError, match=text):
-            load_model(path, device="cpu", **options)
+            load_model(path, device="cpu", trust=True, **options)
 
     @pytest.mark.parametrize("is_zip", [True, False])
     def test_in_a_checkpoint(self, unharmed, is_zip):
@@ -171,9 +175,7 @@ class TestCode:
             torch.save(Trap(unharmed), memory)
             raw = memory.getvalue()
         path = repacked(exported(unharmed / "good.pt2"), unharmed / "evil.pt2", member, raw)
-        self.refused(
-            path, rf"evil.pt2 holds Python objects in \w+/{member}: it was not loaded.*nothing in it was run"
-        )
+        self.refused(path, rf"evil.pt2 holds .*\w+/{member}.*: it was not loaded.*nothing in it was run")
 
     def test_in_weights_that_an_exported_program_says_are_pickled(self, unharmed):
         memory = io.BytesIO()
@@ -185,16 +187,138 @@ class TestCode:
             entries = json.loads(archive.read(name))
         first = next(iter(entries["config"].values()))
         first["use_pickle"] = True
-        first["path_name"] = "weight_x"
+        first["path_name"] = "weight_7"
         path = repacked(good, unharmed / "half.pt2", table, json.dumps(entries).encode())
-        path = repacked(path, unharmed / "evil.pt2", "data/weights/weight_x", memory.getvalue())
-        self.refused(path, "holds Python objects in .*weight_x")
+        path = repacked(path, unharmed / "evil.pt2", "data/weights/weight_7", memory.getvalue())
+        self.refused(path, "holds Python objects in .*weight_7")
 
     def test_in_the_second_of_two_members_of_one_name(self, unharmed):
         path = exported(unharmed / "twice.pt2")
         with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
             archive.writestr(archive.namelist()[0], b"other")
         self.refused(path, "two share one: refused")
+
+    @pytest.mark.parametrize("change", ["weight", "table", "sample", "opaque"])
+    def test_in_members_that_pytorch_finds_by_another_name(self, unharmed, change):
+        """PyTorch's reader minds no case, and knows objects by how their names begin."""
+        self.refused(
+            hidden_trap(unharmed, change), "it was not loaded, and nothing in it was run|two share one"
+        )
+
+    def test_in_a_checkpoint_that_pytorch_might_take_for_a_script(self, unharmed):
+        torch.save({"a": Trap(unharmed)}, unharmed / "good.pt")
+        path = repacked(unharmed / "good.pt", unharmed / "evil.pt", "CONSTANTS.PKL", pickle.dumps(0))
+        self.refused(path, "evil.pt")
+
+
+class Writes(torch.nn.Module):
+    """A script that writes a file as soon as it is loaded."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self.path = path
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.path, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]):
+        torch.save("chosen", state[0])
+        self.path, self.training = state
+
+    def forward(self, x):
+        return x.flatten(1)
+
+
+def writing_script(folder):
+    torch.jit.script(Writes(str(folder / "trapped"))).save(str(folder / "evil.pt"))
+    return folder / "evil.pt"
+
+
+def evaluated_shape(folder):
+    """An exported program whose free size is an expression that makes a folder."""
+    good = exported(folder / "good.pt2")
+    with zipfile.ZipFile(good) as archive:
+        graph = archive.read(
+            next(name for name in archive.namelist() if name.endswith("model.json"))
+        ).decode()
+    trap = json.dumps(f"__import__('os').mkdir({str(folder / 'trapped')!r})")
+    evil, count = re.subn(r'"expr_str": "[^"]*"', lambda _: f'"expr_str": {trap}', graph)
+    assert count
+    return repacked(good, folder / "evil.pt2", "models/model.json", evil)
+
+
+def hidden_trap(folder, change):
+    """An exported program with a pickle that runs a command, under a name that PyTorch alone finds."""
+    memory = io.BytesIO()
+    torch.save(Trap(folder), memory)
+    good = exported(folder / "good.pt2")
+    with zipfile.ZipFile(good) as archive:
+        members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    weights, constants = (f"data/{kind}/model_{kind}_config.json" for kind in ("weights", "constants"))
+    table = json.loads(members[weights])
+    entry = next(iter(table["config"].values()))
+    if change == "sample":
+        members.pop("data/sample_inputs/model.pt")
+        members["data/sample_inputs/model.PT"] = memory.getvalue()
+    elif change == "opaque":
+        members[constants] = json.dumps({"config": {"c": {**entry, "path_name": "opaque_obj_0.x"}}})
+        members["data/constants/opaque_obj_0.x"] = pickle.dumps(Trap(folder))
+    else:
+        members[f"data/weights/{entry['path_name']}"] = memory.getvalue()
+        entry["use_pickle"] = True
+        if change == "weight":
+            entry["path_name"] = entry["path_name"].upper()
+        else:
+            members.pop(weights)
+        members[weights if change == "weight" else weights.upper()] = json.dumps(table)
+    with zipfile.ZipFile(folder / "evil.pt2", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"good/{name}", content)
+    return folder / "evil.pt2"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+class TestTrust:
+    """Programs run when they are loaded; without the user's word they are not."""
+
+    @pytest.mark.parametrize(
+        ("write", "kind"), [(writing_script, "a TorchScript"), (evaluated_shape, "a torch.export")]
+    )
+    def test_a_program_is_not_loaded_without_it(self, write, kind, unharmed):
+        path = write(unharmed)
+        for given in (path, str(path)):
+            with pytest.raises(
+                ModelError,
+                match=rf"Loading {kind} program runs code.*{path.name} was not loaded.*trust=True.*--trust",
+            ):
+                load_model(given, device="cpu")
+
+    @pytest.mark.parametrize("write", [writing_script, evaluated_shape])
+    def test_the_reason_for_it_is_true(self, write, tmp_path):
+        """Both kinds do run code while they are loaded: where neither does any longer, trust need not be asked."""
+        with contextlib.suppress(ModelError):
+            load_model(write(tmp_path), device="cpu", trust=True)
+        assert (tmp_path / "trapped").exists()
+
+    def test_what_is_no_program_needs_none(self, tmp_path):
+        load_model(write_onnx(tmp_path / "toy.onnx"), trust=True)
+        load_model(write_onnx(tmp_path / "toy.onnx"))
+
+    @pytest.mark.parametrize("command", ["audit", "verify", "explain", "regions"])
+    def test_on_the_command_line(self, command, tmp_path, monkeypatch):
+        given = []
+
+        def asked(*model, **options):
+            given.append(options["trust"])
+            raise ModelError("seen")
+
+        monkeypatch.setattr("canonface.models.load_model", asked)
+        for options in ([], ["--trust"]):
+            out = [] if command == "regions" else ["--out", str(tmp_path / "out")]
+            CliRunner().invoke(app, [command, str(tmp_path), "--model", "a.pt2", *out, *options])
+        assert given == [False, True]
 
 
 def repacked(source, target, member, content):
@@ -234,8 +358,10 @@ class TestCutShort:
         raw[raw.index(b"data.pkl") + 60] ^= 0xFF
         member.write_bytes(raw)
         for path in (table, member):
-            with pytest.raises(ModelError, match=path.name):
-                load_model(path, device="cpu")
+            with pytest.raises(
+                ModelError, match=f"{path.name} .*cannot read|{path.name} holds Python objects"
+            ):
+                load_model(path, device="cpu", trust=True)
 
     def test_a_checkpoint_whose_pickle_is_damaged_is_not_called_evil(self, tmp_path):
         torch.save({"a": torch.zeros(3)}, tmp_path / "good.pt")

@@ -38,12 +38,14 @@ ADAPTERS = {
     "torch": lambda folder: load_model(torch_network(dropout=True).eval(), spec=SPEC, device="cpu"),
     "torch-training": lambda folder: load_model(torch_network(dropout=True).train(), spec=SPEC, device="cpu"),
     "torch-dict": lambda folder: load_model(Several(), spec=SPEC, device="cpu", output="features"),
-    "script": lambda folder: load_model(scripted(folder / "toy.pt"), spec=SPEC, device="cpu"),
+    "script": lambda folder: load_model(scripted(folder / "toy.pt"), spec=SPEC, device="cpu", trust=True),
     "script-frozen": lambda folder: load_model(
-        scripted(folder / "toy.ts", frozen=True), spec=SPEC, device="cpu"
+        scripted(folder / "toy.ts", frozen=True), spec=SPEC, device="cpu", trust=True
     ),
-    "export": lambda folder: load_model(exported(folder / "toy.pt2"), device="cpu"),
-    "export-frozen": lambda folder: load_model(exported(folder / "toy.pt2", frozen=True), device="cpu"),
+    "export": lambda folder: load_model(exported(folder / "toy.pt2"), device="cpu", trust=True),
+    "export-frozen": lambda folder: load_model(
+        exported(folder / "toy.pt2", frozen=True), device="cpu", trust=True
+    ),
     "onnx": lambda folder: load_model(write_onnx(folder / "toy.onnx"), device="cpu"),
     "onnx-freed": lambda folder: load_model(
         write_onnx(folder / "toy.onnx", batch=1, reshape=True), device="cpu"

@@ -78,8 +78,8 @@ class TestAttribute:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            ("my_modules:model", "importing 'my_modules' raised ModuleNotFoundError"),
-            ("my_broken:model", "No module named 'no_such_package'"),
+            ("my_modules:model", "There is no module 'my_modules': .*in the current directory, /"),
+            ("my_broken:model", "my_broken needs the module 'no_such_package', which is not installed"),
             ("my_models:modell", "no attribute 'modell'. did you mean 'model'"),
             ("my_models:broken", "'my_models:broken' makes a model; it raised RuntimeError: no weights"),
             ("my_models:number", "A model is a name, a path.*got int"),
@@ -155,6 +155,26 @@ class TestObject:
         changed = load_model(model, spec=wider, name="wider")
         assert (changed.spec, changed.name, model.spec) == (wider, "wider", SPEC)
         assert changed.fingerprint() == model.fingerprint()
+
+    def test_a_model_is_not_moved_or_filled(self):
+        for model in (load_model(torch_network(), spec=SPEC, device="cpu"), load_model(by_hand, spec=SPEC)):
+            assert load_model(model, device="cpu") is model
+            with pytest.raises(OptionError, match=r"is a Model already, on cpu; got device='cuda:7'"):
+                load_model(model, device="cuda:7")
+            with pytest.raises(OptionError, match="strict= means nothing to a Model"):
+                load_model(model, strict=False)
+
+    def test_the_output_of_a_model_of_a_file_is_looked_up_as_when_it_is_loaded(self, tmp_path):
+        model = load_model(write_onnx(tmp_path / "toy.onnx", extra_output=True), device="cpu")
+        for output in ("features", 1, "1"):
+            changed = load_model(model, output=output)
+            assert changed.output == "features"
+            np.testing.assert_allclose(
+                checked_outputs(changed, batch()), batch().mean(axis=(2, 3)), atol=1e-6
+            )
+        for output in ("feature", 2, -1):
+            with pytest.raises(OptionError, match=r"output is one that toy\.onnx has, by name or position"):
+                load_model(model, output=output)
 
     def test_a_foreign_model_keeps_its_word(self):
         class Foreign:

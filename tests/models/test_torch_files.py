@@ -42,7 +42,7 @@ class TestPrograms:
         ("write", "name"), [(scripted, "toy.pt"), (scripted, "toy.ts"), (exported, "toy.pt2")]
     )
     def test_answer_as_the_network_they_were_made_of(self, write, name, frozen, tmp_path):
-        model = load_model(write(tmp_path / name, frozen), spec=SPEC, device="cpu")
+        model = load_model(write(tmp_path / name, frozen), spec=SPEC, device="cpu", trust=True)
         assert isinstance(model, TorchModel)
         assert model.name == "toy"
         np.testing.assert_allclose(
@@ -51,7 +51,7 @@ class TestPrograms:
 
     @pytest.mark.parametrize(("write", "name"), [(scripted, "toy.pt"), (exported, "toy.pt2")])
     def test_a_frozen_batch_is_said_once(self, write, name, tmp_path, caplog):
-        model = load_model(write(tmp_path / name, frozen=True), spec=SPEC, device="cpu")
+        model = load_model(write(tmp_path / name, frozen=True), spec=SPEC, device="cpu", trust=True)
         for _ in range(3):
             checked_outputs(model, model.to_device(batch(2)))
         said = [r.getMessage() for r in caplog.records if r.name.startswith("canonface")]
@@ -59,7 +59,7 @@ class TestPrograms:
 
     def test_a_frozen_batch_of_three(self, tmp_path):
         path = export_of(torch_network(), tmp_path / "three.pt2", n=3)
-        model = load_model(path, device="cpu")
+        model = load_model(path, device="cpu", trust=True)
         assert model.module.frozen == 3
         for n in (1, 3, 4):
             np.testing.assert_allclose(
@@ -68,7 +68,7 @@ class TestPrograms:
 
     def test_a_batch_that_mixes_is_asked_one_by_one(self, tmp_path):
         path = script_of(Ends(lambda y, x: y - y.mean(dim=0)), tmp_path / "mixes.pt")
-        model = load_model(path, spec=SPEC, device="cpu")
+        model = load_model(path, spec=SPEC, device="cpu", trust=True)
         assert model.module.frozen == 1
         np.testing.assert_allclose(checked_outputs(model, model.to_device(batch(3))), 0, atol=1e-6)
 
@@ -83,23 +83,25 @@ class TestPrograms:
     def test_one_of_several_answers(self, end, output, frozen, tmp_path):
         export = export_of(Ends(end), tmp_path / "several.pt2", n=1 if frozen else 2, dynamic=not frozen)
         for path in (export, script_of(Ends(end), tmp_path / "several.pt")):
-            model = load_model(path, spec=SPEC, device="cpu", output=output)
+            model = load_model(path, spec=SPEC, device="cpu", output=output, trust=True)
             answer = checked_outputs(model, model.to_device(batch(3)))
             np.testing.assert_allclose(answer, batch(3).mean(axis=(2, 3)), atol=1e-6)
 
     def test_size_and_channels_come_from_an_exported_program(self, tmp_path):
-        assert load_model(exported(tmp_path / "toy.pt2"), device="cpu").spec == InputSpec(size_hw=(6, 8))
+        assert load_model(exported(tmp_path / "toy.pt2"), device="cpu", trust=True).spec == InputSpec(
+            size_hw=(6, 8)
+        )
         grey = torch.nn.Sequential(torch.nn.Flatten())
-        model = load_model(export_of(grey, tmp_path / "grey.pt2", channels=1), device="cpu")
+        model = load_model(export_of(grey, tmp_path / "grey.pt2", channels=1), device="cpu", trust=True)
         assert (model.spec.colour, model.spec.size_hw) == ("grey", (6, 8))
         path = export_of(grey, tmp_path / "four.pt2", channels=4)
         with pytest.raises(ModelError, match=r"of 1 or 3 channels; four.pt2 wants \(1, 4, 6, 8\)"):
-            load_model(path, device="cpu")
-        assert load_model(scripted(tmp_path / "toy.pt"), device="cpu").spec == InputSpec()
+            load_model(path, device="cpu", trust=True)
+        assert load_model(scripted(tmp_path / "toy.pt"), device="cpu", trust=True).spec == InputSpec()
 
     def test_dropout_of_a_script_sleeps_and_the_mode_is_put_back(self, tmp_path):
         torch.jit.script(torch_network(dropout=True).train()).save(str(tmp_path / "train.pt"))
-        model = load_model(tmp_path / "train.pt", spec=SPEC, device="cpu")
+        model = load_model(tmp_path / "train.pt", spec=SPEC, device="cpu", trust=True)
         x = model.to_device(batch())
         model.module.train()
         np.testing.assert_allclose(checked_outputs(model, x), by_hand(batch()), atol=1e-6)
@@ -109,7 +111,7 @@ class TestPrograms:
         import hashlib
 
         path = scripted(tmp_path / "toy.pt")
-        model = load_model(path, spec=SPEC, device="cpu")
+        model = load_model(path, spec=SPEC, device="cpu", trust=True)
         assert model.fingerprint() == hashlib.sha256(path.read_bytes()).hexdigest()
         assert load_model(model, output="a").fingerprint() == f"{model.fingerprint()}:a"
 
@@ -123,4 +125,4 @@ class TestPrograms:
 
     def test_probabilities_are_found_out(self, tmp_path):
         path = script_of(Ends(lambda y, x: y.softmax(dim=1)), tmp_path / "sure.pt")
-        assert load_model(path, spec=SPEC, device="cpu").outputs == "probabilities"
+        assert load_model(path, spec=SPEC, device="cpu", trust=True).outputs == "probabilities"

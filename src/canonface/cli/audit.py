@@ -53,6 +53,7 @@ def audit(
     architecture: options.Architecture = None,
     output: options.Output = None,
     outputs: options.Outputs = None,
+    trust: options.Trust = False,
     allow_failures: options.AllowFailures = False,
     retry_failed: options.RetryFailed = False,
     no_normalise: options.NoNormalise = False,
@@ -73,7 +74,13 @@ def audit(
     check_format(picture_format)
     check_draw_on(draw_on)
     loaded = loaded_model(
-        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+        model,
+        device,
+        weights=weights,
+        architecture=architecture,
+        output=output,
+        outputs=outputs,
+        trust=trust,
     )
     place = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
     known = None if gallery is None else made_gallery(gallery, loaded, identity, place, confidence)

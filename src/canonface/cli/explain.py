@@ -37,6 +37,7 @@ def explain(
     architecture: options.Architecture = None,
     output: options.Output = None,
     outputs: options.Outputs = None,
+    trust: options.Trust = False,
     no_normalise: options.NoNormalise = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
@@ -62,7 +63,13 @@ def explain(
     check_format(picture_format)
     make_settings(preset, target=target, **choices)
     loaded = loaded_model(
-        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+        model,
+        device,
+        weights=weights,
+        architecture=architecture,
+        output=output,
+        outputs=outputs,
+        trust=trust,
     )
     align = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
     found = find_photos(photos)

@@ -90,6 +90,14 @@ Outputs = Annotated[
     str | None,
     typer.Option(help="What the model's numbers are: logits, probabilities, embedding or values."),
 ]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Load a TorchScript file or a .pt2 program though it runs code that it holds, which may do all that you "
+        "may: only from those whom you trust.",
+    ),
+]
 AlignerName = Annotated[
     str,
     typer.Option(

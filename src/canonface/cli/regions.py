@@ -50,6 +50,7 @@ def regions(
     architecture: options.Architecture = None,
     output: options.Output = None,
     outputs: options.Outputs = None,
+    trust: options.Trust = False,
     allow_failures: options.AllowFailures = False,
     as_json: options.Json = False,
 ) -> None:
@@ -60,7 +61,13 @@ def regions(
     from canonface.run import audit_regions
 
     loaded = loaded_model(
-        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+        model,
+        device,
+        weights=weights,
+        architecture=architecture,
+        output=output,
+        outputs=outputs,
+        trust=trust,
     )
     with console.photo_progress(loaded.name) as progress:
         summary = audit_regions(

@@ -51,6 +51,7 @@ def verify(
     architecture: options.Architecture = None,
     output: options.Output = None,
     outputs: options.Outputs = None,
+    trust: options.Trust = False,
     allow_failures: options.AllowFailures = False,
     retry_failed: options.RetryFailed = False,
     unseen: options.Unseen = None,
@@ -71,7 +72,13 @@ def verify(
     check_format(picture_format)
     check_draw_on(draw_on)
     loaded = loaded_model(
-        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs
+        model,
+        device,
+        weights=weights,
+        architecture=architecture,
+        output=output,
+        outputs=outputs,
+        trust=trust,
     )
     with console.photo_progress(loaded.name, "pairs") as progress:
         result = run.verify(

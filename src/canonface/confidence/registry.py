@@ -11,11 +11,11 @@ from canonface.confidence.bins import AGE_BINS, BinConfidence
 from canonface.confidence.classification import SCALES, ClassConfidence
 from canonface.confidence.expected_value import ExpectedValue
 from canonface.confidence.function import FunctionConfidence, OwnFunction
-from canonface.confidence.importing import attribute, is_attribute
 from canonface.confidence.pose_bins import PoseBinConfidence
 from canonface.confidence.targets import PREDICTED
 from canonface.confidence.value import ValueConfidence
 from canonface.errors import OptionError, near_names
+from canonface.importing import attribute, is_attribute
 
 Target = str | int | None
 

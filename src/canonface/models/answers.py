@@ -15,33 +15,36 @@ def picked_answer(model: str, answers: Any, output: str | int) -> Any:
     Args:
         model: name of the model, for messages.
         answers: a mapping, a dataclass, a named tuple, a tuple or a list.
-        output: a key, or a position from 0; a text of digits is a position where no key is so called.
+        output: a key; else a key's text, so that ``"1"``, as the command line gives it, finds the key 1; else a
+            position from 0, a number or its text.
 
     Raises:
         OptionError: there are not several answers, or none of that name; lists what there is.
     """
-    names, values = _listed(answers)
+    keys, values = _listed(answers)
     if not values:
         raise OptionError(
             f"output picks one of several answers; {model!r} returns one {type(answers).__name__}: leave it out."
         )
-    if isinstance(output, str) and output in names:
-        return values[names.index(output)]
-    position = int(output) if isinstance(output, int) or output.isdigit() else -1
-    if 0 <= position < len(values):
-        return values[position]
+    if output in keys:
+        return values[keys.index(output)]
+    names, text = [str(key) for key in keys], str(output)
+    if text in names:
+        return values[names.index(text)]
+    if text.isdecimal() and int(text) < len(values):
+        return values[int(text)]
     raise OptionError(
         f"output is one that {model!r} returns, by name or position; got {output!r}. "
-        f"{near_names(str(output), names or map(str, range(len(values))))} There are {described(answers)}."
+        f"{near_names(text, names or map(str, range(len(values))))} There are {described(answers)}."
     )
 
 
 def described(answers: Any) -> str:
     """What a model returned, in words."""
-    names, values = _listed(answers)
+    keys, values = _listed(answers)
     kind = type(answers).__name__
-    if names:
-        return f"a {kind} with the keys {', '.join(map(repr, names))}"
+    if keys:
+        return f"a {kind} with the keys {', '.join(map(repr, keys))}"
     if values:
         return f"a {kind} of {len(values)}: {', '.join(map(_shape, values))}"
     return kind
@@ -49,7 +52,7 @@ def described(answers: Any) -> str:
 
 def _listed(answers: Any) -> tuple[list[Any], list[Any]]:
     if isinstance(answers, Mapping):
-        return [str(key) for key in answers], list(answers.values())
+        return list(answers), list(answers.values())
     if isinstance(answers, tuple | list):
         return list(getattr(answers, "_fields", ())), list(answers)
     if is_dataclass(answers) and not isinstance(answers, type):

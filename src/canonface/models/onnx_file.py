@@ -118,7 +118,7 @@ def onnx_model(
     device = _choose_device(device)
     check_external_files(path)
     session = open_session(path, device)
-    named = _output_named(path, session, output)
+    named = output_named(path, session, output)
     _check_input(path, session)
     shape = session.get_inputs()[0].shape
     spec = spec if spec is not None else _spec_of(path, shape)
@@ -145,14 +145,22 @@ def _freed(model: OnnxModel, size: int) -> OnnxModel:
     return model
 
 
-def _output_named(path: Path, session: Any, output: str | int | None) -> str | None:
+def output_named(path: Path, session: Any, output: str | int | None) -> str | None:
+    """The name of the output that ``output`` is, a name or else a position from 0; None stays None.
+
+    Raises:
+        OptionError: the file has none such; lists what it has.
+    """
     known: list[str] = [out.name for out in session.get_outputs()]
-    if output is None or output in known:
-        return None if output is None else str(output)
-    if str(output).isdigit() and int(output) < len(known):
-        return known[int(output)]
+    if output is None:
+        return None
+    text = str(output)
+    if text in known:
+        return text
+    if text.isdecimal() and int(text) < len(known):
+        return known[int(text)]
     raise OptionError(
-        f"output is one that {path.name} has, by name or position; got {output!r}. {near_names(str(output), known)}"
+        f"output is one that {path.name} has, by name or position; got {output!r}. {near_names(text, known)}"
     )
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from canonface.errors import ModelError, OptionError, near_names
+from canonface.importing import attribute, current_directory_importable, is_attribute
 from canonface.models.architectures import ARCHITECTURES
 from canonface.models.base import Model, ModelCard
 from canonface.models.callable import Takes, callable_model
 from canonface.models.dependencies import require
-from canonface.models.file_kinds import MODEL_SUFFIXES, checked_kind
-from canonface.models.importing import attribute, current_directory_importable, is_torch_module, made
-from canonface.models.onnx_file import onnx_model
+from canonface.models.file_kinds import KINDS, MODEL_SUFFIXES, checked_kind
+from canonface.models.objects import is_torch_module, made
+from canonface.models.onnx_file import OnnxModel, onnx_model, output_named
 from canonface.models.torch_module import choose_device, torch_model
 from canonface.models.zoo import ZOO
 from canonface.types import InputSpec, Outputs
-
-_ATTRIBUTE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def available_models() -> tuple[ModelCard, ...]:
@@ -43,10 +41,12 @@ class _Options:
     output: str | int | None
     takes: Takes | None
     strict: bool
+    trust: bool
 
     def refuse(self, what: str, *names: str) -> None:
         """Raise OptionError for options that make no sense for ``what``."""
-        given = [name for name in names if getattr(self, name) is not None]
+        left_out = {"strict": True}
+        given = [name for name in names if getattr(self, name) != left_out.get(name)]
         if given:
             raise OptionError(f"{'=, '.join(given)}= means nothing to {what}: leave it out.")
 
@@ -64,6 +64,7 @@ def load_model(
     output: str | int | None = None,
     takes: Takes | None = None,
     strict: bool = True,
+    trust: bool = False,
 ) -> Model:
     """A model, ready to be asked.
 
@@ -74,7 +75,7 @@ def load_model(
         model: a name of the zoo (``available_models``); the path of an ``.onnx`` file, of a TorchScript file, of a
             ``torch.export`` program or of the weights of a known architecture (``models.ARCHITECTURES``);
             ``package.module:attribute`` (a module, a callable, or a function without arguments that makes one; the
-            current directory is searched too); a ``torch.nn.Module``; a callable; or a ``Model``.
+            current directory is searched too, last); a ``torch.nn.Module``; a callable; or a ``Model``.
         spec: how the model wants to be shown a face. Default: what the zoo, the object (an attribute ``spec``), the
             architecture or the file says, else ``InputSpec()``: 224 x 224 RGB in 0..1.
         labels: names of the outputs, in order. Default: likewise, else none.
@@ -90,10 +91,12 @@ def load_model(
         takes: what a callable is given: ``array``, float32 ``(n, c, h, w)``, or ``images``, a list of uint8 RGB
             ``(h, w, 3)``. Default: what its attribute ``takes`` says, else ``array``.
         strict: False fills a network with what fits of a weights file, and logs what does not.
+        trust: True allows to load a program, TorchScript or ``torch.export``: such a file runs code that it holds as
+            soon as it is loaded, and may do all that you may. Changes nothing for what is no program.
 
     Raises:
-        ModelError: nothing of that name, a file that is missing or is not what it claims, weights that do not fit,
-            or code that fails.
+        ModelError: nothing of that name, a file that is missing or is not what it claims, a program without
+            ``trust``, weights that do not fit, or code that fails.
         OptionError: an option does not suit the model.
         AssetError: the zoo's weights cannot be fetched.
         MissingDependencyError: an optional package is needed.
@@ -104,7 +107,8 @@ def load_model(
         raise OptionError(f"labels is a sequence of names, one an output; got the text {labels!r}.")
     named = tuple(map(str, labels)) if labels is not None else None
     filled_by = Path(weights).expanduser() if weights is not None else None
-    options = _Options(spec, named, outputs, device, name, filled_by, architecture, output, takes, strict)
+    said = (spec, named, outputs, device, name, filled_by, architecture, output, takes)
+    options = _Options(*said, strict=strict, trust=trust)
     return _from_text(str(model), options) if isinstance(model, str | Path) else _from_object(model, options)
 
 
@@ -124,9 +128,10 @@ def _from_text(text: str, options: _Options) -> Model:
     path = Path(text).expanduser()
     if path.suffix.lower() in MODEL_SUFFIXES:
         return _from_file(path, options)
-    if _ATTRIBUTE.fullmatch(text):
+    if is_attribute(text):
+        # What it imports when it is called lies there too.
         with current_directory_importable():
-            named = attribute(text)
+            named = attribute(text, ModelError)
             found = made(named, text)
             return _from_object(found, replace(options, name=options.name or text), found is not named)
     raise ModelError(
@@ -139,15 +144,25 @@ def _from_file(path: Path, options: _Options) -> Model:
     options.refuse("a model file", "weights", "takes")
     kind = checked_kind(path)
     if kind == "onnx":
-        options.refuse("an .onnx file", "architecture")
+        options.refuse("an .onnx file", "architecture", "strict")
         return onnx_model(
             *(path, options.name or path.stem, options.spec, options.labels, options.outputs, options.device),
             output=options.output,
         )
     if kind in ("torchscript", "export"):
-        options.refuse("a program", "architecture")
+        options.refuse("a program", "architecture", "strict")
+        _check_trust(path, kind, options)
         return _from_program(path, options)
     return _from_weights(path, options)
+
+
+def _check_trust(path: Path, kind: str, options: _Options) -> None:
+    if not options.trust:
+        raise ModelError(
+            f"Loading {KINDS[kind]} runs code that the file holds, which may do all that you may; {path.name} was "
+            "not loaded. If you trust those who made it, say load_model(path, trust=True), or --trust on the command "
+            "line; else ask them for an .onnx or a .safetensors file."
+        )
 
 
 def _from_program(path: Path, options: _Options) -> Model:
@@ -172,7 +187,7 @@ def _from_weights(path: Path, options: _Options) -> Model:
 
 
 def _from_zoo(key: str, options: _Options) -> Model:
-    options.refuse(f"{key!r}, a model of the zoo", "weights", "architecture", "takes", "output")
+    options.refuse(f"{key!r}, a model of the zoo", "weights", "architecture", "takes", "output", "strict")
     entry = ZOO[key]
     card = entry.card
     if options.labels is not None and len(options.labels) != len(card.labels):
@@ -203,7 +218,7 @@ def _from_object(model: Any, options: _Options, is_ours: bool = False) -> Model:
         options.refuse("a torch.nn.Module", *(() if options.takes == "array" else ("takes",)))
         network = _filled(model, options, is_ours) if options.weights else model
         return torch_model(network, name, spec, labels, options.outputs, options.device, options.output)
-    options.refuse("what is no torch.nn.Module", "weights")
+    options.refuse("what is no torch.nn.Module", "weights", "strict")
     if callable(model) and not isinstance(model, type):
         if options.device not in ("auto", "cpu"):
             raise OptionError(
@@ -244,11 +259,19 @@ def _stated(model: Any, attribute: str, kind: Any, known: tuple[str, ...] = ()) 
 
 
 def _changed(model: Model, options: _Options) -> Model:
-    options.refuse("a Model", "weights", "architecture")
+    options.refuse("a Model", "weights", "architecture", "strict")
+    place = str(getattr(model, "device", "cpu"))
+    if options.device not in ("auto", place):
+        raise OptionError(
+            f"{model.name!r} is a Model already, on {place}; got device={options.device!r}: choose its device where "
+            "it is made."
+        )
     changes = {key: getattr(options, key) for key in ("spec", "labels", "outputs", "name", "output", "takes")}
     given = {key: value for key, value in changes.items() if value is not None}
     if not given:
         return model
+    if isinstance(model, OnnxModel) and "output" in given:
+        given["output"] = output_named(model.path, model.session, options.output)
     try:
         return replace(model, **given)  # type: ignore[type-var]
     except TypeError as error:

@@ -1,18 +1,14 @@
 """TorchScript files and ``torch.export`` programs as PyTorch modules.
 
-Both are programs. TorchScript runs in PyTorch's own interpreter, never as Python, and its reader builds nothing but
-its own classes and tensors. A ``torch.export`` program is turned into Python by PyTorch; what PyTorch would unpickle
-on the way is read before as tensors alone, so that no pickle with code is executed.
+Both are programs, and run when they are loaded already: a script's ``__setstate__`` in PyTorch's own interpreter,
+whose operators write files too; the expressions of an exported program's shapes as Python. ``load_model`` asks for
+the user's trust before anything here is called.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-import re
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +18,12 @@ from torch import Tensor, nn
 
 from canonface.errors import ModelError
 from canonface.models.base import one_line
+from canonface.models.export_archive import check_archive
 from canonface.models.file_kinds import checked_kind
 from canonface.models.fingerprint import file_fingerprint
 from canonface.types import InputSpec
 
 log = logging.getLogger(__name__)
-
-# Members that hold objects rather than tensors, whatever the tables say of them.
-_OBJECTS = re.compile(r"/(custom|opaque|script)_obj_?\w*$")
 
 
 class Program(nn.Module):
@@ -157,7 +151,7 @@ def _exported(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            check_pickles(path)
+            check_archive(path)
             program = torch.export.load(str(path))
             if device != "cpu":
                 from torch.export.passes import move_to_device_pass
@@ -176,40 +170,6 @@ def _input_shape(program: Any) -> tuple[int | None, ...]:
     first = program.graph_signature.user_inputs[0]
     node = next(node for node in program.graph.nodes if node.name == first)
     return tuple(size if isinstance(size, int) else None for size in node.meta["val"].shape)
-
-
-def check_pickles(path: Path) -> None:
-    """Read all that ``torch.export.load`` would unpickle as tensors alone.
-
-    Raises:
-        ModelError: a member holds an object of Python or code, or two members share a name.
-    """
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if len(set(names)) < len(names):
-            raise ModelError(f"The members of {path.name} have names of their own; two share one: refused.")
-        for name in sorted(_pickled(archive) & set(names)):
-            content = archive.read(name)
-            try:
-                if content:
-                    torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-            except Exception as error:
-                raise ModelError(
-                    f"A torch.export program holds tensors and a graph; {path.name} holds Python objects in {name}: "
-                    f"it was not loaded, and nothing in it was run ({one_line(error)[:120]})."
-                ) from error
-
-
-def _pickled(archive: zipfile.ZipFile) -> set[str]:
-    """Members that PyTorch unpickles: by their ending, by what the archive's tables say, by the names it knows."""
-    found = {name for name in archive.namelist() if name.endswith(".pt")}
-    found |= {name for name in archive.namelist() if _OBJECTS.search(name)}
-    for table in (name for name in archive.namelist() if name.endswith("_config.json")):
-        folder = table.rpartition("/")[0]
-        for entry in json.loads(archive.read(table)).get("config", {}).values():
-            if entry.get("use_pickle"):
-                found.add(f"{folder}/{entry['path_name']}")
-    return found
 
 
 def _damaged(path: Path, what: str, error: BaseException) -> ModelError:

@@ -1,0 +1,30 @@
+"""One answer out of several: which one is meant."""
+
+import pytest
+
+from canonface.errors import OptionError
+from canonface.models.answers import picked_answer
+
+
+@pytest.mark.parametrize(
+    ("answers", "output", "picked"),
+    [
+        ({1: "a", 0: "b"}, 1, "a"),
+        ({1: "a", 0: "b"}, "1", "a"),
+        ({1: "a", 0: "b"}, "0", "b"),
+        ({"1": "a", "0": "b"}, 1, "a"),
+        ({1: "a", "1": "b"}, 1, "a"),
+        ({1: "a", "1": "b"}, "1", "b"),
+        ({"x": "a", "y": "b"}, 1, "b"),
+        ({7: "a", 8: "b"}, "1", "b"),
+        (("a", "b"), "1", "b"),
+    ],
+)
+def test_a_key_goes_before_its_text_and_both_before_a_position(answers, output, picked):
+    assert picked_answer("toy", answers, output) == picked
+
+
+@pytest.mark.parametrize("output", [2, "2", -1, "-1", "\u00b2"])
+def test_what_is_neither_is_refused(output):
+    with pytest.raises(OptionError, match="by name or position; got"):
+        picked_answer("toy", {1: "a", 0: "b"}, output)
