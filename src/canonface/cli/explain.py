@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -18,6 +18,9 @@ def explain(
     model: options.ModelName,
     out: options.Out = Path("explained"),
     target: options.Target = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV file with a column path, for a target label:COLUMN.")
+    ] = None,
     preset: options.Preset = "default",
     confidence: options.ConfidenceName = None,
     occluder: options.Occluder = None,
@@ -50,6 +53,7 @@ def explain(
     from canonface.errors import CanonfaceError
     from canonface.run import explain as explain_face
     from canonface.run import find_photos, make_settings
+    from canonface.run.labels import read_labels
 
     choices: dict[str, Any] = {
         "confidence": confidence,
@@ -73,13 +77,16 @@ def explain(
     )
     align = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
     found = find_photos(photos)
+    known = read_labels(labels, found) if labels is not None else {name: {} for name in found.names}
     results: list[dict[str, Any]] = []
     stems: set[str] = set()
     failed = 0
     for name in found.names:
         try:
             for face in align(found.path(name)):
-                cis = explain_face(face, loaded, target, preset=preset, batch=batch, **choices)
+                cis = explain_face(
+                    face, loaded, target, preset=preset, batch=batch, face_labels=known[name], **choices
+                )
                 stem = _free_stem(name, cis.face.index, stems)
                 results.append(_save(cis, name, out / stem, picture_format))
                 if not as_json:

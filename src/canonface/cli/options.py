@@ -35,13 +35,16 @@ ConfidenceName = Annotated[
     ),
 ]
 Occluder = Annotated[
-    str | None, typer.Option(help="Shape of what hides a place: square (default), disc or surface.")
+    str | None,
+    typer.Option(
+        help="Shape of what hides a place: square (default), disc or surface; from Python also one of your own."
+    ),
 ]
 Patch = Annotated[
     str | None,
     typer.Option(
-        help="Size of the occluder: pixels of the model's input, a share of the distance between the eyes (20%), or "
-        "a length on the face (1.2cm); default: 15 pixels, less for inputs under 90 pixels."
+        help="Size of the occluder: pixels of the model's input, a share of the distance between the eyes (50%), or "
+        "a length on the face (3cm); default: 15 pixels, less for inputs under 90 pixels."
     ),
 ]
 Fill = Annotated[
