@@ -133,3 +133,11 @@ def test_errors_list_near_names():
         bind(0, [[0.5, 0.5]], scale="logit", outputs="probabilities")
     with pytest.raises(ModelOutputError, match="outputs='logits'"):
         bind(0, [[3.0, 0.5]], outputs="probabilities")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("embedding", "canonface verify"), ("values", "'value-distance'")]
+)
+def test_a_class_is_not_asked_of_other_outputs_and_the_way_out_is_named(kind, words):
+    with pytest.raises(OptionError, match=words):
+        ClassConfidence().check(kind, ())

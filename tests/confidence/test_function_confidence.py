@@ -147,3 +147,15 @@ def test_a_class_is_no_function():
 
 def test_the_example_in_the_documentation_holds():
     assert doctest.testmod(module).failed == 0
+
+
+def test_a_function_that_fails_says_which_and_what_it_was_given():
+    def needs_three(original, occluded):
+        return occluded[:, 2]
+
+    outputs = np.ones((1, 2), np.float32)
+    bound = FunctionConfidence(needs_three).bind(Original(outputs, "logits"))
+    with pytest.raises(
+        ModelOutputError, match=r"needs_three raised IndexError: .*arrays of \(1, 2\) and \(4, 2\)"
+    ):
+        bound.of(np.ones((4, 2), np.float32))

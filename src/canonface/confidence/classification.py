@@ -142,10 +142,20 @@ def refuse_other_than_classes(kind: Outputs, confidence: str) -> None:
         OptionError: they are not.
     """
     if kind in ("embedding", "values"):
-        what = "a feature vector" if kind == "embedding" else "measured values"
+        what, instead = {
+            "embedding": (
+                "a feature vector",
+                "compare photos, with a gallery of known people (canonface audit --gallery) or in pairs (canonface "
+                "verify)",
+            ),
+            "values": (
+                "measured values",
+                "ask for 'value', 'value-distance' or, of a head's pose, 'pose-bin'",
+            ),
+        }[kind]
         raise OptionError(
-            f"confidence={confidence!r} is about a class, and this model returns {what}: ask for another "
-            "confidence, or load the model with outputs='logits' if its numbers are scores of classes."
+            f"confidence={confidence!r} is about a class, and this model returns {what}: {instead}; or load the "
+            "model with outputs='logits' if its numbers are scores of classes."
         )
 
 

@@ -79,7 +79,15 @@ class FunctionConfidence:
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             # Copies: a function that works in place changes nothing for others.
-            return _numbers(function(first.copy(), outputs.copy()), len(outputs))
+            try:
+                answer = function(first.copy(), outputs.copy())
+            except Exception as error:
+                name = getattr(function, "__name__", type(function).__name__)
+                raise ModelOutputError(
+                    f"A confidence of your own answers to every model output; {name} raised "
+                    f"{type(error).__name__}: {error}. It was given arrays of {first.shape} and {outputs.shape}."
+                ) from error
+            return _numbers(answer, len(outputs))
 
         return BoundConfidence(target=self.target, unit=self.unit, of=of)
 
