@@ -10,7 +10,7 @@ from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, OptionError, TargetError
 from canonface.models import load_model, prepare
-from canonface.run import audit, explain, make_gallery
+from canonface.run import audit, audit_regions, explain, explain_regions, make_gallery
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))
@@ -136,6 +136,10 @@ def test_a_gallery_of_another_model_is_refused(table, model, tmp_path, aligner):
     question = RecognitionConfidence(gallery, "one")
     with pytest.raises(OptionError, match="make it anew with this model"):
         explain(face, other, confidence=question, stride=400)
+    with pytest.raises(OptionError, match="make it anew with this model"):
+        explain_regions(face, other, confidence=question)
+    with pytest.raises(OptionError, match="make it anew with this model"):
+        audit_regions([face], other, confidence=question)
     assert explain(face, model, confidence=question, stride=400).confidence < 0.999, (
         "without the photo itself"
     )

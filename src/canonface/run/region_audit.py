@@ -16,6 +16,7 @@ from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import load_model
+from canonface.run.galleries import check_model
 from canonface.run.labels import read_labels, require_column
 from canonface.run.moments import Moments
 from canonface.run.photos import Photos, find_photos, printable, table_of
@@ -142,6 +143,7 @@ def audit_regions(
         CanonfaceError: no photo could be used: the last one's reason.
     """
     loaded, settings = load_model(model), region_settings(preset, target, options)
+    check_model(settings.question(), loaded)
     question = settings.question()
     question.check(loaded.outputs, loaded.labels)
     chosen = regions if isinstance(regions, str) else tuple(regions)

@@ -18,6 +18,7 @@ from canonface.mesh import REGION_GROUPS, groups_of, region_mask
 from canonface.models import Model, load_model
 from canonface.occluders import hide_pixels, region_pixels
 from canonface.run.explaining import View
+from canonface.run.galleries import check_model
 from canonface.run.photos import digest
 from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, Mesh
@@ -110,8 +111,10 @@ def explain_regions(
         )
     settings = region_settings(preset, target, options)
     names = region_names(face.mesh, regions)
+    loaded = load_model(model)
+    check_model(settings.question(), loaded)
     return region_effects(
-        face, load_model(model), settings, names, interactions, dilate_cm, face_labels or {}, BatchSize(batch)
+        face, loaded, settings, names, interactions, dilate_cm, face_labels or {}, BatchSize(batch)
     )
 
 
