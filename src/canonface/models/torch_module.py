@@ -49,15 +49,26 @@ class TorchModel:
 
         with evaluating(self.module), torch.inference_mode():
             # A copy, since a first layer that works in place would change the caller's batch.
-            outputs = self.module(batch.clone())
-        if self.output is not None:
-            outputs = picked_answer(self.name, outputs, self.output)
-        if not isinstance(outputs, torch.Tensor):
-            raise ModelOutputError(_not_a_tensor(self.name, outputs))
+            outputs = self.picked(self.module(batch.clone()))
         outputs = outputs.detach().cpu()
         return (
             outputs.float().numpy() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs.numpy()
         )
+
+    def picked(self, outputs: Any) -> Any:
+        """The tensor that is read of what the module returned.
+
+        Raises:
+            ModelOutputError: it is none.
+            OptionError: several were returned, and none of the name ``output``.
+        """
+        import torch
+
+        if self.output is not None:
+            outputs = picked_answer(self.name, outputs, self.output)
+        if not isinstance(outputs, torch.Tensor):
+            raise ModelOutputError(_not_a_tensor(self.name, outputs))
+        return outputs
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Any:
         """A copy of ``x`` as a float32 tensor on the module's device."""

@@ -61,6 +61,10 @@ class Kernels(Protocol):
         """The change that a step makes of others."""
         ...
 
+    def release(self, change: Change) -> None:
+        """Note that nobody reads a change any more, so that its memory can be used again."""
+        ...
+
     def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
         """Answers of a dense layer to a changed map, each changed cell times its weights added to the base answer."""
         ...

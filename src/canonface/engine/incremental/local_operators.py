@@ -25,9 +25,8 @@ from canonface.engine.incremental.operators import (
     Scale,
     activation,
 )
+from canonface.engine.incremental.program import Shape
 from canonface.engine.incremental.windows import Pair, Sliding
-
-Shape = tuple[int, int, int]
 
 
 class NotLocalError(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,9 @@ from torch import Tensor, fx
 
 from canonface.engine.incremental.calls import Call, call_of, name_of, where_of
 from canonface.engine.incremental.folding import folded
-from canonface.engine.incremental.local_operators import NotLocalError, Place, Shape, local_operator
+from canonface.engine.incremental.local_operators import NotLocalError, Place, local_operator
 from canonface.engine.incremental.operators import Step
-from canonface.engine.incremental.program import End, Program
+from canonface.engine.incremental.program import End, LayerCost, Program, Shape
 
 SIZES = frozenset({"size", "shape", "dim", "getattr", "ndim"})
 """What asks for nothing but the shape of a value."""
@@ -44,6 +44,7 @@ def lowered(graph: fx.GraphModule, x: Tensor) -> Program:
         ends=ends,
         rest=tuple(lowering.dense),
         sizes=lowering.sizes(),
+        rest_costs=tuple(lowering.rest_costs()),
         dense_because=tuple(lowering.reasons),
     )
 
@@ -97,7 +98,7 @@ class _Lowering:
     @property
     def source(self) -> fx.Node:
         """The input."""
-        [first, *_] = (node for node in self.graph.graph.nodes if node.op == "placeholder")
+        first: fx.Node = next(iter(self.graph.graph.find_nodes(op="placeholder")))
         return first
 
     def take(self, node: fx.Node) -> None:
@@ -145,6 +146,20 @@ class _Lowering:
             for given in node.all_input_nodes
             if given in self.changes
         }
+
+    def rest_costs(self) -> Iterator[LayerCost]:
+        """What the dense layers cost that multiply by weights."""
+        for node in self.dense:
+            call = None if node.op in ("output", "placeholder") else call_of(node, self.layers)
+            weight = call.arguments.get("weight") if call else None
+            weight = self.known.constants.get(weight, weight) if isinstance(weight, fx.Node) else weight
+            if call is None or call.name not in ("conv2d", "linear") or not isinstance(weight, Tensor):
+                continue
+            made = (*self.known.shapes[node][1:], 1, 1)
+            shape = (int(made[0]), int(made[1]), int(made[2]))
+            cells = shape[1] * shape[2] if call.name == "conv2d" else 1
+            cost = float(cells * weight.numel())
+            yield LayerCost(call.layer, f"dense {call.name}", shape, (shape[1], shape[2]), cost, cost)
 
     def _follow(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
         if any(given in self.flat for given in read):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from torch import Tensor, fx
 
@@ -11,6 +11,27 @@ from canonface.engine.incremental.operators import Step
 from canonface.engine.incremental.windows import Windows
 
 EndKind = Literal["cells", "mean", "map"]
+Shape = tuple[int, int, int]
+
+
+class LayerCost(NamedTuple):
+    """Multiply-adds of one layer, a question.
+
+    Attributes:
+        layer: what the user calls it.
+        operator: what it does.
+        shape: ``(c, h, w)`` of what it makes; of a vector ``(n, 1, 1)``.
+        window: mean height and width of what changes of it.
+        dense: multiply-adds for the whole of it.
+        needed: multiply-adds for what changes.
+    """
+
+    layer: str
+    operator: str
+    shape: Shape
+    window: tuple[float, float]
+    dense: float
+    needed: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +51,7 @@ class End:
     kind: EndKind
     value: str
     node: fx.Node
-    shape: tuple[int, int, int]
+    shape: Shape
     weight: Tensor | None = field(default=None, repr=False)
     factor: Tensor | None = field(default=None, repr=False)
 
@@ -47,16 +68,18 @@ class Program:
         ends: where windows end.
         rest: nodes that are computed on whole values, in order.
         sizes: nodes on windows of which the rest asks nothing but their size, with their shape.
+        rest_costs: of the layers that are computed as a whole.
         dense_because: layers that first needed a whole map, and why.
     """
 
     graph: fx.GraphModule
     source: fx.Node
-    in_shape: tuple[int, int, int]
+    in_shape: Shape
     steps: tuple[Step, ...]
     ends: tuple[End, ...]
     rest: tuple[fx.Node, ...]
-    sizes: dict[fx.Node, tuple[int, int, int]]
+    sizes: dict[fx.Node, Shape]
+    rest_costs: tuple[LayerCost, ...]
     dense_because: tuple[tuple[str, str], ...]
 
     @property

@@ -84,7 +84,7 @@ class Session:
             live[step.output] = self.kernels.step(Work(step, inputs, windows[step.output], bases))
             for name in set(step.inputs):
                 if last.get(name) == place:
-                    del live[name]
+                    self.kernels.release(live.pop(name))
         return [live[end.value] for end in program.ends]
 
 

@@ -62,6 +62,9 @@ class TorchKernels:
             rows = activated(rows, work)
         return Change(rows, work.out)
 
+    def release(self, change: Change) -> None:
+        """See `canonface.engine.incremental.kernels.Kernels.release`: PyTorch keeps account itself."""
+
     def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
         """See `canonface.engine.incremental.kernels.Kernels.cells`."""
         windows = change.windows
@@ -158,9 +161,8 @@ class TorchKernels:
         total = change.rows.new_zeros(out.rows, change.rows.shape[1])
         for tap in range(rows.shape[1]):
             total += taken(change.rows, rows[:, tap])
-        divisor = work.operator.divisor
-        if divisor is not None:
-            return total / divisor
+        if work.operator.divisor is not None:
+            return total / float(work.operator.divisor)
         inside = (map_cells(out, slides, work.step.in_shapes[0][1:]) >= 0).sum(axis=1)
         mean: Tensor = total / torch.as_tensor(inside, device=total.device).to(total.dtype)[:, None]
         return mean

@@ -2,8 +2,9 @@
 
 A tile of four cells and a kernel of three are polynomials; their product has degree five and is known from its
 values at six points. So 4 x 4 cells cost 36 products where the direct way takes 144, and since tiles of the *input*
-are taken and their results overlap, nothing is computed for a rim. A. L. Toom 1963, S. A. Cook 1966; for networks: A. Lavin,
-S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016, arXiv 1509.09308 (which tiles the output).
+are taken and their results overlap, nothing is computed for a rim. A. L. Toom 1963, S. A. Cook 1966; for networks:
+A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016, arXiv 1509.09308 (which tiles the
+output).
 """
 
 from __future__ import annotations
