@@ -2,8 +2,8 @@
 
 Layout, the same for all of them:
 
-- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe: ``y, x, height, width, first, photo``.
-  The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)`` is row
+- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe:
+  ``y, x, height, width, first, photo``. The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)`` is row
   ``first + i * width + j`` of ``rows``; ``photo`` says which photo's base maps the probe refers to;
 - ``rows`` is a float32 tensor ``(r, c)``: how far each cell's activation is from the photo's; outside its window a
   probe changes nothing;
@@ -245,7 +245,7 @@ class Library:
         threads: int = 1,
         residual: tuple[Tensor, Windows] | None = None,
     ) -> None:
-        """Convolution; ``out`` becomes ``g(before + conv(rows) + residual) - g(before)``.
+        """Convolution, and what follows it: ``out`` becomes ``g(before + convolved + residual) - g(before)``.
 
         Args:
             packed: weights, from :meth:`pack_conv`.
@@ -282,6 +282,7 @@ class Library:
         dilation: Pair = _ONE,
         epilogue: Epilogue | None = None,
         threads: int = 1,
+        residual: tuple[Tensor, Windows] | None = None,
     ) -> None:
         """Convolution that keeps its channels apart (groups = in channels = out channels); as :meth:`conv`."""
         filter_ = _filter(packed.kernel, stride, dilation, padding)
@@ -290,6 +291,7 @@ class Library:
             _pointer(packed.taps),
             ctypes.byref(filter_),
             *_in_out(rows, windows, packed.channels, out, out_windows, packed.channels),
+            ctypes.byref(_deltas(*residual, packed.channels, "residual")) if residual else None,
             ctypes.byref(_epilogue(epilogue, packed.channels)),
             ctypes.c_int(threads),
         )
