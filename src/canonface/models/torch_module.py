@@ -50,10 +50,7 @@ class TorchModel:
         with evaluating(self.module), torch.inference_mode():
             # A copy, since a first layer that works in place would change the caller's batch.
             outputs = self.picked(self.module(batch.clone()))
-        outputs = outputs.detach().cpu()
-        return (
-            outputs.float().numpy() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs.numpy()
-        )
+        return as_array(outputs)
 
     def picked(self, outputs: Any) -> Any:
         """The tensor that is read of what the module returned.
@@ -156,6 +153,17 @@ def evaluating(module: Any) -> Iterator[None]:
     finally:
         for layer, mode in modes:
             layer.training = mode
+
+
+def as_array(outputs: Any) -> np.ndarray:
+    """A tensor as an array; NumPy has no half-precision numbers of every kind."""
+    import torch
+
+    outputs = outputs.detach().cpu()
+    array: np.ndarray = (
+        outputs.float().numpy() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs.numpy()
+    )
+    return array
 
 
 def _not_a_tensor(name: str, outputs: Any) -> str:

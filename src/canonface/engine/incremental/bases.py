@@ -20,13 +20,13 @@ class Bases:
         photos: how many.
         maps: by name, ``(photos * h * w, c)``: channels last, one cell a row.
         values: by node, as the network computes them: what ends add changes to, and constants.
-        x: ``(photos, c, h, w)`` the photos.
+        answer: what the network returns.
     """
 
     photos: int
     maps: dict[str, Float[Tensor, "cells c"]]
     values: dict[fx.Node, Any]
-    x: Float[Tensor, "photos c h w"]
+    answer: Any
 
 
 def bases_of(program: Program, x: Float[Tensor, "photos c h w"]) -> Bases:
@@ -35,8 +35,8 @@ def bases_of(program: Program, x: Float[Tensor, "photos c h w"]) -> Bases:
     The network is in evaluation mode, without gradients: see the caller.
     """
     recorder = _Recorder(program)
-    recorder.run(x)
-    return Bases(len(x), recorder.maps, recorder.values, x)
+    answer = recorder.run(x)
+    return Bases(len(x), recorder.maps, recorder.values, answer)
 
 
 def rows_of_map(value: Float[Tensor, "n c h w"]) -> Float[Tensor, "cells c"]:

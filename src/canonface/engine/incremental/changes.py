@@ -74,15 +74,21 @@ def changes_of(x: Float[Tensor, "photos c h w"], occlusions: Sequence[Occlusions
         occlusions: one a photo.
     """
     hw = (int(x.shape[2]), int(x.shape[3]))
-    counts = [len(each) for each in occlusions]
-    left, top, right, bottom = np.concatenate([each.boxes for each in occlusions]).astype(np.int64).T
-    photo = np.repeat(np.arange(len(counts)), counts)
-    order = np.lexsort((left, top // NEAR, photo))
-    first = np.cumsum([0, *counts[:-1]])
-    windows = boxes(top, left, bottom, right, photo, hw)[order]
+    found = windows_of(x.shape[1:], occlusions)
+    y, x_left, _, _, _, photo = found.table.T
+    order = np.lexsort((x_left, y // NEAR, photo))
+    first = np.cumsum([0, *(len(each) for each in occlusions[:-1])])
     whole = {
         number: rows_of_map((torch.as_tensor(each.fill).to(x).expand(x.shape[1:]) - x[number])[None])
         for number, each in enumerate(occlusions)
         if isinstance(each.fill, np.ndarray)
     }
-    return Changes(windows, order, rows_of_map(x), occlusions, first, whole, hw)
+    return Changes(found[order], order, rows_of_map(x), occlusions, first, whole, hw)
+
+
+def windows_of(shape: tuple[int, ...], occlusions: Sequence[Occlusions]) -> Windows:
+    """The windows of inputs ``(c, h, w)`` that occlusions change, in their own order."""
+    _, height, width = shape
+    left, top, right, bottom = np.concatenate([each.boxes for each in occlusions]).astype(np.int64).T
+    photo = np.repeat(np.arange(len(occlusions)), [len(each) for each in occlusions])
+    return boxes(top, left, bottom, right, photo, (int(height), int(width)))

@@ -41,8 +41,8 @@ class Session:
         x: Float[Tensor, "photos c h w"],
         occlusions: Sequence[Occlusions],
         pick: Callable[[Any], Tensor],
-    ) -> Float[Tensor, "n d"]:
-        """What the network returns for every occlusion, one photo's after another's.
+    ) -> tuple[Float[Tensor, "photos d"], Float[Tensor, "n d"]]:
+        """What the network returns for photos as they are, and for every occlusion, one photo's after another's.
 
         Args:
             x: the photos.
@@ -51,12 +51,14 @@ class Session:
         """
         with evaluating(self.program.graph), torch.inference_mode():
             bases = bases_of(self.program, x)
+            original = pick(bases.answer)
             changes = changes_of(x, occlusions)
-            pieces = [pick(answer) for answer in self._answered(changes, bases)]
-            answers = torch.cat(pieces)
+            if not len(changes.windows):
+                return original, original[:0]
+            answers = torch.cat([pick(answer) for answer in self._answered(changes, bases)])
             ordered = torch.empty_like(answers)
             ordered[torch.as_tensor(changes.order, device=answers.device)] = answers
-        return ordered
+        return original, ordered
 
     def _answered(self, changes: Changes, bases: Bases) -> Iterator[Any]:
         """What the network returns, some probes after others."""
