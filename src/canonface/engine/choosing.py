@@ -1,4 +1,4 @@
-"""Which engine a model is asked by: counted first, then measured on a few questions, and held against the dense one."""
+"""Which engine a model is asked by: counted, then measured on a few questions and held against the dense one."""
 
 from __future__ import annotations
 

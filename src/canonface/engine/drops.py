@@ -62,7 +62,6 @@ def drops(
         raise TargetError(f"A target is one of {original.shape[1]} classes, counted from 0; got {target}.")
     result = np.full(len(points), np.nan)
     if known.any():
-        hidden = asker.answers(tensor, occlusions)
         before, after = (
             class_confidence(values, index, "probability", "logits") for values in (original, hidden)
         )

@@ -65,7 +65,7 @@ class LocalEngine:
         from canonface.engine.incremental.changes import windows_of
         from canonface.engine.incremental.costs import costs
 
-        return costs(self.network.program, windows_of(x.shape[1:], [occlusions]))
+        return costs(self.network.program, windows_of(tuple(x.shape), [occlusions]))
 
     def best(self, x: Tensor, wanted: str) -> str:
         """The engine that is asked for, or the nearest that there is here."""
