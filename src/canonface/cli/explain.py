@@ -35,6 +35,7 @@ def explain(
     mesh: options.MeshFile = None,
     all_faces: options.AllFaces = False,
     batch: options.Batch = 64,
+    engine: options.Engine = "auto",
     device: options.Device = "auto",
     weights: options.Weights = None,
     architecture: options.Architecture = None,
@@ -85,7 +86,14 @@ def explain(
         try:
             for face in align(found.path(name)):
                 cis = explain_face(
-                    face, loaded, target, preset=preset, batch=batch, face_labels=known[name], **choices
+                    face,
+                    loaded,
+                    target,
+                    preset=preset,
+                    batch=batch,
+                    engine=engine,
+                    face_labels=known[name],
+                    **choices,
                 )
                 stem = _free_stem(name, cis.face.index, stems)
                 results.append(_save(cis, name, out / stem, picture_format))

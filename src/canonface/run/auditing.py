@@ -15,7 +15,7 @@ from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
-from canonface.engine import BatchSize
+from canonface.engine import Asker
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
@@ -51,6 +51,7 @@ def audit(
     gallery: Photos | Gallery | None = None,
     identity: str = "identity",
     batch: int = 64,
+    engine: str = "auto",
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
@@ -78,7 +79,8 @@ def audit(
             the gallery too is not compared with itself.
         identity: column, of the labels and of the gallery, that names the person. Without labels, the name of a
             photo's folder is the person's.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         retry_failed: ask again about photos that failed in an earlier start.
         progress: called after each photo.
         **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``,
@@ -117,7 +119,7 @@ def audit(
         require_column(by, known)
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
     manifest = Manifest.new(describe(settings, loaded, found, known, aligner, probes), found.root)
-    asker = _Question(loaded, settings, aligner, probes.vertices, known, BatchSize(batch))
+    asker = _Question(loaded, settings, aligner, probes.vertices, known, Asker(loaded, engine, batch))
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
@@ -208,7 +210,7 @@ class _Question:
     aligner: Aligner
     probes: Int[np.ndarray, "n"]
     labels: Labels
-    batch: BatchSize
+    asker: Asker
 
     def rows(self, number: int, name: str, path: Path) -> Iterator[Row]:
         """One row a face; a single failed row where the photo cannot be used."""
@@ -236,7 +238,7 @@ class _Question:
                     self.settings,
                     self.probes,
                     self.labels[name],
-                    self.batch,
+                    self.asker,
                     row["sha256"],
                 )
             except OptionError:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.confidence import Original
-from canonface.engine import Ask, BatchSize, answers
+from canonface.engine import Asker
 from canonface.errors import (
     NothingAskedError,
     OptionError,
@@ -38,6 +38,7 @@ def explain(
     preset: str = "default",
     face_labels: Mapping[str, str] | None = None,
     batch: int = 64,
+    engine: str = "auto",
     **options: Any,
 ) -> CIS:
     """Which parts of one face a model relies on (eq. 1-5).
@@ -51,7 +52,8 @@ def explain(
             class confidences): the model's choice.
         preset: ``default`` or ``paper``.
         face_labels: the face's labels, for a target ``label:COLUMN``.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         **options: the other fields of `Settings`: ``confidence``, ``occluder``, ``patch``, ``fill``, ``stride``,
             ``spacing``, ``normalise``, ``canonical_patch``.
 
@@ -73,7 +75,9 @@ def explain(
     check_model(settings.question(), loaded)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo = digest(Path(face.path)) if face.path else ""
-    return explain_face(face, loaded, settings, probes, face_labels or {}, BatchSize(batch), photo)
+    return explain_face(
+        face, loaded, settings, probes, face_labels or {}, Asker(loaded, engine, batch), photo
+    )
 
 
 def explain_face(
@@ -82,7 +86,7 @@ def explain_face(
     settings: Settings,
     probes: Int[np.ndarray, "n"],
     face_labels: Mapping[str, str],
-    batch: BatchSize,
+    asker: Asker,
     photo: str = "",
 ) -> CIS:
     """`explain` with everything loaded and decided.
@@ -93,7 +97,7 @@ def explain_face(
         settings: the choices.
         probes: vertices to ask about.
         face_labels: the face's row of the labels file.
-        batch: keeps what it learned of the memory.
+        asker: asks the model, and keeps what it learned of the fastest way.
         photo: SHA-256 of the face's photo, if it is known.
     """
     view = View(face, model, settings)
@@ -107,7 +111,7 @@ def explain_face(
         )
     confidence = float(question.of(view.original)[0])
     drops = np.full(len(probes), np.nan)
-    of_fills = [question.of(occluded) for occluded in view.answers(probes[asked], batch)]
+    of_fills = [question.of(occluded) for occluded in view.answers(probes[asked], asker)]
     drops[asked] = confidence - np.mean(of_fills, axis=0)
     return view.cis(probes, drops, confidence, question.target, question.unit)
 
@@ -123,7 +127,7 @@ class View:
     Attributes:
         shown: the model's input with the mesh on it.
         original: ``(1, d)`` the model's outputs for the face as it is.
-        calls: how many images the model was shown.
+        calls: how many images the model was asked about.
     """
 
     def __init__(self, face: Face, model: Model, settings: Settings) -> None:
@@ -135,7 +139,7 @@ class View:
         self.original = asked_once(model, self._x)
         self.calls = 1
 
-    def answers(self, vertices: Int[np.ndarray, "n"], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
+    def answers(self, vertices: Int[np.ndarray, "n"], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs with a patch over each vertex, one array a fill."""
         fills = self.occluder.occlusions(self.shown, vertices)
         for occlusions in fills:
@@ -144,13 +148,14 @@ class View:
                     f"An occluder says for each vertex what is hidden; {type(self.occluder).__name__} was asked "
                     f"about {len(vertices)} and hides {len(occlusions)}."
                 )
-        return self.answers_to(fills, batch)
+        return self.answers_to(fills, asker)
 
-    def answers_to(self, fills: Sequence[Occlusions], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
+    def answers_to(self, fills: Sequence[Occlusions], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs for any occlusions of this face, one array a fill."""
         if not fills:
             raise OptionError("An occluder hides a place in at least one way, one Occlusions each; got none.")
-        return [answers(self._asker(), self._x, occlusions, batch) for occlusions in fills]
+        self.calls += sum(len(occlusions.distinct()[0]) for occlusions in fills)
+        return [asker.answers(self._x, occlusions) for occlusions in fills]
 
     def cis(
         self,
@@ -180,13 +185,6 @@ class View:
             normalise=self.settings.normalise,
             canvas=canvas,
         )
-
-    def _asker(self) -> Ask:
-        def ask(occluded: Tensor) -> Float[np.ndarray, "n d"]:
-            self.calls += len(occluded)
-            return checked_outputs(self.model, occluded)
-
-        return ask
 
 
 def asked_once(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:

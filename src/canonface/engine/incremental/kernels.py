@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -49,6 +49,7 @@ class Work:
         return self.step.operator
 
 
+@runtime_checkable
 class Kernels(Protocol):
     """One way to compute the operators; all ways agree to float tolerance."""
 
