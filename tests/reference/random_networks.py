@@ -75,7 +75,7 @@ ACTIVATIONS = [
     lambda c: nn.ReLU(),
     lambda c: nn.ReLU(inplace=True),
     lambda c: nn.ReLU6(),
-    lambda c: nn.PReLU(c),
+    nn.PReLU,
     lambda c: nn.PReLU(),
     lambda c: nn.LeakyReLU(0.2),
     lambda c: nn.SiLU(),
@@ -86,7 +86,7 @@ ACTIVATIONS = [
     lambda c: nn.Hardswish(),
     lambda c: nn.Hardsigmoid(),
     lambda c: nn.ELU(),
-    lambda c: Block(lambda x: F.relu(x)),
+    lambda c: Block(F.relu),
     lambda c: Block(lambda x: x.clamp(-0.5, 0.7)),
     lambda c: Block(lambda x: F.hardtanh(x, -0.4, 0.6)),
 ]
@@ -134,9 +134,7 @@ def _conv(rng, channels, hw, keep=False):
         groups = channels if kind < 0.25 else (2 if kind < 0.35 and channels % 2 == 0 else 1)
         outs = outs if groups == 1 else channels * int(rng.integers(1, 3))
         outs = channels if keep else outs
-        new = [
-            (hw[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in (0, 1)
-        ]
+        new = [(hw[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in (0, 1)]
         if min(new) >= 2:
             same = padding if not keep else "same"
             layer = nn.Conv2d(channels, outs, kernel, stride, same, dilation, groups, bias=rng.random() < 0.5)
@@ -151,7 +149,9 @@ def _pool(rng, channels, hw):
     if rng.random() < 0.5:
         layer = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
     else:
-        layer = nn.AvgPool2d(kernel, stride, padding, ceil_mode=ceil, count_include_pad=bool(rng.random() < 0.5))
+        layer = nn.AvgPool2d(
+            kernel, stride, padding, ceil_mode=ceil, count_include_pad=bool(rng.random() < 0.5)
+        )
     return layer, channels, list(layer(torch.zeros(1, channels, *hw)).shape[2:])
 
 
@@ -178,10 +178,10 @@ def _layer(rng, channels, hw, exact_windows_only):
     if kind < 0.9:
         return ChannelScale(channels, rng), channels, hw
     if kind < 0.94:
-        left, right, top, bottom = (int(n) for n in rng.integers(0, 3, 4))
+        left, right, top, bottom, front, back = (int(n) for n in rng.integers(0, 3, 6))
         return (
-            Block(lambda x: F.pad(x, (left, right, top, bottom), value=0.3)),
-            channels,
+            Block(lambda x: F.pad(x, (left, right, top, bottom, front, back), value=0.3)),
+            channels + front + back,
             [hw[0] + top + bottom, hw[1] + left + right],
         )
     if kind < 0.97 and not exact_windows_only:
@@ -194,7 +194,9 @@ def _head(rng, channels, hw):
     if kind < 0.35:
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 4))
     if kind < 0.5:
-        return nn.Sequential(Block(lambda x: x.mean(dim=(2, 3))), nn.Linear(channels, 4), nn.ReLU(), nn.Linear(4, 4))
+        return nn.Sequential(
+            Block(lambda x: x.mean(dim=[-1, -2])), nn.Linear(channels, 4), nn.ReLU(), nn.Linear(4, 4)
+        )
     if kind < 0.6:
         out = tuple(int(rng.integers(1, size + 1)) for size in hw)
         wide = channels * out[0] * out[1]

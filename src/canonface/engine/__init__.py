@@ -5,5 +5,6 @@ from canonface.engine.batching import BatchSize
 from canonface.engine.dense import Ask, answers
 from canonface.engine.drops import drops
 from canonface.engine.plan import ENGINES, Plan
+from canonface.engine.planning import planned
 
-__all__ = ["ENGINES", "Ask", "Asker", "BatchSize", "Plan", "answers", "drops"]
+__all__ = ["ENGINES", "Ask", "Asker", "BatchSize", "Plan", "answers", "drops", "planned"]

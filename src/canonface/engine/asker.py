@@ -69,10 +69,10 @@ class Asker:
         """Outputs of the model for an input as it is, and `answers`; windows need the former anyway."""
         distinct, place = occlusions.distinct()
         found = self._by_windows(x, distinct) if len(distinct) else None
-        if found is None:
-            found = checked_outputs(self.model, x[None]), self._dense(x, distinct)
-        original, hidden = found
-        return original, hidden[place] if len(occlusions) else hidden
+        if found is not None:
+            return found[0], found[1][place]
+        original = checked_outputs(self.model, x[None])
+        return original, self._dense(x, distinct)[place] if len(distinct) else original[:0]
 
     def _dense(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
         return answers(lambda batch: checked_outputs(self.model, batch), x, occlusions, self.batch)

@@ -44,7 +44,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
         )
     engine = local.best(x, wanted)
     session = local.network.session(engine, costs.probe_bytes)
-    few, some = _spread(occlusions, ASKED_BOTH_WAYS), _spread(occlusions, session.chunk)
+    few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, session.chunk)
     slow, dense_answers = _timed(lambda: dense(few))
     original, hidden = local.answers(x, few, engine)
     error = float(np.abs(hidden - dense_answers).max())
@@ -71,7 +71,7 @@ def agree(found: Float[np.ndarray, "n d"], dense: Float[np.ndarray, "n d"], engi
     return found.shape == dense.shape and float(np.abs(found - dense).max()) <= bound
 
 
-def _spread(occlusions: Occlusions, count: int) -> Occlusions:
+def spread(occlusions: Occlusions, count: int) -> Occlusions:
     """So many of them, evenly spread."""
     return occlusions[:: max(1, len(occlusions) // count)][:count]
 

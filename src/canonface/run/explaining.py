@@ -141,6 +141,10 @@ class View:
 
     def answers(self, vertices: Int[np.ndarray, "n"], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs with a patch over each vertex, one array a fill."""
+        return self.answers_to(self.occlusions(vertices), asker)
+
+    def occlusions(self, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
+        """What is hidden by a patch over each vertex, one `Occlusions` a fill."""
         fills = self.occluder.occlusions(self.shown, vertices)
         for occlusions in fills:
             if len(occlusions) != len(vertices):
@@ -148,7 +152,7 @@ class View:
                     f"An occluder says for each vertex what is hidden; {type(self.occluder).__name__} was asked "
                     f"about {len(vertices)} and hides {len(occlusions)}."
                 )
-        return self.answers_to(fills, asker)
+        return fills
 
     def answers_to(self, fills: Sequence[Occlusions], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs for any occlusions of this face, one array a fill."""

@@ -1,5 +1,8 @@
 """Whatever network is drawn, questions by windows are answered as the dense engine answers them."""
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +17,8 @@ from canonface.occlusions import Occlusions
 
 SIZE = (17, 14)
 GATE = 5e-5
+EXAMPLES = int(os.environ.get("CANONFACE_EXAMPLES", "40"))
+"""Networks that are drawn; more of them on a quiet evening."""
 
 
 def questions(seed, masked, own_fills):
@@ -28,8 +33,6 @@ def questions(seed, masked, own_fills):
 
 def by_windows(network, x, occlusions, engine="incremental", chunk=3):
     session = network_of(network, x).session(engine, 1)
-    from dataclasses import replace
-
     return replace(session, chunk=chunk).answers(x, occlusions, lambda answer: answer)
 
 
@@ -45,7 +48,7 @@ def one_by_one(network, x, occlusions):
         )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), masked=st.booleans(), own_fills=st.booleans())
 def test_pytorch_windows_are_the_dense_engine_in_double_precision(seed, masked, own_fills):
     network = random_network(seed)
@@ -56,7 +59,7 @@ def test_pytorch_windows_are_the_dense_engine_in_double_precision(seed, masked, 
     with torch.no_grad():
         torch.testing.assert_close(original, network(x))
     scale = float(expected.abs().max()) + 1
-    assert float((hidden - expected).abs().max()) <= 1e-10 * scale
+    assert float((hidden - expected).abs().max()) <= 1e-11 * scale
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def library():
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(seed=st.integers(0, 2**31 - 1), masked=st.booleans())
 def test_native_windows_are_the_dense_engine_within_the_gate(library, seed, masked):
     network = random_network(seed)

@@ -35,7 +35,8 @@ def bases_of(program: Program, x: Float[Tensor, "photos c h w"]) -> Bases:
     The network is in evaluation mode, without gradients: see the caller.
     """
     recorder = _Recorder(program)
-    answer = recorder.run(x)
+    # A copy: a first layer that works in place would write over the photos.
+    answer = recorder.run(x.clone())
     return Bases(len(x), recorder.maps, recorder.values, answer)
 
 

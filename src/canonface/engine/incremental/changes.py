@@ -33,7 +33,7 @@ class Changes:
     _x: Float[Tensor, "cells c"]
     _occlusions: Sequence[Occlusions]
     _first: Int[np.ndarray, "photos"]
-    _whole: dict[int, Float[Tensor, "cells c"]]
+    _whole: dict[int, Float[Tensor, "_ c"]]
     _hw: Pair
 
     def of(self, chosen: slice) -> Change:

@@ -113,7 +113,10 @@ def _as_dtype(steps: list[Step], dtype: torch.dtype) -> tuple[Step, ...]:
             operator = replace(operator, weight=operator.weight.to(dtype).contiguous())
         if isinstance(operator, Scale):
             operator = replace(operator, factor=operator.factor.to(dtype).contiguous())
-        result.append(replace(step, operator=operator))
+        function = step.activation
+        if function is not None and function.slope is not None:
+            function = replace(function, slope=function.slope.to(dtype))
+        result.append(replace(step, operator=operator, activation=function))
     return tuple(result)
 
 

@@ -208,10 +208,10 @@ def _pad(at: Place) -> Operator:
         raise NotLocalError(f"padding by {mode} reads far away")
     amounts = _several(at.argument("pad"))
     amounts = amounts * 4 if len(amounts) == 1 else amounts
-    if len(amounts) > 4:
-        raise NotLocalError("padding of channels")
-    left, top = int(amounts[0]), int(amounts[2]) if len(amounts) > 2 else 0
-    return Pad((top, left), at.out_shape[1:])
+    left, _, top, _, front, back, *further = [*map(int, amounts), *[0] * 6][: max(6, len(amounts))]
+    if any(further):
+        raise NotLocalError("padding of the count of pictures")
+    return Pad((top, left), at.out_shape[1:], (front, back))
 
 
 def _refuse_stretching(at: Place) -> None:

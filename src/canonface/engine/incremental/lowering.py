@@ -31,7 +31,8 @@ def lowered(graph: fx.GraphModule, x: Tensor) -> Program:
     """
     known = _Known(graph)
     with torch.inference_mode():
-        known.run(x)
+        # A copy: a first layer that works in place would write over it.
+        known.run(x.clone())
     lowering = _Lowering(graph, dict(graph.named_modules()), known)
     for node in graph.graph.nodes:
         lowering.take(node)
@@ -80,6 +81,7 @@ class _Lowering:
         steps: on windows, so far.
         changes: nodes whose value is a map on windows, with the name of its change.
         flat: nodes that are such a map, flattened.
+        flat_factors: what the numbers of a flattened map are multiplied by, where that is not 1.
         finals: dense layers of a flattened map and means over a map, with the map.
         dense: nodes that are computed on whole values.
         reasons: where windows ended, and why.
@@ -91,6 +93,7 @@ class _Lowering:
     steps: list[Step] = field(default_factory=list)
     changes: dict[fx.Node, str] = field(default_factory=dict)
     flat: dict[fx.Node, fx.Node] = field(default_factory=dict)
+    flat_factors: dict[fx.Node, Any] = field(default_factory=dict)
     finals: list[tuple[fx.Node, fx.Node, Tensor | None]] = field(default_factory=list)
     dense: list[fx.Node] = field(default_factory=list)
     reasons: list[tuple[str, str]] = field(default_factory=list)
@@ -151,8 +154,7 @@ class _Lowering:
         """What the dense layers cost that multiply by weights."""
         for node in self.dense:
             call = None if node.op in ("output", "placeholder") else call_of(node, self.layers)
-            weight = call.arguments.get("weight") if call else None
-            weight = self.known.constants.get(weight, weight) if isinstance(weight, fx.Node) else weight
+            weight = self._constant(call.arguments.get("weight")) if call else None
             if call is None or call.name not in ("conv2d", "linear") or not isinstance(weight, Tensor):
                 continue
             made = (*self.known.shapes[node][1:], 1, 1)
@@ -182,11 +184,35 @@ class _Lowering:
         if call.name in PASSING:
             self.flat[node] = self.flat[_passed(call, source)]
             return
-        weight = call.arguments.get("weight")
-        weight = self.known.constants.get(weight, weight) if isinstance(weight, fx.Node) else weight
-        if call.name != "linear" or not isinstance(weight, Tensor):
+        factor = self._flat_factor(call)
+        weight = self._constant(call.arguments.get("weight"))
+        if factor is not None:
+            self.flat[node] = self.flat[source]
+            self.flat_factors[node] = factor * self.flat_factors.get(source, 1.0)
+        elif call.name == "linear" and isinstance(weight, Tensor):
+            scaled = weight.detach().double() * self.flat_factors.get(source, 1.0)
+            exact = source not in self.flat_factors
+            self.finals.append(
+                (node, self.flat[source], weight.detach() if exact else scaled.to(weight.dtype))
+            )
+        else:
             raise NotLocalError(f"{call.name} reads a flattened map as a whole")
-        self.finals.append((node, self.flat[source], weight.detach()))
+
+    def _flat_factor(self, call: Call) -> Tensor | None:
+        """What each number of a flattened map is multiplied by, if that is all that is done to its change."""
+        if call.name in ("mul", "div") and call.arguments.get("rounding_mode") is None:
+            other = self._constant(call.arguments.get("other"))
+            if isinstance(other, int | float | Tensor):
+                factor = torch.as_tensor(other, dtype=torch.float64).detach()
+                return 1 / factor if call.name == "div" else factor
+        variance, weight = (self._constant(call.arguments.get(name)) for name in ("running_var", "weight"))
+        if call.name == "batch_norm" and variance is not None and call.arguments.get("training") is not True:
+            factor = torch.rsqrt(variance.detach().double() + float(call.get("eps", 1e-5)))
+            return factor if weight is None else factor * weight.detach().double()
+        return None
+
+    def _constant(self, value: Any) -> Any:
+        return self.known.constants.get(value, value) if isinstance(value, fx.Node) else value
 
     def _step(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
         if len(self.known.shapes.get(node, ())) != 4:

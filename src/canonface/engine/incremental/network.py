@@ -86,14 +86,17 @@ def network_of(module: nn.Module, x: Tensor) -> Network:
         # One is kept: another state of the module, or another size, is a rare visitor.
         known.clear()
         with evaluating(module), torch.no_grad():
-            known[key] = Network(lowered(traced(module), x[:1]))
+            known[key] = Network(lowered(traced(module, x[:1]), x[:1]))
     return known[key]
 
 
 def state_of(module: nn.Module) -> tuple[Any, ...]:
-    """What differs after training, loading or surgery: layers, places, versions and some of the numbers."""
+    """What differs after training, loading or surgery: layers, hooks, places, versions, some of the numbers."""
     tensors = [*module.named_parameters(), *module.named_buffers()]
-    layers = tuple((name, id(layer)) for name, layer in module.named_modules())
+    layers = tuple(
+        (name, id(layer), len(layer._forward_hooks), len(layer._forward_pre_hooks))
+        for name, layer in module.named_modules()
+    )
     return (layers, *((name, *_trace_of(tensor)) for name, tensor in tensors))
 
 

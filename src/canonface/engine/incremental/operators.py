@@ -49,7 +49,7 @@ def activation(name: str, arguments: Mapping[str, Any], channels: int) -> Activa
     if name in ("leaky_relu", "prelu"):
         slope = given.get("weight", given.get("negative_slope", 0.01))
         slopes = (
-            torch.as_tensor(slope, dtype=torch.float32).detach().reshape(-1).expand(channels).contiguous()
+            torch.as_tensor(slope, dtype=torch.float64).detach().reshape(-1).expand(channels).contiguous()
         )
         return Activation("prelu", lambda x: torch.where(x >= 0, x, x * slopes.to(x)), slope=slopes)
     if name in _OPTIONS:
@@ -206,15 +206,17 @@ class Scale(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Pad(Operator):
-    """Cells added around the map, or taken away.
+    """Cells added around the map, or taken away; channels before and after.
 
     Attributes:
         by: added above and left.
         out_hw: height and width then.
+        channels: added before and after.
     """
 
     by: Pair
     out_hw: Pair
+    channels: Pair = (0, 0)
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
         """See `moved`."""

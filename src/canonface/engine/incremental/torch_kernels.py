@@ -188,7 +188,8 @@ class TorchKernels:
     def _pad(self, work: Work) -> Float[Tensor, "rows c"]:
         [change], by = work.inputs, work.operator.by
         owner, y, x = work.out.places()
-        return taken(change.rows, change.windows.rows_at(owner, y - by[0], x - by[1]))
+        rows = taken(change.rows, change.windows.rows_at(owner, y - by[0], x - by[1]))
+        return F.pad(rows, work.operator.channels) if any(work.operator.channels) else rows
 
     def _pointwise(self, work: Work) -> Float[Tensor, "rows c"]:
         return work.inputs[0].rows
