@@ -2,9 +2,9 @@
 
 Layout, the same for all of them:
 
-- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe:
-  ``y, x, height, width, first, photo``. The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)`` is row
-  ``first + i * width + j`` of ``rows``; ``photo`` says which photo's base maps the probe refers to;
+- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe: ``y, x, height, width, first,
+  photo``. The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)``
+  is row ``first + i * width + j`` of ``rows``; ``photo`` says which photo's base maps the probe refers to;
 - ``rows`` is a float32 tensor ``(r, c)``: how far each cell's activation is from the photo's; outside its window a
   probe changes nothing;
 - a *base map* is a float32 tensor ``(photos * height * width, c)``: activations of the photos themselves.
