@@ -383,8 +383,12 @@ void compute_group(const Convolution& c, Index first, Index until, const Cell* c
     for (Index column = 0; column < c.out.channels; column += panel_columns, panel += layout.all_weights) {
         const Index columns = std::min<Index>(panel_columns, c.out.channels - column);
         for (int pair = 0; pair < Scheme<Taps>::pairs; ++pair) {
-            multiply(factors + layout.factors[pair], layout.factor_stride[pair], layout.rows[pair],
-                     panel + layout.weights[pair], layout.depth[pair], columns, products + layout.products[pair]);
+            const float* rows = factors + layout.factors[pair];
+            const float* weights = panel + layout.weights[pair];
+            const Ahead ahead = {rows + layout.rows[pair] * layout.factor_stride[pair],
+                                 weights + layout.depth[pair] * panel_columns};
+            multiply(rows, layout.factor_stride[pair], layout.rows[pair], weights, layout.depth[pair], columns,
+                     products + layout.products[pair], ahead);
         }
         interpolate_group(c, first, until, layout, products, memory.targets.data(), column, columns);
     }
