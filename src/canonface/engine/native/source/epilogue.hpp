@@ -80,42 +80,61 @@ class Finisher {
     // Cell i has its sums of the channels from `channel` at `sums + i * stride`; they may be in place.
     void finish(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
                 Index channels) const {
+        const Part part = {targets, cells, sums, stride, channel, channels, channel + channels < out_.channels};
         switch (epilogue_.activation) {
-            case Epilogue::clamp: return apply(Clamp(epilogue_), targets, cells, sums, stride, channel, channels);
-            case Epilogue::prelu: return apply(PRelu(epilogue_), targets, cells, sums, stride, channel, channels);
-            case Epilogue::hard_swish:
-                return apply(HardSwish(epilogue_), targets, cells, sums, stride, channel, channels);
-            case Epilogue::hard_sigmoid:
-                return apply(HardSigmoid(epilogue_), targets, cells, sums, stride, channel, channels);
-            default: return copy(targets, cells, sums, stride, channel, channels);
+            case Epilogue::clamp: return apply(Clamp(epilogue_), part);
+            case Epilogue::prelu: return apply(PRelu(epilogue_), part);
+            case Epilogue::hard_swish: return apply(HardSwish(epilogue_), part);
+            case Epilogue::hard_sigmoid: return apply(HardSigmoid(epilogue_), part);
+            default: return copy(part);
         }
     }
 
   private:
+    // Some channels of some cells; `more` if those of the next panel will follow.
+    struct Part {
+        const Target* targets;
+        Index cells;
+        const float* sums;
+        Index stride, channel, channels;
+        bool more;
+    };
+
     template <class Function>
-    static void apply(const Function& g, const Target* targets, Index cells, const float* sums, Index stride,
-                      Index channel, Index channels) {
-        for (Index i = 0; i < cells; ++i) {
-            const Target& t = targets[i];
-            for_each_vector(channels, [&](Index c, int count) {
-                const Index at = channel + c;
+    static void apply(const Function& g, const Part& part) {
+        for (Index i = 0; i < part.cells; ++i) {
+            const Target& t = part.targets[i];
+            if (part.more) prefetch_next(t, part.channel + part.channels);
+            for_each_vector(part.channels, [&](Index c, int count) {
+                const Index at = part.channel + c;
                 const Vec before = load_some(t.before + at, count);
-                Vec after = before + load_some(sums + i * stride + c, count);
+                Vec after = before + load_some(part.sums + i * part.stride + c, count);
                 if (t.residual) after += load_some(t.residual + at, count);
                 store_some(t.out + at, g(after, at, count) - g(before, at, count), count);
             });
         }
     }
 
-    static void copy(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
-                     Index channels) {
-        for (Index i = 0; i < cells; ++i) {
-            const Target& t = targets[i];
-            for_each_vector(channels, [&](Index c, int count) {
-                Vec change = load_some(sums + i * stride + c, count);
-                if (t.residual) change += load_some(t.residual + channel + c, count);
-                store_some(t.out + channel + c, change, count);
+    static void copy(const Part& part) {
+        for (Index i = 0; i < part.cells; ++i) {
+            const Target& t = part.targets[i];
+            if (part.more) prefetch_next(t, part.channel + part.channels);
+            for_each_vector(part.channels, [&](Index c, int count) {
+                const Index at = part.channel + c;
+                Vec change = load_some(part.sums + i * part.stride + c, count);
+                if (t.residual) change += load_some(t.residual + at, count);
+                store_some(t.out + at, change, count);
             });
+        }
+    }
+
+    // Rows are far apart, so no hardware foresees that their next channels will be needed.
+    static void prefetch_next(const Target& t, Index channel) {
+        constexpr Index line = 16;
+        for (Index next = channel; next < channel + 2 * lanes; next += line) {
+            __builtin_prefetch(t.out + next, 1, 2);
+            if (t.before) __builtin_prefetch(t.before + next, 0, 2);
+            if (t.residual) __builtin_prefetch(t.residual + next, 0, 2);
         }
     }
 
