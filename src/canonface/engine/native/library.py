@@ -162,6 +162,7 @@ class Library:
             raise OSError(
                 f"{path} has interface {found}, this canonface needs {_INTERFACE}: delete the file."
             )
+        self._native.canonface_use_large_pages.restype = None
         for name in _SIZES:
             getattr(self._native, name).restype = ctypes.c_int64
         for name in _KERNELS:
@@ -199,7 +200,7 @@ class Library:
         chosen = _algorithm(algorithm, inputs, outputs, kernel, stride, dilation)
         filter_ = _filter(kernel, stride, dilation)
         sizes = (ctypes.c_int64(inputs), ctypes.c_int64(outputs), ctypes.byref(filter_), ctypes.c_int(chosen))
-        panels = _aligned(self._native.canonface_packed_conv_size(*sizes))
+        panels = self._memory(self._native.canonface_packed_conv_size(*sizes))
         self._call("canonface_pack_conv", _pointer(weight), *sizes, _pointer(panels))
         return PackedConv(panels, inputs, outputs, kernel, stride, dilation, chosen)
 
@@ -229,7 +230,7 @@ class Library:
         if weight.shape[1] != channels * cells:
             raise ValueError(f"A map of {channels} x {map_hw} does not flatten to {weight.shape[1]} values.")
         sizes = (ctypes.c_int64(outputs), ctypes.c_int64(channels), ctypes.c_int64(cells))
-        panels = _aligned(self._native.canonface_packed_cells_size(*sizes))
+        panels = self._memory(self._native.canonface_packed_cells_size(*sizes))
         self._call("canonface_pack_cells", _pointer(weight), *sizes, _pointer(panels))
         return PackedCells(panels, channels, outputs, map_hw)
 
@@ -469,6 +470,18 @@ class Library:
             ctypes.c_int(threads),
         )
 
+    def _memory(self, floats: int) -> Tensor:
+        """An uninitialised tensor for packed weights, on large pages where there are such."""
+        import torch
+
+        page = 2**21 // 4 if floats >= 2**20 else 16
+        tensor = torch.empty(floats + page)
+        skipped = -tensor.data_ptr() // 4 % page
+        tensor = tensor[skipped : skipped + floats]
+        if page > 16:
+            self._native.canonface_use_large_pages(_pointer(tensor), ctypes.c_int64(4 * floats))
+        return tensor
+
     def _call(self, name: str, *arguments: object) -> None:
         """Call a kernel; it answers with what is wrong with its arguments, or nothing."""
         if complaint := getattr(self._native, name)(*arguments):
@@ -506,16 +519,6 @@ def _algorithm(asked: str, inputs: int, outputs: int, kernel: Pair, stride: Pair
     # with few channels the transforms cost more than the multiplications that they save
     worthwhile = possible and inputs >= 16 and outputs >= 16
     return _TOOM_COOK if asked == "toom-cook" or (asked == "auto" and worthwhile) else _GATHERED
-
-
-def _aligned(floats: int) -> Tensor:
-    """An uninitialised tensor that starts on a cache line."""
-    import torch
-
-    line = 16
-    tensor = torch.empty(floats + line)
-    skipped = -tensor.data_ptr() // 4 % line
-    return tensor[skipped : skipped + floats]
 
 
 def _floats(tensor: Tensor, name: str) -> Tensor:

@@ -46,25 +46,67 @@ struct Taps {
     Index cell_row, cell_column, weight_row;
 };
 
-// Sums of `Cells` neighbours, `step` floats apart in the input.
-template <int Cells>
-void sum_neighbours(const Taps& taps, Index step, Index channels, float* sums) {
-    for_each_vector(channels, [&](Index c, int count) {
-        Vec total[Cells];
+// Sums of so many vectors of channels of neighbouring cells, `step` floats apart in the input. The numbers of cells,
+// of vectors and (unless zero) of the kernel's columns are known to the compiler: sums stay in registers, and the
+// innermost loop is straight-line code.
+template <int Cells, int Vectors, int Columns>
+CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, Index channel, int count,
+                                  float* sums) {
+    const Index columns = Columns ? Columns : taps.columns;
+    Vec total[Cells][Vectors];
+    CANONFACE_UNROLL
+    for (int i = 0; i < Cells; ++i) {
         CANONFACE_UNROLL
-        for (int i = 0; i < Cells; ++i) total[i] = Vec{};
-        for (Index a = 0; a < taps.rows; ++a) {
-            const float* weight = taps.weights + a * taps.weight_row + c;
-            const float* cell = taps.cells + a * taps.cell_row + c;
-            for (Index b = 0; b < taps.columns; ++b, weight += channels, cell += taps.cell_column) {
-                const Vec factor = load_some(weight, count);
+        for (int v = 0; v < Vectors; ++v) total[i][v] = Vec{};
+    }
+    for (Index a = 0; a < taps.rows; ++a) {
+        const float* weight = taps.weights + a * taps.weight_row + channel;
+        const float* cell = taps.cells + a * taps.cell_row + channel;
+        CANONFACE_UNROLL
+        for (Index b = 0; b < columns; ++b, weight += channels, cell += taps.cell_column) {
+            CANONFACE_UNROLL
+            for (int v = 0; v < Vectors; ++v) {
+                const Vec factor = load_some(weight + v * lanes, count);
                 CANONFACE_UNROLL
-                for (int i = 0; i < Cells; ++i) total[i] += factor * load_some(cell + i * step, count);
+                for (int i = 0; i < Cells; ++i) {
+                    total[i][v] += factor * load_some(cell + i * step + v * lanes, count);
+                }
             }
         }
+    }
+    CANONFACE_UNROLL
+    for (int i = 0; i < Cells; ++i) {
         CANONFACE_UNROLL
-        for (int i = 0; i < Cells; ++i) store_some(sums + i * channels + c, total[i], count);
-    });
+        for (int v = 0; v < Vectors; ++v) {
+            store_some(sums + i * channels + channel + v * lanes, total[i][v], count);
+        }
+    }
+}
+
+// Sums of all channels.
+template <int Cells, int Columns>
+void sum_cells(const Taps& taps, Index step, Index channels, float* sums) {
+    constexpr int vectors = cells_at_once / Cells;
+    Index c = 0;
+    for (; c + vectors * lanes <= channels; c += vectors * lanes) {
+        sum_vectors<Cells, vectors, Columns>(taps, step, channels, c, lanes, sums);
+    }
+    for (; c + lanes <= channels; c += lanes) {
+        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, lanes, sums);
+    }
+    if (c < channels) {
+        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, static_cast<int>(channels - c), sums);
+    }
+}
+
+template <int Cells>
+void sum_neighbours(const Taps& taps, Index step, Index channels, float* sums) {
+    switch (taps.columns) {
+        case 1: return sum_cells<Cells, 1>(taps, step, channels, sums);
+        case 2: return sum_cells<Cells, 2>(taps, step, channels, sums);
+        case 3: return sum_cells<Cells, 3>(taps, step, channels, sums);
+        default: return sum_cells<Cells, 0>(taps, step, channels, sums);
+    }
 }
 
 void convolve_row(const Layer& l, const Window& in, const Window& out, Index out_y, const Target* targets) {

@@ -59,8 +59,9 @@ struct Target {
 // Turns sums into changes of the output: adds the residual, applies the activation, writes the rows.
 class Finisher {
   public:
-    Finisher(const Epilogue& epilogue, const Deltas& out, const Deltas* residual)
-        : epilogue_(epilogue), out_(out), residual_(residual) {
+    // The residual is multiplied by `sign`.
+    Finisher(const Epilogue& epilogue, const Deltas& out, const Deltas* residual, float sign = 1.0f)
+        : epilogue_(epilogue), out_(out), residual_(residual), sign_(sign) {
         epilogue.check(out);
         if (residual) check_pair(*residual, out);
     }
@@ -80,7 +81,8 @@ class Finisher {
     // Cell i has its sums of the channels from `channel` at `sums + i * stride`; they may be in place.
     void finish(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
                 Index channels) const {
-        const Part part = {targets, cells, sums, stride, channel, channels, channel + channels < out_.channels};
+        const bool more = channel + channels < out_.channels;
+        const Part part = {targets, cells, sums, stride, channel, channels, more, sign_};
         switch (epilogue_.activation) {
             case Epilogue::clamp: return apply(Clamp(epilogue_), part);
             case Epilogue::prelu: return apply(PRelu(epilogue_), part);
@@ -98,6 +100,7 @@ class Finisher {
         const float* sums;
         Index stride, channel, channels;
         bool more;
+        float sign;
     };
 
     template <class Function>
@@ -109,7 +112,7 @@ class Finisher {
                 const Index at = part.channel + c;
                 const Vec before = load_some(t.before + at, count);
                 Vec after = before + load_some(part.sums + i * part.stride + c, count);
-                if (t.residual) after += load_some(t.residual + at, count);
+                if (t.residual) after += part.sign * load_some(t.residual + at, count);
                 store_some(t.out + at, g(after, at, count) - g(before, at, count), count);
             });
         }
@@ -122,7 +125,7 @@ class Finisher {
             for_each_vector(part.channels, [&](Index c, int count) {
                 const Index at = part.channel + c;
                 Vec change = load_some(part.sums + i * part.stride + c, count);
-                if (t.residual) change += load_some(t.residual + at, count);
+                if (t.residual) change += part.sign * load_some(t.residual + at, count);
                 store_some(t.out + at, change, count);
             });
         }
@@ -141,6 +144,7 @@ class Finisher {
     const Epilogue& epilogue_;
     const Deltas& out_;
     const Deltas* residual_;
+    const float sign_;
 };
 
 }  // namespace canonface
