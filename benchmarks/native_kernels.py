@@ -1,10 +1,12 @@
 """How fast the native kernels are: time a call, and the share of what a plain matrix product reaches here.
 
-    python benchmarks/native_kernels.py [--kernels WORD ...] [--threads 2] [--rounds 9] [--probes 64] [--simd avx512]
+    python benchmarks/native_kernels.py [--kernels WORD ...] [--threads 2] [--rounds 9] [--probes 64]
+                                        [--simd avx512] [--algorithm toom-cook]
 
-Each line is a layer as it occurs in VGG-16, ResNet-50, IResNet-50 or MobileNetV2 with patches of 15 pixels. Rounds are
-interleaved: every kernel once a round, and a product of matrices (``torch.matmul``) as the yardstick. The rate of a
-convolution counts the multiplications of the direct way, whatever the algorithm saves; so it may exceed the yardstick.
+Each line is a layer as it occurs in VGG-16, ResNet-50, IResNet-50 or MobileNetV2 with patches of 15 pixels. Rounds
+are interleaved: every kernel once a round, and a product of matrices (``torch.matmul``) as the yardstick. The rate of
+a convolution counts the multiplications of the direct way, whatever the algorithm saves; so it may exceed the
+yardstick.
 """
 
 from __future__ import annotations
@@ -102,14 +104,17 @@ def reached(windows: np.ndarray, kernel: int, stride: int, padding: int, map_sid
 
 
 def rows_of(windows: np.ndarray, channels: int) -> torch.Tensor:
+    """Random changes of the windows' cells."""
     return torch.randn(int((windows[:, 2] * windows[:, 3]).sum()), channels)
 
 
 def relu(map_side: int, channels: int) -> Epilogue:
+    """The usual activation, on a random photo."""
     return Epilogue(Activation.CLAMP, torch.randn(map_side * map_side, channels), (map_side, map_side))
 
 
 def convolution_case(library: Library, line: tuple, probes: int, threads: int, algorithm: str) -> Case:
+    """A convolution with its activation."""
     name, side, window, inputs, outputs, kernel, stride = line
     windows = table(probes, window, side, 0)
     out_side = -(-side // stride)
@@ -128,6 +133,7 @@ def convolution_case(library: Library, line: tuple, probes: int, threads: int, a
 
 
 def depthwise_case(library: Library, line: tuple, probes: int, threads: int) -> Case:
+    """A depthwise convolution with its activation."""
     name, side, window, channels, stride = line
     windows = table(probes, window, side, 0)
     out_side = -(-side // stride)
@@ -181,6 +187,7 @@ def other_cases(library: Library, probes: int, threads: int) -> list[Case]:
 
 
 def yardstick(size: int = 1536) -> Case:
+    """A product of matrices by PyTorch."""
     a, b = torch.randn(size, size), torch.randn(size, size)
     return Case("torch.matmul", lambda: torch.matmul(a, b), 2.0 * size**3)
 
@@ -198,6 +205,7 @@ def measure(cases: list[Case], rounds: int) -> dict[str, list[float]]:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -19,14 +19,13 @@ import ctypes
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
-from jaxtyping import Int32
 
 from canonface.functional import Tensor
 
-Windows: TypeAlias = Int32[np.ndarray, "p 6"]
+Windows: TypeAlias = Annotated[np.ndarray, "(p, 6) int32: y, x, height, width, first, photo"]
 Pair: TypeAlias = tuple[int, int]
 
 _INTERFACE = 1

@@ -35,13 +35,17 @@ struct PRelu {
     }
 };
 
+// Functions end with a comparison: a multiplication at their end would be fused with the subtraction that follows,
+// rounded on one side only, and cells that do not change would not be zero.
 CANONFACE_INLINE Vec hard_sigmoid_of(Vec v) {
-    return smaller(greater(v + broadcast(3.0f), Vec{}), broadcast(6.0f)) * broadcast(1.0f / 6.0f);
+    return smaller(greater(v * (1.0f / 6.0f) + broadcast(0.5f), Vec{}), broadcast(1.0f));
 }
 
 struct HardSwish {
     explicit HardSwish(const Epilogue&) {}
-    CANONFACE_INLINE Vec operator()(Vec v, Index, int) const { return v * hard_sigmoid_of(v); }
+    CANONFACE_INLINE Vec operator()(Vec v, Index, int) const {
+        return v < broadcast(3.0f) ? v * hard_sigmoid_of(v) : v;
+    }
 };
 
 struct HardSigmoid {
