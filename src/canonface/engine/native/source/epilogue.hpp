@@ -85,8 +85,7 @@ class Finisher {
     // Cell i has its sums of the channels from `channel` at `sums + i * stride`; they may be in place.
     void finish(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
                 Index channels) const {
-        const bool more = channel + channels < out_.channels;
-        const Part part = {targets, cells, sums, stride, channel, channels, more, sign_};
+        const Part part = {targets, cells, sums, stride, channel, channels, sign_};
         switch (epilogue_.activation) {
             case Epilogue::clamp: return apply(Clamp(epilogue_), part);
             case Epilogue::prelu: return apply(PRelu(epilogue_), part);
@@ -96,14 +95,25 @@ class Finisher {
         }
     }
 
+    // Fetches what `finish` will need: rows are far apart, so no hardware foresees it.
+    static void prefetch(const Target* targets, Index cells, Index channel, Index channels) {
+        constexpr Index line = 16;
+        for (const Target* t = targets; t < targets + cells; ++t) {
+            for (Index next = channel; next < channel + channels; next += line) {
+                __builtin_prefetch(t->out + next, 1, 2);
+                if (t->before) __builtin_prefetch(t->before + next, 0, 2);
+                if (t->residual) __builtin_prefetch(t->residual + next, 0, 2);
+            }
+        }
+    }
+
   private:
-    // Some channels of some cells; `more` if those of the next panel will follow.
+    // Some channels of some cells.
     struct Part {
         const Target* targets;
         Index cells;
         const float* sums;
         Index stride, channel, channels;
-        bool more;
         float sign;
     };
 
@@ -111,7 +121,6 @@ class Finisher {
     static void apply(const Function& g, const Part& part) {
         for (Index i = 0; i < part.cells; ++i) {
             const Target& t = part.targets[i];
-            if (part.more) prefetch_next(t, part.channel + part.channels);
             for_each_vector(part.channels, [&](Index c, int count) {
                 const Index at = part.channel + c;
                 const Vec before = load_some(t.before + at, count);
@@ -125,23 +134,12 @@ class Finisher {
     static void copy(const Part& part) {
         for (Index i = 0; i < part.cells; ++i) {
             const Target& t = part.targets[i];
-            if (part.more) prefetch_next(t, part.channel + part.channels);
             for_each_vector(part.channels, [&](Index c, int count) {
                 const Index at = part.channel + c;
                 Vec change = load_some(part.sums + i * part.stride + c, count);
                 if (t.residual) change += part.sign * load_some(t.residual + at, count);
                 store_some(t.out + at, change, count);
             });
-        }
-    }
-
-    // Rows are far apart, so no hardware foresees that their next channels will be needed.
-    static void prefetch_next(const Target& t, Index channel) {
-        constexpr Index line = 16;
-        for (Index next = channel; next < channel + 2 * lanes; next += line) {
-            __builtin_prefetch(t.out + next, 1, 2);
-            if (t.before) __builtin_prefetch(t.before + next, 0, 2);
-            if (t.residual) __builtin_prefetch(t.residual + next, 0, 2);
         }
     }
 

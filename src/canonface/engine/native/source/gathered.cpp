@@ -132,6 +132,9 @@ void gathered(const Convolution& c) {
             multiply(factors, stride, rows, panel, depth, columns, sums, ahead, [&](Index row, Index row_count) {
                 c.finisher->finish(targets.data() + row, row_count, sums + row * panel_columns, panel_columns, column,
                                    columns);
+                if (column + columns < outputs) {
+                    c.finisher->prefetch(targets.data() + row, row_count, column + columns, panel_columns);
+                }
             });
         }
     };
