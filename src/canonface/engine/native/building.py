@@ -44,7 +44,18 @@ _FLAGS = (
     "-Wextra",
 )
 _NEEDED = {
-    "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma"},
+    "avx512": {
+        "avx512f",
+        "avx512dq",
+        "avx512bw",
+        "avx512vl",
+        "avx512cd",
+        "avx2",
+        "fma",
+        "f16c",
+        "bmi1",
+        "bmi2",
+    },
     "avx2": {"avx2", "fma", "f16c", "bmi2"},
 }
 _COMPILERS = ("c++", "g++", "clang++")

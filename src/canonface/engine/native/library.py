@@ -2,9 +2,9 @@
 
 Layout, the same for all of them:
 
-- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe:
-  ``y, x, height, width, first, photo``. The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)`` is row
-  ``first + i * width + j`` of ``rows``; ``photo`` says which photo's base maps the probe refers to;
+- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe: ``y, x, height, width, first,
+  photo``. The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)``
+  is row ``first + i * width + j`` of ``rows``; ``photo`` says which photo's base maps the probe refers to;
 - ``rows`` is a float32 tensor ``(r, c)``: how far each cell's activation is from the photo's; outside its window a
   probe changes nothing;
 - a *base map* is a float32 tensor ``(photos * height * width, c)``: activations of the photos themselves.
@@ -19,14 +19,13 @@ import ctypes
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import numpy as np
-from jaxtyping import Int32
 
 from canonface.functional import Tensor
 
-Windows: TypeAlias = Int32[np.ndarray, "p 6"]
+Windows: TypeAlias = Annotated[np.ndarray, "(p, 6) int32: y, x, height, width, first, photo"]
 Pair: TypeAlias = tuple[int, int]
 
 _INTERFACE = 1
@@ -162,6 +161,7 @@ class Library:
             raise OSError(
                 f"{path} has interface {found}, this canonface needs {_INTERFACE}: delete the file."
             )
+        self._native.canonface_use_large_pages.restype = None
         for name in _SIZES:
             getattr(self._native, name).restype = ctypes.c_int64
         for name in _KERNELS:
@@ -199,7 +199,7 @@ class Library:
         chosen = _algorithm(algorithm, inputs, outputs, kernel, stride, dilation)
         filter_ = _filter(kernel, stride, dilation)
         sizes = (ctypes.c_int64(inputs), ctypes.c_int64(outputs), ctypes.byref(filter_), ctypes.c_int(chosen))
-        panels = _aligned(self._native.canonface_packed_conv_size(*sizes))
+        panels = self._memory(self._native.canonface_packed_conv_size(*sizes))
         self._call("canonface_pack_conv", _pointer(weight), *sizes, _pointer(panels))
         return PackedConv(panels, inputs, outputs, kernel, stride, dilation, chosen)
 
@@ -229,7 +229,7 @@ class Library:
         if weight.shape[1] != channels * cells:
             raise ValueError(f"A map of {channels} x {map_hw} does not flatten to {weight.shape[1]} values.")
         sizes = (ctypes.c_int64(outputs), ctypes.c_int64(channels), ctypes.c_int64(cells))
-        panels = _aligned(self._native.canonface_packed_cells_size(*sizes))
+        panels = self._memory(self._native.canonface_packed_cells_size(*sizes))
         self._call("canonface_pack_cells", _pointer(weight), *sizes, _pointer(panels))
         return PackedCells(panels, channels, outputs, map_hw)
 
@@ -469,6 +469,18 @@ class Library:
             ctypes.c_int(threads),
         )
 
+    def _memory(self, floats: int) -> Tensor:
+        """An uninitialised tensor for packed weights, on large pages where there are such."""
+        import torch
+
+        page = 2**21 // 4 if floats >= 2**20 else 16
+        tensor = torch.empty(floats + page)
+        skipped = -tensor.data_ptr() // 4 % page
+        tensor = tensor[skipped : skipped + floats]
+        if page > 16:
+            self._native.canonface_use_large_pages(_pointer(tensor), ctypes.c_int64(4 * floats))
+        return tensor
+
     def _call(self, name: str, *arguments: object) -> None:
         """Call a kernel; it answers with what is wrong with its arguments, or nothing."""
         if complaint := getattr(self._native, name)(*arguments):
@@ -506,16 +518,6 @@ def _algorithm(asked: str, inputs: int, outputs: int, kernel: Pair, stride: Pair
     # with few channels the transforms cost more than the multiplications that they save
     worthwhile = possible and inputs >= 16 and outputs >= 16
     return _TOOM_COOK if asked == "toom-cook" or (asked == "auto" and worthwhile) else _GATHERED
-
-
-def _aligned(floats: int) -> Tensor:
-    """An uninitialised tensor that starts on a cache line."""
-    import torch
-
-    line = 16
-    tensor = torch.empty(floats + line)
-    skipped = -tensor.data_ptr() // 4 % line
-    return tensor[skipped : skipped + floats]
 
 
 def _floats(tensor: Tensor, name: str) -> Tensor:

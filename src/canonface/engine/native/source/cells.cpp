@@ -101,8 +101,9 @@ CANONFACE_EXPORT const char* canonface_cells_linear(const float* panels, Index h
                     }
                     for (Index i = 0; i < panels_here; ++i) {
                         const Index column = (first_panel + i) * panel_columns;
-                        multiply(rows, stride, count, weights + i * channels * panel_columns, channels,
-                                 outputs - column, sums);
+                        const float* panel = weights + i * channels * panel_columns;
+                        const Ahead ahead = {rows, panel + channels * panel_columns};
+                        multiply(rows, stride, count, panel, channels, outputs - column, sums, ahead);
                         add_products(sums, changes, count, outputs, column, out);
                     }
                 }

@@ -1,5 +1,5 @@
-// Convolution that keeps channels apart. A few channels of a window are copied into a frame of zeros, small enough for
-// the first-level cache, where every kernel reads without asking what lies inside the window.
+// Convolution that keeps channels apart. The taps that meet a window are a rectangle of the kernel, so nothing needs
+// to be filled up with zeros: at the borders the rectangle is smaller.
 #include "epilogue.hpp"
 #include "interface.hpp"
 #include "scratch.hpp"
@@ -19,95 +19,137 @@ struct Layer {
     const Finisher& finisher;
 };
 
-// The part of the input's map that the kernel reads for one window of the output.
-struct Frame {
-    Index y, x, height, width;
+// Numbers of the taps, along one axis, that meet the window.
+struct Range {
+    Index from, until;
 
-    Frame(const Filter& f, const Window& out)
-        : y(out.y * f.stride_y - f.top),
-          x(out.x * f.stride_x - f.left),
-          height((out.height - 1) * f.stride_y + (f.kernel_y - 1) * f.dilation_y + 1),
-          width((out.width - 1) * f.stride_x + (f.kernel_x - 1) * f.dilation_x + 1) {}
+    // Tap i reads `start + i * step`; the window is [first, first + length).
+    static Range meeting(Index start, Index taps, Index step, Index first, Index length) {
+        const Index from = first > start ? (first - start + step - 1) / step : 0;
+        const Index until = floor_divide(first + length - 1 - start, step) + 1;
+        return {std::min(from, taps), std::clamp<Index>(until, std::min(from, taps), taps)};
+    }
+    Index count() const { return until - from; }
 };
 
 struct ThreadMemory {
-    Scratch frame, sums;
+    Scratch sums;
     std::vector<Target> targets;
 };
 
 thread_local ThreadMemory memory;
 
-// One vector of channels of the input, as far as the frame goes; zero outside the window.
-void fill_frame(const Layer& l, const Window& in, const Frame& frame, Index channel, int count, float* values) {
-    const Index y_from = std::clamp<Index>(in.y - frame.y, 0, frame.height);
-    const Index y_until = std::clamp<Index>(in.y + in.height - frame.y, y_from, frame.height);
-    const Index x_from = std::clamp<Index>(in.x - frame.x, 0, frame.width);
-    const Index x_until = std::clamp<Index>(in.x + in.width - frame.x, x_from, frame.width);
-    const Index line = frame.width * lanes;
-    std::memset(values, 0, y_from * line * sizeof(float));
-    for (Index y = y_from; y < y_until; ++y) {
-        float* to = values + y * line;
-        for (Index x = 0; x < x_from; ++x) store(to + x * lanes, Vec{});
-        if (x_until > x_from) {
-            const float* from = l.in.cell(in, frame.y + y, frame.x + x_from) + channel;
-            for (Index x = x_from; x < x_until; ++x, from += l.in.channels) {
-                store(to + x * lanes, load_some(from, count));
+// Taps that meet the window: where their cells and weights lie, and how far apart.
+struct Taps {
+    const float *cells, *weights;
+    Index rows, columns;
+    Index cell_row, cell_column, weight_row;
+};
+
+// Sums of so many vectors of channels of neighbouring cells, `step` floats apart in the input. The numbers of cells,
+// of vectors and (unless zero) of the kernel's columns are known to the compiler: sums stay in registers, and the
+// innermost loop is straight-line code.
+template <int Cells, int Vectors, int Columns>
+CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, Index channel, int count,
+                                  float* sums) {
+    const Index columns = Columns ? Columns : taps.columns;
+    Vec total[Cells][Vectors];
+    CANONFACE_UNROLL
+    for (int i = 0; i < Cells; ++i) {
+        CANONFACE_UNROLL
+        for (int v = 0; v < Vectors; ++v) total[i][v] = Vec{};
+    }
+    for (Index a = 0; a < taps.rows; ++a) {
+        const float* weight = taps.weights + a * taps.weight_row + channel;
+        const float* cell = taps.cells + a * taps.cell_row + channel;
+        CANONFACE_UNROLL
+        for (Index b = 0; b < columns; ++b, weight += channels, cell += taps.cell_column) {
+            CANONFACE_UNROLL
+            for (int v = 0; v < Vectors; ++v) {
+                const Vec factor = load_some(weight + v * lanes, count);
+                CANONFACE_UNROLL
+                for (int i = 0; i < Cells; ++i) {
+                    total[i][v] += factor * load_some(cell + i * step + v * lanes, count);
+                }
             }
         }
-        for (Index x = x_until; x < frame.width; ++x) store(to + x * lanes, Vec{});
     }
-    std::memset(values + y_until * line, 0, (frame.height - y_until) * line * sizeof(float));
+    CANONFACE_UNROLL
+    for (int i = 0; i < Cells; ++i) {
+        CANONFACE_UNROLL
+        for (int v = 0; v < Vectors; ++v) {
+            store_some(sums + i * channels + channel + v * lanes, total[i][v], count);
+        }
+    }
 }
 
-// Sums of `Cells` neighbours of an output row.
+// Sums of all channels.
+template <int Cells, int Columns>
+void sum_cells(const Taps& taps, Index step, Index channels, float* sums) {
+    constexpr int vectors = cells_at_once / Cells;
+    Index c = 0;
+    for (; c + vectors * lanes <= channels; c += vectors * lanes) {
+        sum_vectors<Cells, vectors, Columns>(taps, step, channels, c, lanes, sums);
+    }
+    for (; c + lanes <= channels; c += lanes) {
+        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, lanes, sums);
+    }
+    if (c < channels) {
+        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, static_cast<int>(channels - c), sums);
+    }
+}
+
 template <int Cells>
-CANONFACE_INLINE void sum_neighbours(const Filter& f, const Vec* weights, const float* from, Index line, float* sums) {
-    const Index step = f.stride_x * lanes;
-    Vec total[Cells];
-    CANONFACE_UNROLL
-    for (int i = 0; i < Cells; ++i) total[i] = Vec{};
-    for (Index a = 0; a < f.kernel_y; ++a) {
-        for (Index b = 0; b < f.kernel_x; ++b) {
-            const Vec weight = weights[a * f.kernel_x + b];
-            const float* tap = from + a * f.dilation_y * line + b * f.dilation_x * lanes;
-            CANONFACE_UNROLL
-            for (int i = 0; i < Cells; ++i) total[i] += weight * load(tap + i * step);
-        }
+void sum_neighbours(const Taps& taps, Index step, Index channels, float* sums) {
+    switch (taps.columns) {
+        case 1: return sum_cells<Cells, 1>(taps, step, channels, sums);
+        case 2: return sum_cells<Cells, 2>(taps, step, channels, sums);
+        case 3: return sum_cells<Cells, 3>(taps, step, channels, sums);
+        default: return sum_cells<Cells, 0>(taps, step, channels, sums);
     }
-    CANONFACE_UNROLL
-    for (int i = 0; i < Cells; ++i) store(sums + i * lanes, total[i]);
 }
 
-void sum_window(const Filter& f, const Vec* weights, const Window& out, const float* frame, Index line, float* sums) {
-    for (Index i = 0; i < out.height; ++i) {
-        const float* from = frame + i * f.stride_y * line;
-        Index j = 0;
-        for (; j + cells_at_once <= out.width; j += cells_at_once, sums += cells_at_once * lanes) {
-            sum_neighbours<cells_at_once>(f, weights, from + j * f.stride_x * lanes, line, sums);
+void convolve_row(const Layer& l, const Window& in, const Window& out, Index out_y, const Target* targets) {
+    const Filter& f = l.filter;
+    const Index channels = l.in.channels;
+    const Index top = out_y * f.stride_y - f.top;
+    const Range rows = Range::meeting(top, f.kernel_y, f.dilation_y, in.y, in.height);
+    float* sums = memory.sums.floats(cells_at_once * channels);
+    const auto columns_at = [&](Index i) {
+        return Range::meeting((out.x + i) * f.stride_x - f.left, f.kernel_x, f.dilation_x, in.x, in.width);
+    };
+    for (Index i = 0; i < out.width;) {
+        const Range columns = columns_at(i);
+        const bool inner = columns.count() == f.kernel_x && i + cells_at_once <= out.width &&
+                           columns_at(i + cells_at_once - 1).count() == f.kernel_x;
+        const Index cells = inner ? cells_at_once : 1;
+        if (rows.count() == 0 || columns.count() == 0) {
+            std::memset(sums, 0, cells * channels * sizeof(float));
+        } else {
+            const Index y = top + rows.from * f.dilation_y;
+            const Index x = (out.x + i) * f.stride_x - f.left + columns.from * f.dilation_x;
+            const Taps taps = {l.in.cell(in, y, x),
+                               l.taps + (rows.from * f.kernel_x + columns.from) * channels,
+                               rows.count(),
+                               columns.count(),
+                               f.dilation_y * in.width * channels,
+                               f.dilation_x * channels,
+                               f.kernel_x * channels};
+            const auto sum = inner ? sum_neighbours<cells_at_once> : sum_neighbours<1>;
+            sum(taps, f.stride_x * channels, channels, sums);
         }
-        for (; j < out.width; ++j, sums += lanes) {
-            sum_neighbours<1>(f, weights, from + j * f.stride_x * lanes, line, sums);
-        }
+        l.finisher.finish(targets + i, cells, sums, channels, 0, channels);
+        i += cells;
     }
 }
 
 void convolve_window(const Layer& l, Index p, const Cell* cells) {
     const Window &in = l.in.windows[p], &out = l.out.windows[p];
-    const Frame frame(l.filter, out);
-    const Index line = frame.width * lanes;
-    float* values = memory.frame.floats(frame.height * line);
-    float* sums = memory.sums.floats((out.cells() + l.filter.taps()) * lanes);
-    Vec* weights = reinterpret_cast<Vec*>(sums + out.cells() * lanes);
     memory.targets.resize(out.cells());
     for (Index i = 0; i < out.cells(); ++i) memory.targets[i] = l.finisher.target(cells[i]);
-    for_each_vector(l.in.channels, [&](Index channel, int count) {
-        for (Index t = 0; t < l.filter.taps(); ++t) {
-            weights[t] = load_some(l.taps + t * l.in.channels + channel, count);
-        }
-        fill_frame(l, in, frame, channel, count, values);
-        sum_window(l.filter, weights, out, values, line, sums);
-        l.finisher.finish(memory.targets.data(), out.cells(), sums, lanes, channel, count);
-    });
+    for (Index i = 0; i < out.height; ++i) {
+        convolve_row(l, in, out, out.y + i, memory.targets.data() + i * out.width);
+    }
 }
 
 }  // namespace

@@ -35,13 +35,17 @@ struct PRelu {
     }
 };
 
+// Functions end with a comparison: a multiplication at their end would be fused with the subtraction that follows,
+// rounded on one side only, and cells that do not change would not be zero.
 CANONFACE_INLINE Vec hard_sigmoid_of(Vec v) {
-    return smaller(greater(v + broadcast(3.0f), Vec{}), broadcast(6.0f)) * broadcast(1.0f / 6.0f);
+    return smaller(greater(v * (1.0f / 6.0f) + broadcast(0.5f), Vec{}), broadcast(1.0f));
 }
 
 struct HardSwish {
     explicit HardSwish(const Epilogue&) {}
-    CANONFACE_INLINE Vec operator()(Vec v, Index, int) const { return v * hard_sigmoid_of(v); }
+    CANONFACE_INLINE Vec operator()(Vec v, Index, int) const {
+        return v < broadcast(3.0f) ? v * hard_sigmoid_of(v) : v;
+    }
 };
 
 struct HardSigmoid {
@@ -59,8 +63,9 @@ struct Target {
 // Turns sums into changes of the output: adds the residual, applies the activation, writes the rows.
 class Finisher {
   public:
-    Finisher(const Epilogue& epilogue, const Deltas& out, const Deltas* residual)
-        : epilogue_(epilogue), out_(out), residual_(residual) {
+    // The residual is multiplied by `sign`.
+    Finisher(const Epilogue& epilogue, const Deltas& out, const Deltas* residual, float sign = 1.0f)
+        : epilogue_(epilogue), out_(out), residual_(residual), sign_(sign) {
         epilogue.check(out);
         if (residual) check_pair(*residual, out);
     }
@@ -80,41 +85,60 @@ class Finisher {
     // Cell i has its sums of the channels from `channel` at `sums + i * stride`; they may be in place.
     void finish(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
                 Index channels) const {
+        const Part part = {targets, cells, sums, stride, channel, channels, sign_};
         switch (epilogue_.activation) {
-            case Epilogue::clamp: return apply(Clamp(epilogue_), targets, cells, sums, stride, channel, channels);
-            case Epilogue::prelu: return apply(PRelu(epilogue_), targets, cells, sums, stride, channel, channels);
-            case Epilogue::hard_swish:
-                return apply(HardSwish(epilogue_), targets, cells, sums, stride, channel, channels);
-            case Epilogue::hard_sigmoid:
-                return apply(HardSigmoid(epilogue_), targets, cells, sums, stride, channel, channels);
-            default: return copy(targets, cells, sums, stride, channel, channels);
+            case Epilogue::clamp: return apply(Clamp(epilogue_), part);
+            case Epilogue::prelu: return apply(PRelu(epilogue_), part);
+            case Epilogue::hard_swish: return apply(HardSwish(epilogue_), part);
+            case Epilogue::hard_sigmoid: return apply(HardSigmoid(epilogue_), part);
+            default: return copy(part);
+        }
+    }
+
+    // Fetches what `finish` will need: rows are far apart, so no hardware foresees it.
+    static void prefetch(const Target* targets, Index cells, Index channel, Index channels) {
+        constexpr Index line = 16;
+        for (const Target* t = targets; t < targets + cells; ++t) {
+            for (Index next = channel; next < channel + channels; next += line) {
+                __builtin_prefetch(t->out + next, 1, 2);
+                if (t->before) __builtin_prefetch(t->before + next, 0, 2);
+                if (t->residual) __builtin_prefetch(t->residual + next, 0, 2);
+            }
         }
     }
 
   private:
+    // Some channels of some cells.
+    struct Part {
+        const Target* targets;
+        Index cells;
+        const float* sums;
+        Index stride, channel, channels;
+        float sign;
+    };
+
     template <class Function>
-    static void apply(const Function& g, const Target* targets, Index cells, const float* sums, Index stride,
-                      Index channel, Index channels) {
-        for (Index i = 0; i < cells; ++i) {
-            const Target& t = targets[i];
-            for_each_vector(channels, [&](Index c, int count) {
-                const Index at = channel + c;
+    static void apply(const Function& g, const Part& part) {
+        for (Index i = 0; i < part.cells; ++i) {
+            const Target& t = part.targets[i];
+            for_each_vector(part.channels, [&](Index c, int count) {
+                const Index at = part.channel + c;
                 const Vec before = load_some(t.before + at, count);
-                Vec after = before + load_some(sums + i * stride + c, count);
-                if (t.residual) after += load_some(t.residual + at, count);
+                Vec after = before + load_some(part.sums + i * part.stride + c, count);
+                if (t.residual) after += part.sign * load_some(t.residual + at, count);
                 store_some(t.out + at, g(after, at, count) - g(before, at, count), count);
             });
         }
     }
 
-    static void copy(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
-                     Index channels) {
-        for (Index i = 0; i < cells; ++i) {
-            const Target& t = targets[i];
-            for_each_vector(channels, [&](Index c, int count) {
-                Vec change = load_some(sums + i * stride + c, count);
-                if (t.residual) change += load_some(t.residual + channel + c, count);
-                store_some(t.out + channel + c, change, count);
+    static void copy(const Part& part) {
+        for (Index i = 0; i < part.cells; ++i) {
+            const Target& t = part.targets[i];
+            for_each_vector(part.channels, [&](Index c, int count) {
+                const Index at = part.channel + c;
+                Vec change = load_some(part.sums + i * part.stride + c, count);
+                if (t.residual) change += part.sign * load_some(t.residual + at, count);
+                store_some(t.out + at, change, count);
             });
         }
     }
@@ -122,6 +146,7 @@ class Finisher {
     const Epilogue& epilogue_;
     const Deltas& out_;
     const Deltas* residual_;
+    const float sign_;
 };
 
 }  // namespace canonface

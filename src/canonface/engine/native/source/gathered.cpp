@@ -9,16 +9,23 @@ namespace canonface {
 namespace {
 
 // Floats of gathered rows that stay in the second-level cache while all panels pass over them.
-constexpr Index block_floats = 1 << 17;
+constexpr Index block_floats = 1 << 16;
 constexpr Index most_rows = 16 * pass_rows;
+
+// Blocks that a task computes one after another, if there are enough for all threads.
+constexpr Index blocks_a_task = 4;
 
 Index depth_of(const Filter& filter, Index inputs) { return filter.taps() * inputs; }
 
-// Rows that one task computes: few enough for the cache and for an even share between threads.
-Index rows_a_task(Index rows, Index depth, int threads) {
+Index rows_a_block(Index depth) {
+    const Index most = std::min(most_rows, block_floats / depth);
+    return std::max<Index>(most / pass_rows, 2) * pass_rows;
+}
+
+// Whole blocks, a few tasks for each thread.
+Index rows_a_task(Index rows, Index block, int threads) {
     const Index share = rows / (4 * std::max(threads, 1));
-    const Index most = std::min({most_rows, block_floats / depth, share});
-    return std::max<Index>(most / pass_rows, 1) * pass_rows;
+    return std::clamp<Index>(share / block, 1, blocks_a_task) * block;
 }
 
 // A kernel 1x1 on unmoved windows reads each row once and in order: nothing to gather.
@@ -102,14 +109,13 @@ void gathered(const Convolution& c) {
     const Index count = static_cast<Index>(cells.size()), outputs = c.out.channels;
     const Index depth = depth_of(c.filter, c.in.channels);
     const bool in_place = rows_stay_in_place(c);
-    // a copy costs little, unless there is little to multiply with
-    const bool copy = !in_place || (padded_stride(depth) != depth && outputs > panel_columns);
+    const bool copy = !in_place || (rows_compete(depth) && outputs > panel_columns);
     const Index stride = copy ? padded_stride(depth) : depth;
-    const Index block = rows_a_task(count, depth, c.threads);
+    const Index block = rows_a_block(depth), task_rows = rows_a_task(count, block, c.threads);
 
-    parallel_for(c.threads, (count + block - 1) / block, [&](Index task) {
-        const Index first = task * block, rows = std::min(block, count - first);
-        const float* factors = c.in.rows + Index{cells[first].row} * depth;
+    const auto compute_block = [&](Index first, Index rows) {
+        const float* in_rows = c.in.rows + Index{cells[first].row} * depth;
+        const float* factors = in_rows;
         if (copy) {
             float* gathered = gathered_rows.floats(block * stride);
             for (Index r = 0; r < rows; ++r) gather(gathered + r * stride, c, cells[first + r]);
@@ -118,10 +124,24 @@ void gathered(const Convolution& c) {
         targets.resize(rows);
         for (Index r = 0; r < rows; ++r) targets[r] = c.finisher->target(cells[first + r]);
         float* sums = products.floats(block * panel_columns);
+        const float* next_rows = in_place ? in_rows + rows * depth : factors;
         for (Index column = 0; column < outputs; column += panel_columns) {
             const Index columns = std::min<Index>(panel_columns, outputs - column);
-            multiply(factors, stride, rows, c.panels + column * depth, depth, columns, sums);
-            c.finisher->finish(targets.data(), rows, sums, panel_columns, column, columns);
+            const float* panel = c.panels + column * depth;
+            const Ahead ahead = {column == 0 ? next_rows : factors, panel + panel_columns * depth};
+            multiply(factors, stride, rows, panel, depth, columns, sums, ahead, [&](Index row, Index row_count) {
+                c.finisher->finish(targets.data() + row, row_count, sums + row * panel_columns, panel_columns, column,
+                                   columns);
+                if (column + columns < outputs) {
+                    c.finisher->prefetch(targets.data() + row, row_count, column + columns, panel_columns);
+                }
+            });
+        }
+    };
+    parallel_for(c.threads, (count + task_rows - 1) / task_rows, [&](Index task) {
+        const Index until = std::min((task + 1) * task_rows, count);
+        for (Index first = task * task_rows; first < until; first += block) {
+            compute_block(first, std::min(block, until - first));
         }
     });
 }

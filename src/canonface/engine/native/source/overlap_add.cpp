@@ -19,7 +19,7 @@ constexpr Index kernel_length = 3;
 
 // Rows of products that a group should have: enough for one reading of the weights to be worth it, few enough for
 // the products of a panel to stay in the second-level cache.
-constexpr Index rows_a_group = 3072;
+constexpr Index fewest_rows = 1024, most_rows = 1536;
 
 constexpr int line_length = longest_tile + kernel_length - 1;
 
@@ -45,10 +45,11 @@ struct Axis {
     Index first = 0, cells = 0, tiles = 0;
 
     static Axis of(Index start, Index length, Index padding, Index stride) {
+        const Index longest = stride == 1 ? tile_length<3> : tile_length<2>;
         if (length == 0) return {};
         const Index first = floor_divide(start + padding, stride);
         const Index cells = floor_divide(start + length - 1 + padding, stride) - first + 1;
-        return {first, cells, (cells + longest_tile - 1) / longest_tile};
+        return {first, cells, (cells + longest - 1) / longest};
     }
 
     // Tiles of nearly equal lengths: the shorter, the more exact.
@@ -372,21 +373,29 @@ void interpolate_group(const Convolution& c, Index first, Index until, const Lay
 }
 
 template <int Taps>
-void compute_group(const Convolution& c, Index first, Index until, const Cell* cells, Index cell_count) {
-    const Layout<Taps> layout(c, first, until);
+void compute_group(const Convolution& c, Index first_window, Index until_window, const Cell* cells, Index cell_count) {
+    const Layout<Taps> layout(c, first_window, until_window);
     float* factors = memory.factors.floats(layout.all_factors);
-    evaluate_group(c, first, until, layout, factors);
+    evaluate_group(c, first_window, until_window, layout, factors);
     memory.targets.resize(cell_count);
     for (Index i = 0; i < cell_count; ++i) memory.targets[i] = c.finisher->target(cells[i]);
+    constexpr int pairs = Scheme<Taps>::pairs;
     float* products = memory.products.floats(layout.all_products);
     const float* panel = c.panels;
     for (Index column = 0; column < c.out.channels; column += panel_columns, panel += layout.all_weights) {
         const Index columns = std::min<Index>(panel_columns, c.out.channels - column);
-        for (int pair = 0; pair < Scheme<Taps>::pairs; ++pair) {
-            multiply(factors + layout.factors[pair], layout.factor_stride[pair], layout.rows[pair],
-                     panel + layout.weights[pair], layout.depth[pair], columns, products + layout.products[pair]);
+        for (int pair = 0; pair < pairs; ++pair) {
+            // meanwhile a share of what the end of the panel will need is fetched
+            const Index from = cell_count * pair / pairs, until = cell_count * (pair + 1) / pairs;
+            c.finisher->prefetch(memory.targets.data() + from, until - from, column, columns);
+            const float* rows = factors + layout.factors[pair];
+            const float* weights = panel + layout.weights[pair];
+            const Ahead ahead = {rows + layout.rows[pair] * layout.factor_stride[pair],
+                                 weights + layout.depth[pair] * panel_columns};
+            multiply(rows, layout.factor_stride[pair], layout.rows[pair], weights, layout.depth[pair], columns,
+                     products + layout.products[pair], ahead);
         }
-        interpolate_group(c, first, until, layout, products, memory.targets.data(), column, columns);
+        interpolate_group(c, first_window, until_window, layout, products, memory.targets.data(), column, columns);
     }
 }
 
@@ -404,11 +413,12 @@ std::vector<Group> groups_of(const Convolution& c) {
         all_rows += rows[p] = tiling.y.values(Taps) * tiling.x.values(Taps);
     }
     // a few groups for each thread, so that none waits long for another
-    const Index most = std::min(rows_a_group, all_rows / (3 * std::max(c.threads, 1)));
+    const Index share = all_rows / (3 * std::max(c.threads, 1));
+    const Index enough = std::clamp(share, fewest_rows, most_rows);
     std::vector<Group> groups;
     Index rows_so_far = 0;
     for (Index p = 0; p < c.in.window_count; ++p) {
-        if (groups.empty() || rows_so_far + rows[p] > most) {
+        if (groups.empty() || rows_so_far + rows[p] > enough) {
             const Index first_cell = groups.empty() ? 0 : groups.back().first_cell + groups.back().cells;
             groups.push_back({p, p, first_cell, 0});
             rows_so_far = 0;

@@ -64,6 +64,22 @@ void sum(const std::vector<const float*>& changes, float factor, float* out, Ind
     });
 }
 
+// Vectors of channels whose sums are kept in registers.
+constexpr int sums_at_once = 8;
+
+template <int Vectors>
+void sum_rows(const float* rows, Index row_count, Index stride, float factor, float* out, int count) {
+    Vec sums[Vectors];
+    CANONFACE_UNROLL
+    for (int v = 0; v < Vectors; ++v) sums[v] = Vec{};
+    for (Index i = 0; i < row_count; ++i, rows += stride) {
+        CANONFACE_UNROLL
+        for (int v = 0; v < Vectors; ++v) sums[v] += load_some(rows + v * lanes, count);
+    }
+    CANONFACE_UNROLL
+    for (int v = 0; v < Vectors; ++v) store_some(out + v * lanes, sums[v] * factor, count);
+}
+
 // Calls `body(cell)` for the cells of the output, a few at a time.
 template <class Body>
 void for_each_cell(const Deltas& out, int threads, const Body& body) {
@@ -129,11 +145,15 @@ CANONFACE_EXPORT const char* canonface_pool_sum(const Deltas* in, float factor, 
         parallel_for(threads, in->window_count, [&](Index p) {
             const Window& window = in->windows[p];
             const float* rows = in->rows + window.first * channels;
-            for_each_vector(channels, [&](Index c, int count) {
-                Vec sum = {};
-                for (Index i = 0; i < window.cells(); ++i) sum += load_some(rows + i * channels + c, count);
-                store_some(out + p * channels + c, sum * factor, count);
-            });
+            float* to = out + p * channels;
+            Index c = 0;
+            for (; c + sums_at_once * lanes <= channels; c += sums_at_once * lanes) {
+                sum_rows<sums_at_once>(rows + c, window.cells(), channels, factor, to + c, lanes);
+            }
+            for (; c < channels; c += lanes) {
+                const int count = static_cast<int>(std::min<Index>(lanes, channels - c));
+                sum_rows<1>(rows + c, window.cells(), channels, factor, to + c, count);
+            }
         });
     });
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr Index rows_a_task = 128;
 
-thread_local Scratch sum_memory;
+thread_local Scratch zero_memory;
 
 // Calls `body(first, until)` for runs of so many numbers.
 template <class Body>
@@ -25,13 +25,21 @@ const float* row_or_null(const Deltas& deltas, const Cell& cell) {
     return window.contains(cell.y, cell.x) ? deltas.cell(window, cell.y, cell.x) : nullptr;
 }
 
-// a + sign * b, where null is zero.
-void add_rows(const float* a, const float* b, float sign, float* sum, Index channels) {
-    for_each_vector(channels, [&](Index c, int count) {
-        Vec value = a ? load_some(a + c, count) : Vec{};
-        if (b) value += load_some(b + c, count) * sign;
-        store_some(sum + c, value, count);
-    });
+// Cells from `first` on whose rows of `deltas` follow one another; null where none of them has a row.
+struct Run {
+    const float* rows;
+    Index cells;
+};
+
+Run run_of(const Deltas& deltas, const std::vector<Cell>& cells, Index first, Index until) {
+    const float* rows = row_or_null(deltas, cells[first]);
+    Index count = 1;
+    while (first + count < until) {
+        const float* next = row_or_null(deltas, cells[first + count]);
+        if (next != (rows ? rows + count * deltas.channels : nullptr)) break;
+        ++count;
+    }
+    return {rows, count};
 }
 
 void copy_row(const float* from, float* to, Index channels) {
@@ -44,20 +52,23 @@ void copy_row(const float* from, float* to, Index channels) {
 
 }  // namespace
 
+// The second input is the residual that every kernel can add; the first takes the place of a kernel's sums.
 CANONFACE_EXPORT const char* canonface_add(const Deltas* a, const Deltas* out, const Deltas* b, float sign,
                                            const Epilogue* epilogue, int threads) {
     return answer([&] {
         check_pair(*a, *out);
-        check_pair(*b, *out);
-        const Finisher finisher(*epilogue, *out, nullptr);
+        const Finisher finisher(*epilogue, *out, b, sign);
         const Index channels = out->channels;
         const std::vector<Cell> cells = cells_of(*out);
         in_runs(static_cast<Index>(cells.size()), threads, [&](Index first, Index until) {
-            float* sum = sum_memory.floats(channels);
-            for (Index i = first; i < until; ++i) {
-                add_rows(row_or_null(*a, cells[i]), row_or_null(*b, cells[i]), sign, sum, channels);
-                const Target target = finisher.target(cells[i]);
-                finisher.finish(&target, 1, sum, channels, 0, channels);
+            const float* zeros = zero_memory.zeros(channels);
+            Target targets[rows_a_task];
+            for (Index i = first; i < until; ++i) targets[i - first] = finisher.target(cells[i]);
+            for (Index i = first; i < until;) {
+                const Run run = run_of(*a, cells, i, until);
+                finisher.finish(targets + (i - first), run.cells, run.rows ? run.rows : zeros,
+                                run.rows ? channels : 0, 0, channels);
+                i += run.cells;
             }
         });
     });

@@ -12,7 +12,10 @@
 
 namespace canonface {
 
-// Rows whose distance is a power of two fall on the same few lines of the first cache; this distance never is one.
+// Rows that are a multiple of half a page apart compete for the same few places of the first-level cache.
+constexpr bool rows_compete(Index stride) { return stride % 512 == 0; }
+
+// A distance of rows of so many floats that do not.
 constexpr Index padded_stride(Index columns) {
     const Index whole = round_up(columns, lanes);
     return whole % 128 == 0 ? whole + lanes : whole;

@@ -12,12 +12,17 @@
 
 namespace canonface {
 
+// Longer tiles save more multiplications, but have more points, for each of which there are weights to read. With two
+// taps to begin with there is less to save.
+template <int Taps>
+constexpr int tile_length = Taps == 3 ? 6 : 4;
+
 constexpr int longest_tile = 6;
 // In this order: fewer cells use the first few points, whose powers are the smallest. Neighbours +x, -x share work.
 constexpr double points[] = {0, 1, -1, 2, -2, 0.5, -0.5};
 
 template <int Taps>
-constexpr int point_count = longest_tile + Taps - 1;
+constexpr int point_count = tile_length<Taps> + Taps - 1;
 
 constexpr double power(double x, int exponent) { return exponent == 0 ? 1 : x * power(x, exponent - 1); }
 
