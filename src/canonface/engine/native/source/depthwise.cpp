@@ -62,7 +62,6 @@ CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, 
     for (Index a = 0; a < taps.rows; ++a) {
         const float* weight = taps.weights + a * taps.weight_row + channel;
         const float* cell = taps.cells + a * taps.cell_row + channel;
-        CANONFACE_UNROLL
         for (Index b = 0; b < columns; ++b, weight += channels, cell += taps.cell_column) {
             CANONFACE_UNROLL
             for (int v = 0; v < Vectors; ++v) {
