@@ -199,7 +199,7 @@ class Library:
         chosen = _algorithm(algorithm, inputs, outputs, kernel, stride, dilation)
         filter_ = _filter(kernel, stride, dilation)
         sizes = (ctypes.c_int64(inputs), ctypes.c_int64(outputs), ctypes.byref(filter_), ctypes.c_int(chosen))
-        panels = self._memory(self._native.canonface_packed_conv_size(*sizes))
+        panels = self.memory(self._native.canonface_packed_conv_size(*sizes))
         self._call("canonface_pack_conv", _pointer(weight), *sizes, _pointer(panels))
         return PackedConv(panels, inputs, outputs, kernel, stride, dilation, chosen)
 
@@ -229,7 +229,7 @@ class Library:
         if weight.shape[1] != channels * cells:
             raise ValueError(f"A map of {channels} x {map_hw} does not flatten to {weight.shape[1]} values.")
         sizes = (ctypes.c_int64(outputs), ctypes.c_int64(channels), ctypes.c_int64(cells))
-        panels = self._memory(self._native.canonface_packed_cells_size(*sizes))
+        panels = self.memory(self._native.canonface_packed_cells_size(*sizes))
         self._call("canonface_pack_cells", _pointer(weight), *sizes, _pointer(panels))
         return PackedCells(panels, channels, outputs, map_hw)
 
@@ -469,8 +469,11 @@ class Library:
             ctypes.c_int(threads),
         )
 
-    def _memory(self, floats: int) -> Tensor:
-        """An uninitialised tensor for packed weights, on large pages where there are such."""
+    def memory(self, floats: int) -> Tensor:
+        """An uninitialised tensor ``(floats,)``, on large pages where the system has them.
+
+        Fresh memory costs a kernel as much as its work does: keep such a tensor for the rows of many calls.
+        """
         import torch
 
         page = 2**21 // 4 if floats >= 2**20 else 16

@@ -40,7 +40,7 @@ void add_products(const float* products, const Change* changes, Index rows, Inde
     const Index columns = std::min<Index>(panel_columns, outputs - column);
     for (Index r = 0; r < rows; ++r) {
         float* to = out + changes[r].probe * outputs + column;
-        for_each_vector(columns, [&](Index c, int count) {
+        for_each_vector(columns, [&](Index c, auto count) {
             store_some(to + c, load_some(to + c, count) + load_some(products + r * panel_columns + c, count), count);
         });
     }

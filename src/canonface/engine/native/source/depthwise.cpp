@@ -49,8 +49,8 @@ struct Taps {
 // Sums of so many vectors of channels of neighbouring cells, `step` floats apart in the input. The numbers of cells,
 // of vectors and (unless zero) of the kernel's columns are known to the compiler: sums stay in registers, and the
 // innermost loop is straight-line code.
-template <int Cells, int Vectors, int Columns>
-CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, Index channel, int count,
+template <int Cells, int Vectors, int Columns, class Count>
+CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, Index channel, Count count,
                                   float* sums) {
     const Index columns = Columns ? Columns : taps.columns;
     Vec total[Cells][Vectors];
@@ -62,7 +62,6 @@ CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, 
     for (Index a = 0; a < taps.rows; ++a) {
         const float* weight = taps.weights + a * taps.weight_row + channel;
         const float* cell = taps.cells + a * taps.cell_row + channel;
-        CANONFACE_UNROLL
         for (Index b = 0; b < columns; ++b, weight += channels, cell += taps.cell_column) {
             CANONFACE_UNROLL
             for (int v = 0; v < Vectors; ++v) {
@@ -89,10 +88,10 @@ void sum_cells(const Taps& taps, Index step, Index channels, float* sums) {
     constexpr int vectors = cells_at_once / Cells;
     Index c = 0;
     for (; c + vectors * lanes <= channels; c += vectors * lanes) {
-        sum_vectors<Cells, vectors, Columns>(taps, step, channels, c, lanes, sums);
+        sum_vectors<Cells, vectors, Columns>(taps, step, channels, c, AllLanes{}, sums);
     }
     for (; c + lanes <= channels; c += lanes) {
-        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, lanes, sums);
+        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, AllLanes{}, sums);
     }
     if (c < channels) {
         sum_vectors<Cells, 1, Columns>(taps, step, channels, c, static_cast<int>(channels - c), sums);

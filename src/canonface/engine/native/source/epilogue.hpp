@@ -30,7 +30,8 @@ struct Clamp {
 struct PRelu {
     const float* slope;
     explicit PRelu(const Epilogue& e) : slope(e.slope) {}
-    CANONFACE_INLINE Vec operator()(Vec v, Index channel, int count) const {
+    template <class Count>
+    CANONFACE_INLINE Vec operator()(Vec v, Index channel, Count count) const {
         return greater(v, Vec{}) + load_some(slope + channel, count) * smaller(v, Vec{});
     }
 };
@@ -121,7 +122,7 @@ class Finisher {
     static void apply(const Function& g, const Part& part) {
         for (Index i = 0; i < part.cells; ++i) {
             const Target& t = part.targets[i];
-            for_each_vector(part.channels, [&](Index c, int count) {
+            for_each_vector(part.channels, [&](Index c, auto count) {
                 const Index at = part.channel + c;
                 const Vec before = load_some(t.before + at, count);
                 Vec after = before + load_some(part.sums + i * part.stride + c, count);
@@ -134,7 +135,7 @@ class Finisher {
     static void copy(const Part& part) {
         for (Index i = 0; i < part.cells; ++i) {
             const Target& t = part.targets[i];
-            for_each_vector(part.channels, [&](Index c, int count) {
+            for_each_vector(part.channels, [&](Index c, auto count) {
                 const Index at = part.channel + c;
                 Vec change = load_some(part.sums + i * part.stride + c, count);
                 if (t.residual) change += part.sign * load_some(t.residual + at, count);

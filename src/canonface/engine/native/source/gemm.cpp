@@ -19,6 +19,11 @@ void pass(const float* rows, Index stride, const float* panel, Index depth, floa
         CANONFACE_UNROLL
         for (int v = 0; v < Vectors; ++v) sums[r][v] = Vec{};
     }
+    // Addresses are a pointer plus none, one or two strides: one pointer for each row would not fit the registers.
+    constexpr int triples = (Rows + 2) / 3;
+    const float* triple[triples];
+    CANONFACE_UNROLL
+    for (int t = 0; t < triples; ++t) triple[t] = rows + 3 * t * stride;
     for (Index k = 0; k < depth; ++k, panel += panel_columns) {
         prefetch(ahead.rows + k * line_floats);
         prefetch(ahead.panel + k * line_floats);
@@ -27,7 +32,7 @@ void pass(const float* rows, Index stride, const float* panel, Index depth, floa
         for (int v = 0; v < Vectors; ++v) weights[v] = load(panel + v * lanes);
         CANONFACE_UNROLL
         for (int r = 0; r < Rows; ++r) {
-            const Vec factor = broadcast(rows[r * stride + k]);
+            const Vec factor = broadcast(triple[r / 3][r % 3 * stride + k]);
             CANONFACE_UNROLL
             for (int v = 0; v < Vectors; ++v) sums[r][v] += factor * weights[v];
         }

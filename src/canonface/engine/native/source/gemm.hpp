@@ -14,7 +14,7 @@ constexpr int panel_columns = 2 * lanes;
 constexpr int pass_rows = (registers - 4) / 2;
 
 // Rows of a panel that stay in the first-level cache while all rows pass over them.
-constexpr Index depth_block = 256;
+constexpr Index depth_block = 128;
 
 constexpr Index panel_count(Index columns) { return (columns + panel_columns - 1) / panel_columns; }
 

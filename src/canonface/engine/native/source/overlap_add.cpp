@@ -120,6 +120,16 @@ struct Steps {
 
     // Values along x of each row of cells.
     static void evaluate_rows(const float* const* cells, Index channel, int count, int rows, Grid& grid) {
+        if (count == lanes) {
+            evaluate_rows_of(cells, channel, AllLanes{}, rows, grid);
+        } else {
+            evaluate_rows_of(cells, channel, count, rows, grid);
+        }
+    }
+
+    template <class Count>
+    static CANONFACE_INLINE void evaluate_rows_of(const float* const* cells, Index channel, Count count, int rows,
+                                                  Grid& grid) {
         for (int y = 0; y < rows; ++y) {
             Vec line[Cells], values[L::size];
             CANONFACE_UNROLL
@@ -287,7 +297,7 @@ void evaluate_group(const Convolution& c, Index first, Index until, const Layout
                 find_cells(c, window, tiling, tile, phase_y, phase_x, zeros, cells);
                 find_factors(layout, tile, phase_y, phase_x, channels, factors, sink, to);
                 Grid grid;
-                for_each_vector(c.in.channels, [&](Index channel, int count) {
+                for_each_vector(c.in.channels, [&](Index channel, auto count) {
                     steps<Taps>.evaluate_rows[tile.width - 1](cells, channel, count, tile.height, grid);
                     steps<Taps>.evaluate_columns[tile.height - 1](grid, tile.values_x(), to, channel);
                 });

@@ -45,7 +45,7 @@ struct Tap {
 };
 
 void greatest(const std::vector<Tap>& taps, const float* base_out, float* out, Index channels) {
-    for_each_vector(channels, [&](Index c, int count) {
+    for_each_vector(channels, [&](Index c, auto count) {
         Vec greatest = broadcast(-std::numeric_limits<float>::infinity());
         for (const Tap& tap : taps) {
             Vec value = load_some(tap.base + c, count);
@@ -57,7 +57,7 @@ void greatest(const std::vector<Tap>& taps, const float* base_out, float* out, I
 }
 
 void sum(const std::vector<const float*>& changes, float factor, float* out, Index channels) {
-    for_each_vector(channels, [&](Index c, int count) {
+    for_each_vector(channels, [&](Index c, auto count) {
         Vec sum = {};
         for (const float* change : changes) sum += load_some(change + c, count);
         store_some(out + c, sum * factor, count);
@@ -67,8 +67,8 @@ void sum(const std::vector<const float*>& changes, float factor, float* out, Ind
 // Vectors of channels whose sums are kept in registers.
 constexpr int sums_at_once = 8;
 
-template <int Vectors>
-void sum_rows(const float* rows, Index row_count, Index stride, float factor, float* out, int count) {
+template <int Vectors, class Count>
+void sum_rows(const float* rows, Index row_count, Index stride, float factor, float* out, Count count) {
     Vec sums[Vectors];
     CANONFACE_UNROLL
     for (int v = 0; v < Vectors; ++v) sums[v] = Vec{};
@@ -148,7 +148,7 @@ CANONFACE_EXPORT const char* canonface_pool_sum(const Deltas* in, float factor, 
             float* to = out + p * channels;
             Index c = 0;
             for (; c + sums_at_once * lanes <= channels; c += sums_at_once * lanes) {
-                sum_rows<sums_at_once>(rows + c, window.cells(), channels, factor, to + c, lanes);
+                sum_rows<sums_at_once>(rows + c, window.cells(), channels, factor, to + c, AllLanes{});
             }
             for (; c < channels; c += lanes) {
                 const int count = static_cast<int>(std::min<Index>(lanes, channels - c));

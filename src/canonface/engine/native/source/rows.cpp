@@ -94,7 +94,7 @@ CANONFACE_EXPORT const char* canonface_scale(const float* rows, const float* fac
     return answer([&] {
         in_runs(row_count, threads, [&](Index first, Index until) {
             for (Index r = first; r < until; ++r) {
-                for_each_vector(channels, [&](Index c, int count) {
+                for_each_vector(channels, [&](Index c, auto count) {
                     const Vec value = load_some(rows + r * channels + c, count) * load_some(factor + c, count);
                     store_some(out + r * channels + c, value, count);
                 });

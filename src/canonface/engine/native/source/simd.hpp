@@ -67,12 +67,16 @@ CANONFACE_INLINE void store_partial(float* to, Vec values, int count) {
 #endif
 }
 
-// Calls `block(first, count)` for the whole vectors of a row and once for what is left over. `count` is the constant
-// `lanes` in the first case: the compiler sees that and makes whole loads and stores of it.
+// The number of lanes of a whole vector, as a type: what is made for it has no trace of partial vectors left.
+struct AllLanes {
+    constexpr operator int() const { return lanes; }
+};
+
+// Calls `block(first, count)` for the whole vectors of a row, and once for what is left over.
 template <class Block>
 CANONFACE_INLINE void for_each_vector(Index length, const Block& block) {
     Index first = 0;
-    for (; first + lanes <= length; first += lanes) block(first, lanes);
+    for (; first + lanes <= length; first += lanes) block(first, AllLanes{});
     if (first < length) block(first, static_cast<int>(length - first));
 }
 
