@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,21 +65,19 @@ class Session:
         rest, finish = Rest(self.program), _Finish(self.program, self.kernels, bases)
         whole_maps = any(end.kind == "map" for end in self.program.ends)
         together = self.chunk if whole_maps else max(VECTORS, self.chunk)
-        count = len(changes.windows)
+        count, windows = len(changes.windows), self.program.windows(changes.windows)
         for start in range(0, count, together):
             stop = min(start + together, count)
-            parts = [
-                self._ends(changes.of(slice(low, min(low + self.chunk, stop))), bases)
-                for low in range(start, stop, self.chunk)
-            ]
+            chunks = [slice(low, min(low + self.chunk, stop)) for low in range(start, stop, self.chunk)]
+            parts = [self._ends(changes.of(chunk), _chosen(windows, chunk), bases) for chunk in chunks]
             yield rest.answer(
                 finish.known([_merged(part) for part in zip(*parts, strict=True)], stop - start)
             )
 
-    def _ends(self, change: Change, bases: Bases) -> list[Change]:
+    def _ends(self, change: Change, windows: Mapping[str, Windows], bases: Bases) -> list[Change]:
         """The changes with which some probes leave the windows, one an end."""
         program = self.program
-        windows, last = program.windows(change.windows), program.last_use()
+        last = program.last_use()
         live = {program.source.name: change}
         for place, step in enumerate(program.steps):
             inputs = tuple(live[name] for name in step.inputs)
@@ -88,6 +86,15 @@ class Session:
                 if last.get(name) == place:
                     self.kernels.release(live.pop(name))
         return [live[end.value] for end in program.ends]
+
+
+def _chosen(windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
+    """The windows of some probes; values that share their windows still do."""
+    found: dict[int, Windows] = {}
+    for each in windows.values():
+        if id(each) not in found:
+            found[id(each)] = each[chunk]
+    return {name: found[id(each)] for name, each in windows.items()}
 
 
 def _merged(changes: Sequence[Change]) -> Change:
