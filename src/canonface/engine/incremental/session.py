@@ -14,7 +14,6 @@ from canonface.engine.incremental.bases import Bases, Rest, bases_of, rows_of_ma
 from canonface.engine.incremental.changes import Changes, changes_of
 from canonface.engine.incremental.kernels import Change, Kernels, Work
 from canonface.engine.incremental.program import End, Program
-from canonface.engine.incremental.windows import Windows
 from canonface.models.torch_module import evaluating
 from canonface.occlusions import Occlusions
 
@@ -67,17 +66,31 @@ class Session:
         together = self.chunk if whole_maps else max(VECTORS, self.chunk)
         count = len(changes.windows)
         for start in range(0, count, together):
-            stop = min(start + together, count)
-            parts = [
-                self._ends(changes.of(slice(low, min(low + self.chunk, stop))), bases)
-                for low in range(start, stop, self.chunk)
+            chosen = slice(start, min(start + together, count))
+            yield rest.answer(finish.known(self._left(changes, chosen, bases), chosen.stop - start))
+
+    def _left(self, changes: Changes, chosen: slice, bases: Bases) -> list[Change]:
+        """The changes with which some probes leave the windows, one an end, gathered chunk by chunk."""
+        windows = self.program.windows(changes.windows[chosen])
+        whole: list[Tensor] = []
+        filled = [0] * len(self.program.ends)
+        for low in range(chosen.start, chosen.stop, self.chunk):
+            parts = self._ends(changes.of(slice(low, min(low + self.chunk, chosen.stop))), bases)
+            whole = whole or [
+                part.rows.new_empty(windows[end.value].rows, part.rows.shape[1])
+                for end, part in zip(self.program.ends, parts, strict=True)
             ]
-            yield rest.answer(
-                finish.known([_merged(part) for part in zip(*parts, strict=True)], stop - start)
-            )
+            for place, part in enumerate(parts):
+                until = filled[place] + len(part.rows)
+                whole[place][filled[place] : until] = part.rows
+                filled[place] = until
+            # Two ends may read one change: it is given back once.
+            for part in dict.fromkeys(parts):
+                self.kernels.release(part)
+        return [Change(rows, windows[end.value]) for end, rows in zip(self.program.ends, whole, strict=True)]
 
     def _ends(self, change: Change, bases: Bases) -> list[Change]:
-        """The changes with which some probes leave the windows, one an end."""
+        """The changes with which a chunk of probes leaves the windows, one an end."""
         program = self.program
         windows, last = program.windows(change.windows), program.last_use()
         live = {program.source.name: change}
@@ -88,18 +101,6 @@ class Session:
                 if last.get(name) == place:
                     self.kernels.release(live.pop(name))
         return [live[end.value] for end in program.ends]
-
-
-def _merged(changes: Sequence[Change]) -> Change:
-    """The changes of several chunks as those of one."""
-    if len(changes) == 1:
-        return changes[0]
-    columns = torch.cat([change.rows for change in changes])
-    tables = [change.windows.table for change in changes]
-    y, x, height, width, _, photo = (
-        torch.cat([torch.as_tensor(table[:, column]) for table in tables]).numpy() for column in range(6)
-    )
-    return Change(columns, Windows.of(y, x, height, width, photo))
 
 
 class _Finish:
