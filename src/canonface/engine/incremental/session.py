@@ -67,15 +67,35 @@ class Session:
         together = self.chunk if whole_maps else max(VECTORS, self.chunk)
         count, windows = len(changes.windows), self.program.windows(changes.windows)
         for start in range(0, count, together):
-            stop = min(start + together, count)
-            chunks = [slice(low, min(low + self.chunk, stop)) for low in range(start, stop, self.chunk)]
-            parts = [self._ends(changes.of(chunk), _chosen(windows, chunk), bases) for chunk in chunks]
-            yield rest.answer(
-                finish.known([_merged(part) for part in zip(*parts, strict=True)], stop - start)
-            )
+            chosen = slice(start, min(start + together, count))
+            left = self._left(changes, windows, chosen, bases)
+            yield rest.answer(finish.known(left, chosen.stop - start))
+
+    def _left(
+        self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, bases: Bases
+    ) -> list[Change]:
+        """The changes with which some probes leave the windows, one an end, gathered chunk by chunk."""
+        ends = [windows[end.value][chosen] for end in self.program.ends]
+        whole: list[Tensor] = []
+        filled = [0] * len(ends)
+        for low in range(chosen.start, chosen.stop, self.chunk):
+            chunk = slice(low, min(low + self.chunk, chosen.stop))
+            parts = self._ends(changes.of(chunk), _chosen(windows, chunk), bases)
+            whole = whole or [
+                part.rows.new_empty(end.rows, part.rows.shape[1])
+                for end, part in zip(ends, parts, strict=True)
+            ]
+            for place, part in enumerate(parts):
+                until = filled[place] + len(part.rows)
+                whole[place][filled[place] : until] = part.rows
+                filled[place] = until
+            # Two ends may read one change: it is given back once.
+            for part in dict.fromkeys(parts):
+                self.kernels.release(part)
+        return [Change(rows, end) for end, rows in zip(ends, whole, strict=True)]
 
     def _ends(self, change: Change, windows: Mapping[str, Windows], bases: Bases) -> list[Change]:
-        """The changes with which some probes leave the windows, one an end."""
+        """The changes with which a chunk of probes leaves the windows, one an end."""
         program = self.program
         last = program.last_use()
         live = {program.source.name: change}
@@ -95,18 +115,6 @@ def _chosen(windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
         if id(each) not in found:
             found[id(each)] = each[chunk]
     return {name: found[id(each)] for name, each in windows.items()}
-
-
-def _merged(changes: Sequence[Change]) -> Change:
-    """The changes of several chunks as those of one."""
-    if len(changes) == 1:
-        return changes[0]
-    columns = torch.cat([change.rows for change in changes])
-    tables = [change.windows.table for change in changes]
-    y, x, height, width, _, photo = (
-        torch.cat([torch.as_tensor(table[:, column]) for table in tables]).numpy() for column in range(6)
-    )
-    return Change(columns, Windows.of(y, x, height, width, photo))
 
 
 class _Finish:
