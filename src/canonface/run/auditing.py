@@ -15,7 +15,7 @@ from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
-from canonface.engine import Asker
+from canonface.engine import Asker, noted
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
@@ -80,7 +80,8 @@ def audit(
         identity: column, of the labels and of the gallery, that names the person. Without labels, the name of a
             photo's folder is the person's.
         batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike, and one run may take
+            several. That of another one is written down, and a run keeps to it.
         retry_failed: ask again about photos that failed in an earlier start.
         progress: called after each photo.
         **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``,
@@ -118,8 +119,9 @@ def audit(
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
-    manifest = Manifest.new(describe(settings, loaded, found, known, aligner, probes), found.root)
     asker = _Question(loaded, settings, aligner, probes.vertices, known, Asker(loaded, engine, batch))
+    configuration = describe(settings, loaded, found, known, aligner, probes) | noted(engine)
+    manifest = Manifest.new(configuration, found.root)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
