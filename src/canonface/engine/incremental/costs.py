@@ -77,7 +77,7 @@ def _of_steps(program: Program, windows: Mapping[str, Windows]) -> Iterator[Laye
         name = type(operator).__name__.lower()
         if isinstance(operator, Convolution):
             kernel = "x".join(map(str, operator.sliding.kernel))
-            name = f"{'depthwise ' if operator.is_depthwise else ''}convolution {kernel}"
+            name = f"{'depthwise' if operator.is_depthwise else 'convolution'} {kernel}"
         yield LayerCost(step.layer, name, step.out_shape, _mean_size(out), dense, needed)
 
 

@@ -217,11 +217,19 @@ def _maps(canvas: Float[Tensor, "p h w c"]) -> Float[Tensor, "p c h w"]:
 
 
 def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows c"]:
-    """The change that the activation of a step makes of the change of what it reads."""
-    assert work.step.activation is not None
+    """The change that the activation of a step makes of the change of what it reads; ``rows`` may be written to.
+
+    Rows that belong to an input of the step are left as they are: others may still read them.
+    """
+    function = work.step.activation
+    assert function is not None
     before = work.bases.maps[work.step.before].index_select(0, index(work.out.cells(work.step.out_hw), rows))
-    function = work.step.activation.function
-    return function(rows + before) - function(before)
+    borrowed = any(change.rows.data_ptr() == rows.data_ptr() for change in work.inputs)
+    after = rows + before if borrowed else rows.add_(before)
+    if function.name == "clamp":
+        # In place: fresh memory for millions of numbers costs more than the clamping.
+        return after.clamp_(function.low, function.high).sub_(before.clamp_(function.low, function.high))
+    return function.function(after).sub_(function.function(before))
 
 
 def _weights_by_cell(end: End) -> Float[Tensor, "cells c n"]:
