@@ -157,11 +157,17 @@ class _Lowering:
             weight = self._constant(call.arguments.get("weight")) if call else None
             if call is None or call.name not in ("conv2d", "linear") or not isinstance(weight, Tensor):
                 continue
-            made = (*self.known.shapes[node][1:], 1, 1)
-            shape = (int(made[0]), int(made[1]), int(made[2]))
-            cells = shape[1] * shape[2] if call.name == "conv2d" else 1
+            shape, cells = self._made(node, call.name)
             cost = float(cells * weight.numel())
             yield LayerCost(call.layer, f"dense {call.name}", shape, (shape[1], shape[2]), cost, cost)
+
+    def _made(self, node: fx.Node, name: str) -> tuple[Shape, int]:
+        """``(c, h, w)`` of what a layer with weights makes, and at how many places; tokens are cells in a column."""
+        made = [int(size) for size in self.known.shapes[node][1:]]
+        if name == "linear":
+            tokens = math.prod(made[:-1])
+            return (made[-1], tokens, 1), tokens
+        return (made[0], made[1], made[2]), made[1] * made[2]
 
     def _follow(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
         if any(given in self.flat for given in read):

@@ -1,0 +1,81 @@
+"""Every architecture that the package knows is followed by windows to its end, and answers as the dense engine."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from gate import GATE, allowed, cosine_drops_of, drops_of
+from named_networks import NAMED, centres, named_network
+
+from canonface.engine import Asker, native
+from canonface.errors import AssetError, MissingDependencyError
+from canonface.functional import occlusion_boxes
+from canonface.models import TorchModel, load_model, prepare
+from canonface.occlusions import Occlusions
+from canonface.types import InputSpec
+
+EXACT = ("incremental", "native")
+ZOO = {"gender": drops_of, "age": drops_of, "expression": drops_of, "facenet": cosine_drops_of}
+"""Models of the zoo that are made of layers, and what their answers are read as."""
+
+
+def asked(model, x, occlusions, engine):
+    """Answers for the input as it is and for the occlusions, and how they were found."""
+    if engine == "native" and native.library() is None:
+        pytest.skip("no compiler here: the native kernels cannot be built")
+    asker = Asker(model, engine)
+    original, hidden = asker.both(x, occlusions)
+    assert asker.plan.engine == engine, asker.plan.why
+    assert asker.plan.dense_from == ()
+    return original, hidden
+
+
+def boxes(side, count, patch):
+    return Occlusions(occlusion_boxes(centres(side, count), patch, (side, side)), np.array(0.1))
+
+
+def assert_equal_drops(module, x, occlusions, engine):
+    spec = InputSpec(size_hw=tuple(x.shape[1:]))
+    single = drops_of(*reversed(asked(TorchModel(module, "net", spec), x, occlusions, "dense")))
+    found = drops_of(*reversed(asked(TorchModel(module, "net", spec), x, occlusions, engine)))
+    double = TorchModel(deepcopy(module).double(), "net in double precision", spec)
+    exact = drops_of(*reversed(asked(double, x.double(), occlusions, "dense")))
+    assert np.abs(exact).max() > 100 * GATE, "the patches matter"
+    assert np.abs(found - single).max() <= allowed(single, exact)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("name", NAMED)
+def test_a_narrow_one_answers_alike(name, engine):
+    module, x = named_network(name)
+    side = x.shape[-1]
+    assert_equal_drops(module, x, boxes(side, 30, side // 6), engine)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("name", NAMED)
+def test_a_published_one_answers_alike(name, engine):
+    module, x = named_network(name, full=True)
+    side = x.shape[-1]
+    assert_equal_drops(module, x, boxes(side, 12, side // 8), engine)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("name", ZOO)
+def test_one_of_the_zoo_answers_alike_for_a_photo(name, engine, demo_faces):
+    try:
+        model = load_model(name, device="cpu")
+    except (AssetError, MissingDependencyError) as error:
+        pytest.skip(f"{name} cannot be had here: {error}")
+    x, read = model.to_device(prepare(demo_faces[0], model.spec).x), ZOO[name]
+    occlusions = boxes(x.shape[-1], 16, x.shape[-1] // 7)
+    single = read(*reversed(asked(model, x, occlusions, "dense")))
+    found = read(*reversed(asked(model, x, occlusions, engine)))
+    double = TorchModel(deepcopy(model.module).double(), name, model.spec)
+    exact = read(*reversed(asked(double, x.double(), occlusions, "dense")))
+    assert np.abs(exact).max() > 20 * GATE
+    assert np.abs(found - single).max() <= allowed(single, exact)
+    assert not model.module.training
+    assert x.dtype == torch.float32
