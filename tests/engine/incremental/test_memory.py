@@ -18,6 +18,7 @@ from canonface.engine.incremental.network import Network, network_of
 from canonface.engine.incremental.session import Session
 from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.incremental.workspace import Workspace
+from canonface.engine.native import Library
 from canonface.functional import occlusion_boxes
 from canonface.models.architectures.vgg import VGG16
 from canonface.occlusions import Occlusions
@@ -78,10 +79,18 @@ def test_a_failure_half_way_leaves_nothing_behind(monkeypatch):
     module, x = named_network("vgg16")
     asked, occlusions = session_of(compiled(module, x), "native", chunk=4), questions(x)
     ask(asked, x, occlusions)
-    monkeypatch.setattr(type(asked.kernels), "sums", None)
-    monkeypatch.setattr(type(asked.kernels), "cells", None)
-    with pytest.raises(TypeError):
+    pooled, calls = Library.max_pool, []
+
+    def full(*given):
+        calls.append(len(asked.kernels._space._taken))
+        if len(calls) == 3:
+            raise MemoryError
+        pooled(*given)
+
+    monkeypatch.setattr(Library, "max_pool", full)
+    with pytest.raises(MemoryError):
         ask(asked, x, occlusions)
+    assert calls[-1] == 2, "what is read and what is written"
     assert len(asked.kernels._space._taken) == 0
 
 
