@@ -64,9 +64,9 @@ def other(demo_faces):
     return next(face for face in demo_faces if face.path.endswith("op_P005_studio.jpg"))
 
 
-def model_of(kind, labels, width=None):
+def model_of(kind, labels, width=None, spread=2.0):
     return load_model(
-        SmallNetwork(width or len(labels)), spec=SPEC, labels=labels, outputs=kind, device="cpu"
+        SmallNetwork(width or len(labels), spread), spec=SPEC, labels=labels, outputs=kind, device="cpu"
     )
 
 
