@@ -104,7 +104,7 @@ def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
     assert row(out, "stem.0")[:3] == ["stem.0", "convolution 3x3", "16x24x24"]
     assert row(out, "stem.0")[4] == "0.25"
     assert row(out, "depthwise.0")[1] == "depthwise 3x3"
-    assert row(out, "head")[1:3] == ["dense layer on changed cells", "4"]
+    assert row(out, "head")[1:3] == ["linear by cells", "4"]
     whole, needed = (float(number) for number in row(out, "all")[1:3])
     assert whole == pytest.approx(1.79, abs=0.01)
     assert needed < whole / 10

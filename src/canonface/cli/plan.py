@@ -104,7 +104,7 @@ def _memory(found: Plan) -> str:
     costs = found.costs
     assert costs is not None
     return (
-        f"memory on windows: {costs.weight_bytes / MEGA:.0f} MB of weights in an order of their own, "
+        f"memory: {costs.weight_bytes / MEGA:.0f} MB of weights in an order of their own, "
         f"{costs.base_bytes / MEGA:.0f} MB a photo, {costs.probe_bytes / MEGA:.2f} MB a question; "
         f"whole images: {costs.dense_bytes / MEGA:.2f} MB each"
     )

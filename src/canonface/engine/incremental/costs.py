@@ -87,7 +87,7 @@ def _of_ends(program: Program, windows: Mapping[str, Windows]) -> Iterator[Layer
             out = windows[end.value]
             dense = float(end.weight.numel())
             changed = out.rows / max(len(out), 1) / math.prod(end.shape[1:])
-            yield LayerCost(str(end.node.target), "dense layer on changed cells", (len(end.weight), 1, 1),
+            yield LayerCost(str(end.node.target), "linear by cells", (len(end.weight), 1, 1),
                             _mean_size(out), dense, dense * changed)  # fmt: skip
 
 
