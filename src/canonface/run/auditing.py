@@ -19,6 +19,7 @@ from canonface.engine import BatchSize
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
+from canonface.run.estimating import photo_cluster, until_reached
 from canonface.run.explaining import explain_face
 from canonface.run.galleries import check_model, make_gallery
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
@@ -29,7 +30,9 @@ from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.settings import Settings, make_settings
+from canonface.run.stopping import PrecisionOf, Reached, check_stopping, make_order
 from canonface.run.writing import Case, Progress, write_run
+from canonface.sampling import Sampler, make_design
 from canonface.types import Mesh, WhichFaces
 
 RECOGNITIONS = ("recognition", "recognition-margin")
@@ -52,6 +55,13 @@ def audit(
     identity: str = "identity",
     batch: int = 64,
     retry_failed: bool = False,
+    design: str | None = None,
+    share: float | None = None,
+    precision: float | None = None,
+    precision_of: PrecisionOf = "map",
+    max_questions: int | None = None,
+    cluster: str | None = None,
+    seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> Run:
@@ -80,6 +90,16 @@ def audit(
             photo's folder is the person's.
         batch: how many occluded copies the model is shown at once.
         retry_failed: ask again about photos that failed in an earlier start.
+        design: which probes are asked of which face: ``full`` (the default), ``random``, ``stratified`` or
+            ``low-discrepancy`` (`canonface.sampling.Design`). The map is then an estimate: ``run.estimate()``.
+        share: of the probes that each face is asked about; given alone, the design is ``low-discrepancy``.
+        precision: stop as soon as the 95% band of the map is nowhere wider than this on either side, in the unit of
+            the drop. Photos are then taken in random order, and the map is looked at after 32, 48, 72, ... people.
+        precision_of: ``map`` or ``regions``: what the precision is asked of.
+        max_questions: stop with the photo at which the model has been shown so many images.
+        cluster: column of the labels that names the person: photos of one are taken together, and the band respects
+            that they are alike. None: ``identity``'s column, if the labels have it; else each photo stands alone.
+        seed: of the design and of the order.
         progress: called after each photo.
         **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``,
             ``unseen``.
@@ -115,15 +135,40 @@ def audit(
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
+    asking = make_design(design, share, seed)
+    check_stopping(precision, precision_of, max_questions)
+    if cluster is not None:
+        require_column(cluster, known)
+    elif identity in label_columns(known):
+        cluster = identity
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
-    manifest = Manifest.new(describe(settings, loaded, found, known, aligner, probes), found.root)
-    asker = _Question(loaded, settings, aligner, probes.vertices, known, BatchSize(batch))
+    configuration = describe(settings, loaded, found, known, aligner, probes)
+    if not asking.is_full:
+        configuration["design"] = asking.describe()
+    numbers, order = list(range(len(found))), None
+    if precision is not None or max_questions is not None:
+        people = {
+            number: (known[name].get(cluster or "") or photo_cluster(number))
+            for number, name in enumerate(found.names)
+        }
+        order = make_order(list(people.values()), seed, cluster, precision)
+        configuration["order"] = asdict(order)
+        numbers = order.sorted(people)
+    manifest = Manifest.new(configuration, found.root)
+    sampler = asking.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
+    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, BatchSize(batch))
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
-        for number, name in enumerate(found.names)
+        for number, name in ((number, found.names[number]) for number in numbers)
     ]
     schema = part_schema(label_columns(known))
-    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress)
+    until = None
+    if order is not None:
+        reached = Reached(precision, precision_of, max_questions)
+        until = until_reached(
+            Path(out), manifest, order, [people[number] for number in numbers], numbers, reached
+        )
+    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress, until)
 
 
 def check_form(form: Any) -> None:
@@ -207,6 +252,7 @@ class _Question:
     settings: Settings
     aligner: Aligner
     probes: Int[np.ndarray, "n"]
+    sampler: Sampler
     labels: Labels
     batch: BatchSize
 
@@ -238,6 +284,7 @@ class _Question:
                     self.labels[name],
                     self.batch,
                     row["sha256"],
+                    self.sampler(number, face.index),
                 )
             except OptionError:
                 # The choices themselves do not fit: it would be the same for every photo.

@@ -2,7 +2,7 @@
 
 from canonface.sampling.adaptive import Adaptive, ask_adaptively
 from canonface.sampling.clusters import cluster_numbers
-from canonface.sampling.designs import DESIGNS, USUAL_SHARE, Design, make_design
+from canonface.sampling.designs import DESIGNS, USUAL_SHARE, Design, Sampler, make_design
 from canonface.sampling.estimate import (
     FEW_EFFECTIVE,
     Band,
@@ -24,6 +24,7 @@ __all__ = [
     "MapEstimate",
     "Of",
     "Sampled",
+    "Sampler",
     "ask_adaptively",
     "cluster_numbers",
     "estimate_map",

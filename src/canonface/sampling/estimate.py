@@ -59,7 +59,7 @@ class Sampled:
     def near(self) -> Float[np.ndarray, "p p"]:
         """1 where the canonical patch of one probe covers another, as eq. 4 draws it."""
         apart = np.abs(self.canonical_xy[:, None] - self.canonical_xy[None]).max(axis=2)
-        return (apart <= self.patch_px / 2).astype(float)
+        return np.asarray(apart <= self.patch_px / 2, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
