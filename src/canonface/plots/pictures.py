@@ -285,9 +285,8 @@ def _footer(*results: Result) -> str:
     maps = [result for result in results if isinstance(result, CMS)]
     words += dict.fromkeys(result.note for result in maps if result.note)
     if wide := sorted({result.half_width for result in maps if np.isfinite(result.half_width)}):
-        words.append(
-            "95% band " + " to ".join(f"±{width:.2g}" for width in dict.fromkeys([wide[0], wide[-1]]))
-        )
+        ends = " to ".join(f"±{width:.2g}" for width in dict.fromkeys([wide[0], wide[-1]]))
+        words.append(f"95% band {ends} where it is widest")
     if any(result.unseen == "zero" for result in maps):
         words.append("hidden places counted as 0")
     if any(_has_hidden(result) for result in results):

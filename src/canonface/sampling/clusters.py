@@ -35,7 +35,7 @@ def influences(
     count = int(clusters.max(initial=-1)) + 1
     sums = np.zeros((count, residuals.shape[1]))
     np.add.at(sums, clusters, residuals)
-    return np.asarray(sums @ weights.T * np.sqrt(count / (count - 1) if count > 1 else np.inf))
+    return np.asarray(sums @ weights.T * np.sqrt(count / max(count - 1, 1)))
 
 
 def contrasts(
