@@ -6,13 +6,13 @@
 
 A run asks everything once; designs are then replayed on its matrix of drops with many seeds. Four tables:
 
-1. Each design and share: Pearson correlation with the full run's map over the probes, its smallest over the seeds, how
-   often the 95% band of these photos and that of people held the whole map of the full run, and how wide they were.
+1. Each design and share: Pearson correlation with the full run's map over the probes, its smallest over the seeds;
+   how often the 95% bands of these photos and of people held the whole map of the full run, and how wide they were.
 2. The same budget spent on whole maps of fewer photos.
 3. Stopping early: photos in random order, until the band is narrower than a few precisions; how many photos it took,
    and how often the band that a run stopped with held the map of all photos.
-4. Single photos, coarse to fine against evenly spread probes: root mean square error over all probes as a share of the
-   standard deviation of the face's drops, what was stated of it, and the correlation of the maps as they are drawn.
+4. Single photos, coarse to fine against evenly spread probes: root mean square error over all probes as a share of
+   the standard deviation of the face's drops, what was stated of it, and the correlation of the maps as drawn.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def test_another_design_is_refused(photos, model, tmp_path):
         ({"design": "random"}, r'design\.name: "low-discrepancy" then, "random" now'),
         ({"seed": 6}, r"design\.seed: 5 then, 6 now"),
         ({"share": None}, r"design: \{.*\} then, null now"),
-        ({"precision": 0.1}, r"order\.seed: null then, 5 now"),
+        ({"precision": 0.1}, r"order: null then, \{.*\"clusters\": 40.*\} now"),
     ]:
         with pytest.raises(ConfigurationChangedError, match=words):
             sample(photos, model, tmp_path / "run", stride=200, **changed)

@@ -16,6 +16,8 @@ from canonface.sampling.clusters import contrasts, effective_number, influences
 from canonface.sampling.smoothing import bandwidths, choose_bandwidth, distances, twiced_means
 
 Of = Literal["people", "photos"]
+UNDERSMOOTHED = 0.5
+"""Of the best bandwidth, for a band about the photos themselves: it is narrower, and bias would weigh more in it."""
 FEW_EFFECTIVE = 5.0
 """Below so many clusters that carry a typical place, a band is not to be relied on."""
 
@@ -172,7 +174,8 @@ def estimate_map(
             together; it holds the full run's map all the more. ``photos``: about the full run on these very photos;
             only which probes were asked is left to chance, and where everything was asked the band has no width.
         level: probability that the band holds the whole map.
-        bandwidth: in centimetres; None: 0 if everything was asked, else the best by cross-validation.
+        bandwidth: in centimetres; None: 0 if everything was asked, else the best by cross-validation, and half of
+            that for a band of ``photos``.
 
     Raises:
         OptionError: ``of`` or ``level`` cannot be used, or there is no face.
@@ -191,6 +194,7 @@ def estimate_map(
     if bandwidth is None:
         choices = bandwidths(sampled.patch_cm)
         bandwidth = 0.0 if sampled.share >= 1 else choose_bandwidth(drops, sampled.clusters, apart, choices)
+        bandwidth *= 1.0 if of == "people" else UNDERSMOOTHED
     weights = twiced_means(apart, counts, bandwidth)
     mean = weights @ there.sum(axis=0)
     inferable = np.isfinite(mean)
