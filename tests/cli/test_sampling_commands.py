@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from canonface.cli.main import main
+from canonface.cli.pictures import sampling_words
 from canonface.demo import demo_folder
 from canonface.sampling import estimate, stopping
 
@@ -61,19 +62,17 @@ def test_an_audit_with_a_design_says_what_was_asked(place, monkeypatch, capsys):
 
 def test_an_audit_that_stops_says_what_it_reached(place, monkeypatch, capsys):
     words = audit("--share", "0.2", "--precision", "1000")
-    code, out, _ = say(monkeypatch, capsys, *words)
-    assert code == 0
-    assert "stopped: precise to ±1000.0 (map), after " in out
-    assert "unfinished" not in out
     code, out, _ = say(monkeypatch, capsys, *words, "--json")
+    assert code == 0
     sampling = json.loads(out)["sampling"]
     assert sampling["stopped"] == "precision"
     assert sampling["faces"] == 4
     assert 0 < sampling["half_width"] <= 1000
-    code, out, _ = say(
-        monkeypatch, capsys, *audit("--share", "0.2", "--precision", "0.000001", "--precision-of", "regions")
-    )
+    assert sampling_words(sampling)[-1].startswith("stopped: precise to ±1000.0 (map), after ")
+    words = audit("--share", "0.2", "--precision", "0.000001", "--precision-of", "regions")
+    code, out, _ = say(monkeypatch, capsys, *words)
     assert "every photo was taken; the precision of ±1e-06 was not reached" in out
+    assert "unfinished" not in out
 
 
 def test_a_budget(place, monkeypatch, capsys):

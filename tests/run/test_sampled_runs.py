@@ -253,6 +253,13 @@ def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, mode
     assert not (tmp_path / "run").exists()
 
 
+def test_a_map_that_few_faces_carry_is_said_to_be_unsure(photos, tmp_path, caplog):
+    sure = load_model(lambda batch: 60 * toy(batch), spec=SPEC, labels=("no", "yes"))
+    run = sample(photos, sure, tmp_path / "run", stride=60)
+    assert not run.estimate(cluster=None).map.trusted
+    assert "the map is carried by few faces" in caplog.text
+
+
 def test_a_file_that_is_no_result_is_named(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", max_questions=100)
     (tmp_path / "run" / "reached.json").write_text("{}")

@@ -323,6 +323,13 @@ class Run:
             RunError: no face was explained.
             OptionError: ``by`` or ``cluster`` is no column, or another value cannot be used.
         """
+        found = self._estimates(by, of, cluster, level)
+        warn_if_unsure(list(found.values()))
+        return found if by is not None else found[""]
+
+    def _estimates(
+        self, by: str | None, of: Of = "people", cluster: str | None = None, level: float = LEVEL
+    ) -> dict[str, MapEstimate]:
         self._require_faces()
         order = order_of(self)
         if cluster is not None:
@@ -333,11 +340,9 @@ class Run:
             cluster = "identity"
         if order is not None:
             level = level_of_a_look(level, order.looks)
-        found = {
+        return {
             name: estimate_rows(self, chosen, cluster, of, level) for name, chosen in self._groups(by).items()
         }
-        warn_if_unsure(list(found.values()))
-        return found if by is not None else found[""]
 
     def _groups(self, by: str | None) -> dict[str, np.ndarray]:
         """Which faces belong to each value of a column; those alone that the last look has counted."""
@@ -384,12 +389,11 @@ class Run:
             return self._estimated(None)[""]
         everything = self._mean_map(self._groups(None)[""], "")
         if order_of(self) is not None:
-            everything = replace(everything, half_width=self.estimate().map.widest)
+            everything = replace(everything, half_width=self._estimates(None)[""].map.widest)
         return everything
 
     def _estimated(self, by: str | None) -> dict[str, CMS]:
-        found = self.estimate(by)
-        estimates: dict[str, MapEstimate] = {"": found} if by is None else found
+        estimates = self._estimates(by)
         return {
             name: estimated_cms(self, chosen, estimates[name], name)
             for name, chosen in self._groups(by).items()
