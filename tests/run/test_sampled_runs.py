@@ -233,7 +233,7 @@ def test_a_map_carried_by_one_face_is_never_precise(tmp_path):
     assert until.due(32, 0)
     assert not until.look(32, 0)
     assert until.reached.looks[0].half_width < 0.5
-    until.estimate = lambda _: replace(estimate, map=replace(estimate.map, effective=9.0))
+    until.estimate = lambda _: replace(estimate, map=replace(estimate.map, effective=19.0))
     assert until.look(32, 0)
     assert Reached.read(tmp_path).stopped == "precision"
 

@@ -18,8 +18,9 @@ from canonface.sampling.smoothing import bandwidths, choose_bandwidth, distances
 Of = Literal["people", "photos"]
 UNDERSMOOTHED = 0.5
 """Of the best bandwidth, for a band about the photos themselves: it is narrower, and bias would weigh more in it."""
-FEW_EFFECTIVE = 5.0
-"""Below so many clusters that carry a typical place, a band is not to be relied on."""
+FEW_EFFECTIVE = 8.0
+"""Below so many clusters that carry a typical place, a band is not to be relied on: with fewer, bands of 95%
+held less often on real matrices (`docs/sampling.md`)."""
 
 
 @dataclass(frozen=True, eq=False)
