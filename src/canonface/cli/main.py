@@ -11,10 +11,12 @@ import typer
 from canonface import __version__
 from canonface.cli import console
 from canonface.cli.audit import audit
+from canonface.cli.build_kernels import build_kernels
 from canonface.cli.demo import demo
 from canonface.cli.draw import draw
 from canonface.cli.explain import explain
 from canonface.cli.models import models
+from canonface.cli.plan import plan
 from canonface.cli.regions import regions
 from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
@@ -29,8 +31,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, explain, regions, draw, models):
-    app.command(no_args_is_help=command not in (demo, models))(command)
+for command in (demo, audit, verify, explain, regions, draw, plan, models, build_kernels):
+    app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
 
 
 def _show_version(wanted: bool | None) -> None:

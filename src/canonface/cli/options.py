@@ -93,6 +93,13 @@ Outputs = Annotated[
     str | None,
     typer.Option(help="What the model's numbers are: logits, probabilities, embedding or values."),
 ]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="How the model is asked: auto (the fastest exact way, measured), dense, incremental, native, or "
+        "bfloat16 (not exact; its error is said)."
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option(

@@ -1,6 +1,10 @@
-"""Occlusions to a model's answers: several implementations of one signature, which must agree."""
+"""Occlusions to a model's answers: several engines, which must agree."""
 
+from canonface.engine.asker import Asker
 from canonface.engine.batching import BatchSize
 from canonface.engine.dense import Ask, answers
+from canonface.engine.drops import drops
+from canonface.engine.plan import ENGINES, Plan
+from canonface.engine.planning import planned
 
-__all__ = ["Ask", "BatchSize", "answers"]
+__all__ = ["ENGINES", "Ask", "Asker", "BatchSize", "Plan", "answers", "drops", "planned"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from canonface.models.architectures import ARCHITECTURES
-from canonface.models.base import Model, ModelCard, checked_outputs, looks_like_probabilities
+from canonface.models.base import Model, ModelCard, checked_answer, checked_outputs, looks_like_probabilities
 from canonface.models.callable import CallableModel
 from canonface.models.differentiable import prepare_tensor, resample_tensor
 from canonface.models.onnx_file import OnnxModel
@@ -19,6 +19,7 @@ __all__ = [
     "OnnxModel",
     "TorchModel",
     "available_models",
+    "checked_answer",
     "checked_outputs",
     "load_model",
     "looks_like_probabilities",

@@ -122,6 +122,15 @@ def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
             f"It was given a batch of {' x '.join(map(str, batch.shape))}, float32; if that is not what it "
             "expects, load it with another spec=InputSpec(...)."
         ) from error
+    return checked_answer(model, outputs, n)
+
+
+def checked_answer(model: Model, outputs: Any, n: int) -> Float[np.ndarray, "n d"]:
+    """What a model answered to ``n`` inputs, whichever way it was asked: ``(n, d)`` finite floats, d at least 1.
+
+    Raises:
+        ModelOutputError: see `checked_outputs`.
+    """
     answer = _checked(outputs, f"{model.name!r} returns one row of numbers an input, ({n}, d)", n)
     if model.labels and answer.shape[1] != len(model.labels):
         raise ModelOutputError(

@@ -49,15 +49,23 @@ class TorchModel:
 
         with evaluating(self.module), torch.inference_mode():
             # A copy, since a first layer that works in place would change the caller's batch.
-            outputs = self.module(batch.clone())
+            outputs = self.picked(self.module(batch.clone()))
+        return as_array(outputs)
+
+    def picked(self, outputs: Any) -> Any:
+        """The tensor that is read of what the module returned.
+
+        Raises:
+            ModelOutputError: it is none.
+            OptionError: several were returned, and none of the name ``output``.
+        """
+        import torch
+
         if self.output is not None:
             outputs = picked_answer(self.name, outputs, self.output)
         if not isinstance(outputs, torch.Tensor):
             raise ModelOutputError(_not_a_tensor(self.name, outputs))
-        outputs = outputs.detach().cpu()
-        return (
-            outputs.float().numpy() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs.numpy()
-        )
+        return outputs
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Any:
         """A copy of ``x`` as a float32 tensor on the module's device."""
@@ -145,6 +153,17 @@ def evaluating(module: Any) -> Iterator[None]:
     finally:
         for layer, mode in modes:
             layer.training = mode
+
+
+def as_array(outputs: Any) -> np.ndarray:
+    """A tensor as an array; NumPy has no half-precision numbers of every kind."""
+    import torch
+
+    outputs = outputs.detach().cpu()
+    array: np.ndarray = (
+        outputs.float().numpy() if outputs.dtype in (torch.bfloat16, torch.float16) else outputs.numpy()
+    )
+    return array
 
 
 def _not_a_tensor(name: str, outputs: Any) -> str:

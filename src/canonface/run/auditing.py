@@ -15,7 +15,7 @@ from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
-from canonface.engine import BatchSize
+from canonface.engine import Asker
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
@@ -54,6 +54,7 @@ def audit(
     gallery: Photos | Gallery | None = None,
     identity: str = "identity",
     batch: int = 64,
+    engine: str = "auto",
     retry_failed: bool = False,
     design: str | None = None,
     share: float | None = None,
@@ -88,7 +89,8 @@ def audit(
             the gallery too is not compared with itself.
         identity: column, of the labels and of the gallery, that names the person. Without labels, the name of a
             photo's folder is the person's.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         retry_failed: ask again about photos that failed in an earlier start.
         design: which probes are asked of which face: ``full`` (the default), ``random``, ``stratified`` or
             ``low-discrepancy`` (`canonface.sampling.Design`). The map is then an estimate: ``run.estimate()``.
@@ -156,7 +158,8 @@ def audit(
         numbers = order.sorted(people)
     manifest = Manifest.new(configuration, found.root)
     sampler = asking.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
-    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, BatchSize(batch))
+    asking_model = Asker(loaded, engine, batch)
+    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, asking_model)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in ((number, found.names[number]) for number in numbers)
@@ -254,7 +257,7 @@ class _Question:
     probes: Int[np.ndarray, "n"]
     sampler: Sampler
     labels: Labels
-    batch: BatchSize
+    asker: Asker
 
     def rows(self, number: int, name: str, path: Path) -> Iterator[Row]:
         """One row a face; a single failed row where the photo cannot be used."""
@@ -282,7 +285,7 @@ class _Question:
                     self.settings,
                     self.probes,
                     self.labels[name],
-                    self.batch,
+                    self.asker,
                     row["sha256"],
                     self.sampler(number, face.index),
                 )

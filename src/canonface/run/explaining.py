@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.confidence import BoundConfidence, Original
-from canonface.engine import Ask, BatchSize, answers
+from canonface.engine import Asker
 from canonface.errors import (
     NothingAskedError,
     OptionError,
@@ -43,6 +43,7 @@ def explain(
     preset: str = "default",
     face_labels: Mapping[str, str] | None = None,
     batch: int = 64,
+    engine: str = "auto",
     design: str | None = None,
     share: float | None = None,
     precision: float | None = None,
@@ -61,7 +62,8 @@ def explain(
             class confidences): the model's choice.
         preset: ``default`` or ``paper``.
         face_labels: the face's labels, for a target ``label:COLUMN``.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         design: ``full`` (the default) or ``adaptive``.
         share: of the visible probes that ``adaptive`` asks, at most; by default 0.4.
         precision: root mean square error of the interpolated drops at which ``adaptive`` stops earlier.
@@ -89,12 +91,12 @@ def explain(
     check_model(settings.question(), loaded)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo = digest(Path(face.path)) if face.path else ""
-    known, size = face_labels or {}, BatchSize(batch)
+    known, asker = face_labels or {}, Asker(loaded, engine, batch)
     if not adaptive:
-        return explain_face(face, loaded, settings, probes, known, size, photo)
+        return explain_face(face, loaded, settings, probes, known, asker, photo)
     view, question, confidence = begun(face, loaded, settings, known, photo)
     found = ask_adaptively(
-        lambda chosen: drops_at(view, question, confidence, probes[chosen], size),
+        lambda chosen: drops_at(view, question, confidence, probes[chosen], asker),
         face.mesh.vertices[probes].astype(np.float64),
         require_shown(view.shown.visible[probes]),
         patch_in_cm(face.mesh, settings, loaded.spec),
@@ -131,7 +133,7 @@ def explain_face(
     settings: Settings,
     probes: Int[np.ndarray, "n"],
     face_labels: Mapping[str, str],
-    batch: BatchSize,
+    asker: Asker,
     photo: str = "",
     chosen: Int[np.ndarray, "k"] | None = None,
 ) -> CIS:
@@ -143,7 +145,7 @@ def explain_face(
         settings: the choices.
         probes: vertices to ask about.
         face_labels: the face's row of the labels file.
-        batch: keeps what it learned of the memory.
+        asker: asks the model, and keeps what it learned of the fastest way.
         photo: SHA-256 of the face's photo, if it is known.
         chosen: positions in ``probes`` that a sampling design asks about; None: all.
     """
@@ -151,7 +153,7 @@ def explain_face(
     candidates = np.arange(len(probes)) if chosen is None else chosen
     asked = candidates[require_shown(view.shown.visible[probes[candidates]])]
     drops = np.full(len(probes), np.nan)
-    drops[asked] = drops_at(view, question, confidence, probes[asked], batch)
+    drops[asked] = drops_at(view, question, confidence, probes[asked], asker)
     return view.cis(probes, drops, confidence, question.target, question.unit)
 
 
@@ -180,10 +182,10 @@ def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
 
 
 def drops_at(
-    view: View, question: BoundConfidence, confidence: float, vertices: Int[np.ndarray, "n"], batch: BatchSize
+    view: View, question: BoundConfidence, confidence: float, vertices: Int[np.ndarray, "n"], asker: Asker
 ) -> Float[np.ndarray, "n"]:
     """Drop with a patch over each vertex (eq. 1), the mean over the fills."""
-    of_fills = [question.of(occluded) for occluded in view.answers(vertices, batch)]
+    of_fills = [question.of(occluded) for occluded in view.answers(vertices, asker)]
     return np.asarray(confidence - np.mean(of_fills, axis=0))
 
 
@@ -198,7 +200,7 @@ class View:
     Attributes:
         shown: the model's input with the mesh on it.
         original: ``(1, d)`` the model's outputs for the face as it is.
-        calls: how many images the model was shown.
+        calls: how many images the model was asked about.
     """
 
     def __init__(self, face: Face, model: Model, settings: Settings) -> None:
@@ -210,8 +212,12 @@ class View:
         self.original = asked_once(model, self._x)
         self.calls = 1
 
-    def answers(self, vertices: Int[np.ndarray, "n"], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
+    def answers(self, vertices: Int[np.ndarray, "n"], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs with a patch over each vertex, one array a fill."""
+        return self.answers_to(self.occlusions(vertices), asker)
+
+    def occlusions(self, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
+        """What is hidden by a patch over each vertex, one `Occlusions` a fill."""
         fills = self.occluder.occlusions(self.shown, vertices)
         for occlusions in fills:
             if len(occlusions) != len(vertices):
@@ -219,13 +225,14 @@ class View:
                     f"An occluder says for each vertex what is hidden; {type(self.occluder).__name__} was asked "
                     f"about {len(vertices)} and hides {len(occlusions)}."
                 )
-        return self.answers_to(fills, batch)
+        return fills
 
-    def answers_to(self, fills: Sequence[Occlusions], batch: BatchSize) -> list[Float[np.ndarray, "n d"]]:
+    def answers_to(self, fills: Sequence[Occlusions], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs for any occlusions of this face, one array a fill."""
         if not fills:
             raise OptionError("An occluder hides a place in at least one way, one Occlusions each; got none.")
-        return [answers(self._asker(), self._x, occlusions, batch) for occlusions in fills]
+        self.calls += sum(len(occlusions.distinct()[0]) for occlusions in fills)
+        return [asker.answers(self._x, occlusions) for occlusions in fills]
 
     def cis(
         self,
@@ -255,13 +262,6 @@ class View:
             normalise=self.settings.normalise,
             canvas=canvas,
         )
-
-    def _asker(self) -> Ask:
-        def ask(occluded: Tensor) -> Float[np.ndarray, "n d"]:
-            self.calls += len(occluded)
-            return checked_outputs(self.model, occluded)
-
-        return ask
 
 
 def asked_once(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:

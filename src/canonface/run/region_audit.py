@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
-from canonface.engine import BatchSize
+from canonface.engine import Asker
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import load_model
@@ -116,6 +116,7 @@ def audit_regions(
     level: int = 1,
     aligner: Aligner | None = None,
     batch: int = 64,
+    engine: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> RegionSummary:
@@ -134,7 +135,8 @@ def audit_regions(
         preset: ``default`` or ``paper``.
         level: of the canonical mesh; ignored if ``aligner`` or faces are given.
         aligner: places faces on a mesh; by default the landmarker.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         progress: called after each photo.
         **options: ``confidence`` and ``fill``.
 
@@ -148,7 +150,7 @@ def audit_regions(
     question.check(loaded.outputs, loaded.labels)
     chosen = regions if isinstance(regions, str) else tuple(regions)
     cases = list(_cases(photos, labels, aligner, level, question.label_column))
-    learned = BatchSize(batch)
+    learned = Asker(loaded, engine, batch)
     summary: RegionSummary | None = None
     failed: list[tuple[str, CanonfaceError]] = []
     for done, (name, find, known) in enumerate(cases, start=1):

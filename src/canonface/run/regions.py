@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from canonface.confidence import Original
-from canonface.engine import BatchSize
+from canonface.engine import Asker
 from canonface.errors import OptionError, near_names
 from canonface.mesh import REGION_GROUPS, groups_of, region_mask
 from canonface.models import Model, load_model
@@ -82,6 +82,7 @@ def explain_regions(
     preset: str = "default",
     face_labels: Mapping[str, str] | None = None,
     batch: int = 64,
+    engine: str = "auto",
     **options: Any,
 ) -> RegionEffects:
     """How much a model relies on whole regions of one face: each is hidden, and every two of them together.
@@ -96,7 +97,8 @@ def explain_regions(
         dilate_cm: hide so much around each region as well, in centimetres of the face.
         preset: ``default`` or ``paper``.
         face_labels: the face's labels, for a target ``label:COLUMN``.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         **options: ``confidence`` and ``fill`` of `Settings`; a region has no patch and no probes.
 
     Raises:
@@ -114,7 +116,14 @@ def explain_regions(
     loaded = load_model(model)
     check_model(settings.question(), loaded)
     return region_effects(
-        face, loaded, settings, names, interactions, dilate_cm, face_labels or {}, BatchSize(batch)
+        face,
+        loaded,
+        settings,
+        names,
+        interactions,
+        dilate_cm,
+        face_labels or {},
+        Asker(loaded, engine, batch),
     )
 
 
@@ -167,7 +176,7 @@ def region_effects(
     interactions: bool,
     dilate_cm: float,
     face_labels: Mapping[str, str],
-    batch: BatchSize,
+    asker: Asker,
 ) -> RegionEffects:
     """`explain_regions` with everything loaded and decided."""
     view = View(face, model, settings)
@@ -188,7 +197,7 @@ def region_effects(
     if asked:
         first, second = np.array(asked).T
         fills = hide_pixels(shown, hidden[first] | hidden[second], settings.fill or "mean")
-        of_fills = [question.of(occluded) for occluded in view.answers_to(fills, batch)]
+        of_fills = [question.of(occluded) for occluded in view.answers_to(fills, asker)]
         joint[first, second] = joint[second, first] = confidence - np.mean(of_fills, axis=0)
     return RegionEffects(
         names=tuple(names),

@@ -22,7 +22,7 @@ from canonface.confidence import (
     fit_threshold,
     is_same,
 )
-from canonface.engine import BatchSize
+from canonface.engine import Asker
 from canonface.errors import (
     CanonfaceError,
     LabelsError,
@@ -62,6 +62,7 @@ def explain_pair(
     hide: Hide = "both",
     preset: str = "default",
     batch: int = 64,
+    engine: str = "auto",
     **options: Any,
 ) -> tuple[CIS, CIS]:
     """Which parts of two faces a model relies on when it says whether they are one person (eq. 8).
@@ -79,7 +80,8 @@ def explain_pair(
         hide: the same canonical place in ``both`` photos (the paper), in the ``first`` only, or in the ``second``
             only. In both, a place that either photo hides is not asked.
         preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``canonical_patch``.
 
     Returns:
@@ -100,9 +102,9 @@ def explain_pair(
     question.check(loaded.outputs, loaded.labels)
     labels = {} if same is None else {"same": str(int(same))}
     probes = choose_probes(first.mesh, settings, loaded.spec).vertices
-    return explain_faces(first, second, loaded, settings, question, hide, probes, labels, BatchSize(batch))[
-        :2
-    ]
+    return explain_faces(
+        first, second, loaded, settings, question, hide, probes, labels, Asker(loaded, engine, batch)
+    )[:2]
 
 
 def explain_faces(
@@ -114,7 +116,7 @@ def explain_faces(
     hide: Hide,
     probes: Int[np.ndarray, "n"],
     labels: Mapping[str, str],
-    batch: BatchSize,
+    asker: Asker,
 ) -> tuple[CIS, CIS, float]:
     """`explain_pair` with everything loaded and decided; and the cosine of both faces."""
     _check_hide(hide)
@@ -136,7 +138,7 @@ def explain_faces(
     confidence = float(bound.of(views[0].original, views[1].original)[0])
     drops = np.full(len(probes), np.nan)
     answered = [
-        view.answers(probes[asked], batch) if is_hidden else None
+        view.answers(probes[asked], asker) if is_hidden else None
         for view, is_hidden in zip(views, hidden, strict=True)
     ]
     fills = len(next(answer for answer in answered if answer is not None))
@@ -185,6 +187,7 @@ def verify(
     level: int = 1,
     aligner: Aligner | None = None,
     batch: int = 64,
+    engine: str = "auto",
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
@@ -206,7 +209,8 @@ def verify(
         preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
         level: of the canonical mesh; ignored if ``aligner`` is given.
         aligner: places faces on a mesh; by default the landmarker, which takes the largest face of a photo.
-        batch: how many occluded copies the model is shown at once.
+        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         retry_failed: ask again about pairs that failed in an earlier start.
         progress: called after each pair.
         **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``unseen``,
@@ -260,7 +264,9 @@ def verify(
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
     }
-    asker = _Pairs(found, loaded, settings, question, hide, aligner, probes.vertices, BatchSize(batch))
+    asker = _Pairs(
+        found, loaded, settings, question, hide, aligner, probes.vertices, Asker(loaded, engine, batch)
+    )
     cases = [
         Case(
             number,
@@ -285,7 +291,7 @@ class _Pairs:
     hide: Hide
     aligner: Aligner
     probes: Int[np.ndarray, "n"]
-    batch: BatchSize
+    asker: Asker
 
     def rows(self, number: int) -> Iterator[Row]:
         """The row of one pair, failed if one of its photos cannot be used."""
@@ -314,7 +320,7 @@ class _Pairs:
                 self.hide,
                 self.probes,
                 labels,
-                self.batch,
+                self.asker,
             )
         except OptionError:
             raise

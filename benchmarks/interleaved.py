@@ -1,0 +1,48 @@
+"""Several ways to do one thing, timed side by side: every way once a round, medians and spread over the rounds."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Timing(NamedTuple):
+    """Seconds a question over the rounds."""
+
+    median: float
+    least: float
+    most: float
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way.
+
+    Attributes:
+        ask: asks so many questions.
+        count: questions a round.
+    """
+
+    ask: Callable[[int], object]
+    count: int
+
+
+def timed(ways: Mapping[str, Way], rounds: int) -> dict[str, Timing]:
+    """Time every way once a round, after a round that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            gc.collect()
+            start = time.perf_counter()
+            way.ask(way.count)
+            if number:
+                seconds[name].append((time.perf_counter() - start) / way.count)
+    return {
+        name: Timing(statistics.median(values), min(values), max(values), rounds)
+        for name, values in seconds.items()
+    }

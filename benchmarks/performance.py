@@ -1,0 +1,371 @@
+"""How fast the engines are, side by side with what else there is; writes docs/performance.md.
+
+    python benchmarks/performance.py --write docs/performance.md
+
+Every way is asked the same questions in one process, one after another in rounds. Needs captum (pip install captum).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from interleaved import Timing, Way, timed
+from networks import SEEDED, centres, network
+
+ZOO = ("expression", "gender", "age", "facenet")
+BATCH = 16
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+"""glibc keeps what it was given back: fresh pages for every batch cost the dense ways more than batches gain."""
+PEAK_SIZE = 2048
+CAPTUM_BATCHES = (1, 16, 64)
+QUESTIONS = 1024
+"""That one face is asked, about as many as it has probes: what is done once a photo counts in that proportion."""
+NAMES = {
+    "captum 1": "captum Occlusion, perturbations_per_eval=1",
+    "captum 16": "captum Occlusion, perturbations_per_eval=16",
+    "captum 64": "captum Occlusion, perturbations_per_eval=64",
+    "paper": "loop of the paper's code: clones and a forward in batches of 16",
+    "dense": "canonface, dense engine, batches of 16",
+    "best dense": "traced, frozen, optimised for inference, batches of 16",
+    "incremental": "canonface, incremental engine (PyTorch operators)",
+    "native": "canonface, native engine (compiled kernels)",
+}
+
+
+def main() -> None:
+    """Measure, print, and write."""
+    options = _options()
+    if options.one is not None:
+        print(json.dumps(measured(options.one, options.rounds)))
+        return
+    if options.memory is not None:
+        print(json.dumps(memory(*options.memory)))
+        return
+    result: dict[str, Any] = {"machine": machine(), "models": {}}
+    for name in options.models:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        result["models"][name] = _child("--one", name, "--rounds", str(options.rounds))
+        result["models"][name]["memory_mb"] = {
+            engine: _child("--memory", name, engine)["peak_mb"]
+            for engine in ("load", "dense", "native", "incremental")
+        }
+    result["start"] = start_times()
+    if options.json is not None:
+        options.json.write_text(json.dumps(result, indent=2))
+    text = page(result)
+    print(text)
+    if options.write is not None:
+        _insert(options.write, text)
+
+
+def measured(name: str, rounds: int) -> dict[str, Any]:
+    """Everything that is measured on one network."""
+    import torch
+
+    from canonface.confidence.classification import class_confidence
+    from canonface.engine import drops
+    from canonface.functional import occlusion_boxes
+
+    warnings.filterwarnings("ignore")
+    module, x = network(name)
+    height, width = x.shape[1:]
+    patch = 15 if height >= 90 else 11
+    fill = float(x.min())
+    with torch.inference_mode():
+        start = time.perf_counter()
+        logits = module(x[None])
+        seconds = time.perf_counter() - start
+    target = int(logits.argmax())
+    points = centres(height, width, QUESTIONS)
+    boxes = occlusion_boxes(points, patch, (height, width))
+    plain = module_of_probability(module, target)
+    few = 16 if seconds > 0.05 else 64
+    ways = {
+        **{f"captum {n}": Way(_captum(plain, x, patch, fill, n), max(n, few)) for n in CAPTUM_BATCHES},
+        "paper": Way(_paper(plain, x, boxes, fill), few),
+        "dense": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "dense", BATCH), few),
+        "best dense": Way(_frozen(module, x, boxes, fill, target), few),
+        "incremental": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "incremental"), QUESTIONS),
+        "native": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "native"), QUESTIONS),
+        "peak": Way(_matmul(), 8),
+    }  # fmt: skip
+    timings = timed(ways, rounds)
+    exact = _exact(module, x, boxes[:32], fill)
+    found = {e: drops(module, x, points, patch, fill, target, e) for e in ("incremental", "native")}
+    dense = drops(module, x, points[:32], patch, fill, target, "dense")
+    errors = {engine: float(np.abs(values[:32] - dense).max()) for engine, values in found.items()}
+    double = class_confidence(exact, target, "probability", "logits")
+    return {
+        "patch": patch,
+        "questions": QUESTIONS,
+        "input": list(x.shape),
+        "seconds": {way: timing._asdict() for way, timing in timings.items()},
+        "error": errors,
+        "error_of_pytorch": float(np.abs(dense - (double[0] - double[1:])).max()),
+        "largest_drop": float(np.abs(found["native"]).max()),
+        "multiply_adds": _multiply_adds(module, x, points, patch, fill),
+        "peak_flops": 2 * PEAK_SIZE**3 / timings["peak"].median,
+    }
+
+
+def module_of_probability(module: Any, target: int) -> Callable[[Any], Any]:
+    """The probability of a class, as the other tools want it."""
+    import torch
+
+    return lambda batch: torch.softmax(module(batch), 1)[:, target]
+
+
+class _EnoughError(Exception):
+    """Captum has asked as often as it should."""
+
+
+def _captum(
+    score: Callable[[Any], Any], x: Any, patch: int, fill: float, batch: int
+) -> Callable[[int], object]:
+    import torch
+    from captum.attr import Occlusion
+
+    def ask(count: int) -> None:
+        asked = 0
+
+        def counted(batch_of_copies: Any) -> Any:
+            nonlocal asked
+            if asked >= count:
+                raise _EnoughError
+            asked += len(batch_of_copies)
+            return score(batch_of_copies)
+
+        with torch.inference_mode(), contextlib.suppress(_EnoughError):
+            Occlusion(counted).attribute(x[None], (x.shape[0], patch, patch), (x.shape[0], 4, 4), baselines=fill,
+                                         perturbations_per_eval=batch)  # fmt: skip
+
+    return ask
+
+
+def _paper(score: Callable[[Any], Any], x: Any, boxes: np.ndarray, fill: float) -> Callable[[int], object]:
+    import torch
+
+    def ask(count: int) -> None:
+        with torch.inference_mode():
+            for start in range(0, count, BATCH):
+                copies = torch.stack([x.clone() for _ in range(BATCH)])
+                for copy_, (x0, y0, x1, y1) in zip(
+                    copies, boxes[start : start + BATCH].tolist(), strict=False
+                ):
+                    copy_[:, y0:y1, x0:x1] = fill
+                score(copies)
+
+    return ask
+
+
+def _frozen(module: Any, x: Any, boxes: np.ndarray, fill: float, target: int) -> Callable[[int], object]:
+    import torch
+
+    from canonface.functional import occlude
+
+    example = x.repeat(BATCH, 1, 1, 1)
+    with torch.inference_mode():
+        frozen = torch.jit.optimize_for_inference(
+            torch.jit.freeze(torch.jit.trace(copy.deepcopy(module), example))
+        )
+
+    def ask(count: int) -> None:
+        with torch.inference_mode():
+            for start in range(0, count, BATCH):
+                torch.softmax(frozen(occlude(x, boxes[start : start + BATCH], fill)), 1)[:, target]
+
+    return ask
+
+
+def _matmul() -> Callable[[int], object]:
+    import torch
+
+    a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE) for _ in range(2))
+
+    def ask(count: int) -> None:
+        for _ in range(count):
+            torch.matmul(a, b)
+
+    return ask
+
+
+def _exact(module: Any, x: Any, boxes: np.ndarray, fill: float) -> np.ndarray:
+    """Outputs in double precision: for the input as it is, then for each copy."""
+    import torch
+
+    from canonface.functional import occlude
+
+    double, wide = copy.deepcopy(module).double(), x.double()
+    with torch.inference_mode():
+        rows = [double(wide[None])] + [
+            double(occlude(wide, boxes[i : i + 1], fill)) for i in range(len(boxes))
+        ]
+    return torch.cat(rows).numpy()
+
+
+def _multiply_adds(module: Any, x: Any, points: np.ndarray, patch: int, fill: float) -> dict[str, float]:
+    from canonface.engine.incremental.changes import windows_of
+    from canonface.engine.incremental.costs import costs
+    from canonface.engine.incremental.network import network_of
+    from canonface.functional import occlusion_boxes
+    from canonface.occlusions import Occlusions
+
+    occlusions = Occlusions(occlusion_boxes(points, patch, x.shape[1:]), np.array(fill))
+    found = costs(network_of(module, x[None]).program, windows_of(tuple(x.shape), [occlusions]))
+    return {"dense": found.dense, "needed": found.needed}
+
+
+def memory(name: str, engine: str) -> dict[str, float]:
+    """Peak memory of a process that asks one photo, in MB; ``load`` only asks about the photo as it is."""
+    import torch
+
+    from canonface.engine import drops
+
+    module, x = network(name)
+    height, width = x.shape[1:]
+    if engine == "load":
+        with torch.inference_mode():
+            module(x[None])
+    else:
+        drops(
+            module, x, centres(height, width, 64 if engine == "dense" else 512), 15, 0.0, None, engine, BATCH
+        )
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def start_times() -> dict[str, float]:
+    """Seconds until the package is imported, and until a first map is drawn; the least of three."""
+    photo = Path(__file__).parents[1] / "src/canonface/demo/photos/op_P001_emo_happy.jpg"
+    explain = [sys.executable, "-m", "canonface", "explain", str(photo), "--model", "expression", "-o"]
+    tries = {
+        "import canonface": [sys.executable, "-c", "import canonface"],
+        "import torch": [sys.executable, "-c", "import torch"],
+        "canonface explain, first map": [*explain, os.devnull + "-canonface"],
+    }
+    folder = Path(os.environ.get("TMPDIR", "/tmp")) / "canonface-first-map"
+    tries["canonface explain, first map"][-1] = str(folder)
+    return {name: min(_seconds(command) for _ in range(3)) for name, command in tries.items()}
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def machine() -> dict[str, Any]:
+    """What this ran on."""
+    import torch
+
+    import canonface
+
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next(
+            (line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line),
+            cpu,
+        )
+    return {
+        "processor": cpu,
+        "threads": torch.get_num_threads(),
+        "vector": torch.backends.cpu.get_cpu_capability(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "canonface": canonface.__version__,
+    }
+
+
+def page(result: dict[str, Any]) -> str:
+    """The tables as Markdown."""
+    return "\n".join(_lines(result))
+
+
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    where = result["machine"]
+    yield (
+        f"{where['processor']}, {where['threads']} threads, {where['vector']}; Python {where['python']}, "
+        f"torch {where['torch']}. Medians over interleaved rounds, milliseconds a question, least and most behind."
+    )
+    for name, found in result["models"].items():
+        yield from ("", f"### {name}, input {'x'.join(map(str, found['input']))}, patch {found['patch']}", "")
+        yield "| way | ms a question | to captum 1 | to best dense |"
+        yield "|---|---|---|---|"
+        timings = {way: Timing(**values) for way, values in found["seconds"].items()}
+        for way, label in NAMES.items():
+            t = timings[way]
+            yield (
+                f"| {label} | {t.median * 1e3:.2f} ({t.least * 1e3:.2f}-{t.most * 1e3:.2f}) | "
+                f"{timings['captum 1'].median / t.median:.1f}x | {timings['best dense'].median / t.median:.1f}x |"
+            )
+        adds, peak = found["multiply_adds"], found["peak_flops"]
+        done = 2 * adds["needed"] / timings["native"].median
+        yield from (
+            "",
+            f"Multiply-adds a question: {adds['dense'] / 1e9:.3f} G whole, {adds['needed'] / 1e9:.3f} G needed "
+            f"({adds['needed'] / adds['dense']:.1%}). The native engine does {done / 1e9:.0f} GFLOP/s of them, "
+            f"{done / peak:.0%} of the {peak / 1e9:.0f} GFLOP/s that a matrix product of {PEAK_SIZE} reaches in the "
+            "same run.",
+            f"Largest error of a drop against the dense engine: incremental {found['error']['incremental']:.1e}, "
+            f"native {found['error']['native']:.1e}; PyTorch's own single precision against double "
+            f"{found['error_of_pytorch']:.1e}; largest drop {found['largest_drop']:.2f}.",
+            "Peak memory of a process: "
+            + ", ".join(f"{engine} {mb:.0f} MB" for engine, mb in found["memory_mb"].items())
+            + " (load: the network alone, asked once).",
+        )
+    if "start" in result:
+        yield from ("", "### To start", "", "| what | seconds |", "|---|---|")
+        yield from (f"| {name} | {seconds:.2f} |" for name, seconds in result["start"].items())
+
+
+BEGIN, END = "<!-- made by benchmarks/performance.py -->", "<!-- end -->"
+
+
+def _insert(path: Path, text: str) -> None:
+    """Put the tables where the page wants them."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def _child(*arguments: str) -> dict[str, Any]:
+    """This script in a process of its own, with an allocator that keeps its pages."""
+    done = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True,
+                          env=os.environ | MALLOC)  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", default=[*SEEDED, *ZOO])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--write", type=Path, help="put the tables into this page")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""``canonface plan``: how a model would be asked, and what that costs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from canonface.cli import console, options
+from canonface.cli.loading import chosen_aligner, loaded_model
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from canonface.engine import Plan
+
+MEGA = 2**20
+
+
+def plan(
+    photo: Annotated[Path, typer.Argument(help="A photo of a face.")],
+    model: options.ModelName,
+    occluder: options.Occluder = None,
+    patch: options.Patch = None,
+    fill: options.Fill = None,
+    stride: options.Stride = None,
+    spacing: options.Spacing = None,
+    level: options.Level = 1,
+    halo: options.Halo = False,
+    batch: options.Batch = 64,
+    device: options.Device = "auto",
+    weights: options.Weights = None,
+    architecture: options.Architecture = None,
+    output: options.Output = None,
+    outputs: options.Outputs = None,
+    trust: options.Trust = False,
+    as_json: options.Json = False,
+) -> None:
+    """Say how a model would be asked about a photo: cost of every layer, memory, time a question, and what is chosen.
+
+    Example: canonface plan me.jpg --model gender
+    """
+    from canonface.run.planning import plan as planned
+
+    loaded = loaded_model(
+        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust
+    )
+    choices: dict[str, Any] = {
+        "occluder": occluder,
+        "patch": patch,
+        "fill": fill,
+        "stride": stride,
+        "spacing": spacing,
+    }
+    face = chosen_aligner("landmarker", level, False, halo, None, None)(photo)[0]
+    found = planned(face, loaded, batch=batch, **choices)
+    if as_json:
+        console.print_json(asdict(found))
+        return
+    out = console.stdout()
+    if found.costs is not None:
+        out.print(_layers(found))
+        out.print(_memory(found), soft_wrap=True)
+    for layer, why in found.dense_from:
+        out.print(f"whole maps from [bold]{layer}[/] on: {why}", soft_wrap=True)
+    for engine, seconds in sorted(found.seconds.items(), key=lambda item: -item[1]):
+        out.print(f"{engine}: {seconds * 1e3:.2f} ms a question")
+    out.print(
+        f"[bold]{loaded.name} would be asked by the {found.engine} engine[/]: {found.why}", soft_wrap=True
+    )
+
+
+def _layers(found: Plan) -> Table:
+    """One row a layer that multiplies by weights."""
+    from rich.table import Table
+
+    assert found.costs is not None
+    title = "Multiply-adds a question, in millions: of the whole layer, and of what a patch changes"
+    table = Table(title=title, box=None, padding=(0, 2, 0, 0), title_justify="left")
+    for name in ("layer", "what"):
+        table.add_column(name, no_wrap=True)
+    for name in ("map", "changed", "whole", "needed", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost in found.costs.layers:
+        if cost.dense:
+            shape = "x".join(map(str, cost.shape if cost.shape[1:] != (1, 1) else cost.shape[:1]))
+            window = f"{cost.window[0]:.0f}x{cost.window[1]:.0f}"
+            table.add_row(cost.layer, cost.operator, shape, window, f"{cost.dense / 1e6:.2f}",
+                          f"{cost.needed / 1e6:.2f}", f"{cost.needed / cost.dense:.0%}")  # fmt: skip
+    whole, needed = found.costs.dense, found.costs.needed
+    table.add_section()
+    table.add_row(
+        "all", "", "", "", f"{whole / 1e6:.2f}", f"{needed / 1e6:.2f}", f"{needed / max(whole, 1):.0%}"
+    )
+    return table
+
+
+def _memory(found: Plan) -> str:
+    costs = found.costs
+    assert costs is not None
+    return (
+        f"memory: {costs.weight_bytes / MEGA:.0f} MB of weights in the kernels' own order, "
+        f"{costs.base_bytes / MEGA:.0f} MB a photo, {costs.probe_bytes / MEGA:.2f} MB a question; "
+        f"whole images: {costs.dense_bytes / MEGA:.2f} MB each"
+    )

@@ -1,0 +1,82 @@
+"""Which engine a model is asked by: counted, then measured on a few questions and held against the dense one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.engine.local import LocalEngine
+from canonface.engine.plan import Plan
+from canonface.functional import Tensor
+from canonface.occlusions import Occlusions
+
+LEAST_GAIN = 1.3
+"""Multiply-adds that must be saved before anything is measured."""
+ASKED_BOTH_WAYS = 4
+RELATIVE = {"bfloat16": 0.1}
+"""How far answers may be off those of the dense engine, as a share of the largest: far above rounding, far below a
+mistake."""
+CLOSE = 1e-4
+
+Dense = Callable[[Occlusions], Float[np.ndarray, "n d"]]
+
+
+def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, dense: Dense) -> Plan:
+    """The plan for a model.
+
+    Args:
+        local: its network.
+        x: ``(c, h, w)`` an input.
+        occlusions: what is to be asked of it.
+        wanted: one of `canonface.engine.ENGINES`.
+        dense: asks the dense engine.
+    """
+    costs = local.costs(x, occlusions)
+    gain = costs.dense / max(costs.needed, 1.0)
+    plan = Plan("dense", "", costs, dense_from=local.network.program.dense_because)
+    if wanted == "auto" and gain < LEAST_GAIN:
+        return replace(
+            plan, why=f"a patch changes so much that only {gain:.1f} times fewer multiply-adds are needed"
+        )
+    engine = local.best(x, wanted)
+    session = local.network.session(engine, costs.probe_bytes)
+    few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, session.chunk)
+    slow, dense_answers = _timed(lambda: dense(few))
+    original, hidden = local.answers(x, few, engine)
+    error = float(np.abs(hidden - dense_answers).max())
+    plan = replace(plan, error=error)
+    if not agree(hidden, dense_answers, engine):
+        return replace(plan, why=f"answers of the {engine} engine are off by up to {error:.2g}")
+    fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
+    plan = replace(plan, seconds={"dense": slow / len(few), engine: fast / len(some)})
+    ratio = plan.seconds["dense"] / plan.seconds[engine]
+    if wanted == "auto" and ratio < 1:
+        return replace(plan, why=f"here it is {1 / ratio:.1f} times faster than the {engine} engine")
+    why = f"{gain:.1f} times fewer multiply-adds, {ratio:.1f} times faster on {len(some)} questions"
+    if engine == "bfloat16":
+        change = max(float(np.abs(dense_answers - original).max()), 1e-30)
+        why += (
+            f"; not exact: outputs are off by up to {error:.2g}, {error / change:.1%} of the largest change"
+        )
+    return replace(plan, engine=engine, why=why)
+
+
+def agree(found: Float[np.ndarray, "n d"], dense: Float[np.ndarray, "n d"], engine: str) -> bool:
+    """Whether answers are those of the dense engine, but for rounding."""
+    bound = RELATIVE.get(engine, CLOSE) * max(float(np.abs(dense).max()), 1e-6)
+    return found.shape == dense.shape and float(np.abs(found - dense).max()) <= bound
+
+
+def spread(occlusions: Occlusions, count: int) -> Occlusions:
+    """So many of them, evenly spread."""
+    return occlusions[:: max(1, len(occlusions) // count)][:count]
+
+
+def _timed(ask: Callable[[], Float[np.ndarray, "n d"]]) -> tuple[float, Float[np.ndarray, "n d"]]:
+    start = time.perf_counter()
+    answer = ask()
+    return time.perf_counter() - start, answer

@@ -1,0 +1,84 @@
+"""Drops of a torch module's confidence, by any engine: the plain way in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.confidence.classification import class_confidence
+from canonface.engine.asker import Asker
+from canonface.errors import OptionError, TargetError
+from canonface.functional import PointsXY, Tensor, occlusion_boxes
+from canonface.models import TorchModel
+from canonface.occlusions import Occlusions
+from canonface.types import InputSpec
+
+
+def drops(
+    module: Any,
+    x: Tensor,
+    centres_xy: PointsXY,
+    patch: float,
+    fill: float | Tensor = 0.0,
+    target: int | None = None,
+    engine: str = "auto",
+    batch: int = 64,
+) -> Float[np.ndarray, "n"]:
+    """Fall of a class's softmax probability when a patch hides each point (eq. 1).
+
+    Args:
+        module: a ``torch.nn.Module`` from ``(n, c, h, w)`` to logits ``(n, d)``; it is asked in evaluation mode.
+        x: ``(c, h, w)`` the input, a tensor or an array.
+        centres_xy: ``(n, 2)`` points in pixels of ``x``; a point that holds NaN is not asked.
+        patch: side of the patch in pixels (eq. 2).
+        fill: what hides the patch, in the values of ``x``: a number, or what broadcasts to ``(c, h, w)``.
+        target: the class; None: the one that the module predicts for ``x``.
+        engine: ``auto`` measures and takes the fastest exact one; ``dense``, ``incremental`` (PyTorch's operators),
+            ``native`` (compiled kernels), ``bfloat16``. Where one cannot be used, another one answers, and a line
+            of the log says so.
+        batch: how many copies are shown at once where whole images are.
+
+    Returns:
+        ``(n,)`` ``float64``; positive: the module relied on what was hidden; NaN: the point was not asked.
+
+    Raises:
+        OptionError: an argument cannot be used.
+        TargetError: there is no such class.
+        ModelError: the module failed, or answered with something other than ``(n, d)`` numbers.
+    """
+    if getattr(x, "ndim", None) != 3:
+        raise OptionError(f"x is one input of shape (c, h, w); got shape {tuple(getattr(x, 'shape', ()))}.")
+    height_width = (int(x.shape[1]), int(x.shape[2]))
+    points = np.asarray(centres_xy, dtype=np.float64)
+    known = np.isfinite(points).all(axis=1)
+    occlusions = Occlusions(occlusion_boxes(points[known], patch, height_width), _as_array(fill))
+    model = TorchModel(module, type(module).__name__, InputSpec(size_hw=height_width))
+    tensor = _on_device(module, x)
+    original, hidden = Asker(model, engine, batch).both(tensor, occlusions)
+    index = int(original[0].argmax()) if target is None else target
+    if not 0 <= index < original.shape[1]:
+        raise TargetError(f"A target is one of {original.shape[1]} classes, counted from 0; got {target}.")
+    result = np.full(len(points), np.nan)
+    if known.any():
+        before, after = (
+            class_confidence(values, index, "probability", "logits") for values in (original, hidden)
+        )
+        result[known] = before - after
+    return result
+
+
+def _as_array(fill: float | Tensor) -> np.ndarray:
+    if hasattr(fill, "detach"):
+        fill = fill.detach().cpu().numpy()
+    return np.asarray(fill, dtype=np.float64 if np.ndim(fill) == 0 else None)
+
+
+def _on_device(module: Any, x: Tensor) -> Tensor:
+    """The input as a tensor where the module computes, in its float type."""
+    import torch
+
+    weight = next((p for p in module.parameters() if p.is_floating_point()), None)
+    tensor = torch.as_tensor(x).detach()
+    return tensor.clone() if weight is None else tensor.to(weight.device, weight.dtype, copy=True)

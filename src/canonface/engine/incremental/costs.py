@@ -1,0 +1,123 @@
+"""What a program costs, counted before anything is computed: multiply-adds and memory, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from canonface.engine.incremental.operators import Convolution
+from canonface.engine.incremental.program import End, LayerCost, Program
+from canonface.engine.incremental.windows import Windows
+
+FLOAT = 4
+"""Bytes of a number."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What some questions about one photo cost.
+
+    Attributes:
+        layers: in the network's order.
+        base_bytes: activations that are kept once a photo.
+        weight_bytes: weights as kernels read them, beside the network's own.
+        probe_bytes: activations of one question, at the layer where they are largest.
+        dense_bytes: activations of one whole image, likewise.
+    """
+
+    layers: tuple[LayerCost, ...]
+    base_bytes: int
+    weight_bytes: int
+    probe_bytes: int
+    dense_bytes: int
+
+    @property
+    def dense(self) -> float:
+        """Multiply-adds of the whole network."""
+        return sum(layer.dense for layer in self.layers)
+
+    @property
+    def needed(self) -> float:
+        """Multiply-adds of what a patch changes, the mean over the questions."""
+        return sum(layer.needed for layer in self.layers)
+
+
+def costs(program: Program, boxes: Windows) -> Costs:
+    """What questions cost.
+
+    Args:
+        program: the network.
+        boxes: windows of the input that the questions change.
+    """
+    windows = program.windows(boxes)
+    layers = [*_of_steps(program, windows), *_of_ends(program, windows), *program.rest_costs]
+    live = _live_bytes(program, windows)
+    shapes = {program.source.name: program.in_shape} | {step.output: step.out_shape for step in program.steps}
+    return Costs(
+        tuple(layers),
+        FLOAT * sum(math.prod(shapes.get(name, (0,))) for name in program.bases),
+        FLOAT * sum(_weights(layer) for layer in program.steps) + FLOAT * sum(map(_end_weights, program.ends)),
+        max(live, default=0),
+        FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
+                    default=math.prod(program.in_shape)),
+    )  # fmt: skip
+
+
+def _of_steps(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:
+    for step in program.steps:
+        out, before = windows[step.output], windows[step.inputs[0]]
+        operator = step.operator
+        dense = (
+            float(math.prod(step.out_hw) * operator.weight.numel())
+            if isinstance(operator, Convolution)
+            else 0.0
+        )
+        needed = operator.multiply_adds(before.rows, out.rows) / max(len(out), 1)
+        name = type(operator).__name__.lower()
+        if isinstance(operator, Convolution):
+            kernel = "x".join(map(str, operator.sliding.kernel))
+            name = f"{'depthwise ' if operator.is_depthwise else ''}convolution {kernel}"
+        yield LayerCost(step.layer, name, step.out_shape, _mean_size(out), dense, needed)
+
+
+def _of_ends(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:
+    for end in program.ends:
+        if end.weight is not None:
+            out = windows[end.value]
+            dense = float(end.weight.numel())
+            changed = out.rows / max(len(out), 1) / math.prod(end.shape[1:])
+            yield LayerCost(str(end.node.target), "dense layer on changed cells", (len(end.weight), 1, 1),
+                            _mean_size(out), dense, dense * changed)  # fmt: skip
+
+
+def _mean_size(windows: Windows) -> tuple[float, float]:
+    if not len(windows):
+        return (0.0, 0.0)
+    height, width = windows.table[:, 2:4].mean(axis=0).tolist()
+    return (height, width)
+
+
+def _live_bytes(program: Program, windows: Mapping[str, Windows]) -> list[int]:
+    """Bytes of all changes that are at hand after each step, a question."""
+    channels = {program.source.name: program.in_shape[0]} | {
+        step.output: step.out_shape[0] for step in program.steps
+    }
+    last, found = program.last_use(), []
+    live = {program.source.name}
+    for place, step in enumerate(program.steps):
+        live.add(step.output)
+        found.append(FLOAT * sum(windows[name].rows * channels[name] for name in live))
+        live -= {name for name in step.inputs if last.get(name) == place}
+    return [total // max(len(windows[program.source.name]), 1) for total in found]
+
+
+def _weights(step: object) -> int:
+    operator = getattr(step, "operator", None)
+    if not isinstance(operator, Convolution):
+        return 0
+    return operator.weight.numel() * (4 if operator.suits_winograd else 1)
+
+
+def _end_weights(end: End) -> int:
+    return 0 if end.weight is None else end.weight.numel()

@@ -1,0 +1,92 @@
+"""Cells of windows under kernels, on canvases and on larger windows: places as arrays of row numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from canonface.engine.incremental.kernels import Change
+from canonface.engine.incremental.windows import Pair, Sliding, Windows
+
+
+def index(values: np.ndarray, like: Tensor) -> Tensor:
+    """Row numbers, or a choice of rows, as a tensor on the device of another."""
+    plain = values if values.dtype == np.bool_ else values.astype(np.int64)
+    return torch.as_tensor(plain, device=like.device)
+
+
+def taken(rows: Float[Tensor, "rows c"], chosen: Int[np.ndarray, "k"]) -> Float[Tensor, "k c"]:
+    """Rows of a change; the one past the last is zero."""
+    count = len(rows)
+    if not len(chosen) or chosen.max() < count:
+        return rows.index_select(0, index(chosen, rows))
+    return F.pad(rows, (0, 0, 0, 1)).index_select(0, index(chosen, rows))
+
+
+def on(change: Change, out: Windows) -> Float[Tensor, "rows c"]:
+    """A change on larger windows: zero where it has no cell."""
+    if change.windows.same_cells(out):
+        return change.rows
+    return taken(change.rows, change.windows.rows_at(*out.places()))
+
+
+def taps(windows: Windows, out: Windows, slides: Sliding) -> Int[np.ndarray, "rows taps"]:
+    """Rows under a kernel at each cell that is made."""
+    owner, y, x = _tap_places(out, slides)
+    return np.asarray(windows.rows_at(owner, y, x))
+
+
+def map_cells(out: Windows, slides: Sliding, in_hw: Pair) -> Int[np.ndarray, "rows taps"]:
+    """Cells of the maps of all photos under a kernel at each cell that is made; -1 outside the map."""
+    owner, y, x = _tap_places(out, slides)
+    inside = (y >= 0) & (y < in_hw[0]) & (x >= 0) & (x < in_hw[1])
+    photo = out.table[:, 5].astype(np.int64)[owner]
+    return np.where(inside, (photo * in_hw[0] + y) * in_hw[1] + x, -1)
+
+
+def _tap_places(
+    out: Windows, slides: Sliding
+) -> tuple[Int[np.ndarray, "rows 1"], Int[np.ndarray, "rows taps"], Int[np.ndarray, "rows taps"]]:
+    owner, y, x = out.places()
+    steps = [np.arange(k) * d for k, d in zip(slides.kernel, slides.dilation, strict=True)]
+    down, across = (grid.reshape(-1) for grid in np.meshgrid(*steps, indexing="ij"))
+    tops = y[:, None] * slides.stride[0] - slides.padding[0] + down
+    lefts = x[:, None] * slides.stride[1] - slides.padding[1] + across
+    return owner[:, None], tops, lefts
+
+
+def canvas_of(
+    change: Change, top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"], size: Pair
+) -> Float[Tensor, "p h w c"]:
+    """Changes on canvases of one size, each with its upper left cell at a place of its own on the map."""
+    windows = change.windows
+    if bool(
+        np.array_equal(windows.table[:, 0], top)
+        and np.array_equal(windows.table[:, 1], left)
+        and (windows.table[:, 2:4] == size).all()
+    ):
+        return change.rows.view(len(windows), *size, -1)
+    y = top[:, None, None] + np.arange(size[0])[:, None]
+    x = left[:, None, None] + np.arange(size[1])
+    owner = np.arange(len(windows))[:, None, None]
+    rows = windows.rows_at(owner, y, x).reshape(-1)
+    return taken(change.rows, rows).view(len(windows), *size, -1)
+
+
+def rows_of_canvas(
+    canvas: Float[Tensor, "p h w c"], top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"], out: Windows
+) -> Float[Tensor, "rows c"]:
+    """The cells of windows out of canvases that hold them."""
+    height, width = canvas.shape[1:3]
+    if bool(
+        np.array_equal(out.table[:, 0], top)
+        and np.array_equal(out.table[:, 1], left)
+        and (out.table[:, 2:4] == (height, width)).all()
+    ):
+        return canvas.reshape(out.rows, -1)
+    owner, y, x = out.places()
+    places = (owner * height + (y - top[owner])) * width + (x - left[owner])
+    return canvas.reshape(-1, canvas.shape[3]).index_select(0, index(places, canvas))

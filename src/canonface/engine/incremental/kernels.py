@@ -1,0 +1,75 @@
+"""What kernels are: every operator of a program, computed on windows of changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor
+
+from canonface.engine.incremental.bases import Bases
+from canonface.engine.incremental.operators import Step
+from canonface.engine.incremental.program import End
+from canonface.engine.incremental.windows import Windows
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """How a map changes under each probe's window.
+
+    Attributes:
+        rows: ``(windows.rows, c)`` what is added to each cell.
+        windows: where.
+    """
+
+    rows: Float[Tensor, "rows c"]
+    windows: Windows
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One step, for some probes.
+
+    Attributes:
+        step: what is done.
+        inputs: the changes that are read.
+        out: the windows of the change that is made.
+        bases: the unchanged network.
+    """
+
+    step: Step
+    inputs: tuple[Change, ...]
+    out: Windows
+    bases: Bases
+
+    @property
+    def operator(self) -> Any:
+        """Of the step."""
+        return self.step.operator
+
+
+@runtime_checkable
+class Kernels(Protocol):
+    """One way to compute the operators; all ways agree to float tolerance."""
+
+    @property
+    def name(self) -> str:
+        """Of the engine that they make: ``incremental`` or ``native``."""
+        ...
+
+    def step(self, work: Work) -> Change:
+        """The change that a step makes of others."""
+        ...
+
+    def release(self, change: Change) -> None:
+        """Note that nobody reads a change any more, so that its memory can be used again."""
+        ...
+
+    def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
+        """Answers of a dense layer to a changed map, each changed cell times its weights added to the base answer."""
+        ...
+
+    def sums(self, change: Change) -> Float[Tensor, "p c"]:
+        """Sum of each probe's changes over its window."""
+        ...

@@ -1,0 +1,266 @@
+"""From a traced graph to a program: which nodes go by windows, and from where on the network is dense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from canonface.engine.incremental.calls import Call, call_of, name_of, where_of
+from canonface.engine.incremental.folding import folded
+from canonface.engine.incremental.local_operators import NotLocalError, Place, local_operator
+from canonface.engine.incremental.operators import Step
+from canonface.engine.incremental.program import End, LayerCost, Program, Shape
+
+SIZES = frozenset({"size", "shape", "dim", "getattr", "ndim"})
+"""What asks for nothing but the shape of a value."""
+PASSING = frozenset({"identity", "dropout"})
+FLATTENING = frozenset({"flatten", "view", "reshape", "squeeze"})
+
+
+def lowered(graph: fx.GraphModule, x: Tensor) -> Program:
+    """The program of a graph.
+
+    Args:
+        graph: see `canonface.engine.incremental.tracing.traced`; in evaluation mode.
+        x: ``(1, c, h, w)`` an input, for whose shape the program is made.
+    """
+    known = _Known(graph)
+    with torch.inference_mode():
+        # A copy: a first layer that works in place would write over it.
+        known.run(x.clone())
+    lowering = _Lowering(graph, dict(graph.named_modules()), known)
+    for node in graph.graph.nodes:
+        lowering.take(node)
+    steps, ends = folded(lowering.steps, lowering.ends(), x.dtype)
+    return Program(
+        graph=graph,
+        source=lowering.source,
+        in_shape=(int(x.shape[1]), int(x.shape[2]), int(x.shape[3])),
+        steps=steps,
+        ends=ends,
+        rest=tuple(lowering.dense),
+        sizes=lowering.sizes(),
+        rest_costs=tuple(lowering.rest_costs()),
+        dense_because=tuple(lowering.reasons),
+    )
+
+
+class _Known(fx.Interpreter):
+    """Runs the graph once and notes the shapes of values, and those that do not depend on the input."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph)
+        self.shapes: dict[fx.Node, tuple[int, ...]] = {}
+        self.constants: dict[fx.Node, Any] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if isinstance(value, Tensor):
+            self.shapes[n] = tuple(value.shape)
+        inputs = n.all_input_nodes
+        if n.op == "get_attr" or (inputs and all(node in self.constants for node in inputs)):
+            self.constants[n] = value
+        return value
+
+    def shape(self, node: fx.Node) -> Shape:
+        """``(c, h, w)`` of a map."""
+        _, channels, height, width = self.shapes[node]
+        return (int(channels), int(height), int(width))
+
+
+@dataclass(eq=False)
+class _Lowering:
+    """Takes the nodes one by one, each after all that it reads.
+
+    Attributes:
+        steps: on windows, so far.
+        changes: nodes whose value is a map on windows, with the name of its change.
+        flat: nodes that are such a map, flattened.
+        flat_factors: what the numbers of a flattened map are multiplied by, where that is not 1.
+        finals: dense layers of a flattened map and means over a map, with the map.
+        dense: nodes that are computed on whole values.
+        reasons: where windows ended, and why.
+    """
+
+    graph: fx.GraphModule
+    layers: Mapping[str, Any]
+    known: _Known
+    steps: list[Step] = field(default_factory=list)
+    changes: dict[fx.Node, str] = field(default_factory=dict)
+    flat: dict[fx.Node, fx.Node] = field(default_factory=dict)
+    flat_factors: dict[fx.Node, Any] = field(default_factory=dict)
+    finals: list[tuple[fx.Node, fx.Node, Tensor | None]] = field(default_factory=list)
+    dense: list[fx.Node] = field(default_factory=list)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def source(self) -> fx.Node:
+        """The input."""
+        first: fx.Node = next(iter(self.graph.graph.find_nodes(op="placeholder")))
+        return first
+
+    def take(self, node: fx.Node) -> None:
+        """One node."""
+        if node is self.source:
+            self.changes[node] = node.name
+            return
+        if node in self.known.constants:
+            return
+        read = [given for given in node.all_input_nodes if given not in self.known.constants]
+        on_windows = any(given in self.changes or given in self.flat for given in read)
+        if node.op in ("output", "placeholder") or not on_windows or _operator(node) in SIZES:
+            self.dense.append(node)
+            return
+        call = call_of(node, self.layers)
+        try:
+            if call is None:
+                raise NotLocalError(f"{self._kind(node)} is no layer that windows can follow")
+            self._follow(node, call, read)
+        except NotLocalError as error:
+            self.dense.append(node)
+            self.reasons.append((call.layer if call else where_of(node), str(error)))
+
+    def ends(self) -> list[End]:
+        """Where windows end."""
+        ends = [
+            End("mean" if w is None else "cells", self.changes[m], node, self.known.shape(m), w)
+            for node, m, w in self.finals
+        ]
+        read = dict.fromkeys(
+            given for node in self.dense if _operator(node) not in SIZES for given in node.all_input_nodes
+        )
+        for node in read:
+            if node in self.changes or node in self.flat:
+                source = self.flat.get(node, node)
+                ends.append(End("map", self.changes[source], node, self.known.shape(source)))
+        return ends
+
+    def sizes(self) -> dict[fx.Node, Shape]:
+        """Maps on windows whose size the dense rest asks for."""
+        return {
+            given: self.known.shape(given)
+            for node in self.dense
+            if _operator(node) in SIZES
+            for given in node.all_input_nodes
+            if given in self.changes
+        }
+
+    def rest_costs(self) -> Iterator[LayerCost]:
+        """What the dense layers cost that multiply by weights."""
+        for node in self.dense:
+            call = None if node.op in ("output", "placeholder") else call_of(node, self.layers)
+            weight = self._constant(call.arguments.get("weight")) if call else None
+            if call is None or call.name not in ("conv2d", "linear") or not isinstance(weight, Tensor):
+                continue
+            made = (*self.known.shapes[node][1:], 1, 1)
+            shape = (int(made[0]), int(made[1]), int(made[2]))
+            cells = shape[1] * shape[2] if call.name == "conv2d" else 1
+            cost = float(cells * weight.numel())
+            yield LayerCost(call.layer, f"dense {call.name}", shape, (shape[1], shape[2]), cost, cost)
+
+    def _follow(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
+        if any(given in self.flat for given in read):
+            self._follow_flat(node, call)
+        elif not all(given in self.changes for given in read):
+            raise NotLocalError(f"{call.name} joins a map with what changes everywhere")
+        elif call.name in PASSING:
+            self.changes[node] = self.changes[_passed(call, read[0])]
+        elif call.name in FLATTENING and self._flattens(node, read[0]):
+            self.flat[node] = read[0]
+        elif self._is_mean(node, call):
+            self.finals.append((node, read[0], None))
+        else:
+            self._step(node, call, read)
+
+    def _follow_flat(self, node: fx.Node, call: Call) -> None:
+        source = call.arguments.get("input")
+        if source not in self.flat:
+            raise NotLocalError(f"{call.name} joins a flattened map with something else")
+        if call.name in PASSING:
+            self.flat[node] = self.flat[_passed(call, source)]
+            return
+        factor = self._flat_factor(call)
+        weight = self._constant(call.arguments.get("weight"))
+        if factor is not None:
+            self.flat[node] = self.flat[source]
+            self.flat_factors[node] = factor * self.flat_factors.get(source, 1.0)
+        elif call.name == "linear" and isinstance(weight, Tensor):
+            scaled = weight.detach().double() * self.flat_factors.get(source, 1.0)
+            exact = source not in self.flat_factors
+            self.finals.append(
+                (node, self.flat[source], weight.detach() if exact else scaled.to(weight.dtype))
+            )
+        else:
+            raise NotLocalError(f"{call.name} reads a flattened map as a whole")
+
+    def _flat_factor(self, call: Call) -> Tensor | None:
+        """What each number of a flattened map is multiplied by, if that is all that is done to its change."""
+        if call.name in ("mul", "div") and call.arguments.get("rounding_mode") is None:
+            other = self._constant(call.arguments.get("other"))
+            if isinstance(other, int | float | Tensor):
+                factor = torch.as_tensor(other, dtype=torch.float64).detach()
+                return 1 / factor if call.name == "div" else factor
+        variance, weight = (self._constant(call.arguments.get(name)) for name in ("running_var", "weight"))
+        if call.name == "batch_norm" and variance is not None and call.arguments.get("training") is not True:
+            factor = torch.rsqrt(variance.detach().double() + float(call.get("eps", 1e-5)))
+            return factor if weight is None else factor * weight.detach().double()
+        return None
+
+    def _constant(self, value: Any) -> Any:
+        return self.known.constants.get(value, value) if isinstance(value, fx.Node) else value
+
+    def _step(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
+        if len(self.known.shapes.get(node, ())) != 4:
+            raise NotLocalError(f"{call.name} makes something other than a map")
+        shapes = {given: self.known.shape(given) for given in self.changes}
+        at = Place(call, tuple(read), shapes, self.known.shape(node), self.known.constants)
+        operator, function = local_operator(at)
+        operands = at.operands
+        if operator is None:
+            self.changes[node] = self.changes[operands[0]]
+            return
+        self.steps.append(
+            Step(
+                operator,
+                tuple(self.changes[given] for given in operands),
+                tuple(given.name for given in operands),
+                node.name,
+                call.layer,
+                tuple(shapes[given] for given in operands),
+                at.out_shape,
+                function,
+                before=operands[0].name if function is not None else "",
+            )
+        )
+        self.changes[node] = node.name
+
+    def _flattens(self, node: fx.Node, source: fx.Node) -> bool:
+        return self.known.shapes.get(node, ())[1:] == (math.prod(self.known.shape(source)),)
+
+    def _is_mean(self, node: fx.Node, call: Call) -> bool:
+        """Whether a node is the mean of every channel over the whole map."""
+        if call.name == "adaptive_avg_pool2d":
+            return self.known.shapes[node][2:] == (1, 1)
+        dims = call.arguments.get("dim")
+        return (
+            call.name == "mean" and isinstance(dims, list | tuple) and sorted(d % 4 for d in dims) == [2, 3]
+        )
+
+    def _kind(self, node: fx.Node) -> str:
+        return type(self.layers[str(node.target)]).__name__ if node.op == "call_module" else str(node.target)
+
+
+def _passed(call: Call, source: fx.Node) -> fx.Node:
+    if call.arguments.get("training") is True:
+        raise NotLocalError("a dropout that is switched on answers by chance")
+    return source
+
+
+def _operator(node: fx.Node) -> str:
+    """Name of the operator of a function or method; of anything else none."""
+    return name_of(node) if node.op in ("call_function", "call_method") else ""

@@ -1,0 +1,107 @@
+"""A user's module, compiled once for questions about windows, and found again as long as it stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from canonface.engine.incremental.kernels import Kernels
+from canonface.engine.incremental.lowering import lowered
+from canonface.engine.incremental.program import Program
+from canonface.engine.incremental.session import Session
+from canonface.engine.incremental.torch_kernels import TorchKernels
+from canonface.engine.incremental.tracing import traced
+from canonface.models.torch_module import evaluating
+
+SAMPLE = 16
+"""Numbers of each tensor that are looked at to tell whether it changed."""
+CHUNK_BYTES = 192 * 2**20
+"""Bound on the changes of the probes that go through the steps together."""
+
+
+@dataclass(eq=False)
+class Network:
+    """A module as it was when it was compiled.
+
+    Attributes:
+        program: what is done.
+        sessions: by engine: the program with its kernels, whose packed weights are kept.
+        choice: the plan that was found, by the engine that was asked for.
+    """
+
+    program: Program
+    sessions: dict[str, Session] = field(default_factory=dict)
+    choice: dict[str, Any] = field(default_factory=dict)
+
+    def session(self, engine: str, probe_bytes: int) -> Session:
+        """The program with the kernels of an engine: ``incremental``, ``bfloat16`` or ``native``.
+
+        Raises:
+            NoKernelsError: there are no native kernels here.
+        """
+        if engine not in self.sessions:
+            kernels, most = _kernels(engine)
+            chunk = max(1, min(most, CHUNK_BYTES // max(probe_bytes, 1)))
+            self.sessions[engine] = Session(self.program, kernels, chunk)
+        return self.sessions[engine]
+
+
+class NoKernelsError(Exception):
+    """There are no native kernels here, which was said already."""
+
+
+def _kernels(engine: str) -> tuple[Kernels, int]:
+    """The kernels of an engine, and how many probes suit them at once."""
+    if engine != "native":
+        return TorchKernels("bfloat16" if engine == "bfloat16" else "float32"), 16
+    from canonface.engine import native
+    from canonface.engine.incremental.native_kernels import NativeKernels
+
+    library = native.library()
+    if library is None:
+        raise NoKernelsError
+    return NativeKernels(library), 64
+
+
+_networks: WeakKeyDictionary[nn.Module, dict[Any, Network]] = WeakKeyDictionary()
+
+
+def network_of(module: nn.Module, x: Tensor) -> Network:
+    """A module compiled for inputs like ``x``; as in an earlier call, if nothing has changed since.
+
+    Args:
+        module: in any mode; it is traced in evaluation mode.
+        x: ``(n, c, h, w)``.
+
+    Raises:
+        NotTraceableError: no graph can be made of it.
+    """
+    key = (tuple(x.shape[1:]), x.dtype, x.device, state_of(module))
+    known = _networks.setdefault(module, {})
+    if key not in known:
+        # One is kept: another state of the module, or another size, is a rare visitor.
+        known.clear()
+        with evaluating(module), torch.no_grad():
+            known[key] = Network(lowered(traced(module, x[:1]), x[:1]))
+    return known[key]
+
+
+def state_of(module: nn.Module) -> tuple[Any, ...]:
+    """What differs after training, loading or surgery: layers, hooks, places, versions, some of the numbers."""
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    layers = tuple(
+        (name, id(layer), len(layer._forward_hooks), len(layer._forward_pre_hooks))
+        for name, layer in module.named_modules()
+    )
+    return (layers, *((name, *_trace_of(tensor)) for name, tensor in tensors))
+
+
+def _trace_of(tensor: Tensor) -> tuple[Any, ...]:
+    flat = tensor.detach().reshape(-1)
+    step = max(1, flat.numel() // SAMPLE)
+    version = 0 if tensor.is_inference() else tensor._version
+    return (tensor.data_ptr(), version, tuple(flat[::step].tolist()))

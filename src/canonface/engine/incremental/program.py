@@ -1,0 +1,101 @@
+"""What is done to the change that a patch makes: steps on windows, where they end, and what is dense from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from torch import Tensor, fx
+
+from canonface.engine.incremental.operators import Step
+from canonface.engine.incremental.windows import Windows
+
+EndKind = Literal["cells", "mean", "map"]
+Shape = tuple[int, int, int]
+
+
+class LayerCost(NamedTuple):
+    """Multiply-adds of one layer, a question.
+
+    Attributes:
+        layer: what the user calls it.
+        operator: what it does.
+        shape: ``(c, h, w)`` of what it makes; of a vector ``(n, 1, 1)``.
+        window: mean height and width of what changes of it.
+        dense: multiply-adds for the whole of it.
+        needed: multiply-adds for what changes.
+    """
+
+    layer: str
+    operator: str
+    shape: Shape
+    window: tuple[float, float]
+    dense: float
+    needed: float
+
+
+@dataclass(frozen=True, eq=False)
+class End:
+    """Where a change leaves the windows.
+
+    Attributes:
+        kind: ``cells``: a dense layer that reads the flattened map, by its changed cells only; ``mean``: the mean of
+            each channel over the map, by the sum of the changes; ``map``: the whole changed map.
+        value: name of the value on windows.
+        node: of the graph whose value this gives.
+        shape: ``(c, h, w)`` of the map.
+        weight: ``(n, c * h * w)`` of the dense layer.
+        factor: ``(c,)`` that each channel is multiplied by before; None: 1.
+    """
+
+    kind: EndKind
+    value: str
+    node: fx.Node
+    shape: Shape
+    weight: Tensor | None = field(default=None, repr=False)
+    factor: Tensor | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A network as steps on windows and a dense rest.
+
+    Attributes:
+        graph: what it was made from.
+        source: node of the input.
+        in_shape: ``(c, h, w)`` of the input.
+        steps: on windows, in order.
+        ends: where windows end.
+        rest: nodes that are computed on whole values, in order.
+        sizes: nodes on windows of which the rest asks nothing but their size, with their shape.
+        rest_costs: of the layers that are computed as a whole.
+        dense_because: layers that first needed a whole map, and why.
+    """
+
+    graph: fx.GraphModule
+    source: fx.Node
+    in_shape: Shape
+    steps: tuple[Step, ...]
+    ends: tuple[End, ...]
+    rest: tuple[fx.Node, ...]
+    sizes: dict[fx.Node, Shape]
+    rest_costs: tuple[LayerCost, ...]
+    dense_because: tuple[tuple[str, str], ...]
+
+    @property
+    def bases(self) -> frozenset[str]:
+        """Names of the values that are kept for each photo."""
+        return frozenset(name for step in self.steps for name in step.bases)
+
+    def windows(self, boxes: Windows) -> dict[str, Windows]:
+        """The windows of every value, from those of the input."""
+        found = {self.source.name: boxes}
+        for step in self.steps:
+            found[step.output] = step.operator.windows(tuple(found[name] for name in step.inputs))
+        return found
+
+    def last_use(self) -> dict[str, int]:
+        """Place of the last step that reads each value."""
+        ends = {end.value for end in self.ends}
+        last = {name: i for i, step in enumerate(self.steps) for name in step.inputs}
+        return {name: place for name, place in last.items() if name not in ends}

@@ -1,0 +1,150 @@
+"""A network asked about the occlusions of some photos, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, fx
+
+from canonface.engine.incremental.bases import Bases, Rest, bases_of, rows_of_map
+from canonface.engine.incremental.changes import Changes, changes_of
+from canonface.engine.incremental.kernels import Change, Kernels, Work
+from canonface.engine.incremental.program import End, Program
+from canonface.engine.incremental.windows import Windows
+from canonface.models.torch_module import evaluating
+from canonface.occlusions import Occlusions
+
+VECTORS = 512
+"""Probes that go through the dense rest together, where that takes vectors: each weight is read once for all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A program with its kernels.
+
+    Attributes:
+        program: what is done.
+        kernels: how.
+        chunk: probes that go through the steps together.
+    """
+
+    program: Program
+    kernels: Kernels
+    chunk: int = 64
+
+    def answers(
+        self,
+        x: Float[Tensor, "photos c h w"],
+        occlusions: Sequence[Occlusions],
+        pick: Callable[[Any], Tensor],
+    ) -> tuple[Float[Tensor, "photos d"], Float[Tensor, "n d"]]:
+        """What the network returns for photos as they are, and for every occlusion, one photo's after another's.
+
+        Args:
+            x: the photos.
+            occlusions: one a photo.
+            pick: which of the network's answers is read.
+        """
+        with evaluating(self.program.graph), torch.inference_mode():
+            bases = bases_of(self.program, x)
+            original = pick(bases.answer)
+            changes = changes_of(x, occlusions)
+            if not len(changes.windows):
+                return original, original[:0]
+            answers = torch.cat([pick(answer) for answer in self._answered(changes, bases)])
+            ordered = torch.empty_like(answers)
+            ordered[torch.as_tensor(changes.order, device=answers.device)] = answers
+        return original, ordered
+
+    def _answered(self, changes: Changes, bases: Bases) -> Iterator[Any]:
+        """What the network returns, some probes after others."""
+        rest, finish = Rest(self.program), _Finish(self.program, self.kernels, bases)
+        whole_maps = any(end.kind == "map" for end in self.program.ends)
+        together = self.chunk if whole_maps else max(VECTORS, self.chunk)
+        count = len(changes.windows)
+        for start in range(0, count, together):
+            stop = min(start + together, count)
+            parts = [
+                self._ends(changes.of(slice(low, min(low + self.chunk, stop))), bases)
+                for low in range(start, stop, self.chunk)
+            ]
+            yield rest.answer(
+                finish.known([_merged(part) for part in zip(*parts, strict=True)], stop - start)
+            )
+
+    def _ends(self, change: Change, bases: Bases) -> list[Change]:
+        """The changes with which some probes leave the windows, one an end."""
+        program = self.program
+        windows, last = program.windows(change.windows), program.last_use()
+        live = {program.source.name: change}
+        for place, step in enumerate(program.steps):
+            inputs = tuple(live[name] for name in step.inputs)
+            live[step.output] = self.kernels.step(Work(step, inputs, windows[step.output], bases))
+            for name in set(step.inputs):
+                if last.get(name) == place:
+                    self.kernels.release(live.pop(name))
+        return [live[end.value] for end in program.ends]
+
+
+def _merged(changes: Sequence[Change]) -> Change:
+    """The changes of several chunks as those of one."""
+    if len(changes) == 1:
+        return changes[0]
+    columns = torch.cat([change.rows for change in changes])
+    tables = [change.windows.table for change in changes]
+    y, x, height, width, _, photo = (
+        torch.cat([torch.as_tensor(table[:, column]) for table in tables]).numpy() for column in range(6)
+    )
+    return Change(columns, Windows.of(y, x, height, width, photo))
+
+
+class _Finish:
+    """From the changes at the ends to the values that the dense rest reads."""
+
+    def __init__(self, program: Program, kernels: Kernels, bases: Bases) -> None:
+        self._program, self._kernels, self._bases = program, kernels, bases
+        self._maps = {
+            end.node: rows_of_map(bases.values[end.node].reshape(bases.photos, *end.shape))
+            for end in program.ends
+            if end.kind == "map"
+        }
+
+    def known(self, changes: Sequence[Change], count: int) -> dict[fx.Node, Any]:
+        """Values by node for so many probes."""
+        at_ends = {end.node for end in self._program.ends}
+        known = {node: value for node, value in self._bases.values.items() if node not in at_ends}
+        for node, shape in self._program.sizes.items():
+            known[node] = torch.empty((count, *shape), device="meta")
+        for end, change in zip(self._program.ends, changes, strict=True):
+            known[end.node] = self._value(end, change)
+        return known
+
+    def _value(self, end: End, change: Change) -> Tensor:
+        base = self._bases.values[end.node]
+        if end.kind == "cells":
+            return self._kernels.cells(end, change, base)
+        if end.kind == "map":
+            return self._whole(end, change).view(-1, *base.shape[1:])
+        factor = 1 / (end.shape[1] * end.shape[2])
+        sums = self._kernels.sums(change) * factor
+        if end.factor is not None:
+            sums = sums * end.factor.to(sums)
+        photos = torch.as_tensor(change.windows.table[:, 5], device=base.device).long()
+        answer: Tensor = base.index_select(0, photos) + sums.view(-1, *base.shape[1:])
+        return answer
+
+    def _whole(self, end: End, change: Change) -> Float[Tensor, "n c h w"]:
+        """The changed map of each probe."""
+        channels, height, width = end.shape
+        windows = change.windows
+        base = self._maps[end.node].view(-1, height * width, channels)
+        photos = torch.as_tensor(windows.table[:, 5], device=base.device).long()
+        cells = base.index_select(0, photos).view(-1, channels)
+        owner, y, x = windows.places()
+        places = torch.as_tensor((owner * height + y) * width + x, device=base.device)
+        cells.index_add_(0, places, change.rows)
+        return cells.view(-1, height, width, channels).permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,236 @@
+"""Every operator on windows by PyTorch's own operators: always there, on any device, in any float type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from canonface.engine.incremental import winograd
+from canonface.engine.incremental.gathering import (
+    canvas_of,
+    index,
+    map_cells,
+    on,
+    rows_of_canvas,
+    taken,
+    taps,
+)
+from canonface.engine.incremental.kernels import Change, Work
+from canonface.engine.incremental.operators import (
+    Add,
+    AvgPool,
+    Concat,
+    Convolution,
+    MaxPool,
+    Multiply,
+    Operator,
+    Pad,
+    Pointwise,
+    Scale,
+)
+from canonface.engine.incremental.program import End
+from canonface.engine.incremental.windows import Windows
+
+
+@dataclass(eq=False)
+class TorchKernels:
+    """Operators on windows by PyTorch.
+
+    Attributes:
+        precision: of convolutions: ``float32``, that of the network, or ``bfloat16``, whose error is stated.
+    """
+
+    precision: str = "float32"
+    _packed: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the engine."""
+        return "incremental"
+
+    def step(self, work: Work) -> Change:
+        """See `canonface.engine.incremental.kernels.Kernels.step`."""
+        rows = _KERNELS[type(work.operator)](self, work)
+        if work.step.activation is not None:
+            rows = activated(rows, work)
+        return Change(rows, work.out)
+
+    def release(self, change: Change) -> None:
+        """See `canonface.engine.incremental.kernels.Kernels.release`: PyTorch keeps account itself."""
+
+    def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
+        """See `canonface.engine.incremental.kernels.Kernels.cells`."""
+        windows = change.windows
+        answer = base.index_select(0, index(windows.table[:, 5], base))
+        by_cell = self._once(end, lambda: _weights_by_cell(end))
+        owner, y, x = windows.places()
+        cell = y * end.shape[2] + x
+        order = np.argsort(cell, kind="stable")
+        starts = np.searchsorted(cell[order], np.arange(len(by_cell) + 1))
+        for number, weight in enumerate(by_cell):
+            chosen = order[starts[number] : starts[number + 1]]
+            if len(chosen):
+                part = change.rows.index_select(0, index(chosen, answer)) @ weight
+                answer.index_add_(0, index(owner[chosen], answer), part)
+        return answer
+
+    def sums(self, change: Change) -> Float[Tensor, "p c"]:
+        """See `canonface.engine.incremental.kernels.Kernels.sums`."""
+        total = change.rows.new_zeros(len(change.windows), change.rows.shape[1])
+        return total.index_add_(0, index(change.windows.owners(), total), change.rows)
+
+    # ------------------------------------------------------------------ one function an operator
+
+    def _convolution(self, work: Work) -> Float[Tensor, "rows c"]:
+        [change], out, operator = work.inputs, work.out, work.operator
+        slides = operator.sliding
+        if operator.groups == 1 and slides.kernel == (1, 1):
+            return self._one_cell(operator, change, out)
+        if operator.suits_winograd and self.precision == "float32":
+            return self._winograd(operator, change, out)
+        return self._canvas(operator, change, out)
+
+    def _one_cell(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
+        rows = change.rows
+        if not change.windows.same_cells(out) or not operator.sliding.is_pointwise:
+            rows = taken(rows, taps(change.windows, out, operator.sliding)[:, 0])
+        weight = self._once(
+            operator, lambda: operator.weight.flatten(1).t().contiguous().to(self._dtype(rows))
+        )
+        made: Tensor = (rows.to(weight.dtype) @ weight).to(rows.dtype)
+        return made
+
+    def _winograd(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
+        weight = self._once(operator, lambda: winograd.packed(operator.weight.to(change.rows.dtype)))
+        windows = change.windows
+        if not windows.rows or not out.rows:
+            return change.rows.new_zeros(out.rows, weight.shape[2])
+        sizes = [winograd.padded_to_tiles(int(windows.table[:, axis].max())) for axis in (2, 3)]
+        canvas = canvas_of(change, windows.table[:, 0], windows.table[:, 1], (sizes[0], sizes[1]))
+        made = winograd.full_convolution(canvas, weight)
+        padding = operator.sliding.padding
+        top = windows.table[:, 0] + padding[0] - 2
+        left = windows.table[:, 1] + padding[1] - 2
+        return rows_of_canvas(made, top, left, out)
+
+    def _canvas(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
+        slides = operator.sliding
+        outs = operator.weight.shape[0]
+        if not out.rows:
+            return change.rows.new_zeros(0, outs)
+        steps = [int(out.table[:, axis].max()) for axis in (2, 3)]
+        size = tuple(
+            (steps[axis] - 1) * slides.stride[axis] + slides.dilation[axis] * (slides.kernel[axis] - 1) + 1
+            for axis in (0, 1)
+        )
+        top = out.table[:, 0] * slides.stride[0] - slides.padding[0]
+        left = out.table[:, 1] * slides.stride[1] - slides.padding[1]
+        canvas = canvas_of(change, top, left, (size[0], size[1])).permute(0, 3, 1, 2)
+        dtype = self._dtype(change.rows)
+        weight = self._once(operator, lambda: operator.weight.to(dtype, memory_format=torch.channels_last))
+        made = F.conv2d(
+            canvas.to(dtype), weight, None, slides.stride, 0, slides.dilation, operator.groups
+        ).to(change.rows.dtype)
+        return rows_of_canvas(made.permute(0, 2, 3, 1), out.table[:, 0], out.table[:, 1], out)
+
+    def _max_pool(self, work: Work) -> Float[Tensor, "rows c"]:
+        [change], out, step, slides = work.inputs, work.out, work.step, work.operator.sliding
+        in_hw, before = step.in_shapes[0][1:], work.bases.maps[step.operands[0]]
+        rows = taps(change.windows, out, slides)
+        cells = map_cells(out, slides, in_hw)
+        largest: Tensor | None = None
+        for tap in range(rows.shape[1]):
+            inside = index(cells[:, tap] >= 0, before)
+            value = before.index_select(0, index(np.maximum(cells[:, tap], 0), before))
+            value = value + taken(change.rows, rows[:, tap])
+            value = torch.where(inside[:, None], value, -torch.inf)
+            largest = value if largest is None else torch.maximum(largest, value)
+        assert largest is not None
+        return largest - work.bases.maps[step.output].index_select(0, index(out.cells(step.out_hw), before))
+
+    def _avg_pool(self, work: Work) -> Float[Tensor, "rows c"]:
+        [change], out, slides = work.inputs, work.out, work.operator.sliding
+        rows = taps(change.windows, out, slides)
+        total = change.rows.new_zeros(out.rows, change.rows.shape[1])
+        for tap in range(rows.shape[1]):
+            total += taken(change.rows, rows[:, tap])
+        if work.operator.divisor is not None:
+            return total / float(work.operator.divisor)
+        inside = (map_cells(out, slides, work.step.in_shapes[0][1:]) >= 0).sum(axis=1)
+        mean: Tensor = total / torch.as_tensor(inside, device=total.device).to(total.dtype)[:, None]
+        return mean
+
+    def _add(self, work: Work) -> Float[Tensor, "rows c"]:
+        first, second = (on(change, work.out) for change in work.inputs)
+        return torch.add(first, second, alpha=work.operator.sign)
+
+    def _multiply(self, work: Work) -> Float[Tensor, "rows c"]:
+        first, second = (on(change, work.out) for change in work.inputs)
+        cells = index(work.out.cells(work.step.out_hw), first)
+        a, b = (work.bases.maps[name].index_select(0, cells) for name in work.step.operands)
+        return a * second + b * first + first * second
+
+    def _concat(self, work: Work) -> Float[Tensor, "rows c"]:
+        return torch.cat([on(change, work.out) for change in work.inputs], dim=1)
+
+    def _scale(self, work: Work) -> Float[Tensor, "rows c"]:
+        rows = work.inputs[0].rows
+        scaled: Tensor = rows * work.operator.factor.to(rows)
+        return scaled
+
+    def _pad(self, work: Work) -> Float[Tensor, "rows c"]:
+        [change], by = work.inputs, work.operator.by
+        owner, y, x = work.out.places()
+        rows = taken(change.rows, change.windows.rows_at(owner, y - by[0], x - by[1]))
+        return F.pad(rows, work.operator.channels) if any(work.operator.channels) else rows
+
+    def _pointwise(self, work: Work) -> Float[Tensor, "rows c"]:
+        return work.inputs[0].rows
+
+    def _dtype(self, rows: Tensor) -> torch.dtype:
+        return torch.bfloat16 if self.precision == "bfloat16" else rows.dtype
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What is prepared once a program: packed weights."""
+        if key not in self._packed:
+            self._packed[key] = make()
+        return self._packed[key]
+
+
+def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows c"]:
+    """The change that the activation of a step makes of the change of what it reads."""
+    assert work.step.activation is not None
+    before = work.bases.maps[work.step.before].index_select(0, index(work.out.cells(work.step.out_hw), rows))
+    function = work.step.activation.function
+    return function(rows + before) - function(before)
+
+
+def _weights_by_cell(end: End) -> Float[Tensor, "cells c n"]:
+    """Weights of a dense layer, those of each cell together."""
+    assert end.weight is not None
+    channels, height, width = end.shape
+    weight = end.weight.view(len(end.weight), channels, height * width)
+    if end.factor is not None:
+        weight = (weight.double() * end.factor.to(weight.device).view(1, -1, 1)).to(end.weight.dtype)
+    return weight.permute(2, 1, 0).contiguous()
+
+
+_Kernel = Callable[[TorchKernels, Work], Tensor]
+_KERNELS: dict[type[Operator], _Kernel] = {
+    Convolution: TorchKernels._convolution,
+    Pointwise: TorchKernels._pointwise,
+    MaxPool: TorchKernels._max_pool,
+    AvgPool: TorchKernels._avg_pool,
+    Add: TorchKernels._add,
+    Multiply: TorchKernels._multiply,
+    Concat: TorchKernels._concat,
+    Scale: TorchKernels._scale,
+    Pad: TorchKernels._pad,
+}

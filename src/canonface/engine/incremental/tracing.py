@@ -1,0 +1,147 @@
+"""From a user's module to a graph that says what it does, without a change of the module.
+
+The module is followed by ``torch.fx`` while a real picture goes along, so that whoever asks for the height of a map
+is told a number: only the count of pictures stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from canonface.engine.incremental.calls import is_in_place
+
+
+class NotTraceableError(Exception):
+    """A module of which no graph can be made; its text says why, in words for the user."""
+
+
+def traced(module: nn.Module, x: Tensor) -> fx.GraphModule:
+    """The graph of a module in evaluation mode, for inputs of one size, in any number.
+
+    Args:
+        module: the module.
+        x: ``(1, c, h, w)`` an input.
+
+    Raises:
+        NotTraceableError: the module is no Python module, has hooks of its own, takes other than one input, or does
+            what depends on the values that flow through it.
+    """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise NotTraceableError("a TorchScript program shows no Python layers to follow")
+    for name, layer in module.named_modules():
+        if list(layer.children()) and (layer._forward_hooks or layer._forward_pre_hooks):
+            raise NotTraceableError(f"a hook on {name or 'the module'} may change what flows through it")
+    tracer = _Tracer(x.clone())
+    try:
+        with torch.no_grad():
+            found = tracer.trace(module)
+            graph = fx.GraphModule(tracer.root, found)
+    except Exception as error:  # whatever the user's forward raises on a symbol
+        text = " ".join(str(error).split()).split(". ")[0]
+        raise NotTraceableError(f"torch.fx cannot follow it: {text[:160]}") from error
+    needed = [node for node in graph.graph.find_nodes(op="placeholder") if not node.args]
+    if len(needed) != 1:
+        raise NotTraceableError(f"it takes {len(needed)} inputs where one picture is shown")
+    _read_what_was_written(graph)
+    return graph
+
+
+class _Followed(fx.Proxy):
+    """A symbol that knows the value which goes along."""
+
+    value: Any = None
+
+    @property
+    def shape(self) -> Any:
+        """Numbers, but for how many pictures there are."""
+        if not isinstance(self.value, Tensor):
+            return super().__getattr__("shape")
+        return (self._count(), *self.value.shape[1:])
+
+    def size(self, dim: int | None = None) -> Any:
+        """As of a tensor."""
+        sizes = self.shape
+        return sizes if dim is None else sizes[dim]
+
+    def dim(self) -> Any:
+        """As of a tensor."""
+        return self.ndim
+
+    @property
+    def ndim(self) -> Any:
+        """As of a tensor."""
+        return self.value.dim() if isinstance(self.value, Tensor) else super().__getattr__("ndim")
+
+    def _count(self) -> Any:
+        return self.tracer.create_proxy("call_method", "size", (self, 0), {})
+
+
+class _Tracer(fx.Tracer):
+    """Follows a module with a picture at hand."""
+
+    def __init__(self, x: Tensor) -> None:
+        super().__init__()
+        self._x = x
+        self._computing = False
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Followed(node, self)
+
+    def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **more: Any) -> Any:
+        proxy: Any = super().create_proxy(kind, target, args, kwargs, *rest, **more)
+        if kind != "call_module":
+            proxy.value = self._computed(lambda: self._value(kind, target, _real(args), _real(kwargs)))
+        return proxy
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if self._computing:
+            return forward(*args, **kwargs)
+        result = super().call_module(m, forward, args, kwargs)
+        if isinstance(result, _Followed) and result.node.op == "call_module":
+            result.value = self._computed(lambda: forward(*_real(args), **_real(kwargs)))
+        return result
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        return attr_val if self._computing else super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    def _computed(self, compute: Callable[[], Any]) -> Any:
+        """A value, or None where it cannot be had: then its shape stays a symbol."""
+        self._computing = True
+        try:
+            return compute()
+        except Exception:  # noqa: BLE001 - whatever an operator makes of a value that is not known
+            return None
+        finally:
+            self._computing = False
+
+    def _value(self, kind: str, target: Any, args: Any, kwargs: Any) -> Any:
+        if kind == "placeholder":
+            return args[0] if args else self._x
+        if kind == "get_attr":
+            return attrgetter(target)(self.root)
+        if kind == "call_method":
+            return getattr(args[0], target)(*args[1:], **kwargs)
+        return target(*args, **kwargs) if kind == "call_function" else None
+
+
+def _real(values: Any) -> Any:
+    """Arguments with the values of their symbols."""
+    return fx.node.map_aggregate(values, lambda each: each.value if isinstance(each, _Followed) else each)
+
+
+def _read_what_was_written(graph: fx.GraphModule) -> None:
+    """Let whoever reads a value after it was overwritten read the node that overwrote it."""
+    layers = dict(graph.named_modules())
+    order = {node: place for place, node in enumerate(graph.graph.nodes)}
+    for node in graph.graph.nodes:
+        if not is_in_place(node, layers) or not node.args or not isinstance(node.args[0], fx.Node):
+            continue
+        for user in [user for user in node.args[0].users if order[user] > order[node]]:
+            user.replace_input_with(node.args[0], node)

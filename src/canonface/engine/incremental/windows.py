@@ -1,0 +1,164 @@
+"""Where a change lies: one window a probe, on each map of a network.
+
+A patch changes a rectangle of the input, and every layer turns that rectangle into the smallest one that holds all
+it can change of the next map. The cells of all windows lie one after another, row by row, in one array ``(rows, c)``:
+each window keeps its true size; strides, borders and saturation are ordinary cases of interval arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """How a kernel slides over a map: convolutions and pooling.
+
+    Attributes:
+        kernel: height and width of the kernel.
+        stride: of its steps.
+        padding: cells above and left of the map.
+        dilation: distance of its taps.
+        out_hw: height and width of the map it makes.
+    """
+
+    kernel: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    out_hw: Pair
+
+    @property
+    def is_pointwise(self) -> bool:
+        """One tap that stays in place."""
+        return self.kernel == self.stride == (1, 1) and self.padding == (0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """One window a probe on maps of one size, always inside the map; it may be empty.
+
+    Attributes:
+        table: ``(p, 6)`` ``int32``, C-contiguous: ``y, x, height, width, first, photo``: the place of the window's
+            upper left cell on the map, its size, the row of its first cell, and the photo whose map it lies on.
+        rows: cells of all windows together.
+    """
+
+    table: Int[np.ndarray, "p 6"]
+    rows: int
+
+    @classmethod
+    def of(
+        cls,
+        y: Int[np.ndarray, "p"],
+        x: Int[np.ndarray, "p"],
+        height: Int[np.ndarray, "p"],
+        width: Int[np.ndarray, "p"],
+        photo: Int[np.ndarray, "p"],
+    ) -> Windows:
+        """Windows of these places and sizes; one without height or width has neither."""
+        area = np.maximum(height, 0) * np.maximum(width, 0)
+        some = area > 0
+        first = np.zeros(len(area), dtype=np.int64)
+        np.cumsum(area[:-1], out=first[1:])
+        table = np.empty((len(area), 6), dtype=np.int32)
+        for column, values in enumerate((y * some, x * some, height * some, width * some, first, photo)):
+            table[:, column] = values
+        return cls(table, int(area.sum()))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def sizes(self) -> Int[np.ndarray, "p"]:
+        """Cells of each window."""
+        return np.asarray(self.table[:, 2] * self.table[:, 3])
+
+    def __getitem__(self, chosen: slice | Int[np.ndarray, "k"]) -> Windows:
+        """Some of them, their rows counted anew."""
+        y, x, height, width, _, photo = self.table[chosen].T
+        return Windows.of(y, x, height, width, photo)
+
+    def same_cells(self, other: Windows) -> bool:
+        """Whether both hold the same cells in the same order."""
+        return self is other or bool(np.array_equal(self.table, other.table))
+
+    def owners(self) -> Int[np.ndarray, "rows"]:
+        """The probe of each row."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    def places(self) -> tuple[Int[np.ndarray, "rows"], Int[np.ndarray, "rows"], Int[np.ndarray, "rows"]]:
+        """Owner, y and x of each row's cell on the map."""
+        owner = self.owners()
+        y, x, _, width, first, _ = self.table.T
+        within = np.arange(self.rows) - first[owner]
+        return owner, y[owner] + within // width[owner], x[owner] + within % width[owner]
+
+    def cells(self, map_hw: Pair) -> Int[np.ndarray, "rows"]:
+        """Where each row's cell lies in the maps of all photos, written one after another."""
+        owner, y, x = self.places()
+        return np.asarray((self.table[owner, 5].astype(np.int64) * map_hw[0] + y) * map_hw[1] + x)
+
+    def rows_at(
+        self, owner: Int[np.ndarray, "..."], y: Int[np.ndarray, "..."], x: Int[np.ndarray, "..."]
+    ) -> Int[np.ndarray, "..."]:
+        """The row of a probe's cell at a place of the map; ``rows``, one past the last, where its window ends."""
+        top, left, height, width, first, _ = (column[owner] for column in self.table.T)
+        down, right = y - top, x - left
+        inside = (down >= 0) & (down < height) & (right >= 0) & (right < width)
+        return np.where(inside, first + down * width + right, self.rows)
+
+
+def slid(windows: Windows, sliding: Sliding) -> Windows:
+    """The windows that a sliding kernel makes of others: every cell with a tap inside the old window."""
+    y, x, height, width, _, photo = windows.table.T
+    starts, sizes = [], []
+    for axis, (start, size) in enumerate(((y, height), (x, width))):
+        reach = sliding.dilation[axis] * (sliding.kernel[axis] - 1)
+        stride, padding = sliding.stride[axis], sliding.padding[axis]
+        # Cell o reads o * stride - padding + (0 .. reach): the first and the last o that touch the window.
+        low = np.maximum(-((reach - padding - start) // stride), 0)
+        high = np.minimum((start + size - 1 + padding) // stride, sliding.out_hw[axis] - 1)
+        starts.append(low)
+        sizes.append(np.where((height > 0) & (width > 0), np.maximum(high - low + 1, 0), 0))
+    return Windows.of(starts[0], starts[1], sizes[0], sizes[1], photo)
+
+
+def moved(windows: Windows, by: Pair, out_hw: Pair) -> Windows:
+    """Windows on a map that has ``by`` more cells above and left (fewer where negative), cut to its size."""
+    y, x, height, width, _, photo = windows.table.T
+    return boxes(y + by[0], x + by[1], y + by[0] + height, x + by[1] + width, photo, out_hw)
+
+
+def boxes(
+    top: Int[np.ndarray, "p"],
+    left: Int[np.ndarray, "p"],
+    bottom: Int[np.ndarray, "p"],
+    right: Int[np.ndarray, "p"],
+    photo: Int[np.ndarray, "p"],
+    map_hw: Pair,
+) -> Windows:
+    """Half-open boxes as windows, cut to the map."""
+    top, bottom = np.clip(top, 0, map_hw[0]), np.clip(bottom, 0, map_hw[0])
+    left, right = np.clip(left, 0, map_hw[1]), np.clip(right, 0, map_hw[1])
+    return Windows.of(top, left, bottom - top, right - left, photo)
+
+
+def joined(first: Windows, second: Windows) -> Windows:
+    """The smallest windows that hold both."""
+    if first is second:
+        return first
+    a, b = first.table.astype(np.int64), second.table.astype(np.int64)
+    empty_a, empty_b = first.sizes == 0, second.sizes == 0
+    start, end = a[:, :2].copy(), a[:, :2] + a[:, 2:4]
+    both = ~empty_a & ~empty_b
+    start[both] = np.minimum(start[both], b[both, :2])
+    end[both] = np.maximum(end[both], b[both, :2] + b[both, 2:4])
+    start[empty_a], end[empty_a] = b[empty_a, :2], b[empty_a, :2] + b[empty_a, 2:4]
+    size = end - start
+    return Windows.of(start[:, 0], start[:, 1], size[:, 0], size[:, 1], a[:, 5])

@@ -1,0 +1,199 @@
+"""Compile the kernels for this machine on first use, and keep them.
+
+There is nothing to install: a C++ compiler is enough, and without one the package works with PyTorch's own operators.
+One set of sources makes three variants, for processors with AVX-512, with AVX2 and for any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from canonface.engine.native.library import Library
+from canonface.errors import CanonfaceError, OptionError, near_names
+
+logger = logging.getLogger("canonface")
+
+SOURCES = Path(__file__).parent / "source"
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "avx512": ("-march=x86-64-v4", "-mprefer-vector-width=512"),
+    "avx2": ("-march=x86-64-v3",),
+    "portable": (),
+}
+"""Variant -> compiler flags, the fastest first."""
+
+_FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-shared",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-Wall",
+    "-Wextra",
+)
+_NEEDED = {
+    "avx512": {
+        "avx512f",
+        "avx512dq",
+        "avx512bw",
+        "avx512vl",
+        "avx512cd",
+        "avx2",
+        "fma",
+        "f16c",
+        "bmi1",
+        "bmi2",
+    },
+    "avx2": {"avx2", "fma", "f16c", "bmi2"},
+}
+_COMPILERS = ("c++", "g++", "clang++")
+_LONGEST_BUILD_S = 600
+
+
+class KernelBuildError(CanonfaceError):
+    """The kernels cannot be compiled or loaded on this machine."""
+
+    reason = "kernels-not-built"
+
+
+@cache
+def library() -> Library | None:
+    """The kernels for this machine, compiled on first use.
+
+    Returns:
+        None if there is no compiler or it fails, which is said once, in one line of the log.
+    """
+    try:
+        path = build()
+        return Library(path)
+    except (KernelBuildError, OSError) as error:
+        logger.warning("going on without native kernels, several times slower: %s", error)
+        return None
+
+
+def build(variant: str | None = None) -> Path:
+    """Compile the kernels, unless that was done before.
+
+    The result lies in the user's cache folder, or in the one that the environment variable ``CANONFACE_KERNELS``
+    names, under a name made of everything that it depends on. Several processes may build at once.
+
+    Args:
+        variant: "avx512", "avx2" or "portable"; None takes the environment variable ``CANONFACE_SIMD``, or else the
+            fastest that this processor can run.
+
+    Returns:
+        The shared library.
+
+    Raises:
+        OptionError: there is no such variant.
+        KernelBuildError: there is no compiler, or it fails.
+    """
+    variant = variant or os.environ.get("CANONFACE_SIMD") or fastest_variant()
+    if variant not in VARIANTS:
+        raise OptionError(f"There are no kernels {variant!r}: {near_names(variant, VARIANTS)}")
+    compiler, version = find_compiler()
+    command = (*_FLAGS, *VARIANTS[variant])
+    library_file = cache_folder() / _digest(command, version) / f"kernels-{variant}.so"
+    if not library_file.is_file():
+        _compile(compiler, command, library_file)
+    return library_file
+
+
+def fastest_variant() -> str:
+    """The fastest variant that this processor can run."""
+    flags = _processor_flags()
+    return next((name for name, needed in _NEEDED.items() if needed <= flags), "portable")
+
+
+@cache
+def find_compiler() -> tuple[str, str]:
+    """The C++ compiler and what it says of its version: ``$CXX`` if that is set, else the first that is installed.
+
+    Raises:
+        KernelBuildError: there is none, or it does not answer.
+    """
+    named = os.environ.get("CXX")
+    for name in (named,) if named else _COMPILERS:
+        if path := shutil.which(name):
+            return path, _run((path, "--version"))
+    raise KernelBuildError(
+        f"There is no C++ compiler {named!r} ($CXX)."
+        if named
+        else f"There is no C++ compiler: none of {', '.join(_COMPILERS)}."
+    )
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept."""
+    import platformdirs
+
+    return Path(
+        os.environ.get("CANONFACE_KERNELS") or Path(platformdirs.user_cache_dir("canonface")) / "kernels"
+    )
+
+
+def _processor_flags() -> set[str]:
+    """Names of the instruction sets of an x86 processor, as Linux spells them; elsewhere nothing is known."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
+        return set()
+    if sys.platform == "darwin":
+        keys = ("machdep.cpu.features", "machdep.cpu.leaf7_features")
+        return {flag.lower() for flag in _run(("sysctl", "-n", *keys)).replace("AVX1.0", "AVX").split()}
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
+
+
+def _digest(command: tuple[str, ...], version: str) -> str:
+    parts = [*command, version, platform.machine()]
+    for source in sorted(SOURCES.iterdir()):
+        parts += [source.name, source.read_text(encoding="utf-8")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+def _compile(compiler: str, command: tuple[str, ...], library_file: Path) -> None:
+    """Compile into a temporary folder and rename: another process never sees half a library."""
+    try:
+        library_file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=library_file.parent) as folder:
+            made = Path(folder) / library_file.name
+            units = [str(path) for path in sorted(SOURCES.glob("*.cpp"))]
+            _run((compiler, *command, *units, "-o", str(made)))
+            made.replace(library_file)
+    except OSError as error:
+        raise KernelBuildError(
+            f"The kernels cannot be kept: {error}. CANONFACE_KERNELS names a folder for them."
+        ) from error
+
+
+def _run(command: tuple[str, ...]) -> str:
+    """What a command prints.
+
+    Raises:
+        KernelBuildError: it fails; the message has its first line that speaks of an error.
+    """
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_BUILD_S, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise KernelBuildError(f"{command[0]} cannot be run: {error}.") from error
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or [
+            f"it ended with status {done.returncode}"
+        ]
+        said = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise KernelBuildError(f"{command[0]} fails: {said.strip()}")
+    return done.stdout

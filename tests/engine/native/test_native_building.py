@@ -1,0 +1,175 @@
+"""Kernels are compiled on first use, once, and a machine that cannot do so goes on without them."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from canonface.engine.native import Library, building
+from canonface.engine.native.building import KernelBuildError, build, fastest_variant, library
+from canonface.errors import OptionError
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """An empty cache of kernels, and no memory of what was found out before or is found out here."""
+    monkeypatch.setenv("CANONFACE_KERNELS", str(tmp_path / "kernels"))
+    for name in ("CXX", "CANONFACE_SIMD"):
+        monkeypatch.delenv(name, raising=False)
+    forget = (building.library, building.find_compiler)
+    for function in forget:
+        function.cache_clear()
+    yield tmp_path
+    for function in forget:
+        function.cache_clear()
+
+
+def compiler(folder, script):
+    """An executable that stands in for a compiler, and answers when asked for its version."""
+    path = folder / "compiler"
+    path.write_text(f'#!/bin/sh\ncase "$1" in --version) echo "compiler 1.0"; exit;; esac\n{script}\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def copying(folder, compiled):
+    """A compiler whose every product is a library that was compiled before; it counts its calls."""
+    script = f'echo x >> "{folder}/calls"; for last; do :; done; cp "{compiled}" "$last"'
+    return compiler(folder, script)
+
+
+@pytest.fixture(scope="session")
+def compiled(fastest):
+    return fastest.path
+
+
+def said(caplog):
+    return [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (
+            "echo 'In file included from x' >&2; echo 'x.cpp:3: error: no such thing' >&2; exit 1",
+            "x.cpp:3: error: no such thing",
+        ),
+        ("exit 3", "it ended with status 3"),
+        (
+            'for last; do :; done; echo nonsense > "$last"',
+            "file too short|invalid ELF|not a mach-o|slice is not valid",
+        ),
+    ],
+)
+def test_compiler_that_fails_gives_none_and_one_line(elsewhere, monkeypatch, caplog, script, why):
+    monkeypatch.setenv("CXX", compiler(elsewhere, script))
+    with caplog.at_level(logging.WARNING, "canonface"):
+        assert library() is None
+        assert library() is None
+    (line,) = said(caplog)
+    assert line.startswith("going on without native kernels")
+    assert "\n" not in line
+    assert re.search(why, line)
+
+
+@pytest.mark.parametrize("name", ["false", "no-such-compiler"])
+def test_no_compiler_gives_none_and_one_line(elsewhere, monkeypatch, caplog, name):
+    monkeypatch.setenv("CXX", name)
+    with caplog.at_level(logging.WARNING, "canonface"):
+        assert library() is None
+        assert library() is None
+    (line,) = said(caplog)
+    assert name in line
+
+
+def test_no_compiler_at_all(elsewhere, monkeypatch):
+    monkeypatch.setenv("PATH", str(elsewhere))
+    with pytest.raises(KernelBuildError, match=r"no C\+\+ compiler: none of c\+\+, g\+\+, clang\+\+"):
+        build()
+
+
+def test_compiled_once(elsewhere, monkeypatch, compiled):
+    monkeypatch.setenv("CXX", copying(elsewhere, compiled))
+    first = build()
+    calls = (elsewhere / "calls").read_text()
+    assert build() == first
+    assert (elsewhere / "calls").read_text() == calls
+    assert Library(first).instruction_set == fastest_variant()
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_another_compiler_or_source_compiles_anew(elsewhere, monkeypatch, compiled):
+    monkeypatch.setenv("CXX", copying(elsewhere, compiled))
+    first = build()
+    assert build("portable") != first
+    sources = elsewhere / "source"
+    sources.mkdir()
+    for path in building.SOURCES.iterdir():
+        (sources / path.name).write_text(path.read_text() + "\n// changed\n")
+    monkeypatch.setattr(building, "SOURCES", sources)
+    assert build() != first
+
+
+def test_processes_may_build_at_once(elsewhere, monkeypatch, compiled):
+    monkeypatch.setenv("CXX", copying(elsewhere, compiled))
+    code = "from canonface.engine.native import library; print(library())"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    answers = {process.communicate()[0].strip() for process in started}
+    assert answers == {f"Library({fastest_variant()})"}
+
+
+def test_variant_can_be_forced(elsewhere, monkeypatch, compiled):
+    monkeypatch.setenv("CXX", copying(elsewhere, compiled))
+    monkeypatch.setenv("CANONFACE_SIMD", "portable")
+    assert build().name == "kernels-portable.so"
+    monkeypatch.setenv("CANONFACE_SIMD", "portabel")
+    with pytest.raises(OptionError, match=r"no kernels 'portabel': did you mean 'portable'\?"):
+        build()
+
+
+def test_folder_that_cannot_be_written(elsewhere, monkeypatch, caplog):
+    (elsewhere / "file").write_text("")
+    monkeypatch.setenv("CANONFACE_KERNELS", str(elsewhere / "file"))
+    assert library() is None
+    assert "CANONFACE_KERNELS names a folder" in said(caplog)[0]
+
+
+def test_variant_follows_the_processor(monkeypatch):
+    modern = {
+        "avx512f",
+        "avx512dq",
+        "avx512bw",
+        "avx512vl",
+        "avx512cd",
+        "avx2",
+        "fma",
+        "f16c",
+        "bmi1",
+        "bmi2",
+    }
+    for flags, expected in (
+        (modern, "avx512"),
+        (modern - {"avx512vl"}, "avx2"),
+        (modern - {"fma"}, "portable"),
+        (set(), "portable"),
+    ):
+        monkeypatch.setattr(building, "_processor_flags", lambda flags=flags: flags)
+        assert fastest_variant() == expected
+
+
+def test_sources_compile_without_warnings(fastest, tmp_path):
+    compiler_path, _ = building.find_compiler()
+    for source in building.SOURCES.glob("*.cpp"):
+        done = subprocess.run(
+            [compiler_path, "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", str(source)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr

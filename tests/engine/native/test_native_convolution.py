@@ -1,0 +1,159 @@
+"""Convolutions of changes: every algorithm and variant against one sum tap by tap."""
+
+import numpy as np
+import pytest
+import slow_windows as slow
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from random_windows import CHANNELS, assert_rows_close, base_map, layers, random_changes, room_for, values
+
+from canonface.engine.native import Activation, Epilogue
+
+PROBES = 4
+SEEDS = st.integers(0, 2**32 - 1)
+COMMON = settings(max_examples=25, deadline=None)
+
+
+def convolved(
+    changes, weight, out, stride, padding, dilation, residual=None, finish=lambda change, photo: change
+):
+    """What the rows of `out` should hold."""
+    expected = np.full(out.rows.shape, np.nan)
+    for p, window in enumerate(out.windows):
+        whole = slow.on_map(changes.rows, changes.windows[p], changes.map_hw)
+        change = slow.conv(whole, weight, out.map_hw, stride, padding, dilation)
+        if residual:
+            change += slow.on_map(residual.rows, residual.windows[p], out.map_hw)
+        slow.off_map(finish(change, window[5]), window, expected)
+    return expected
+
+
+def run(
+    library, changes, weight, out, stride, padding, dilation=(1, 1), algorithm="auto", threads=2, **options
+):
+    packed = library.pack_conv(torch.from_numpy(weight), stride, dilation, algorithm)
+    rows = out.tensor.clone()
+    library.conv(
+        packed, changes.tensor, changes.windows, out.windows, rows, padding, threads=threads, **options
+    )
+    return rows.numpy()
+
+
+@COMMON
+@given(layer=layers(), inputs=CHANNELS, outputs=CHANNELS, seed=SEEDS)
+def test_any_kernel(library, layer, inputs, outputs, seed):
+    kernel, stride, padding, dilation, map_hw, out_hw = layer
+    rng = np.random.default_rng(seed)
+    changes = random_changes(rng, PROBES, map_hw, inputs)
+    out = room_for(rng, changes, out_hw, outputs)
+    weight = values(rng, outputs, inputs, *kernel)
+    got = run(library, changes, weight, out, stride, padding, dilation, "gathered")
+    assert_rows_close(got, convolved(changes, weight, out, stride, padding, dilation), out)
+
+
+@COMMON
+@given(
+    map_hw=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    stride=st.sampled_from([1, 2]),
+    padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    inputs=CHANNELS,
+    outputs=CHANNELS,
+    seed=SEEDS,
+)
+def test_toom_cook(library, map_hw, stride, padding, inputs, outputs, seed):
+    out_hw = tuple(max(1, (side + 2 * p - 3) // stride + 1) for side, p in zip(map_hw, padding, strict=True))
+    rng = np.random.default_rng(seed)
+    changes = random_changes(rng, PROBES, map_hw, inputs)
+    out = room_for(rng, changes, out_hw, outputs)
+    weight = values(rng, outputs, inputs, 3, 3)
+    got = run(library, changes, weight, out, (stride, stride), padding, algorithm="toom-cook")
+    expected = convolved(changes, weight, out, (stride, stride), padding, (1, 1))
+    assert_rows_close(got, expected, out, tolerance=5e-5)
+
+
+@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook"])
+def test_one_changed_cell_shows_the_kernel_turned(library, algorithm):
+    weight = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
+    changes, out = torch.ones(1, 1), torch.empty(9, 1)
+    packed = library.pack_conv(torch.from_numpy(weight), algorithm=algorithm)
+    here, around = np.int32([[5, 5, 1, 1, 0, 0]]), np.int32([[4, 4, 3, 3, 0, 0]])
+    library.conv(packed, changes, here, around, out, padding=(1, 1))
+    torch.testing.assert_close(out.reshape(3, 3), torch.arange(8.0, -1, -1).reshape(3, 3), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("rows_in_order", [True, False])
+def test_kernel_1x1_on_unmoved_windows(library, rows_in_order):
+    """The short cut for rows that need no gathering, and a table that looks like it but is not."""
+    rng = np.random.default_rng(0)
+    changes = random_changes(rng, PROBES, (9, 9), 512)
+    out = room_for(rng, changes, (9, 9), 70)
+    out.windows[:] = changes.windows
+    out.rows = np.full((len(changes.rows), 70), np.nan, np.float32)
+    if not rows_in_order:
+        changes.windows[:] = out.windows[:] = changes.windows[::-1].copy()
+    weight = values(rng, 70, 512, 1, 1)
+    got = run(library, changes, weight, out, (1, 1), (0, 0))
+    assert_rows_close(got, convolved(changes, weight, out, (1, 1), (0, 0), (1, 1)), out)
+
+
+@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook"])
+@pytest.mark.parametrize("activation", list(Activation))
+def test_residual_and_activation(library, algorithm, activation):
+    rng = np.random.default_rng(int(activation))
+    changes = random_changes(rng, PROBES, (12, 10), 19)
+    out, residual = room_for(rng, changes, (12, 10), 37), random_changes(rng, PROBES, (12, 10), 37)
+    weight, before, slope = values(rng, 37, 19, 3, 3), 9 * base_map(rng, (12, 10), 37), values(rng, 37)
+    epilogue = Epilogue(
+        activation, torch.from_numpy(before), (12, 10), low=-5.0, high=6.0, slope=torch.from_numpy(slope)
+    )
+
+    def finish(change, photo):
+        base = slow.base_of(before, photo, (12, 10))
+        return slow.changed_by(change, base, activation.name, low=-5, high=6, slope=slope)
+
+    got = run(
+        library,
+        changes,
+        weight,
+        out,
+        (1, 1),
+        (1, 1),
+        algorithm=algorithm,
+        epilogue=epilogue,
+        residual=(residual.tensor, residual.windows),
+    )
+    expected = convolved(changes, weight, out, (1, 1), (1, 1), (1, 1), residual, finish)
+    assert_rows_close(got, expected, out, tolerance=5e-5)
+
+
+@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_threads_agree(fastest, algorithm, stride):
+    rng = np.random.default_rng(3)
+    changes = random_changes(rng, 40, (30, 30), 48)
+    out = room_for(rng, changes, (30 // stride,) * 2, 80)
+    weight = values(rng, 80, 48, 3, 3)
+    one, two, again = (
+        run(fastest, changes, weight, out, (stride,) * 2, (1, 1), algorithm=algorithm, threads=threads)
+        for threads in (1, 2, 2)
+    )
+    assert_rows_close(two, one, out, tolerance=1e-6)
+    np.testing.assert_array_equal(again, two)
+
+
+def test_nothing_to_do(library):
+    packed = library.pack_conv(torch.randn(5, 3, 3, 3))
+    nothing = np.zeros((0, 6), np.int32)
+    library.conv(packed, torch.empty(0, 3), nothing, nothing, torch.empty(0, 5), (1, 1), threads=2)
+    empty = np.zeros((7, 6), np.int32)
+    library.conv(packed, torch.empty(0, 3), empty, empty, torch.empty(0, 5), (1, 1), threads=2)
+
+
+def test_algorithms_have_limits(fastest):
+    with pytest.raises(ValueError, match=r"toom-cook is for kernels 3x3 of stride 1 or 2; got \(5, 5\)"):
+        fastest.pack_conv(torch.randn(1, 1, 5, 5), algorithm="toom-cook")
+    with pytest.raises(ValueError, match='"auto", "gathered" or "toom-cook"; got \'fft\''):
+        fastest.pack_conv(torch.randn(1, 1, 3, 3), algorithm="fft")
+    with pytest.raises(ValueError, match="must be at least 1"):
+        fastest.pack_conv(torch.randn(1, 1, 3, 3), stride=(0, 1))

@@ -1,0 +1,298 @@
+"""Whatever goes wrong on the fast ways, the map is right and one line says what happened."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from canonface.engine import Asker, asker, choosing, drops, native
+from canonface.engine.incremental import torch_kernels
+from canonface.engine.incremental.network import network_of
+from canonface.engine.local import LocalEngine
+from canonface.engine.plan import Plan
+from canonface.errors import ModelError, OptionError, TargetError
+from canonface.functional import occlusion_boxes
+from canonface.models import CallableModel, TorchModel
+from canonface.occlusions import Occlusions
+from canonface.types import InputSpec
+
+SIZE = (32, 30)
+GATE = 5e-5
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.ReLU(inplace=True))
+        self.body = nn.Sequential(nn.Conv2d(16, 16, 3, 1, 1), nn.PReLU(16), nn.MaxPool2d(2))
+        self.head = nn.Linear(16 * 8 * 7, 5)
+
+    def forward(self, x):
+        return self.head(self.body(self.stem(x)).flatten(1))
+
+
+class Winding(Net):
+    """Takes a way that depends on the values: no graph can be made of it."""
+
+    def forward(self, x):
+        return super().forward(x) if x.sum() > -1e9 else x
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+@pytest.fixture
+def questions():
+    rng = np.random.default_rng(0)
+    x = torch.tensor(rng.normal(size=(3, *SIZE)), dtype=torch.float32)
+    return x, rng.uniform(-3, 34, size=(60, 2))
+
+
+def lines(caplog, level=logging.WARNING):
+    return [record.getMessage() for record in caplog.records if record.levelno >= level]
+
+
+def asked(module, engine="auto"):
+    return Asker(TorchModel(module, "net", InputSpec(size_hw=SIZE)), engine)
+
+
+def occlusions_of(centres):
+    return Occlusions(occlusion_boxes(centres, 7, SIZE), np.array(0.2))
+
+
+@pytest.mark.parametrize("engine", ["auto", "incremental", "native"])
+def test_every_exact_engine_draws_the_map_of_the_dense_one(net, questions, engine):
+    x, centres = questions
+    dense = drops(net, x, centres, 7, 0.2, engine="dense")
+    found = drops(net, x, centres, 7, 0.2, engine=engine)
+    assert np.abs(dense).max() > 20 * GATE
+    np.testing.assert_allclose(found, dense, rtol=0, atol=GATE)
+
+
+def test_a_drop_is_what_the_formula_says(net, questions):
+    x, centres = questions
+    with torch.no_grad():
+        before = torch.softmax(net(x[None]), 1)[0]
+        hidden = x.clone()
+        x0, y0, x1, y1 = occlusion_boxes(centres[:1], 7, SIZE)[0]
+        hidden[:, y0:y1, x0:x1] = 0.2
+        after = torch.softmax(net(hidden[None]), 1)[0]
+    target = int(before.argmax())
+    assert drops(net, x, centres, 7, 0.2)[0] == pytest.approx(float((before - after)[target]), abs=1e-6)
+    assert drops(net, x, centres, 7, 0.2, target=3)[0] == pytest.approx(float((before - after)[3]), abs=1e-6)
+
+
+def test_a_point_that_is_not_known_is_not_asked(net, questions):
+    x, centres = questions
+    centres[3] = np.nan
+    found = drops(net, x, centres, 7)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [3]
+    assert np.isnan(drops(net, x, centres[3:4], 7)).all()
+
+
+def test_what_cannot_be_asked_is_refused_in_words(net, questions):
+    x, centres = questions
+    with pytest.raises(TargetError, match="one of 5 classes, counted from 0; got 5"):
+        drops(net, x, centres, 7, target=5)
+    with pytest.raises(OptionError, match=r"got 'dens': did you mean 'dense'\?"):
+        drops(net, x, centres, 7, engine="dens")
+    with pytest.raises(OptionError, match=r"one input of shape \(c, h, w\); got shape \(1, 3, 32, 30\)"):
+        drops(net, x[None], centres, 7)
+
+
+def test_a_network_that_defeats_tracing_is_asked_densely_with_the_reason(questions, caplog):
+    torch.manual_seed(0)
+    winding, (x, centres) = Winding().eval(), questions
+    dense = drops(winding, x, centres, 7, engine="dense")
+    asking = asked(winding, "native")
+    asking.answers(x, occlusions_of(centres))
+    assert asking.plan.engine == "dense"
+    assert len(lines(caplog)) == 1
+    assert "asked by the dense engine: torch.fx cannot follow it" in lines(caplog)[0]
+    np.testing.assert_array_equal(drops(winding, x, centres, 7), dense)
+
+
+def test_without_a_compiler_pytorchs_operators_answer(net, questions, monkeypatch, caplog):
+    x, centres = questions
+    monkeypatch.setattr(native, "library", lambda: None)
+    asking = asked(net, "native")
+    found = asking.answers(x, occlusions_of(centres))
+    assert asking.plan.engine == "incremental"
+    assert "asked by the incremental engine" in "".join(lines(caplog))
+    np.testing.assert_allclose(found, asked(net, "dense").answers(x, occlusions_of(centres)), atol=GATE)
+
+
+def test_full_memory_halves_the_questions_then_goes_dense(net, questions, monkeypatch, caplog):
+    x, centres = questions
+    step = torch_kernels.TorchKernels.step
+    most = [4]
+
+    def full(self, work):
+        if len(work.out) > most[0]:
+            raise MemoryError
+        return step(self, work)
+
+    monkeypatch.setattr(torch_kernels.TorchKernels, "step", full)
+    dense = asked(net, "dense").answers(x, occlusions_of(centres))
+    asking = asked(net, "incremental")
+    np.testing.assert_allclose(asking.answers(x, occlusions_of(centres)), dense, atol=GATE)
+    assert asking.plan.engine == "incremental"
+    assert network_of(net, x[None]).sessions["incremental"].chunk == 4
+    assert lines(caplog)[-1] == "out of memory with 8 questions at once: going on with 4"
+    most[0] = 0
+    caplog.clear()
+    np.testing.assert_array_equal(asking.answers(x, occlusions_of(centres)), dense)
+    assert lines(caplog)[-1] == "net is asked by the dense engine: questions by windows failed: out of memory"
+
+
+def test_a_failure_on_the_fast_way_is_said_and_answered_by_the_plain_one(net, questions, monkeypatch, caplog):
+    x, centres = questions
+
+    def broken(self, work):
+        raise RuntimeError("the kernel is\nbroken")
+
+    monkeypatch.setattr(torch_kernels.TorchKernels, "step", broken)
+    found = asked(net, "incremental").answers(x, occlusions_of(centres))
+    np.testing.assert_array_equal(found, asked(net, "dense").answers(x, occlusions_of(centres)))
+    assert lines(caplog) == [
+        "net is asked by the dense engine: questions by windows failed: RuntimeError: the kernel is broken"
+    ]
+
+
+def off_by_a_little(monkeypatch, from_call):
+    """Kernels that are wrong from a call on."""
+    cells, calls = torch_kernels.TorchKernels.cells, []
+
+    def wrong(self, end, change, base):
+        calls.append(1)
+        answer = cells(self, end, change, base)
+        return answer + 0.01 if len(calls) >= from_call else answer
+
+    monkeypatch.setattr(torch_kernels.TorchKernels, "cells", wrong)
+
+
+def test_wrong_answers_are_noticed_before_they_are_used(net, questions, monkeypatch, caplog):
+    x, centres = questions
+    off_by_a_little(monkeypatch, from_call=1)
+    asking = asked(net, "incremental")
+    found = asking.answers(x, occlusions_of(centres))
+    assert asking.plan.engine == "dense"
+    assert asking.plan.error == pytest.approx(0.01, rel=0.01)
+    assert "answers of the incremental engine are off by up to 0.01" in lines(caplog)[0]
+    np.testing.assert_array_equal(found, asked(net, "dense").answers(x, occlusions_of(centres)))
+
+
+def test_answers_that_turn_wrong_later_are_noticed_too(net, questions, monkeypatch, caplog):
+    x, centres = questions
+    monkeypatch.setattr(asker, "CHECK_EVERY", 100)
+    off_by_a_little(monkeypatch, from_call=4)
+    asking, dense = asked(net, "incremental"), asked(net, "dense").answers(x, occlusions_of(centres))
+    np.testing.assert_allclose(asking.answers(x, occlusions_of(centres)), dense, atol=GATE)
+    assert asking.plan.engine == "incremental"
+    np.testing.assert_array_equal(asking.answers(x, occlusions_of(centres)), dense)
+    assert "an answer of the incremental engine was off by 0.01" in lines(caplog)[0]
+
+
+def test_few_questions_are_asked_plainly_and_nothing_is_settled(net, questions):
+    x, centres = questions
+    asking = asked(net)
+    asking.answers(x, occlusions_of(centres[:3]))
+    assert asking.plan is None
+
+
+def test_a_model_without_layers_is_asked_densely_without_a_word(questions, caplog):
+    x, centres = questions
+    model = CallableModel(lambda batch: np.asarray(batch).mean(axis=(2, 3)), "mean", InputSpec(size_hw=SIZE))
+    asking = Asker(model)
+    assert asking.answers(np.asarray(x), occlusions_of(centres)).shape == (60, 3)
+    assert asking.plan == Plan("dense", "a CallableModel shows no layers that could be followed")
+    assert lines(caplog) == []
+
+
+def test_auto_takes_the_dense_engine_where_that_is_faster(net, questions, monkeypatch):
+    x, centres = questions
+    ticks = iter([0.0, 0.001, 0.0, 100.0])
+    monkeypatch.setattr(choosing.time, "perf_counter", lambda: next(ticks))
+    asking = asked(net)
+    asking.answers(x, occlusions_of(centres))
+    assert asking.plan.engine == "dense"
+    assert "times faster than the" in asking.plan.why
+
+
+def test_the_module_and_the_input_are_left_as_they_were(questions):
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.Dropout(),
+                           nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4))  # fmt: skip
+    module[3].eval()
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    x, centres = questions
+    before = x.clone()
+    drops(module, x, centres, 7, engine="incremental")
+    assert [layer.training for layer in module] == [True, True, True, False, True, True, True]
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+    assert torch.equal(x, before)
+    assert not any(layer._forward_hooks for layer in module.modules())
+
+
+@pytest.mark.parametrize("change", ["training", "data", "surgery"])
+def test_a_module_that_changed_is_looked_at_anew(net, questions, change):
+    x, centres = questions
+    drops(net, x, centres, 7, engine="incremental")
+    with torch.no_grad():
+        if change == "training":
+            net.stem[0].weight.mul_(0.5)
+        elif change == "data":
+            net.stem[0].weight.data.mul_(0.5)
+        else:
+            net.body[1] = nn.Hardswish()
+    found = drops(net, x, centres, 7, engine="incremental")
+    np.testing.assert_allclose(found, drops(net, x, centres, 7, engine="dense"), rtol=0, atol=GATE)
+
+
+def test_a_hook_is_never_passed_over(net, questions):
+    x, centres = questions
+    plain = drops(net, x, centres, 7, engine="incremental")
+    net.body[0].register_forward_hook(lambda module, inputs, output: output * 3)
+    hooked = drops(net, x, centres, 7, engine="incremental")
+    np.testing.assert_allclose(hooked, drops(net, x, centres, 7, engine="dense"), rtol=0, atol=GATE)
+    assert np.abs(hooked - plain).max() > 100 * GATE
+
+
+def test_what_the_model_answers_is_checked_on_every_way(net, questions):
+    x, centres = questions
+    net.head.bias.data[0] = torch.nan
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        drops(net, x, centres, 7, engine="incremental")
+
+
+@pytest.mark.parametrize("engine", ["incremental", "native"])
+def test_chunks_order_and_threads_do_not_matter(net, questions, engine):
+    x, centres = questions
+    occlusions = occlusions_of(centres)
+    local = LocalEngine.of(TorchModel(net, "net", InputSpec(size_hw=SIZE)), x)
+    local.network.session(engine, 1)
+    expected = local.answers(x, occlusions, engine)[1]
+    order = np.random.default_rng(1).permutation(len(centres))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        shuffled = local.answers(x, occlusions[order], engine)[1]
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_allclose(shuffled, expected[order], rtol=0, atol=1e-5)
+
+
+def test_half_precision_says_how_far_it_is_off(net, questions, caplog):
+    caplog.set_level(logging.INFO, logger="canonface")
+    x, centres = questions
+    asking = asked(net, "bfloat16")
+    found = asking.answers(x, occlusions_of(centres))
+    dense = asked(net, "dense").answers(x, occlusions_of(centres))
+    error = float(np.abs(found - dense).max())
+    assert 0 < error < 0.02 * float(np.abs(dense - dense.mean(axis=0)).max())
+    assert "not exact: outputs are off by up to" in lines(caplog, logging.INFO)[0]
