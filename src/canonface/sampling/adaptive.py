@@ -152,7 +152,9 @@ def _matern(apart: np.ndarray, length: float) -> np.ndarray:
 def _steepness(drops: np.ndarray, apart: np.ndarray, patch: float) -> Float[np.ndarray, "p"]:
     """Spread of the known drops around each place, and a fifth of the overall spread, lest a calm place is left."""
     known = np.isfinite(drops)
-    weights = np.exp(-0.5 * (apart[:, known] / patch) ** 2)
+    away = (apart[:, known] / patch) ** 2
+    # From the nearest on, lest all weights of a place far from everything known round to 0.
+    weights = np.exp(-0.5 * (away - away.min(axis=1, keepdims=True)))
     weights /= weights.sum(axis=1, keepdims=True)
     mean = weights @ drops[known]
     local = np.sqrt(np.maximum(weights @ drops[known] ** 2 - mean**2, 0.0))

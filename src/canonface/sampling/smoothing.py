@@ -13,7 +13,9 @@ _REACH = 1e-6
 
 def distances(places: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, "p p"]:
     """Straight-line distances of probes on the canonical mesh, in the mesh's unit (centimetres)."""
-    return np.asarray(np.linalg.norm(places[:, None] - places[None], axis=2))
+    from scipy.spatial.distance import cdist
+
+    return np.asarray(cdist(places, places))
 
 
 def kernel_means(
