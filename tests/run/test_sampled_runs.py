@@ -10,7 +10,7 @@ import pytest
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
 from canonface.models import load_model
-from canonface.run import Run, audit, explain, writing
+from canonface.run import Run, audit, auditing, explain, writing
 from canonface.run.stopping import Look, Order, Reached, Until
 from canonface.sampling import Design, estimate_map
 from canonface.types import InputSpec
@@ -130,7 +130,9 @@ def test_another_design_is_refused(photos, model, tmp_path):
             sample(photos, model, tmp_path / "run", stride=200, **changed)
 
 
-def test_a_run_stops_when_it_is_precise_and_says_what_it_reached(photos, model, tmp_path):
+def test_a_run_stops_when_it_is_precise_and_says_what_it_reached(photos, model, tmp_path, monkeypatch):
+    # At its first look the toy's map is carried by 6.7 faces.
+    monkeypatch.setattr("canonface.sampling.estimate.FEW_EFFECTIVE", 6.0)
     narrow = sample(photos, model, tmp_path / "narrow", precision=1e-9)
     assert narrow.reached.stopped == "all-photos"
     looks = narrow.reached.looks
@@ -151,7 +153,7 @@ def test_a_run_stops_when_it_is_precise_and_says_what_it_reached(photos, model, 
 
 def test_the_level_of_a_look_is_paid_for(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", precision=1e-9)
-    assert run.manifest.configuration["order"] == {"seed": 5, "cluster": None, "clusters": 40, "looks": 2}
+    assert run.manifest.configuration["order"] == {"seed": 5, "clusters": 40, "looks": 2}
     plain = sample(photos, model, tmp_path / "plain")
     assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3)
     assert run.estimate().map.widest > plain.estimate(cluster=None).map.widest
@@ -166,7 +168,7 @@ def test_photos_are_taken_in_an_order_of_chance_person_by_person(photos, model, 
 
     run = sample(photos, model, tmp_path / "run", max_questions=300, labels=labels, progress=note)
     assert run.reached.stopped == "max-questions"
-    assert run.manifest.configuration["order"]["cluster"] == "identity"
+    assert run.manifest.configuration["cluster"] == "identity"
     names = run.labels("identity")
     taken = run.faces.column("photo").to_pylist()
     assert taken != list(range(len(taken))), "not the first of the list"
@@ -180,8 +182,79 @@ def test_photos_are_taken_in_an_order_of_chance_person_by_person(photos, model, 
     of = {name: sum(row[1] == name for row in rows) for name in set(names)}
     assert sum(names.count(name) < of[name] for name in of) <= 1
     assert seen[-1] == len(taken)
-    budget = sample(photos, model, tmp_path / "run", max_questions=500, labels=labels)
-    assert budget.reached.looks[-1].questions >= 500, "a larger budget goes on"
+
+
+def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_path):
+    """Looking, and going on if one does not like what one sees, is peeking: the bands become wider for it."""
+    levels, taken = [], []
+    for budget in (300, 500, 10**6):
+        run = sample(photos, model, tmp_path / "run", max_questions=budget)
+        levels.append(run.estimate().map.level)
+        taken.append(run.reached.looks[-1].photos)
+    assert levels == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 4, 1 - 0.05 / 8])
+    assert run.reached.stopped == "all-photos"
+    assert run.reached.unplanned == tuple(taken) == tuple(sorted(taken))
+    assert run.estimate(level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
+    # A smaller budget takes nothing back: what was asked is paid for, and another start is no other look.
+    again = sample(photos, model, tmp_path / "run", max_questions=300)
+    assert again.reached == replace(run.reached, max_questions=300, stopped="max-questions")
+    once = sample(photos, model, tmp_path / "once", max_questions=10**6)
+    assert once.estimate().map.widest < run.estimate().map.widest
+
+
+def test_a_budget_beside_a_precision_is_a_look_more(photos, model, tmp_path):
+    run = sample(photos, model, tmp_path / "run", precision=1e-9, max_questions=300)
+    assert (run.reached.stopped, run.reached.looks[-1].extra) == ("max-questions", 1)
+    assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3 / 2)
+    more = sample(photos, model, tmp_path / "run", precision=1e-9)
+    assert [(look.photos, look.extra) for look in more.reached.looks] == [(32, 0), (40, 0)]
+    assert more.estimate().map.level == pytest.approx(1 - 0.05 / 3), "planned looks keep their level"
+
+
+def test_rows_made_elsewhere_decide_alike(photos, model, tmp_path, monkeypatch):
+    """The parts of two processes, each with half of the photos, beside a manifest: nothing is asked again."""
+    import pyarrow.parquet as pq
+
+    unbroken = sample(photos, model, tmp_path / "unbroken", precision=1e-9)
+    folder = tmp_path / "merged"
+    (folder / "parts").mkdir(parents=True)
+    shutil.copy(tmp_path / "unbroken" / "run.json", folder)
+    for number in range(2):
+        half = unbroken.table.take(list(range(1 - number, unbroken.table.num_rows, 2)))
+        pq.write_table(half, folder / "parts" / f"part-00000{number}-{number:08x}.parquet")
+
+    monkeypatch.setattr(auditing, "explain_face", lambda *_: pytest.fail("it was asked before"))
+    merged = sample(photos, model, folder, precision=1e-9)
+    assert merged.reached == unbroken.reached
+    np.testing.assert_array_equal(merged.estimate().map.half_width, unbroken.estimate().map.half_width)
+    np.testing.assert_array_equal(merged.cms().map, unbroken.cms().map)
+
+
+def test_a_run_that_nobody_has_looked_at_has_no_map_yet(photos, model, tmp_path):
+    def kill(state):
+        if state.done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sample(photos, model, tmp_path / "run", precision=1e-9, progress=kill)
+    run = Run.open(tmp_path / "run")
+    for look_early in (run.estimate, run.cms):
+        with pytest.raises(RunError, match="from its first look on, after 32 people or at its end"):
+            look_early()
+
+
+def test_the_column_that_names_people_is_kept(photos, model, tmp_path):
+    """Also where nothing is to be stopped, and under another name than the usual one."""
+    rows = (demo_folder() / "labels.csv").read_text().splitlines()
+    header = rows[0].replace("identity", "who")
+    (tmp_path / "labels.csv").write_text("\n".join([header, *rows[1:]]))
+    labels = {"labels": tmp_path / "labels.csv"}
+    photos_alone = sample(photos, model, tmp_path / "alone", **labels)
+    people = sample(photos, model, tmp_path / "people", cluster="who", **labels)
+    assert (photos_alone.estimate().clusters, people.estimate().clusters) == (40, 11)
+    assert photos_alone.estimate(cluster="who").clusters == 11
+    with pytest.raises(ConfigurationChangedError, match='cluster: "who" then, null now'):
+        sample(photos, model, tmp_path / "people", **labels)
 
 
 def test_rows_after_the_last_look_wait_for_the_next(photos, model, tmp_path):
@@ -212,7 +285,7 @@ def test_a_run_without_a_face_reaches_nothing(tmp_path, model):
     (folder / "none.jpg").write_text("no photo")
     run = sample(folder, model, tmp_path / "run", precision=0.5)
     assert run.reached.stopped == "all-photos"
-    assert run.reached.looks == (Look(1, 0, 0, 0, None, 0.0),)
+    assert run.reached.looks == (Look(photos=1),)
     with pytest.raises(RunError, match="at least one explained face"):
         run.estimate()
 
@@ -225,15 +298,13 @@ def test_a_map_carried_by_one_face_is_never_precise(tmp_path):
 
     places = np.arange(12.0).reshape(4, 3)
     estimate = estimate_map(sampled(drops, np.ones(drops.shape, bool), np.arange(40), places, 1.0))
-    order = Order(0, None, 40, 2)
-    until = Until(
-        order, [f"photo {i}" for i in range(40)], lambda _: estimate, tmp_path, Reached(precision=0.5)
-    )
-    assert not until.due(31, 0)
-    assert until.due(32, 0)
+    order, photos = Order(0, 40, 2), [f"photo {i}" for i in range(40)]
+    until = Until(order, photos, lambda _photos, _level: estimate, tmp_path, Reached(precision=0.5))
+    assert not until.due(31, 0, known=False)
+    assert until.due(32, 0, known=True)
     assert not until.look(32, 0)
     assert until.reached.looks[0].half_width < 0.5
-    until.estimate = lambda _: replace(estimate, map=replace(estimate.map, effective=19.0))
+    until.estimate = lambda *_: replace(estimate, map=replace(estimate.map, effective=19.0))
     assert until.look(32, 0)
     assert Reached.read(tmp_path).stopped == "precision"
 
@@ -242,6 +313,7 @@ def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, mode
     for options, words in [
         ({"precision": 0.0}, "half-width above 0"),
         ({"precision": 0.1, "precision_of": "nose"}, "'map' or of its 'regions'; got 'nose'"),
+        ({"precision_of": "regions"}, "and no precision: give both, or neither"),
         ({"max_questions": 0}, "at least 1; got 0"),
         ({"design": "adaptive"}, "use it with explain"),
         ({"share": 2.0}, "above 0 and at most 1"),

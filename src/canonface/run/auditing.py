@@ -30,9 +30,9 @@ from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.settings import Settings, make_settings
-from canonface.run.stopping import PrecisionOf, Reached, check_stopping, make_order
+from canonface.run.stopping import Order, PrecisionOf, Reached, check_stopping, make_order
 from canonface.run.writing import Case, Progress, write_run
-from canonface.sampling import Sampler, make_design
+from canonface.sampling import Design, Sampler, make_design
 from canonface.types import Mesh, WhichFaces
 
 RECOGNITIONS = ("recognition", "recognition-margin")
@@ -114,6 +114,8 @@ def audit(
         ConfigurationChangedError: ``out`` holds a run with another configuration.
         RunError: ``out`` cannot be written to.
     """
+    sampling = make_design(design, share, seed)
+    check_stopping(precision, precision_of, max_questions)
     loaded = load_model(model)
     aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
     if gallery is not None or options.get("confidence") in RECOGNITIONS:
@@ -137,40 +139,32 @@ def audit(
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
-    asking = make_design(design, share, seed)
-    check_stopping(precision, precision_of, max_questions)
     if cluster is not None:
         require_column(cluster, known)
     elif identity in label_columns(known):
         cluster = identity
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
+    people = {
+        number: known[name].get(cluster or "") or photo_cluster(number)
+        for number, name in enumerate(found.names)
+    }
+    stops = precision is not None or max_questions is not None
+    order = make_order(people, seed, precision) if stops else None
     configuration = describe(settings, loaded, found, known, aligner, probes)
-    if not asking.is_full:
-        configuration["design"] = asking.describe()
-    numbers, order = list(range(len(found))), None
-    if precision is not None or max_questions is not None:
-        people = {
-            number: (known[name].get(cluster or "") or photo_cluster(number))
-            for number, name in enumerate(found.names)
-        }
-        order = make_order(list(people.values()), seed, cluster, precision)
-        configuration["order"] = asdict(order)
-        numbers = order.sorted(people)
-    manifest = Manifest.new(configuration, found.root)
-    sampler = asking.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
-    asking_model = Asker(loaded, engine, batch)
-    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, asking_model)
+    manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
+    sampler = sampling.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
+    ask = Asker(loaded, engine, batch)
+    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, ask)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
-        for number, name in ((number, found.names[number]) for number in numbers)
+        for number, name in enumerate(found.names)
     ]
     schema = part_schema(label_columns(known))
     until = None
     if order is not None:
+        cases = [cases[number] for number in order.sorted(people)]
         reached = Reached(precision, precision_of, max_questions)
-        until = until_reached(
-            Path(out), manifest, order, [people[number] for number in numbers], numbers, reached
-        )
+        until = until_reached(Path(out), manifest, order, people, reached)
     return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress, until)
 
 
@@ -229,6 +223,16 @@ def describe(
         "photos": {"count": len(photos), "sha256": photos.digest},
         "labels": {"columns": list(label_columns(labels)), "sha256": sha256(repr(used).encode()).hexdigest()},
     }
+
+
+def _describe_sampling(design: Design, order: Order | None, cluster: str | None) -> dict[str, Any]:
+    """Which part of the questions a run asks, and who is one person, for its manifest."""
+    stated: dict[str, Any] = {"cluster": cluster}
+    if not design.is_full:
+        stated["design"] = design.describe()
+    if order is not None:
+        stated["order"] = asdict(order)
+    return stated
 
 
 def describe_mesh(mesh: Mesh) -> dict[str, Any]:

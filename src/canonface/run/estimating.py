@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,19 @@ import numpy as np
 from jaxtyping import Bool
 
 from canonface import functional
+from canonface.errors import RunError
 from canonface.maps import CMS
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX
-from canonface.run.stopping import Order, Reached, Until
-from canonface.sampling import Design, MapEstimate, Of, Sampled, cluster_numbers, estimate_map
+from canonface.run.stopping import Look, Order, Reached, Until
+from canonface.sampling import FIRST_LOOK, Design, MapEstimate, Of, Sampled, cluster_numbers, estimate_map
 
 if TYPE_CHECKING:
     from canonface.run.run import Run
 
 logger = logging.getLogger("canonface")
+IDENTITY = "identity"
+"""Column of the labels that names the person, where a run does not say."""
 
 
 def design_of(run: Run) -> Design:
@@ -34,20 +38,50 @@ def order_of(run: Run) -> Order | None:
     return None if stated is None else Order(**stated)
 
 
+def cluster_of(run: Run) -> str | None:
+    """Column of a run's labels that names the person; None: each photo stands alone."""
+    column: str | None = run.manifest.configuration.get("cluster", IDENTITY)
+    return column
+
+
+def last_look(run: Run) -> Look | None:
+    """The last look at a run that may stop early; None for a run that counts every row.
+
+    Raises:
+        RunError: nobody has looked at it yet.
+    """
+    if order_of(run) is None:
+        return None
+    reached = Reached.read(run.folder)
+    if reached is None or not reached.looks:
+        raise RunError(
+            f"A run that may stop early has a map from its first look on, after {FIRST_LOOK} people or at its end: a "
+            f"band that is looked at whenever one likes holds less often than it says. {run.folder} was not looked "
+            "at yet: start it again to continue."
+        )
+    return reached.looks[-1]
+
+
 def taken_rows(run: Run) -> Bool[np.ndarray, "faces"]:
     """Rows of ``run.faces`` that count: all, or in a run that may stop early those up to its last look.
 
-    What was asked since waits for the next look: a band that is looked at whenever one likes holds less often than it
-    says.
+    What was asked since waits for the next look.
+
+    Raises:
+        RunError: there was no look yet.
     """
-    everything = np.ones(run.faces.num_rows, dtype=bool)
-    order, reached = order_of(run), Reached.read(run.folder)
-    if order is None or reached is None or not reached.looks:
-        return everything
+    order, look = order_of(run), last_look(run)
+    if order is None or look is None:
+        return np.ones(run.faces.num_rows, dtype=bool)
     photos = run.table.column("photo").to_pylist()
-    named = dict(zip(photos, cluster_names(run.table, order.cluster), strict=True))
-    first = set(order.sorted(named)[: reached.looks[-1].photos])
-    return np.array([photo in first for photo in run.faces.column("photo").to_pylist()], dtype=bool)
+    named = dict(zip(photos, cluster_names(run.table, cluster_of(run)), strict=True))
+    return _of_photos(run, order.sorted(named)[: look.photos])
+
+
+def _of_photos(run: Run, photos: Sequence[int]) -> Bool[np.ndarray, "faces"]:
+    """Rows of ``run.faces`` that belong to some photos."""
+    chosen = set(photos)
+    return np.array([photo in chosen for photo in run.faces.column("photo").to_pylist()], dtype=bool)
 
 
 def cluster_names(table: Any, column: str | None) -> list[str]:
@@ -119,7 +153,8 @@ def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEsti
     patch, normalise = float(np.mean(run.canonical_patches[chosen])), settings["normalise"]
     image, count = functional.cis(estimate.drops, xy, canvas.size_hw, patch, normalise)
     variance = np.zeros(canvas.size_hw)
-    for moved in estimate.influence:
+    # The same sums of squares and products in no more rows than there are probes.
+    for moved in np.linalg.qr(estimate.influence, mode="r"):
         known = np.where(np.isfinite(estimate.drops), moved, np.nan)
         variance += functional.cis(known, xy, canvas.size_hw, patch, normalise)[0] ** 2
     seen = np.where(count > 0, estimate.faces, 0)
@@ -149,8 +184,7 @@ def until_reached(
     folder: Path,
     manifest: Manifest,
     order: Order,
-    ordered: Sequence[str],
-    numbers: Sequence[int],
+    people: Mapping[int, str],
     reached: Reached,
 ) -> Until:
     """What looks at the run in a folder as its photos are taken.
@@ -159,21 +193,18 @@ def until_reached(
         folder: of the run.
         manifest: of the run.
         order: in which photos are taken.
-        ordered: cluster of each photo in that order.
-        numbers: of each photo in that order.
+        people: cluster of each photo, by its number.
         reached: what is asked for.
     """
+    numbers = order.sorted(people)
 
-    def estimate(photos: int) -> MapEstimate | None:
+    def estimate(photos: int, level: float) -> MapEstimate | None:
         from canonface.run.run import Run
 
         run = Run(folder, manifest)
-        first = set(numbers[:photos])
-        if not photos:
-            return None
-        chosen = np.array([photo in first for photo in run.faces.column("photo").to_pylist()], dtype=bool)
-        if not chosen.any():
-            return None
-        return estimate_rows(run, chosen, order.cluster, "people", order.level)
+        chosen = _of_photos(run, numbers[:photos])
+        return estimate_rows(run, chosen, cluster_of(run), "people", level) if chosen.any() else None
 
-    return Until(order, ordered, estimate, folder, reached)
+    if (earlier := Reached.read(folder)) is not None:
+        reached = replace(reached, unplanned=earlier.unplanned)
+    return Until(order, [people[number] for number in numbers], estimate, folder, reached)

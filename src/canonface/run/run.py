@@ -19,9 +19,11 @@ from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
 from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
 from canonface.run.estimating import (
+    cluster_of,
     design_of,
     estimate_rows,
     estimated_cms,
+    last_look,
     order_of,
     taken_rows,
     warn_if_unsure,
@@ -30,7 +32,7 @@ from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
 from canonface.run.probes import probes_of
 from canonface.run.stopping import LEVEL, Reached
-from canonface.sampling import Design, MapEstimate, Of, level_of_a_look
+from canonface.sampling import Design, MapEstimate, Of
 from canonface.types import Face, Mesh, Pose
 
 logger = logging.getLogger("canonface")
@@ -331,15 +333,13 @@ class Run:
         self, by: str | None, of: Of = "people", cluster: str | None = None, level: float = LEVEL
     ) -> dict[str, MapEstimate]:
         self._require_faces()
-        order = order_of(self)
         if cluster is not None:
             self.labels(cluster)
-        elif order is not None:
-            cluster = order.cluster
         else:
-            cluster = "identity"
-        if order is not None:
-            level = level_of_a_look(level, order.looks)
+            cluster = cluster_of(self)
+        order, look = order_of(self), last_look(self)
+        if order is not None and look is not None:
+            level = order.level(look, level)
         return {
             name: estimate_rows(self, chosen, cluster, of, level) for name, chosen in self._groups(by).items()
         }

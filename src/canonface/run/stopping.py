@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from canonface.errors import OptionError, RunError
-from canonface.sampling import MapEstimate, level_of_a_look, looks_at, order_key, positions_of
+from canonface.sampling import MapEstimate, level_of_a_look, looks_at, positions_of, taking_order
 
 REACHED_FILE = "reached.json"
 LEVEL = 0.95
@@ -23,24 +23,21 @@ class Order:
 
     Attributes:
         seed: of the order.
-        cluster: column of the labels that names the person; None: each photo stands alone.
         clusters: number of people (or photos) in the list.
-        looks: how often the run is looked at, at most; 0: only at its end, wherever that is.
+        looks: how often it is planned to look at the run, at most; 0: only where it ends.
     """
 
     seed: int
-    cluster: str | None
     clusters: int
     looks: int
 
     def sorted(self, named: Mapping[int, str]) -> list[int]:
-        """Photos by their clusters' places in the order; those of one cluster together, by number."""
-        return sorted(named, key=lambda photo: (order_key(named[photo], self.seed), named[photo], photo))
+        """Photos, given with their clusters, in the order in which they are taken."""
+        return taking_order(named, self.seed)
 
-    @property
-    def level(self) -> float:
-        """Level of the band at each look, so that those of all looks hold together."""
-        return level_of_a_look(LEVEL, self.looks)
+    def level(self, look: Look, level: float = LEVEL) -> float:
+        """Level of the band at a look, so that those of all looks hold together with another level."""
+        return level_of_a_look(level, self.looks, look.extra)
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,16 @@ class Look:
         questions: images that the model was shown.
         half_width: of the simultaneous band, the largest; None where it is unknown.
         effective: clusters that carry the map; too few, and no precision counts as reached.
+        extra: 0 for a look that was planned; else which one it is of the others, counted from 1.
     """
 
     photos: int
-    clusters: int
-    faces: int
-    questions: int
-    half_width: float | None
-    effective: float
+    clusters: int = 0
+    faces: int = 0
+    questions: int = 0
+    half_width: float | None = None
+    effective: float = 0.0
+    extra: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,8 @@ class Reached:
         level: of the bands at all looks together.
         stopped: ``precision``, ``max-questions``, ``all-photos``, or empty while it goes on.
         looks: in their order.
+        unplanned: photos taken at each look that was not planned, in the order in which they happened; those of
+            earlier starts with smaller budgets too, since each has its price.
     """
 
     precision: float | None = None
@@ -83,6 +84,7 @@ class Reached:
     level: float = LEVEL
     stopped: str = ""
     looks: tuple[Look, ...] = ()
+    unplanned: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Reached | None:
@@ -95,7 +97,7 @@ class Reached:
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             looks = tuple(Look(**look) for look in content.pop("looks"))
-            return cls(**content, looks=looks)
+            return cls(**content | {"looks": looks, "unplanned": tuple(content["unplanned"])})
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -125,6 +127,11 @@ def check_stopping(precision: float | None, precision_of: str, max_questions: in
             f"A precision is a half-width above 0, in the unit of the drop; got {precision!r}: 0.05 are five points "
             "of a hundred of a probability."
         )
+    if precision is None and precision_of != "map":
+        raise OptionError(
+            f"precision_of says what a precision is asked of; got precision_of={precision_of!r} and no precision: "
+            "give both, or neither."
+        )
     if precision_of not in ("map", "regions"):
         raise OptionError(f"A precision is of the 'map' or of its 'regions'; got {precision_of!r}.")
     whole = isinstance(max_questions, int) and not isinstance(max_questions, bool)
@@ -132,73 +139,77 @@ def check_stopping(precision: float | None, precision_of: str, max_questions: in
         raise OptionError(f"A budget of questions is a whole number, at least 1; got {max_questions!r}.")
 
 
-def make_order(named: Sequence[str], seed: int, cluster: str | None, precision: float | None) -> Order:
+def make_order(named: Mapping[int, str], seed: int, precision: float | None) -> Order:
     """The order for photos of these clusters; without a precision the run is looked at when it ends."""
-    count = len(set(named))
-    return Order(seed, cluster, count, len(looks_at(count)) if precision is not None else 0)
+    count = len(set(named.values()))
+    return Order(seed, count, len(looks_at(count)) if precision is not None else 0)
 
 
 @dataclass
 class Until:
     """Looks at a run while it is written, and says when it is enough.
 
-    A look is a function of the rows of the photos up to it and of nothing else: an interrupted run, or one whose rows
-    were made elsewhere, decides alike.
+    What a look sees is a function of the rows of the photos up to it and of nothing else: an interrupted run, or one
+    whose rows were made elsewhere, decides alike.
 
     Attributes:
         order: of the photos.
         ordered: cluster of each photo, in that order.
-        estimate: the map of the first so many photos, read from disk; None if none was explained.
+        estimate: the map of the first so many photos, read from disk, with a band of such a level; None if none was
+            explained.
         folder: of the run.
         reached: so far.
     """
 
     order: Order
     ordered: Sequence[str]
-    estimate: Callable[[int], MapEstimate | None]
+    estimate: Callable[[int, float], MapEstimate | None]
     folder: Path
     reached: Reached
-    _positions: Mapping[int, int] = field(init=False, repr=False)
+    _planned: Mapping[int, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        looks = looks_at(self.order.clusters) if self.order.looks else (self.order.clusters,)
-        self._positions = positions_of(self.ordered, looks)
+        looks = looks_at(self.order.clusters) if self.order.looks else ()
+        self._planned = positions_of(self.ordered, looks)
 
-    def due(self, photos: int, questions: int) -> bool:
-        """Whether the run is to be looked at after so many photos."""
-        return photos in self._positions or self._spent(questions)
+    def due(self, photos: int, questions: int, known: bool) -> bool:
+        """Whether the run is to be looked at after so many photos.
+
+        Args:
+            photos: taken so far.
+            questions: images that the model was shown for them.
+            known: the next photo was asked about in an earlier start: that spends nothing.
+        """
+        return photos in self._planned or (self._spent(questions) and not known)
 
     def look(self, photos: int, questions: int) -> bool:
         """Look, write down what was reached, and say whether it is enough."""
-        estimate = self.estimate(photos)
-        band = None
-        if estimate is not None:
+        unplanned = self.reached.unplanned
+        if photos not in self._planned and photos not in unplanned:
+            unplanned = (*unplanned, photos)
+        extra = 0 if photos in self._planned else 1 + unplanned.index(photos)
+        seen = Look(photos, questions=questions, extra=extra)
+        precise = False
+        if (estimate := self.estimate(photos, self.order.level(seen))) is not None:
             band = estimate.map if self.reached.precision_of == "map" else estimate.regions
-        wide = band.widest if band is not None else float("inf")
-        seen = Look(
-            photos,
-            estimate.clusters if estimate else 0,
-            estimate.faces if estimate else 0,
-            questions,
-            wide if wide < float("inf") else None,
-            round(band.effective, 2) if band is not None else 0.0,
-        )
+            seen = replace(
+                seen,
+                clusters=estimate.clusters,
+                faces=estimate.faces,
+                half_width=band.widest if band.widest < float("inf") else None,
+                effective=round(band.effective, 2),
+            )
+            wanted = self.reached.precision
+            precise = wanted is not None and band.trusted and band.widest <= wanted
         stopped = ""
-        if self.reached.precision is not None and band is not None:
-            stopped = "precision" if band.trusted and wide <= self.reached.precision else ""
-        if not stopped and self._spent(questions):
+        if precise:
+            stopped = "precision"
+        elif self._spent(questions):
             stopped = "max-questions"
-        if not stopped and photos == len(self.ordered):
+        elif photos == len(self.ordered):
             stopped = "all-photos"
-        earlier = tuple(look for look in self.reached.looks if look.photos < photos)
-        self.reached = Reached(
-            self.reached.precision,
-            self.reached.precision_of,
-            self.reached.max_questions,
-            LEVEL,
-            stopped,
-            (*earlier, seen),
-        )
+        earlier = (look for look in self.reached.looks if look.photos < photos)
+        self.reached = replace(self.reached, stopped=stopped, looks=(*earlier, seen), unplanned=unplanned)
         self.reached.write(self.folder)
         return bool(stopped)
 

@@ -89,7 +89,7 @@ def write_run(
     questions, asked = _questions(folder / PARTS), 0
     with writer:
         for taken, case in enumerate(cases):
-            if until is not None and until.due(taken, asked):
+            if until is not None and until.due(taken, asked, case.number in done):
                 writer.flush()
                 if until.look(taken, asked):
                     return Run(folder, manifest)

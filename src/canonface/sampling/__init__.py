@@ -12,11 +12,19 @@ from canonface.sampling.estimate import (
     estimate_map,
     full_map,
 )
-from canonface.sampling.stopping import level_of_a_look, looks_at, order_key, positions_of, taking_order
+from canonface.sampling.stopping import (
+    FIRST_LOOK,
+    level_of_a_look,
+    looks_at,
+    order_key,
+    positions_of,
+    taking_order,
+)
 
 __all__ = [
     "DESIGNS",
     "FEW_EFFECTIVE",
+    "FIRST_LOOK",
     "USUAL_SHARE",
     "Adaptive",
     "Band",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-
-import numpy as np
-from jaxtyping import Int
 
 FIRST_LOOK = 32
 """People (or photos) before the first look: fewer may miss those whom the model treats otherwise."""
@@ -19,19 +16,20 @@ def order_key(cluster: str, seed: int) -> str:
     return sha256(f"{seed}:{cluster}".encode(errors="surrogateescape")).hexdigest()
 
 
-def taking_order(clusters: Sequence[str], seed: int) -> Int[np.ndarray, "n"]:
+def taking_order(clusters: Mapping[int, str], seed: int) -> list[int]:
     """The order in which photos are taken: clusters at random, the photos of one together, in their own order.
 
     Every prefix of whole clusters is a simple random sample of the clusters, whatever the list was sorted by.
 
     Args:
-        clusters: of each photo; not empty.
+        clusters: number of a photo -> its cluster, not empty.
         seed: of the order.
+
+    Returns:
+        Numbers of the photos.
     """
-    keys = {name: order_key(name, seed) for name in set(clusters)}
-    return np.array(
-        sorted(range(len(clusters)), key=lambda i: (keys[clusters[i]], clusters[i], i)), dtype=np.int64
-    )
+    keys = {name: order_key(name, seed) for name in set(clusters.values())}
+    return sorted(clusters, key=lambda photo: (keys[clusters[photo]], clusters[photo], photo))
 
 
 def looks_at(clusters: int) -> tuple[int, ...]:
@@ -47,14 +45,20 @@ def looks_at(clusters: int) -> tuple[int, ...]:
     return (*looks, clusters)
 
 
-def level_of_a_look(level: float, looks: int) -> float:
-    r"""Level of the band at each look, so that all bands hold at once with the probability ``level``.
+def level_of_a_look(level: float, looks: int, extra: int = 0) -> float:
+    r"""Level of the band at a look, so that all bands hold at once with the probability ``level``.
 
-    $1 - \alpha / (L + 1)$ for L looks (Bonferroni's inequality; S. J. Pocock, Biometrika 64(2), 1977, has repeated
-    looks at one nominal level). Whichever look a run stops at, for whatever reason, the band it stops with holds:
-    there is no bias of peeking. The look more is for a budget that ends between two of them.
+    $1 - \alpha / (L + 1)$ at each of L planned looks (Bonferroni's inequality; S. J. Pocock, Biometrika 64(2), 1977,
+    has repeated looks at one nominal level). What is left is for looks that nobody planned, where a budget ends: the
+    k-th of them has $1 - 2^{-k} \alpha / (L + 1)$, so that a budget may be raised as often as one likes. Whichever
+    look a run stops at, for whatever reason, the band it stops with holds: there is no bias of peeking.
+
+    Args:
+        level: of all bands together.
+        looks: L, how many are planned.
+        extra: k, counted from 1; 0 for a planned look.
     """
-    return 1 - (1 - level) / (looks + 1)
+    return 1 - (1 - level) / (looks + 1) / 2.0**extra
 
 
 def positions_of(ordered_clusters: Sequence[str], looks: Sequence[int]) -> dict[int, int]:
