@@ -75,6 +75,12 @@ def test_an_audit_that_stops_says_what_it_reached(place, monkeypatch, capsys):
     assert "unfinished" not in out
 
 
+def test_a_precision_that_few_faces_carry_is_not_reached_and_the_words_say_why(place, monkeypatch, capsys):
+    monkeypatch.setattr(estimate, "FEW_EFFECTIVE", 100.0)
+    _, out, _ = say(monkeypatch, capsys, *audit("--share", "0.2", "--precision", "1000"))
+    assert "±1000.0 was not reached: a band that few faces carry does not count" in out
+
+
 def test_a_budget(place, monkeypatch, capsys):
     code, out, _ = say(monkeypatch, capsys, *audit("--max-questions", "300"))
     assert code == 0
@@ -107,6 +113,10 @@ def test_one_photo_coarse_to_fine(place, monkeypatch, capsys):
         (audit("--design", "adaptive"), "use it with explain"),
         (audit("--precision", "0"), "half-width above 0"),
         (["explain", "photos", "-m", "gender", "--design", "random"], "A single face is asked by"),
+        (["explain", "photos", "-m", "gender", "--design", "adaptive", "--share", "2"], "four of ten"),
+        (["explain", "photos", "-m", "gender", "--precision", "0.1"], "go with design='adaptive'"),
+        (audit("--share", "2"), "above 0 and at most 1; got 2.0"),
+        (audit("--precision-of", "regions"), "give both, or neither"),
     ],
 )
 def test_what_does_not_fit_is_refused(place, monkeypatch, capsys, words, message):

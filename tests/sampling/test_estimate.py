@@ -162,7 +162,8 @@ def test_a_band_for_one_number_is_students_and_widens_with_how_many_it_holds():
     assert one == pytest.approx(t.ppf(0.975, 9), rel=0.08)
     twenty, all_of_them = critical_value(moved[:, :20], 0.95), critical_value(moved, 0.95)
     assert one < twenty < all_of_them
-    assert critical_value(moved, 0.999) > all_of_them
+    assert critical_value(moved, 0.99999) > critical_value(moved, 0.999) > all_of_them
+    assert critical_value(moved, 0.99999) == pytest.approx(t.isf(1e-5 / 2 / 200, 9), rel=1e-6)
     assert critical_value(moved[:1], 0.95) == np.inf
     assert critical_value(np.zeros((5, 3)), 0.95) == 0
     # The same number twice needs no wider a band than once.

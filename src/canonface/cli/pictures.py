@@ -210,9 +210,12 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
             "precision": f"stopped: precise to ±{sampling['precision']} ({sampling['precision_of']})",
             "max-questions": "stopped: the budget of questions is spent",
             "all-photos": "every photo was taken",
-        }.get(sampling["stopped"], "not finished")
+        }.get(
+            sampling["stopped"], f"not finished: the map is of the {sampling['faces']} faces of the last look"
+        )
         if sampling["precision"] is not None and sampling["stopped"] in ("max-questions", "all-photos"):
             why += f"; the precision of ±{sampling['precision']} was not reached"
+            why += "" if sampling["trusted"] else ": a band that few faces carry does not count"
         words.append(f"{why}, after {sampling['questions']:,} questions")
     return words
 

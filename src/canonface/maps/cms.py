@@ -40,6 +40,7 @@ class CMS:
         normalise: whether the faces' maps were divided by the density of probes (eq. 5).
         note: what of it was inferred and not asked, in words for a caption; empty where everything was asked.
         half_width: of the map's 95% band, the largest; NaN where it was not asked for.
+        trusted: False where too few people carry the map for that band to be relied on.
     """
 
     mesh: Mesh = field(repr=False)
@@ -56,6 +57,7 @@ class CMS:
     normalise: bool = True
     note: str = ""
     half_width: float = np.nan
+    trusted: bool = True
 
     @classmethod
     def empty(
@@ -148,6 +150,7 @@ class CMS:
             patch_total=self.patch_total + other.patch_total,
             name=self.name if self.name == other.name else "",
             half_width=np.nan,
+            trusted=True,
         )
 
     @property

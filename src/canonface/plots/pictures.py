@@ -287,6 +287,8 @@ def _footer(*results: Result) -> str:
     if wide := sorted({result.half_width for result in maps if np.isfinite(result.half_width)}):
         ends = " to ".join(f"±{width:.2g}" for width in dict.fromkeys([wide[0], wide[-1]]))
         words.append(f"95% band {ends} where it is widest")
+        if not all(result.trusted for result in maps):
+            words[-1] += ", not to be relied on: few faces carry the map"
     if any(result.unseen == "zero" for result in maps):
         words.append("hidden places counted as 0")
     if any(_has_hidden(result) for result in results):

@@ -177,6 +177,7 @@ def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEsti
         normalise=normalise,
         note=note,
         half_width=estimate.map.widest,
+        trusted=estimate.map.trusted,
     )
 
 

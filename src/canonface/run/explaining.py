@@ -28,7 +28,7 @@ from canonface.run.galleries import check_model
 from canonface.run.photos import digest
 from canonface.run.probes import choose_probes, patch_in_cm
 from canonface.run.settings import Settings, make_settings
-from canonface.sampling import ask_adaptively
+from canonface.sampling import ask_adaptively, check_limits
 from canonface.types import Face, ModelInput
 
 ADAPTIVE_SHARE = 0.4
@@ -65,7 +65,7 @@ def explain(
         batch: how many occluded copies the model is shown at once, where it is shown whole ones.
         engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
         design: ``full`` (the default) or ``adaptive``.
-        share: of the visible probes that ``adaptive`` asks, at most; by default 0.4.
+        share: of the visible probes that ``adaptive`` asks, at most (but eighteen at least); by default 0.4.
         precision: root mean square error of the interpolated drops at which ``adaptive`` stops earlier.
         seed: of the probes on which ``adaptive`` measures its error.
         **options: the other fields of `Settings`: ``confidence``, ``occluder``, ``patch``, ``fill``, ``stride``,
@@ -112,7 +112,8 @@ def check_adaptive(design: str | None, share: float | None, precision: float | N
     """Whether one face is asked coarse to fine.
 
     Raises:
-        OptionError: the design is none for a single face, or options of ``adaptive`` come without it.
+        OptionError: the design is none for a single face, options of ``adaptive`` come without it, or their values
+            cannot be used.
     """
     if design not in (None, "full", "adaptive"):
         raise OptionError(
@@ -124,6 +125,7 @@ def check_adaptive(design: str | None, share: float | None, precision: float | N
             f"share and precision of a single face go with design='adaptive'; got share={share!r}, "
             f"precision={precision!r} and design={design!r}."
         )
+    check_limits(ADAPTIVE_SHARE if share is None else share, precision)
     return design == "adaptive"
 
 

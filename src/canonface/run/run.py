@@ -389,7 +389,8 @@ class Run:
             return self._estimated(None)[""]
         everything = self._mean_map(self._groups(None)[""], "")
         if order_of(self) is not None:
-            everything = replace(everything, half_width=self._estimates(None)[""].map.widest)
+            band = self._estimates(None)[""].map
+            everything = replace(everything, half_width=band.widest, trusted=band.trusted)
         return everything
 
     def _estimated(self, by: str | None) -> dict[str, CMS]:

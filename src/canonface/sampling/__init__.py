@@ -1,6 +1,6 @@
 """Fewer questions: which probes to ask, the map from what was asked, how far off it may be, when to stop."""
 
-from canonface.sampling.adaptive import Adaptive, ask_adaptively
+from canonface.sampling.adaptive import Adaptive, ask_adaptively, check_limits
 from canonface.sampling.clusters import cluster_numbers
 from canonface.sampling.designs import DESIGNS, USUAL_SHARE, Design, Sampler, make_design
 from canonface.sampling.estimate import (
@@ -34,6 +34,7 @@ __all__ = [
     "Sampled",
     "Sampler",
     "ask_adaptively",
+    "check_limits",
     "cluster_numbers",
     "estimate_map",
     "full_map",

@@ -62,17 +62,14 @@ def ask_adaptively(
         places: ``(P, 3)`` of the probes on the canonical mesh.
         visible: ``(P,)`` which can be asked.
         patch: side of the patch, in the unit of the places.
-        share: of the visible probes, at most; those that measure the error are among them.
+        share: of the visible probes, at most (but eighteen at least); those that measure the error are among them.
         precision: root mean square error, in the unit of the drop, at which to stop earlier.
         seed: of the draw of those that measure the error.
 
     Raises:
         OptionError: the share or the precision cannot be used.
     """
-    if not 0 < share <= 1:
-        raise OptionError(f"A share of probes is a number above 0 and at most 1; got {share!r}.")
-    if precision is not None and not precision > 0:
-        raise OptionError(f"A precision is a drop above 0, in the unit of the map; got {precision!r}.")
+    check_limits(share, precision)
     candidates = np.flatnonzero(visible)
     order = candidates[farthest_first(places[candidates])]
     apart = distances(places)
@@ -105,6 +102,23 @@ def ask_adaptively(
         foretold, _ = krige(drops, apart, patch)
         drops = np.where(asked, drops, np.where(visible, foretold, np.nan))
     return Adaptive(drops, asked, error, len(drawn))
+
+
+def check_limits(share: float, precision: float | None) -> None:
+    """Refuse a share or a precision that nothing can be asked with.
+
+    Raises:
+        OptionError: it cannot be used.
+    """
+    if not 0 < share <= 1:
+        raise OptionError(
+            f"A share of probes is a number above 0 and at most 1; got {share!r}: 0.4 asks four of ten."
+        )
+    if precision is not None and not 0 < precision < float("inf"):
+        raise OptionError(
+            f"A precision is a drop above 0, in the unit of the map; got {precision!r}: 0.05 are five points of a "
+            "hundred of a probability."
+        )
 
 
 def farthest_first(places: Float[np.ndarray, "n 3"]) -> Int[np.ndarray, "n"]:

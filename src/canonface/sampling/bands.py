@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+_MOST_DRAWS = 20000
+"""Of the bootstrap: enough for a level of 99.9%."""
+
 
 def standard_errors(influence: Float[np.ndarray, "clusters g"]) -> Float[np.ndarray, "g"]:
     """Root of the summed squares of the clusters' influences (`canonface.sampling.clusters`)."""
@@ -16,7 +19,8 @@ def critical_value(influence: Float[np.ndarray, "clusters g"], level: float = 0.
 
     The quantile of $\max_g |\sum_c \xi_c \psi_{cg}| / s_g$ over independent standard normal $\xi_c$ (the multiplier
     bootstrap of a maximum: V. Chernozhukov, D. Chetverikov, K. Kato, Ann. Statist. 41(6), 2013). For few clusters it
-    is carried over to Student's t with C - 1 degrees of freedom at the same tail probability.
+    is carried over to Student's t with C - 1 degrees of freedom at the same tail probability. Levels beyond what
+    chance finds in reasonable time are bounded by Bonferroni's inequality, which is wider.
 
     Args:
         influence: ``(C, G)`` of each cluster on each number.
@@ -28,14 +32,16 @@ def critical_value(influence: Float[np.ndarray, "clusters g"], level: float = 0.
     """
     from scipy.stats import norm, t
 
-    count = len(influence)
+    count, tail = len(influence), 1 - level
     errors = standard_errors(influence)
     moving = np.isfinite(errors) & (errors > 0)
     if count < 2:
         return float("inf")
     if not moving.any():
         return 0.0
-    draws = max(1000, int(np.ceil(20 / (1 - level))))
+    draws = max(1000, int(np.ceil(20 / tail)))
+    if draws > _MOST_DRAWS:
+        return float(t.isf(tail / 2 / int(moving.sum()), count - 1))
     scaled = influence[:, moving] / errors[moving]
     random = np.random.default_rng(seed)
     largest = np.concatenate(
