@@ -1,7 +1,7 @@
 """How fast the native kernels are: time a call, and the share of what a plain matrix product reaches here.
 
     python benchmarks/native_kernels.py [--kernels WORD ...] [--threads 2] [--rounds 9] [--probes 64]
-                                        [--simd avx512] [--algorithm toom-cook]
+                                        [--simd avx512] [--algorithm gathered]
 
 Each line is a layer as it occurs in VGG-16, ResNet-50, IResNet-50 or MobileNetV2 with patches of 15 pixels. Rounds
 are interleaved: every kernel once a round, and a product of matrices (``torch.matmul``) as the yardstick. The rate of
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--probes", type=int, default=64)
     parser.add_argument("--simd", help="avx512, avx2 or portable")
-    parser.add_argument("--algorithm", default="auto", help="of convolutions: auto, gathered or toom-cook")
+    parser.add_argument("--algorithm", default="auto", help="of convolutions: auto, gathered, ...")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     library = Library(build(options.simd))

@@ -8,11 +8,9 @@ Every way is asked the same questions in one process, one after another in round
 from __future__ import annotations
 
 import argparse
-import contextlib
 import copy
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -25,6 +23,8 @@ from typing import Any
 import numpy as np
 from interleaved import Timing, Way, timed
 from networks import SEEDED, centres, network
+from pages import insert, machine_words
+from ways import captum_occlusion, frozen, matrix_product, paper_loop
 
 ZOO = ("expression", "gender", "age", "facenet")
 BATCH = 16
@@ -59,7 +59,7 @@ def main() -> None:
     if options.memory is not None:
         print(json.dumps(memory(*options.memory)))
         return
-    result: dict[str, Any] = {"machine": machine(), "models": {}}
+    result: dict[str, Any] = {"machine": machine_words(), "models": {}}
     for name in options.models:
         print(f"{name} ...", file=sys.stderr, flush=True)
         result["models"][name] = _child("--one", name, "--rounds", str(options.rounds))
@@ -73,7 +73,7 @@ def main() -> None:
     text = page(result)
     print(text)
     if options.write is not None:
-        _insert(options.write, text)
+        insert(options.write, "benchmarks/performance.py", text)
 
 
 def measured(name: str, rounds: int) -> dict[str, Any]:
@@ -99,13 +99,13 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
     plain = module_of_probability(module, target)
     few = 16 if seconds > 0.05 else 64
     ways = {
-        **{f"captum {n}": Way(_captum(plain, x, patch, fill, n), max(n, few)) for n in CAPTUM_BATCHES},
-        "paper": Way(_paper(plain, x, boxes, fill), few),
+        **{f"captum {n}": Way(captum_occlusion(plain, x, patch, fill, n), max(n, few)) for n in CAPTUM_BATCHES},
+        "paper": Way(paper_loop(plain, x, boxes, fill, BATCH), few),
         "dense": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "dense", BATCH), few),
-        "best dense": Way(_frozen(module, x, boxes, fill, target), few),
+        "best dense": Way(frozen(module, x, boxes, fill, target, BATCH), few),
         "incremental": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "incremental"), QUESTIONS),
         "native": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "native"), QUESTIONS),
-        "peak": Way(_matmul(), 8),
+        "peak": Way(matrix_product(PEAK_SIZE), 8),
     }  # fmt: skip
     timings = timed(ways, rounds)
     exact = _exact(module, x, boxes[:32], fill)
@@ -131,80 +131,6 @@ def module_of_probability(module: Any, target: int) -> Callable[[Any], Any]:
     import torch
 
     return lambda batch: torch.softmax(module(batch), 1)[:, target]
-
-
-class _EnoughError(Exception):
-    """Captum has asked as often as it should."""
-
-
-def _captum(
-    score: Callable[[Any], Any], x: Any, patch: int, fill: float, batch: int
-) -> Callable[[int], object]:
-    import torch
-    from captum.attr import Occlusion
-
-    def ask(count: int) -> None:
-        asked = 0
-
-        def counted(batch_of_copies: Any) -> Any:
-            nonlocal asked
-            if asked >= count:
-                raise _EnoughError
-            asked += len(batch_of_copies)
-            return score(batch_of_copies)
-
-        with torch.inference_mode(), contextlib.suppress(_EnoughError):
-            Occlusion(counted).attribute(x[None], (x.shape[0], patch, patch), (x.shape[0], 4, 4), baselines=fill,
-                                         perturbations_per_eval=batch)  # fmt: skip
-
-    return ask
-
-
-def _paper(score: Callable[[Any], Any], x: Any, boxes: np.ndarray, fill: float) -> Callable[[int], object]:
-    import torch
-
-    def ask(count: int) -> None:
-        with torch.inference_mode():
-            for start in range(0, count, BATCH):
-                copies = torch.stack([x.clone() for _ in range(BATCH)])
-                for copy_, (x0, y0, x1, y1) in zip(
-                    copies, boxes[start : start + BATCH].tolist(), strict=False
-                ):
-                    copy_[:, y0:y1, x0:x1] = fill
-                score(copies)
-
-    return ask
-
-
-def _frozen(module: Any, x: Any, boxes: np.ndarray, fill: float, target: int) -> Callable[[int], object]:
-    import torch
-
-    from canonface.functional import occlude
-
-    example = x.repeat(BATCH, 1, 1, 1)
-    with torch.inference_mode():
-        frozen = torch.jit.optimize_for_inference(
-            torch.jit.freeze(torch.jit.trace(copy.deepcopy(module), example))
-        )
-
-    def ask(count: int) -> None:
-        with torch.inference_mode():
-            for start in range(0, count, BATCH):
-                torch.softmax(frozen(occlude(x, boxes[start : start + BATCH], fill)), 1)[:, target]
-
-    return ask
-
-
-def _matmul() -> Callable[[int], object]:
-    import torch
-
-    a, b = (torch.randn(PEAK_SIZE, PEAK_SIZE) for _ in range(2))
-
-    def ask(count: int) -> None:
-        for _ in range(count):
-            torch.matmul(a, b)
-
-    return ask
 
 
 def _exact(module: Any, x: Any, boxes: np.ndarray, fill: float) -> np.ndarray:
@@ -271,40 +197,13 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def machine() -> dict[str, Any]:
-    """What this ran on."""
-    import torch
-
-    import canonface
-
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        cpu = next(
-            (line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line),
-            cpu,
-        )
-    return {
-        "processor": cpu,
-        "threads": torch.get_num_threads(),
-        "vector": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "canonface": canonface.__version__,
-    }
-
-
 def page(result: dict[str, Any]) -> str:
     """The tables as Markdown."""
     return "\n".join(_lines(result))
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
-    where = result["machine"]
-    yield (
-        f"{where['processor']}, {where['threads']} threads, {where['vector']}; Python {where['python']}, "
-        f"torch {where['torch']}. Medians over interleaved rounds, milliseconds a question, least and most behind."
-    )
+    yield f"{result['machine']} Medians over interleaved rounds, milliseconds a question, least and most in brackets."
     for name, found in result["models"].items():
         yield from ("", f"### {name}, input {'x'.join(map(str, found['input']))}, patch {found['patch']}", "")
         yield "| way | ms a question | to captum 1 | to best dense |"
@@ -334,16 +233,6 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     if "start" in result:
         yield from ("", "### To start", "", "| what | seconds |", "|---|---|")
         yield from (f"| {name} | {seconds:.2f} |" for name, seconds in result["start"].items())
-
-
-BEGIN, END = "<!-- made by benchmarks/performance.py -->", "<!-- end -->"
-
-
-def _insert(path: Path, text: str) -> None:
-    """Put the tables where the page wants them."""
-    before, _, rest = path.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 def _child(*arguments: str) -> dict[str, Any]:

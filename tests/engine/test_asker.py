@@ -5,6 +5,8 @@ import logging
 import numpy as np
 import pytest
 import torch
+from beartype import beartype
+from jaxtyping import Float, TypeCheckError, jaxtyped
 from torch import nn
 
 from canonface.engine import Asker, asker, choosing, drops, native
@@ -115,6 +117,21 @@ def test_a_network_that_defeats_tracing_is_asked_densely_with_the_reason(questio
     assert len(lines(caplog)) == 1
     assert "asked by the dense engine: torch.fx cannot follow it" in lines(caplog)[0]
     np.testing.assert_array_equal(drops(winding, x, centres, 7), dense)
+
+
+def test_a_network_that_checks_its_own_shapes_is_followed_all_the_same(questions):
+    class Checked(Net):
+        @jaxtyped(typechecker=beartype)
+        def forward(self, x: Float[torch.Tensor, "n 3 h w"]) -> Float[torch.Tensor, "n 5"]:
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    checked, (x, centres) = Checked().eval(), questions
+    asking = asked(checked, "incremental")
+    asking.answers(x, occlusions_of(centres))
+    assert asking.plan.engine == "incremental"
+    with pytest.raises(TypeCheckError):
+        checked(x)
 
 
 def test_without_a_compiler_pytorchs_operators_answer(net, questions, monkeypatch, caplog):

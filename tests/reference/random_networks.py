@@ -135,7 +135,8 @@ def _conv(rng, channels, hw, keep=False):
         outs = outs if groups == 1 else channels * int(rng.integers(1, 3))
         outs = channels if keep else outs
         new = [(hw[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in (0, 1)]
-        if min(new) >= 2:
+        # A pooling may have left a single cell.
+        if min(new) >= min(2, *hw):
             same = padding if not keep else "same"
             layer = nn.Conv2d(channels, outs, kernel, stride, same, dilation, groups, bias=rng.random() < 0.5)
             return layer, outs, new

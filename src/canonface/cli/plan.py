@@ -61,7 +61,7 @@ def plan(
         return
     out = console.stdout()
     if found.costs is not None:
-        out.print(_layers(found))
+        out.print(_layers(found, out.width))
         out.print(_memory(found), soft_wrap=True)
     for layer, why in found.dense_from:
         out.print(f"whole maps from [bold]{layer}[/] on: {why}", soft_wrap=True)
@@ -72,36 +72,39 @@ def plan(
     )
 
 
-def _layers(found: Plan) -> Table:
-    """One row a layer that multiplies by weights."""
+def _layers(found: Plan, width: int) -> Table:
+    """One row a layer that multiplies by weights; where the screen is narrow, layers' names give way, not numbers."""
     from rich.table import Table
 
     assert found.costs is not None
-    title = "Multiply-adds a question, in millions: of the whole layer, and of what a patch changes"
-    table = Table(title=title, box=None, padding=(0, 2, 0, 0), title_justify="left")
-    for name in ("layer", "what"):
-        table.add_column(name, no_wrap=True)
-    for name in ("map", "changed", "whole", "needed", "share"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = []
     for cost in found.costs.layers:
         if cost.dense:
             shape = "x".join(map(str, cost.shape if cost.shape[1:] != (1, 1) else cost.shape[:1]))
             window = f"{cost.window[0]:.0f}x{cost.window[1]:.0f}"
-            table.add_row(cost.layer, cost.operator, shape, window, f"{cost.dense / 1e6:.2f}",
-                          f"{cost.needed / 1e6:.2f}", f"{cost.needed / cost.dense:.0%}")  # fmt: skip
-    whole, needed = found.costs.dense, found.costs.needed
-    table.add_section()
-    table.add_row(
-        "all", "", "", "", f"{whole / 1e6:.2f}", f"{needed / 1e6:.2f}", f"{needed / max(whole, 1):.0%}"
-    )
+            rows.append((cost.layer, cost.operator, shape, window, *_adds(cost.dense, cost.needed)))
+    rows.append(("all", "", "", "", *_adds(found.costs.dense, found.costs.needed)))
+    title = "Multiply-adds a question, in millions: of the whole layer, and of what a patch changes"
+    table = Table(title=title, box=None, padding=(0, 2, 0, 0), title_justify="left")
+    names = ("layer", "what", "map", "changed", "whole", "needed", "share")
+    widest = [max(len(name), *(len(row[place]) for row in rows)) for place, name in enumerate(names)]
+    widest[0] = max(9, min(widest[0], width - sum(widest[1:]) - 2 * len(names)))
+    for place, name in enumerate(names):
+        table.add_column(name, no_wrap=True, justify="right" if place > 1 else "left", width=widest[place])
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def _adds(whole: float, needed: float) -> tuple[str, str, str]:
+    return f"{whole / 1e6:.2f}", f"{needed / 1e6:.2f}", f"{needed / max(whole, 1):.0%}"
 
 
 def _memory(found: Plan) -> str:
     costs = found.costs
     assert costs is not None
     return (
-        f"memory: {costs.weight_bytes / MEGA:.0f} MB of weights in the kernels' own order, "
+        f"memory on windows: {costs.weight_bytes / MEGA:.0f} MB of weights in an order of their own, "
         f"{costs.base_bytes / MEGA:.0f} MB a photo, {costs.probe_bytes / MEGA:.2f} MB a question; "
         f"whole images: {costs.dense_bytes / MEGA:.2f} MB each"
     )

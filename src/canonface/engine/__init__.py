@@ -4,7 +4,7 @@ from canonface.engine.asker import Asker
 from canonface.engine.batching import BatchSize
 from canonface.engine.dense import Ask, answers
 from canonface.engine.drops import drops
-from canonface.engine.plan import ENGINES, Plan
+from canonface.engine.plan import ENGINES, Plan, noted
 from canonface.engine.planning import planned
 
-__all__ = ["ENGINES", "Ask", "Asker", "BatchSize", "Plan", "answers", "drops", "planned"]
+__all__ = ["ENGINES", "Ask", "Asker", "BatchSize", "Plan", "answers", "drops", "noted", "planned"]

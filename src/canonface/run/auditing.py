@@ -15,7 +15,7 @@ from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
-from canonface.engine import Asker
+from canonface.engine import Asker, noted
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
@@ -90,7 +90,8 @@ def audit(
         identity: column, of the labels and of the gallery, that names the person. Without labels, the name of a
             photo's folder is the person's.
         batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike, and one run may take
+            several. That of another one is written down, and a run keeps to it.
         retry_failed: ask again about photos that failed in an earlier start.
         design: which probes are asked of which face: ``full`` (the default), ``random``, ``stratified`` or
             ``low-discrepancy`` (`canonface.sampling.Design`). The map is then an estimate: ``run.estimate()``.
@@ -150,11 +151,11 @@ def audit(
     }
     stops = precision is not None or max_questions is not None
     order = make_order(people, seed, precision) if stops else None
-    configuration = describe(settings, loaded, found, known, aligner, probes)
-    manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
     sampler = sampling.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
     ask = Asker(loaded, engine, batch)
     asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, ask)
+    configuration = describe(settings, loaded, found, known, aligner, probes) | noted(engine)
+    manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)

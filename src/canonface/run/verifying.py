@@ -22,7 +22,7 @@ from canonface.confidence import (
     fit_threshold,
     is_same,
 )
-from canonface.engine import Asker
+from canonface.engine import Asker, noted
 from canonface.errors import (
     CanonfaceError,
     LabelsError,
@@ -210,7 +210,8 @@ def verify(
         level: of the canonical mesh; ignored if ``aligner`` is given.
         aligner: places faces on a mesh; by default the landmarker, which takes the largest face of a photo.
         batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
+        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike. That of
+            another one is written down, and a run keeps to it.
         retry_failed: ask again about pairs that failed in an earlier start.
         progress: called after each pair.
         **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``unseen``,
@@ -263,7 +264,7 @@ def verify(
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
-    }
+    } | noted(engine)
     asker = _Pairs(
         found, loaded, settings, question, hide, aligner, probes.vertices, Asker(loaded, engine, batch)
     )

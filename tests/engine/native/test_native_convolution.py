@@ -72,6 +72,34 @@ def test_toom_cook(library, map_hw, stride, padding, inputs, outputs, seed):
     assert_rows_close(got, expected, out, tolerance=5e-5)
 
 
+@COMMON
+@given(
+    layer=layers(longest_kernel=2),
+    inputs=st.sampled_from([64, 128, 192]),
+    outputs=st.sampled_from([64, 128, 320]),
+    algorithm=st.sampled_from(["strassen", "strassen-twice"]),
+    seed=SEEDS,
+)
+def test_strassen(library, layer, inputs, outputs, algorithm, seed):
+    kernel, stride, padding, dilation, map_hw, out_hw = layer
+    rng = np.random.default_rng(seed)
+    changes = random_changes(rng, PROBES, map_hw, inputs)
+    out = room_for(rng, changes, out_hw, outputs)
+    weight = values(rng, outputs, inputs, *kernel)
+    got = run(library, changes, weight, out, stride, padding, dilation, algorithm)
+    assert_rows_close(got, convolved(changes, weight, out, stride, padding, dilation), out, tolerance=2e-5)
+
+
+def test_strassen_multiplies_less(fastest):
+    """Seven products instead of eight: as much less as the weights of all products are more than 8 quarters."""
+    weight = torch.randn(128, 64, 1, 1)
+    sizes = [
+        fastest.pack_conv(weight, algorithm=name).panels.numel()
+        for name in ("gathered", "strassen", "strassen-twice")
+    ]
+    assert sizes == [64 * 128, 7 * 32 * 64, 49 * 16 * 32]
+
+
 @pytest.mark.parametrize("algorithm", ["gathered", "toom-cook"])
 def test_one_changed_cell_shows_the_kernel_turned(library, algorithm):
     weight = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
@@ -83,27 +111,28 @@ def test_one_changed_cell_shows_the_kernel_turned(library, algorithm):
 
 
 @pytest.mark.parametrize("rows_in_order", [True, False])
-def test_kernel_1x1_on_unmoved_windows(library, rows_in_order):
+@pytest.mark.parametrize("algorithm", ["gathered", "strassen", "strassen-twice"])
+def test_kernel_1x1_on_unmoved_windows(library, rows_in_order, algorithm):
     """The short cut for rows that need no gathering, and a table that looks like it but is not."""
     rng = np.random.default_rng(0)
     changes = random_changes(rng, PROBES, (9, 9), 512)
-    out = room_for(rng, changes, (9, 9), 70)
+    out = room_for(rng, changes, (9, 9), 128)
     out.windows[:] = changes.windows
-    out.rows = np.full((len(changes.rows), 70), np.nan, np.float32)
+    out.rows = np.full((len(changes.rows), 128), np.nan, np.float32)
     if not rows_in_order:
         changes.windows[:] = out.windows[:] = changes.windows[::-1].copy()
-    weight = values(rng, 70, 512, 1, 1)
-    got = run(library, changes, weight, out, (1, 1), (0, 0))
-    assert_rows_close(got, convolved(changes, weight, out, (1, 1), (0, 0), (1, 1)), out)
+    weight = values(rng, 128, 512, 1, 1)
+    got = run(library, changes, weight, out, (1, 1), (0, 0), algorithm=algorithm)
+    assert_rows_close(got, convolved(changes, weight, out, (1, 1), (0, 0), (1, 1)), out, tolerance=2e-5)
 
 
-@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook"])
+@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook", "strassen"])
 @pytest.mark.parametrize("activation", list(Activation))
 def test_residual_and_activation(library, algorithm, activation):
     rng = np.random.default_rng(int(activation))
-    changes = random_changes(rng, PROBES, (12, 10), 19)
-    out, residual = room_for(rng, changes, (12, 10), 37), random_changes(rng, PROBES, (12, 10), 37)
-    weight, before, slope = values(rng, 37, 19, 3, 3), 9 * base_map(rng, (12, 10), 37), values(rng, 37)
+    changes = random_changes(rng, PROBES, (12, 10), 32)
+    out, residual = room_for(rng, changes, (12, 10), 64), random_changes(rng, PROBES, (12, 10), 64)
+    weight, before, slope = values(rng, 64, 32, 3, 3), 9 * base_map(rng, (12, 10), 64), values(rng, 64)
     epilogue = Epilogue(
         activation, torch.from_numpy(before), (12, 10), low=-5.0, high=6.0, slope=torch.from_numpy(slope)
     )
@@ -127,13 +156,13 @@ def test_residual_and_activation(library, algorithm, activation):
     assert_rows_close(got, expected, out, tolerance=5e-5)
 
 
-@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook"])
+@pytest.mark.parametrize("algorithm", ["gathered", "toom-cook", "strassen"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_threads_agree(fastest, algorithm, stride):
     rng = np.random.default_rng(3)
-    changes = random_changes(rng, 40, (30, 30), 48)
-    out = room_for(rng, changes, (30 // stride,) * 2, 80)
-    weight = values(rng, 80, 48, 3, 3)
+    changes = random_changes(rng, 40, (30, 30), 64)
+    out = room_for(rng, changes, (30 // stride,) * 2, 96)
+    weight = values(rng, 96, 64, 3, 3)
     one, two, again = (
         run(fastest, changes, weight, out, (stride,) * 2, (1, 1), algorithm=algorithm, threads=threads)
         for threads in (1, 2, 2)
@@ -151,9 +180,13 @@ def test_nothing_to_do(library):
 
 
 def test_algorithms_have_limits(fastest):
-    with pytest.raises(ValueError, match=r"toom-cook is for kernels 3x3 of stride 1 or 2; got \(5, 5\)"):
+    with pytest.raises(ValueError, match=r"kernel \(5, 5\).* one of gathered; got 'toom-cook'"):
         fastest.pack_conv(torch.randn(1, 1, 5, 5), algorithm="toom-cook")
-    with pytest.raises(ValueError, match='"auto", "gathered" or "toom-cook"; got \'fft\''):
+    with pytest.raises(ValueError, match="one of gathered, toom-cook; got 'fft'"):
         fastest.pack_conv(torch.randn(1, 1, 3, 3), algorithm="fft")
+    with pytest.raises(
+        ValueError, match=r"32 to 32 channels.* one of gathered, strassen; got 'strassen-twice'"
+    ):
+        fastest.pack_conv(torch.randn(32, 32, 1, 1), algorithm="strassen-twice")
     with pytest.raises(ValueError, match="must be at least 1"):
         fastest.pack_conv(torch.randn(1, 1, 3, 3), stride=(0, 1))

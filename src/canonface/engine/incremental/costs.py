@@ -53,10 +53,10 @@ def costs(program: Program, boxes: Windows) -> Costs:
     windows = program.windows(boxes)
     layers = [*_of_steps(program, windows), *_of_ends(program, windows), *program.rest_costs]
     live = _live_bytes(program, windows)
-    shapes = {program.source.name: program.in_shape} | {step.output: step.out_shape for step in program.steps}
+    kept = {name: shape for step in program.steps for name, shape in step.base_shapes.items()}
     return Costs(
         tuple(layers),
-        FLOAT * sum(math.prod(shapes.get(name, (0,))) for name in program.bases),
+        FLOAT * sum(map(math.prod, kept.values())),
         FLOAT * sum(_weights(layer) for layer in program.steps) + FLOAT * sum(map(_end_weights, program.ends)),
         max(live, default=0),
         FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
@@ -77,7 +77,7 @@ def _of_steps(program: Program, windows: Mapping[str, Windows]) -> Iterator[Laye
         name = type(operator).__name__.lower()
         if isinstance(operator, Convolution):
             kernel = "x".join(map(str, operator.sliding.kernel))
-            name = f"{'depthwise ' if operator.is_depthwise else ''}convolution {kernel}"
+            name = f"{'depthwise' if operator.is_depthwise else 'convolution'} {kernel}"
         yield LayerCost(step.layer, name, step.out_shape, _mean_size(out), dense, needed)
 
 

@@ -49,7 +49,9 @@ def _factors_into_what_follows(steps: list[Step], ends: list[End]) -> None:
         finals = [end for end in ends if end.value == step.output]
         if any(not isinstance(reader.operator, Convolution) for reader in readers):
             continue
-        if any(step.output in reader.bases for reader in steps) or any(end.kind == "map" for end in finals):
+        if any(step.output in reader.base_shapes for reader in steps) or any(
+            end.kind == "map" for end in finals
+        ):
             continue
         factor, source = step.operator.factor, step.inputs[0]
         for place, reader in enumerate(steps):

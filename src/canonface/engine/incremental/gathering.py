@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from canonface.engine.incremental.kernels import Change
 from canonface.engine.incremental.windows import Pair, Sliding, Windows
@@ -21,9 +20,13 @@ def index(values: np.ndarray, like: Tensor) -> Tensor:
 def taken(rows: Float[Tensor, "rows c"], chosen: Int[np.ndarray, "k"]) -> Float[Tensor, "k c"]:
     """Rows of a change; the one past the last is zero."""
     count = len(rows)
-    if not len(chosen) or chosen.max() < count:
+    missing = np.flatnonzero(chosen == count)
+    if not len(missing):
         return rows.index_select(0, index(chosen, rows))
-    return F.pad(rows, (0, 0, 0, 1)).index_select(0, index(chosen, rows))
+    if not count:
+        return rows.new_zeros(len(chosen), rows.shape[1])
+    found = rows.index_select(0, index(np.minimum(chosen, count - 1), rows))
+    return found.index_fill_(0, index(missing, rows), 0)
 
 
 def on(change: Change, out: Windows) -> Float[Tensor, "rows c"]:

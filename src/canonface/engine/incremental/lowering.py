@@ -190,11 +190,10 @@ class _Lowering:
             self.flat[node] = self.flat[source]
             self.flat_factors[node] = factor * self.flat_factors.get(source, 1.0)
         elif call.name == "linear" and isinstance(weight, Tensor):
-            scaled = weight.detach().double() * self.flat_factors.get(source, 1.0)
-            exact = source not in self.flat_factors
-            self.finals.append(
-                (node, self.flat[source], weight.detach() if exact else scaled.to(weight.dtype))
-            )
+            plain = weight.detach()
+            if (scale := self.flat_factors.get(source)) is not None:
+                plain = (plain.double() * scale).to(plain.dtype)
+            self.finals.append((node, self.flat[source], plain))
         else:
             raise NotLocalError(f"{call.name} reads a flattened map as a whole")
 

@@ -57,7 +57,7 @@ class NoKernelsError(Exception):
 def _kernels(engine: str) -> tuple[Kernels, int]:
     """The kernels of an engine, and how many probes suit them at once."""
     if engine != "native":
-        return TorchKernels("bfloat16" if engine == "bfloat16" else "float32"), 16
+        return TorchKernels("bfloat16" if engine == "bfloat16" else "float32"), 32
     from canonface.engine import native
     from canonface.engine.incremental.native_kernels import NativeKernels
 

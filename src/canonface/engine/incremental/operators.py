@@ -255,11 +255,13 @@ class Step:
         return self.out_shape[1:]
 
     @property
-    def bases(self) -> tuple[str, ...]:
-        """Values of the whole photo that are read under the windows."""
-        needed = list(self.operands) if isinstance(self.operator, Multiply) else []
+    def base_shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Values of the whole photo that are read under the windows, and their ``(c, h, w)``."""
+        needed: dict[str, tuple[int, int, int]] = {}
+        if isinstance(self.operator, Multiply):
+            needed |= zip(self.operands, self.in_shapes, strict=True)
         if isinstance(self.operator, MaxPool):
-            needed += [self.operands[0], self.output]
+            needed |= {self.operands[0]: self.in_shapes[0], self.output: self.out_shape}
         if self.activation is not None:
-            needed.append(self.before)
-        return tuple(needed)
+            needed[self.before] = self.out_shape
+        return needed

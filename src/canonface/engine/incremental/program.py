@@ -85,7 +85,7 @@ class Program:
     @property
     def bases(self) -> frozenset[str]:
         """Names of the values that are kept for each photo."""
-        return frozenset(name for step in self.steps for name in step.bases)
+        return frozenset(name for step in self.steps for name in step.base_shapes)
 
     def windows(self, boxes: Windows) -> dict[str, Windows]:
         """The windows of every value, from those of the input."""

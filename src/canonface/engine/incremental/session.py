@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,21 +65,39 @@ class Session:
         rest, finish = Rest(self.program), _Finish(self.program, self.kernels, bases)
         whole_maps = any(end.kind == "map" for end in self.program.ends)
         together = self.chunk if whole_maps else max(VECTORS, self.chunk)
-        count = len(changes.windows)
+        count, windows = len(changes.windows), self.program.windows(changes.windows)
         for start in range(0, count, together):
-            stop = min(start + together, count)
-            parts = [
-                self._ends(changes.of(slice(low, min(low + self.chunk, stop))), bases)
-                for low in range(start, stop, self.chunk)
-            ]
-            yield rest.answer(
-                finish.known([_merged(part) for part in zip(*parts, strict=True)], stop - start)
-            )
+            chosen = slice(start, min(start + together, count))
+            left = self._left(changes, windows, chosen, bases)
+            yield rest.answer(finish.known(left, chosen.stop - start))
 
-    def _ends(self, change: Change, bases: Bases) -> list[Change]:
-        """The changes with which some probes leave the windows, one an end."""
+    def _left(
+        self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, bases: Bases
+    ) -> list[Change]:
+        """The changes with which some probes leave the windows, one an end, gathered chunk by chunk."""
+        ends = [windows[end.value][chosen] for end in self.program.ends]
+        whole: list[Tensor] = []
+        filled = [0] * len(ends)
+        for low in range(chosen.start, chosen.stop, self.chunk):
+            chunk = slice(low, min(low + self.chunk, chosen.stop))
+            parts = self._ends(changes.of(chunk), _chosen(windows, chunk), bases)
+            whole = whole or [
+                part.rows.new_empty(end.rows, part.rows.shape[1])
+                for end, part in zip(ends, parts, strict=True)
+            ]
+            for place, part in enumerate(parts):
+                until = filled[place] + len(part.rows)
+                whole[place][filled[place] : until] = part.rows
+                filled[place] = until
+            # Two ends may read one change: it is given back once.
+            for part in dict.fromkeys(parts):
+                self.kernels.release(part)
+        return [Change(rows, end) for end, rows in zip(ends, whole, strict=True)]
+
+    def _ends(self, change: Change, windows: Mapping[str, Windows], bases: Bases) -> list[Change]:
+        """The changes with which a chunk of probes leaves the windows, one an end."""
         program = self.program
-        windows, last = program.windows(change.windows), program.last_use()
+        last = program.last_use()
         live = {program.source.name: change}
         for place, step in enumerate(program.steps):
             inputs = tuple(live[name] for name in step.inputs)
@@ -90,16 +108,13 @@ class Session:
         return [live[end.value] for end in program.ends]
 
 
-def _merged(changes: Sequence[Change]) -> Change:
-    """The changes of several chunks as those of one."""
-    if len(changes) == 1:
-        return changes[0]
-    columns = torch.cat([change.rows for change in changes])
-    tables = [change.windows.table for change in changes]
-    y, x, height, width, _, photo = (
-        torch.cat([torch.as_tensor(table[:, column]) for table in tables]).numpy() for column in range(6)
-    )
-    return Change(columns, Windows.of(y, x, height, width, photo))
+def _chosen(windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
+    """The windows of some probes; values that share their windows still do."""
+    found: dict[int, Windows] = {}
+    for each in windows.values():
+        if id(each) not in found:
+            found[id(each)] = each[chunk]
+    return {name: found[id(each)] for name, each in windows.items()}
 
 
 class _Finish:

@@ -44,7 +44,7 @@ class TorchKernels:
     """Operators on windows by PyTorch.
 
     Attributes:
-        precision: of convolutions: ``float32``, that of the network, or ``bfloat16``, whose error is stated.
+        precision: of convolutions: ``float32``, that of the network, or ``bfloat16``: see `canonface.engine.ENGINES`.
     """
 
     precision: str = "float32"
@@ -101,9 +101,8 @@ class TorchKernels:
         rows = change.rows
         if not change.windows.same_cells(out) or not operator.sliding.is_pointwise:
             rows = taken(rows, taps(change.windows, out, operator.sliding)[:, 0])
-        weight = self._once(
-            operator, lambda: operator.weight.flatten(1).t().contiguous().to(self._dtype(rows))
-        )
+        dtype = self._dtype(operator, rows)
+        weight = self._once(operator, lambda: operator.weight.flatten(1).t().contiguous().to(dtype))
         made: Tensor = (rows.to(weight.dtype) @ weight).to(rows.dtype)
         return made
 
@@ -132,12 +131,14 @@ class TorchKernels:
         )
         top = out.table[:, 0] * slides.stride[0] - slides.padding[0]
         left = out.table[:, 1] * slides.stride[1] - slides.padding[1]
-        canvas = canvas_of(change, top, left, (size[0], size[1])).permute(0, 3, 1, 2)
-        dtype = self._dtype(change.rows)
-        weight = self._once(operator, lambda: operator.weight.to(dtype, memory_format=torch.channels_last))
-        made = F.conv2d(
-            canvas.to(dtype), weight, None, slides.stride, 0, slides.dilation, operator.groups
-        ).to(change.rows.dtype)
+        canvas = canvas_of(change, top, left, (size[0], size[1]))
+        dtype = self._dtype(operator, change.rows)
+        weight = self._once(
+            operator, lambda: _maps(operator.weight.to(dtype).permute(0, 2, 3, 1).contiguous())
+        )
+        maps = _maps(canvas.to(dtype))
+        made = F.conv2d(maps, weight, None, slides.stride, 0, slides.dilation, operator.groups)
+        made = made.to(change.rows.dtype)
         return rows_of_canvas(made.permute(0, 2, 3, 1), out.table[:, 0], out.table[:, 1], out)
 
     def _max_pool(self, work: Work) -> Float[Tensor, "rows c"]:
@@ -194,8 +195,10 @@ class TorchKernels:
     def _pointwise(self, work: Work) -> Float[Tensor, "rows c"]:
         return work.inputs[0].rows
 
-    def _dtype(self, rows: Tensor) -> torch.dtype:
-        return torch.bfloat16 if self.precision == "bfloat16" else rows.dtype
+    def _dtype(self, operator: Convolution, rows: Tensor) -> torch.dtype:
+        """Filters of a single channel gain nothing by half precision, and oneDNN 3.12 fails at them (see `_maps`)."""
+        halved = self.precision == "bfloat16" and operator.weight.shape[1] > 1
+        return torch.bfloat16 if halved else rows.dtype
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What is prepared once a program: packed weights."""
@@ -204,12 +207,29 @@ class TorchKernels:
         return self._packed[key]
 
 
+def _maps(canvas: Float[Tensor, "p h w c"]) -> Float[Tensor, "p c h w"]:
+    """Canvases as PyTorch's maps, channels last.
+
+    Those of one channel lie alike in either order, and are named in the plain one: in the other oneDNN 3.12 reads
+    beyond them where the stride across is not that down. https://github.com/pytorch/pytorch/issues/163347 is akin.
+    """
+    return canvas.squeeze(3).unsqueeze(1) if canvas.shape[3] == 1 else canvas.permute(0, 3, 1, 2)
+
+
 def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows c"]:
-    """The change that the activation of a step makes of the change of what it reads."""
-    assert work.step.activation is not None
+    """The change that the activation of a step makes of the change of what it reads; ``rows`` may be written to.
+
+    Rows that belong to an input of the step are left as they are: others may still read them.
+    """
+    function = work.step.activation
+    assert function is not None
     before = work.bases.maps[work.step.before].index_select(0, index(work.out.cells(work.step.out_hw), rows))
-    function = work.step.activation.function
-    return function(rows + before) - function(before)
+    borrowed = any(change.rows.data_ptr() == rows.data_ptr() for change in work.inputs)
+    after = rows + before if borrowed else rows.add_(before)
+    if function.name == "clamp":
+        # In place: fresh memory for millions of numbers costs more than the clamping.
+        return after.clamp_(function.low, function.high).sub_(before.clamp_(function.low, function.high))
+    return function.function(after).sub_(function.function(before))
 
 
 def _weights_by_cell(end: End) -> Float[Tensor, "cells c n"]:

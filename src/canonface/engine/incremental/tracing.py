@@ -6,10 +6,12 @@ is told a number: only the count of pictures stays open.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
 
+import jaxtyping
 import torch
 from torch import Tensor, fx, nn
 
@@ -38,7 +40,7 @@ def traced(module: nn.Module, x: Tensor) -> fx.GraphModule:
             raise NotTraceableError(f"a hook on {name or 'the module'} may change what flows through it")
     tracer = _Tracer(x.clone())
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _unchecked():
             found = tracer.trace(module)
             graph = fx.GraphModule(tracer.root, found)
     except Exception as error:  # whatever the user's forward raises on a symbol
@@ -49,6 +51,18 @@ def traced(module: nn.Module, x: Tensor) -> fx.GraphModule:
         raise NotTraceableError(f"it takes {len(needed)} inputs where one picture is shown")
     _read_what_was_written(graph)
     return graph
+
+
+@contextmanager
+def _unchecked() -> Iterator[None]:
+    """Shapes that a module has checked at run time are those of tensors: a symbol in their place would be refused."""
+    config = jaxtyping.config
+    before = config.jaxtyping_disable
+    config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        config.update("jaxtyping_disable", before)
 
 
 class _Followed(fx.Proxy):

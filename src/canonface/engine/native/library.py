@@ -186,7 +186,9 @@ class Library:
             dilation: of rows and columns.
             algorithm: "gathered" multiplies gathered cells; "toom-cook" multiplies values of polynomials, which
                 needs fewer multiplications and rounds more (5e-6 of the typical value instead of 1e-6), for
-                kernels 3x3, dilation 1 and stride 1 or 2; "auto" chooses the faster one.
+                kernels 3x3, dilation 1 and stride 1 or 2; "strassen" and "strassen-twice" make seven products of
+                halves instead of eight, once or twice over, for depths and outputs that can be cut so; "auto"
+                chooses the fastest one.
 
         Returns:
             The weights, for this library only.
@@ -506,21 +508,35 @@ _KERNELS = (
     "canonface_pool_sum",
 )
 
-_GATHERED, _TOOM_COOK = 0, 1
+_ALGORITHMS = {"gathered": 0, "toom-cook": 1, "strassen": 2, "strassen-twice": 3}
+_TOOM_COOK_FROM, _STRASSEN_FROM, _TWICE_FROM = 16, 96, 256
+"""Channels and depth from which on an algorithm saves more than it costs (`benchmarks/native_kernels.py`)."""
 
 
 def _algorithm(asked: str, inputs: int, outputs: int, kernel: Pair, stride: Pair, dilation: Pair) -> int:
     """Which of the algorithms computes a convolution."""
-    possible = kernel == (3, 3) and dilation == _ONE and stride in {_ONE, (2, 2)}
-    if asked == "toom-cook" and not possible:
+    depth = inputs * kernel[0] * kernel[1]
+    is_small = kernel == (3, 3) and dilation == _ONE and stride in {_ONE, (2, 2)}
+    possible = {
+        "gathered": True,
+        "toom-cook": is_small,
+        "strassen": depth % 32 == outputs % 32 == 0,
+        "strassen-twice": depth % 64 == outputs % 64 == 0,
+    }
+    if possible.get(asked):
+        return _ALGORITHMS[asked]
+    if asked != "auto":
         raise ValueError(
-            f"toom-cook is for kernels 3x3 of stride 1 or 2; got {kernel} of {stride}, {dilation}."
+            f"algorithm is auto, or of {inputs} to {outputs} channels with kernel {kernel}, stride {stride} and "
+            f"dilation {dilation} one of {', '.join(name for name in possible if possible[name])}; got {asked!r}."
         )
-    if asked not in {"auto", "gathered", "toom-cook"}:
-        raise ValueError(f'algorithm is "auto", "gathered" or "toom-cook"; got {asked!r}.')
-    # with few channels the transforms cost more than the multiplications that they save
-    worthwhile = possible and inputs >= 16 and outputs >= 16
-    return _TOOM_COOK if asked == "toom-cook" or (asked == "auto" and worthwhile) else _GATHERED
+    if possible["toom-cook"] and min(inputs, outputs) >= _TOOM_COOK_FROM:
+        return _ALGORITHMS["toom-cook"]
+    if possible["strassen-twice"] and min(depth, outputs) >= _TWICE_FROM:
+        return _ALGORITHMS["strassen-twice"]
+    if possible["strassen"] and min(depth, outputs) >= _STRASSEN_FROM:
+        return _ALGORITHMS["strassen"]
+    return _ALGORITHMS["gathered"]
 
 
 def _floats(tensor: Tensor, name: str) -> Tensor:

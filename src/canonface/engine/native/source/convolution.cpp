@@ -6,26 +6,43 @@ using namespace canonface;
 
 namespace {
 
-enum Algorithm { by_gathering = 0, by_toom_cook = 1 };
+// The same numbers as in library.py.
+enum Algorithm { by_gathering = 0, by_toom_cook = 1, by_halving = 2, by_halving_twice = 3 };
 
-void check_algorithm(int algorithm, const Filter& filter) {
-    require(algorithm == by_gathering || (algorithm == by_toom_cook && toom_cook_possible(filter)),
-            "this algorithm does not fit the kernel");
+constexpr int levels_of(int algorithm) { return algorithm - by_halving + 1; }
+
+void check_algorithm(int algorithm, Index inputs, Index outputs, const Filter& filter) {
+    bool possible = false;
+    switch (algorithm) {
+        case by_gathering: possible = true; break;
+        case by_toom_cook: possible = toom_cook_possible(filter); break;
+        case by_halving:
+        case by_halving_twice: possible = halved_possible(levels_of(algorithm), inputs, outputs, filter); break;
+        default: break;
+    }
+    require(possible, "this algorithm does not fit the kernel");
 }
 
 }  // namespace
 
 CANONFACE_EXPORT Index canonface_packed_conv_size(Index inputs, Index outputs, const Filter* filter, int algorithm) {
-    return algorithm == by_toom_cook ? toom_cook_size(inputs, outputs, *filter)
-                                     : gathered_size(inputs, outputs, *filter);
+    switch (algorithm) {
+        case by_gathering: return gathered_size(inputs, outputs, *filter);
+        case by_toom_cook: return toom_cook_size(inputs, outputs, *filter);
+        default: return halved_size(levels_of(algorithm), inputs, outputs, *filter);
+    }
 }
 
 CANONFACE_EXPORT const char* canonface_pack_conv(const double* weight, Index inputs, Index outputs,
                                                  const Filter* filter, int algorithm, float* panels) {
     return answer([&] {
-        check_algorithm(algorithm, *filter);
+        check_algorithm(algorithm, inputs, outputs, *filter);
         const Weights weights = {weight, inputs, outputs, *filter};
-        algorithm == by_toom_cook ? toom_cook_pack(weights, panels) : gathered_pack(weights, panels);
+        switch (algorithm) {
+            case by_gathering: return gathered_pack(weights, panels);
+            case by_toom_cook: return toom_cook_pack(weights, panels);
+            default: return halved_pack(levels_of(algorithm), weights, panels);
+        }
     });
 }
 
@@ -33,10 +50,14 @@ CANONFACE_EXPORT const char* canonface_conv(const float* panels, const Filter* f
                                             const Deltas* in, const Deltas* out, const Deltas* residual,
                                             const Epilogue* epilogue, int threads) {
     return answer([&] {
-        check_algorithm(algorithm, *filter);
+        check_algorithm(algorithm, in->channels, out->channels, *filter);
         check_pair(*in, *out);
         const Finisher finisher(*epilogue, *out, residual);
         const Convolution convolution = {panels, *filter, *in, *out, &finisher, threads};
-        algorithm == by_toom_cook ? toom_cook(convolution) : gathered(convolution);
+        switch (algorithm) {
+            case by_gathering: return gathered(convolution);
+            case by_toom_cook: return toom_cook(convolution);
+            default: return halved(levels_of(algorithm), convolution);
+        }
     });
 }

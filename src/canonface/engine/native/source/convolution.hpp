@@ -1,4 +1,4 @@
-// The two ways to compute a convolution of changes. Both write every cell of the output's windows.
+// The ways to compute a convolution of changes. Each writes every cell of the output's windows.
 #pragma once
 
 #include "epilogue.hpp"
@@ -28,6 +28,12 @@ struct Weights {
 Index gathered_size(Index inputs, Index outputs, const Filter& filter);
 void gathered_pack(const Weights& weights, float* panels);
 void gathered(const Convolution& convolution);
+
+// The same with an eighth of the multiplications saved, or a quarter: at one or two levels.
+bool halved_possible(int levels, Index inputs, Index outputs, const Filter& filter);
+Index halved_size(int levels, Index inputs, Index outputs, const Filter& filter);
+void halved_pack(int levels, const Weights& weights, float* panels);
+void halved(int levels, const Convolution& convolution);
 
 // Multiplies values of polynomials. Kernels 3x3 of stride 1 or 2.
 bool toom_cook_possible(const Filter& filter);

@@ -1,0 +1,16 @@
+// The cells under a kernel, side by side as one row: what a convolution multiplies with its weights.
+#pragma once
+
+#include "convolution.hpp"
+
+namespace canonface {
+
+inline Index depth_of(const Filter& filter, Index inputs) { return filter.taps() * inputs; }
+
+// A kernel 1x1 on unmoved windows reads each row once and in order: nothing to gather.
+bool rows_stay_in_place(const Convolution& convolution);
+
+// The row of a cell of the output. Cells outside a window are zero, so windows and maps need no borders.
+void gather(float* to, const Convolution& convolution, const Cell& cell);
+
+}  // namespace canonface

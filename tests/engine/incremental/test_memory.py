@@ -1,0 +1,173 @@
+"""What the fast ways hold in memory: bytes that are counted, and peaks of a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from allocations import Allocations
+from named_networks import NAMED, centres, named_network
+
+from canonface.engine import native
+from canonface.engine.incremental import session
+from canonface.engine.incremental.changes import windows_of
+from canonface.engine.incremental.costs import costs
+from canonface.engine.incremental.network import Network, network_of
+from canonface.engine.incremental.session import Session
+from canonface.engine.incremental.torch_kernels import TorchKernels
+from canonface.engine.incremental.workspace import Workspace
+from canonface.functional import occlusion_boxes
+from canonface.models.architectures.vgg import VGG16
+from canonface.occlusions import Occlusions
+
+LARGEST_PROCESS = 2e9
+"""Bytes that a process may hold in all, PyTorch and the network's own weights among them."""
+
+
+def questions(x, count=20):
+    side = x.shape[-1]
+    return Occlusions(occlusion_boxes(centres(side, count), side // 6, (side, side)), np.zeros(()))
+
+
+def compiled(module, x):
+    with torch.no_grad():
+        return network_of(module, x[None])
+
+
+def ask(asked, x, occlusions):
+    return asked.answers(x[None], [occlusions], lambda answer: answer)[1]
+
+
+def session_of(network, engine, chunk):
+    if engine == "native" and native.library() is None:
+        pytest.skip("no compiler here: the native kernels cannot be built")
+    return Session(network.program, network.session(engine, 1).kernels, chunk)
+
+
+def test_a_program_holds_the_modules_own_weights_where_nothing_is_folded_in():
+    torch.manual_seed(0)
+    module, x = VGG16(width=1, hidden=2048, classes=2).eval(), torch.rand(3, 224, 224)
+    with Allocations() as made:
+        program = compiled(module, x).program
+    theirs = {parameter.data_ptr() for parameter in module.parameters()}
+    ours = [step.operator.weight for step in program.steps if hasattr(step.operator, "weight")]
+    ours += [end.weight for end in program.ends]
+    assert len(ours) == 14
+    assert {weight.data_ptr() for weight in ours} <= theirs
+    assert made.peak < module.classifier[0].weight.nbytes, "its widest layer is not copied on the way either"
+
+
+@pytest.mark.parametrize("engine", ["incremental", "native"])
+@pytest.mark.parametrize("name", NAMED)
+def test_nothing_is_left_behind_by_questions(name, engine):
+    module, x = named_network(name)
+    asked, occlusions = session_of(compiled(module, x), engine, chunk=4), questions(x)
+    ask(asked, x, occlusions)
+    with Allocations() as made:
+        for _ in range(3):
+            ask(asked, x, occlusions)
+    # Of the arrays that wait to be used again some may be exchanged for larger ones.
+    assert made.live <= 0.1 * made.peak
+    if engine == "native":
+        assert len(asked.kernels._space._taken) == 0
+
+
+def test_a_failure_half_way_leaves_nothing_behind(monkeypatch):
+    module, x = named_network("vgg16")
+    asked, occlusions = session_of(compiled(module, x), "native", chunk=4), questions(x)
+    ask(asked, x, occlusions)
+    monkeypatch.setattr(type(asked.kernels), "sums", None)
+    monkeypatch.setattr(type(asked.kernels), "cells", None)
+    with pytest.raises(TypeError):
+        ask(asked, x, occlusions)
+    assert len(asked.kernels._space._taken) == 0
+
+
+def test_an_array_is_used_again_and_grows_when_it_must():
+    space = Workspace()
+    first = space.take(10, 4)
+    place = first.data_ptr()
+    space.give_back(first)
+    again = space.take(12, 4)
+    assert again.data_ptr() == place, "a quarter more was taken than asked for"
+    space.give_back(again)
+    larger = space.take(100, 4)
+    assert len(space._free) == 0, "it takes the place of the one that was too small"
+    space.give_back(torch.zeros(3, 3))
+    assert len(space._free) == 0, "what was not taken here is left alone"
+    del larger
+    assert len(space._taken) == 0, "what is lost is freed"
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_memory_is_what_the_plan_says(name):
+    module, x = named_network(name)
+    program, occlusions = compiled(module, x).program, questions(x)
+    windows = windows_of(tuple(x.shape), [occlusions])
+    said, kernels, seen = costs(program, windows), TorchKernels(), []
+    asked = Session(program, kernels, chunk=len(windows))
+    step, most = kernels.step, []
+
+    def watched(work):
+        seen.append(work.bases)
+        change = step(work)
+        live[id(change)] = change.rows.nbytes
+        most.append(sum(live.values()))
+        return change
+
+    live = {}
+    kernels.release = lambda change: live.pop(id(change), None)
+    kernels.step = watched
+    ask(asked, x, occlusions)
+    assert said.base_bytes == sum(rows.nbytes for rows in seen[0].maps.values())
+    packed = [value for value in kernels._packed.values() if isinstance(value, torch.Tensor)]
+    assert said.weight_bytes == sum(value.nbytes for value in packed)
+    inputs = 4 * windows.rows * x.shape[0]
+    assert max(most) <= said.probe_bytes * len(windows) + len(windows)
+    assert max(most) + inputs >= said.probe_bytes * len(windows)
+
+
+def test_a_chunk_is_bounded_by_its_bytes():
+    module, x = named_network("resnet50")
+    program = compiled(module, x).program
+    assert Network(program).session("incremental", 1).chunk == 32
+    assert Network(program).session("incremental", 50 * 2**20).chunk == 3
+    assert Network(program).session("incremental", 2**40).chunk == 1
+
+
+def test_what_leaves_the_windows_is_gathered_for_hundreds_of_probes_at_once(monkeypatch):
+    module, x = named_network("vgg16")
+    network, seen = compiled(module, x), []
+    monkeypatch.setattr(session, "VECTORS", 20)
+    cells = TorchKernels.cells
+    monkeypatch.setattr(
+        TorchKernels, "cells", lambda *given: seen.append(len(given[2].windows)) or cells(*given)
+    )
+    ask(session_of(network, "incremental", chunk=7), x, questions(x, 44))
+    assert seen == [20, 20, 4]
+
+
+PEAK = """
+import resource, sys
+from named_networks import NAMED, centres, named_network
+from canonface.engine import drops
+
+module, x = named_network("vgg16", full=True)
+found = drops(module, x, centres(224, 512), 31, engine=sys.argv[1])
+assert found.shape == (512,)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["incremental", "native", "auto"])
+def test_vgg16_is_asked_in_two_gigabytes(engine):
+    pytest.importorskip("resource")
+    tuned = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "OMP_NUM_THREADS")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(tuned)}
+    plain["PYTHONPATH"] = os.pathsep.join(sys.path)
+    command = [sys.executable, "-c", PEAK, engine]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=plain)
+    assert int(done.stdout) < LARGEST_PROCESS
