@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from canonface.run.estimating import estimate_rows
 from networks import network
 from pages import insert, machine_words
 from ways import paper_loop
@@ -38,6 +37,7 @@ from canonface.errors import CanonfaceError
 from canonface.functional import occlusion_boxes
 from canonface.models import TorchModel, prepare
 from canonface.run import Run
+from canonface.run.estimating import estimate_rows
 from canonface.types import InputSpec
 
 BATCH = 16

@@ -15,6 +15,7 @@ LAYERS = [
     {"cli"},
     {"plots"},
     {"run"},
+    {"sampling"},
     {"maps"},
     {"engine"},
     {"mesh", "alignment", "models", "confidence", "occluders"},

@@ -336,3 +336,30 @@ def test_a_page_of_pairs_shows_both_photos_and_the_map_of_their_kind():
     assert "different: mean of 1 pair" in words
     with pytest.raises(OptionError, match="beside the map of their kind"):
         pairs([(first, second)], {"different": maps["different"]})
+
+
+def test_the_caption_says_what_was_asked_and_what_was_inferred():
+    drops = bump("nose_tip")
+    inferred = np.arange(len(drops)) % 4 > 0
+    measured = canonical(a_cis(drops))
+    assert "468 of 468 places asked" in "\n".join(texts(measured))
+    assert "interpolated" not in "\n".join(texts(measured))
+    words = "\n".join(texts(canonical(a_cis(drops, inferred=inferred, inferred_error=0.0123))))
+    assert "117 of 468 places asked" in words
+    assert "the others interpolated, their typical error 0.012" in words
+
+
+def test_the_caption_of_an_estimate_says_how_wide_its_band_is_and_whether_it_can_be_relied_on():
+    whole = a_cms(bump("nose_tip"))
+    assert "band" not in "\n".join(texts(canonical(whole)))
+    estimate = replace(
+        whole, note="10% of the places of each face asked, the rest inferred", half_width=0.0456
+    )
+    words = "\n".join(texts(canonical(estimate)))
+    assert "10% of the places of each face asked, the rest inferred" in words
+    assert "95% band ±0.046 where it is widest" in words
+    assert "not to be relied on" not in words
+    unsure = "\n".join(texts(canonical(replace(estimate, trusted=False))))
+    assert "not to be relied on: few faces" in unsure
+    both = replace(estimate, name="other", half_width=0.2)
+    assert "±0.046 to ±0.2 where it is widest" in "\n".join(texts(groups({"a": estimate, "b": both})))

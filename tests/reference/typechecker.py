@@ -14,6 +14,8 @@ OPTIONS = (
     Literal["logits", "probabilities", "embedding", "values"],
     Literal["measured", "equation"],
     Literal["both", "first", "second"],
+    Literal["people", "photos"],
+    Literal["map", "regions"],
     Literal["probability", "logit", "log-odds"],
     Literal["largest", "all"],
     Literal["towards", "away", "none"],

@@ -57,6 +57,24 @@ def audit(
     trust: options.Trust = False,
     allow_failures: options.AllowFailures = False,
     retry_failed: options.RetryFailed = False,
+    design: options.Design = None,
+    share: options.Share = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop as soon as the map is known to within this drop, with 95% certainty; photos are taken in "
+            "random order."
+        ),
+    ] = None,
+    precision_of: Annotated[str, typer.Option(help="What is to be that precise: map or regions.")] = "map",
+    max_questions: Annotated[
+        int | None, typer.Option(help="Stop when the model has been shown so many images.", min=1)
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Column of the labels that names the person; default: identity, if there is one."),
+    ] = None,
+    seed: options.Seed = 0,
     no_normalise: options.NoNormalise = False,
     unseen: options.Unseen = None,
     draw_on: options.DrawOn = "shaded",
@@ -68,6 +86,8 @@ def audit(
     Started again with the same options, it goes on where it stopped.
 
     Example: canonface audit photos/ --model expression --target happy --labels labels.csv --by gender -o my-run
+
+    With a tenth of the questions: canonface audit photos/ --model gender --share 0.1 -o my-run
     """
     from canonface import run
     from canonface.cli.pictures import check_draw_on, check_format, finish
@@ -98,6 +118,13 @@ def audit(
             batch=batch,
             engine=engine,
             retry_failed=retry_failed,
+            design=design,
+            share=share,
+            precision=precision,
+            precision_of=precision_of,  # type: ignore[arg-type]  # checked there, in words
+            max_questions=max_questions,
+            cluster=cluster,
+            seed=seed,
             progress=progress,
             confidence=confidence,
             gallery=known,

@@ -42,6 +42,19 @@ def explain(
     output: options.Output = None,
     outputs: options.Outputs = None,
     trust: options.Trust = False,
+    design: Annotated[
+        str | None,
+        typer.Option(
+            help="full (default), or adaptive: coarse to fine, with the error of what was not asked."
+        ),
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option(help="Share of the places that adaptive asks, at most; default: 0.4.")
+    ] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Typical error of a drop at which adaptive stops earlier.")
+    ] = None,
+    seed: options.Seed = 0,
     no_normalise: options.NoNormalise = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
@@ -54,6 +67,7 @@ def explain(
     from canonface.errors import CanonfaceError
     from canonface.run import explain as explain_face
     from canonface.run import find_photos, make_settings
+    from canonface.run.explaining import check_adaptive
     from canonface.run.labels import read_labels
 
     choices: dict[str, Any] = {
@@ -67,6 +81,7 @@ def explain(
     }
     check_format(picture_format)
     make_settings(preset, target=target, **choices)
+    check_adaptive(design, share, precision)
     loaded = loaded_model(
         model,
         device,
@@ -93,6 +108,10 @@ def explain(
                     batch=batch,
                     engine=engine,
                     face_labels=known[name],
+                    design=design,
+                    share=share,
+                    precision=precision,
+                    seed=seed,
                     **choices,
                 )
                 stem = _free_stem(name, cis.face.index, stems)
@@ -129,7 +148,11 @@ def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
         plots.save(cis, place.with_name(f"{place.name}-canonical.{suffix}")),
         plots.save(cis, place.with_name(f"{place.name}-canonical.npy")),
     ]
-    return {
+    inferred = {}
+    if cis.inferred is not None:
+        error = cis.inferred_error if np.isfinite(cis.inferred_error) else None
+        inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error}
+    return inferred | {
         "photo": name,
         "face": cis.face.index,
         "model": cis.model,
@@ -155,5 +178,9 @@ def _show(result: dict[str, Any]) -> None:
     elif result["peak"]:
         place, value = place_of(result["peak"]), result["peak"]["value"]
         out.print(f"  relied on most: {place} ({result['unit']}: {value:+.3f})", soft_wrap=True)
+    if result.get("inferred"):
+        error = result["inferred_error"]
+        known = "of unknown error" if error is None else f"typical error {error:.3g}"
+        out.print(f"  {result['inferred']} places were not asked but interpolated, {known}", soft_wrap=True)
     for path in result["pictures"]:
         out.print(f"  {path}", markup=False, soft_wrap=True)

@@ -121,6 +121,18 @@ MeshFile = Annotated[Path | None, typer.Option("--mesh", help="Mesh of --vertice
 Halo = Annotated[
     bool, typer.Option("--halo", help="Probe around the face too: hair, ears, neck and background.")
 ]
+Design = Annotated[
+    str | None,
+    typer.Option(
+        help="Which places are asked of which face: full (default), random, stratified or low-discrepancy; the map "
+        "is then an estimate with a band."
+    ),
+]
+Share = Annotated[
+    float | None,
+    typer.Option(help="Share of the places that each face is asked about, e.g. 0.1; with a design."),
+]
+Seed = Annotated[int, typer.Option(help="Of the design and of the order of photos.", min=0)]
 AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not the largest only.")]
 NoNormalise = Annotated[
     bool,

@@ -159,9 +159,65 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
             "peak": peak_summary(cms.peak()),
             "regions": cms.region_values(),
         }
+        if sampling := sampling_summary(run):
+            result["sampling"] = sampling
         if np.isfinite(cms.off_face):
             result["off_face"] = cms.off_face
     return result | {"pictures": [str(path) for path in pictures]}
+
+
+def sampling_summary(run: Run) -> dict[str, Any] | None:
+    """What a run that did not ask everything has asked and reached; None of one that did."""
+    reached = run.reached
+    if run.design.is_full and reached is None:
+        return None
+    found = run.estimate()
+    width = found.map.widest
+    result: dict[str, Any] = {
+        "design": run.design.describe(),
+        "asked": found.asked,
+        "inferred": found.inferred,
+        "half_width": width if np.isfinite(width) else None,
+        "trusted": found.map.trusted,
+        "bandwidth_cm": found.bandwidth,
+        "faces": found.faces,
+        "clusters": found.clusters,
+    }
+    if reached is not None:
+        result |= {
+            "precision": reached.precision,
+            "precision_of": reached.precision_of,
+            "stopped": reached.stopped,
+            "questions": reached.looks[-1].questions if reached.looks else 0,
+        }
+    return result
+
+
+def sampling_words(sampling: dict[str, Any]) -> list[str]:
+    """The same in words."""
+    words = []
+    if sampling["inferred"]:
+        words.append(
+            f"{sampling['design']['name']} design: {sampling['asked']:,} drops measured, the map inferred from them"
+        )
+    if (width := sampling["half_width"]) is None:
+        words.append("too few faces for a band")
+    else:
+        unsure = "" if sampling["trusted"] else ", not to be relied on: few faces carry the map"
+        words.append(f"95% band of the map: ±{width:.3g}{unsure}")
+    if "stopped" in sampling:
+        why = {
+            "precision": f"stopped: precise to ±{sampling['precision']} ({sampling['precision_of']})",
+            "max-questions": "stopped: the budget of questions is spent",
+            "all-photos": "every photo was taken",
+        }.get(
+            sampling["stopped"], f"not finished: the map is of the {sampling['faces']} faces of the last look"
+        )
+        if sampling["precision"] is not None and sampling["stopped"] in ("max-questions", "all-photos"):
+            why += f"; the precision of ±{sampling['precision']} was not reached"
+            why += "" if sampling["trusted"] else ": a band that few faces carry does not count"
+        words.append(f"{why}, after {sampling['questions']:,} questions")
+    return words
 
 
 def peak_summary(peak: Peak | None) -> dict[str, Any] | None:
@@ -188,7 +244,9 @@ def show_summary(result: dict[str, Any]) -> None:
     )
     for reason, count in result["failed"].items():
         out.print(f"  {count} x {reason}")
-    if result["photos"] < result["photos_in_all"]:
+    for line in sampling_words(result["sampling"]) if "sampling" in result else []:
+        out.print(f"  {line}", soft_wrap=True)
+    if result["photos"] < result["photos_in_all"] and not result.get("sampling", {}).get("stopped"):
         out.print(f"  unfinished: {result['photos']} of {result['photos_in_all']} so far")
     if result.get("peak") and not result["moved"]:
         out.print(f"  {NOTHING_MOVED}", soft_wrap=True)

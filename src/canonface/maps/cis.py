@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from canonface import functional
 from canonface.maps.off_face import off_face_reliance
@@ -37,6 +37,8 @@ class CIS:
         model_calls: how many images the model was shown.
         normalise: divide by the density of probes (eq. 5).
         canvas: the canonical picture.
+        inferred: ``(N,)`` True where a drop was interpolated and not measured; None: all were measured.
+        inferred_error: root mean square error of such drops, measured on some that were asked after all.
     """
 
     face: Face
@@ -55,6 +57,8 @@ class CIS:
     model_calls: int = 0
     normalise: bool = True
     canvas: Canvas = field(default_factory=Canvas)
+    inferred: Bool[np.ndarray, "n"] | None = field(default=None, repr=False)
+    inferred_error: float = np.nan
 
     @cached_property
     def _raster(self) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:

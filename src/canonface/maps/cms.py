@@ -38,6 +38,9 @@ class CMS:
         name: of the group of faces, e.g. ``female``; empty for all.
         model: name of the model; maps of different models are not merged.
         normalise: whether the faces' maps were divided by the density of probes (eq. 5).
+        note: what of it was inferred and not asked, in words for a caption; empty where everything was asked.
+        half_width: of the map's 95% band, the largest; NaN where it was not asked for.
+        trusted: False where too few people carry the map for that band to be relied on.
     """
 
     mesh: Mesh = field(repr=False)
@@ -52,6 +55,9 @@ class CMS:
     name: str = ""
     model: str = ""
     normalise: bool = True
+    note: str = ""
+    half_width: float = np.nan
+    trusted: bool = True
 
     @classmethod
     def empty(
@@ -119,8 +125,14 @@ class CMS:
         """The map of both sets of faces; its name is theirs if it is the same, else empty.
 
         Raises:
-            OptionError: the maps differ in mesh, canvas, model, unit, or in how they were averaged.
+            OptionError: the maps differ in mesh, canvas, model, unit, or in how they were averaged, or one is an
+                estimate.
         """
+        if self.note or other.note:
+            raise OptionError(
+                f"Only sums of measured maps can be merged; this one is an estimate ({self.note or other.note}): "
+                "merge the runs' rows and estimate again."
+            )
         for name in ("canvas", "unseen", "unit", "model", "normalise"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
@@ -137,6 +149,8 @@ class CMS:
             faces=self.faces + other.faces,
             patch_total=self.patch_total + other.patch_total,
             name=self.name if self.name == other.name else "",
+            half_width=np.nan,
+            trusted=True,
         )
 
     @property

@@ -276,14 +276,29 @@ def _footer(*results: Result) -> str:
     words = [f"Each patch is {share:.0%} of the face's height wide"]
     if isinstance(first, CIS):
         words[0] += f", {first.patch:.3g} of the input's {first.input_height} px"
-        asked = [int(np.isfinite(result.drops).sum()) for result in results if isinstance(result, CIS)]
+        single = [result for result in results if isinstance(result, CIS)]
+        asked = [_asked(cis) for cis in single]
         count = f"{asked[0]:,}" if len(asked) == 1 else f"{min(asked):,} to {max(asked):,}"
         words.append(f"{count} of {len(first.probes):,} places asked".replace(",", " "))
-    if any(isinstance(result, CMS) and result.unseen == "zero" for result in results):
+        if errors := [cis.inferred_error for cis in single if np.isfinite(cis.inferred_error)]:
+            words.append(f"the others interpolated, their typical error {max(errors):.2g}")
+    maps = [result for result in results if isinstance(result, CMS)]
+    words += dict.fromkeys(result.note for result in maps if result.note)
+    if wide := sorted({result.half_width for result in maps if np.isfinite(result.half_width)}):
+        ends = " to ".join(f"±{width:.2g}" for width in dict.fromkeys([wide[0], wide[-1]]))
+        words.append(f"95% band {ends} where it is widest")
+        if not all(result.trusted for result in maps):
+            words[-1] += ", not to be relied on: few faces carry the map"
+    if any(result.unseen == "zero" for result in maps):
         words.append("hidden places counted as 0")
     if any(_has_hidden(result) for result in results):
         words.append("pale: not asked (hidden from the camera, or between the probes)")
     return " · ".join(words)
+
+
+def _asked(cis: CIS) -> int:
+    known = np.isfinite(cis.drops)
+    return int((known if cis.inferred is None else known & ~cis.inferred).sum())
 
 
 def _has_hidden(result: Result) -> bool:

@@ -19,6 +19,7 @@ from canonface.engine import Asker, noted
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.models import Model, load_model
+from canonface.run.estimating import photo_cluster, until_reached
 from canonface.run.explaining import explain_face
 from canonface.run.galleries import check_model, make_gallery
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
@@ -29,7 +30,9 @@ from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.settings import Settings, make_settings
+from canonface.run.stopping import Order, PrecisionOf, Reached, check_stopping, make_order
 from canonface.run.writing import Case, Progress, write_run
+from canonface.sampling import Design, Sampler, make_design
 from canonface.types import Mesh, WhichFaces
 
 RECOGNITIONS = ("recognition", "recognition-margin")
@@ -53,6 +56,13 @@ def audit(
     batch: int = 64,
     engine: str = "auto",
     retry_failed: bool = False,
+    design: str | None = None,
+    share: float | None = None,
+    precision: float | None = None,
+    precision_of: PrecisionOf = "map",
+    max_questions: int | None = None,
+    cluster: str | None = None,
+    seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     **options: Any,
 ) -> Run:
@@ -83,6 +93,16 @@ def audit(
         engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike, and one run may take
             several. That of another one is written down, and a run keeps to it.
         retry_failed: ask again about photos that failed in an earlier start.
+        design: which probes are asked of which face: ``full`` (the default), ``random``, ``stratified`` or
+            ``low-discrepancy`` (`canonface.sampling.Design`). The map is then an estimate: ``run.estimate()``.
+        share: of the probes that each face is asked about; given alone, the design is ``low-discrepancy``.
+        precision: stop as soon as the 95% band of the map is nowhere wider than this on either side, in the unit of
+            the drop. Photos are then taken in random order, and the map is looked at after 32, 48, 72, ... people.
+        precision_of: ``map`` or ``regions``: what the precision is asked of.
+        max_questions: stop with the photo at which the model has been shown so many images.
+        cluster: column of the labels that names the person: photos of one are taken together, and the band respects
+            that they are alike. None: ``identity``'s column, if the labels have it; else each photo stands alone.
+        seed: of the design and of the order.
         progress: called after each photo.
         **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``,
             ``unseen``.
@@ -95,6 +115,8 @@ def audit(
         ConfigurationChangedError: ``out`` holds a run with another configuration.
         RunError: ``out`` cannot be written to.
     """
+    sampling = make_design(design, share, seed)
+    check_stopping(precision, precision_of, max_questions)
     loaded = load_model(model)
     aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
     if gallery is not None or options.get("confidence") in RECOGNITIONS:
@@ -118,16 +140,33 @@ def audit(
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
+    if cluster is not None:
+        require_column(cluster, known)
+    elif identity in label_columns(known):
+        cluster = identity
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
-    asker = _Question(loaded, settings, aligner, probes.vertices, known, Asker(loaded, engine, batch))
+    people = {
+        number: known[name].get(cluster or "") or photo_cluster(number)
+        for number, name in enumerate(found.names)
+    }
+    stops = precision is not None or max_questions is not None
+    order = make_order(people, seed, precision) if stops else None
+    sampler = sampling.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
+    ask = Asker(loaded, engine, batch)
+    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, ask)
     configuration = describe(settings, loaded, found, known, aligner, probes) | noted(engine)
-    manifest = Manifest.new(configuration, found.root)
+    manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
     ]
     schema = part_schema(label_columns(known))
-    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress)
+    until = None
+    if order is not None:
+        cases = [cases[number] for number in order.sorted(people)]
+        reached = Reached(precision, precision_of, max_questions)
+        until = until_reached(Path(out), manifest, order, people, reached)
+    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress, until)
 
 
 def check_form(form: Any) -> None:
@@ -187,6 +226,16 @@ def describe(
     }
 
 
+def _describe_sampling(design: Design, order: Order | None, cluster: str | None) -> dict[str, Any]:
+    """Which part of the questions a run asks, and who is one person, for its manifest."""
+    stated: dict[str, Any] = {"cluster": cluster}
+    if not design.is_full:
+        stated["design"] = design.describe()
+    if order is not None:
+        stated["order"] = asdict(order)
+    return stated
+
+
 def describe_mesh(mesh: Mesh) -> dict[str, Any]:
     """Which mesh a run is on, for its manifest."""
     return {"name": mesh.name, "vertices": len(mesh.vertices), "sha256": mesh_digest(mesh)}
@@ -211,6 +260,7 @@ class _Question:
     settings: Settings
     aligner: Aligner
     probes: Int[np.ndarray, "n"]
+    sampler: Sampler
     labels: Labels
     asker: Asker
 
@@ -242,6 +292,7 @@ class _Question:
                     self.labels[name],
                     self.asker,
                     row["sha256"],
+                    self.sampler(number, face.index),
                 )
             except OptionError:
                 # The choices themselves do not fit: it would be the same for every photo.

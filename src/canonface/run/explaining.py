@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from canonface.confidence import Original
+from canonface.confidence import BoundConfidence, Original
 from canonface.engine import Asker
 from canonface.errors import (
     NothingAskedError,
@@ -25,9 +26,13 @@ from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.occlusions import Occlusions
 from canonface.run.galleries import check_model
 from canonface.run.photos import digest
-from canonface.run.probes import choose_probes
+from canonface.run.probes import choose_probes, patch_in_cm
 from canonface.run.settings import Settings, make_settings
+from canonface.sampling import ask_adaptively, check_limits
 from canonface.types import Face, ModelInput
+
+ADAPTIVE_SHARE = 0.4
+"""Below it, a single face's map is too far off: `docs/sampling.md` has the figures."""
 
 
 def explain(
@@ -39,11 +44,16 @@ def explain(
     face_labels: Mapping[str, str] | None = None,
     batch: int = 64,
     engine: str = "auto",
+    design: str | None = None,
+    share: float | None = None,
+    precision: float | None = None,
+    seed: int = 0,
     **options: Any,
 ) -> CIS:
     """Which parts of one face a model relies on (eq. 1-5).
 
-    Every visible probe of the mesh is hidden in turn and the model is asked again.
+    Every visible probe of the mesh is hidden in turn and the model is asked again; with ``design="adaptive"`` a part
+    of them, coarse to fine, and the others are interpolated (`canonface.sampling.ask_adaptively`).
 
     Args:
         face: an aligned face, from `canonface.align`.
@@ -54,11 +64,16 @@ def explain(
         face_labels: the face's labels, for a target ``label:COLUMN``.
         batch: how many occluded copies the model is shown at once, where it is shown whole ones.
         engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
+        design: ``full`` (the default) or ``adaptive``.
+        share: of the visible probes that ``adaptive`` asks, at most (but eighteen at least); by default 0.4.
+        precision: root mean square error of the interpolated drops at which ``adaptive`` stops earlier.
+        seed: of the probes on which ``adaptive`` measures its error.
         **options: the other fields of `Settings`: ``confidence``, ``occluder``, ``patch``, ``fill``, ``stride``,
             ``spacing``, ``normalise``, ``canonical_patch``.
 
     Returns:
-        The map, with the drop at each probe; NaN at those that the face or the photo's border hides.
+        The map, with the drop at each probe; NaN at those that the face or the photo's border hides. ``inferred``
+        says which drops were interpolated, ``inferred_error`` how far off these are.
 
     Raises:
         OptionError: an option cannot be used.
@@ -71,13 +86,47 @@ def explain(
             f"{type(face).__name__}: canonface.explain(canonface.align(photo)[0], ...)."
         )
     settings = make_settings(preset, target=target, **options)
+    adaptive = check_adaptive(design, share, precision)
     loaded = load_model(model)
     check_model(settings.question(), loaded)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo = digest(Path(face.path)) if face.path else ""
-    return explain_face(
-        face, loaded, settings, probes, face_labels or {}, Asker(loaded, engine, batch), photo
+    known, asker = face_labels or {}, Asker(loaded, engine, batch)
+    if not adaptive:
+        return explain_face(face, loaded, settings, probes, known, asker, photo)
+    view, question, confidence = begun(face, loaded, settings, known, photo)
+    found = ask_adaptively(
+        lambda chosen: drops_at(view, question, confidence, probes[chosen], asker),
+        face.mesh.vertices[probes].astype(np.float64),
+        require_shown(view.shown.visible[probes]),
+        patch_in_cm(face.mesh, settings, loaded.spec),
+        ADAPTIVE_SHARE if share is None else share,
+        precision,
+        seed,
     )
+    cis = view.cis(probes, found.drops, confidence, question.target, question.unit)
+    return replace(cis, inferred=~found.asked & np.isfinite(found.drops), inferred_error=found.error)
+
+
+def check_adaptive(design: str | None, share: float | None, precision: float | None) -> bool:
+    """Whether one face is asked coarse to fine.
+
+    Raises:
+        OptionError: the design is none for a single face, options of ``adaptive`` come without it, or their values
+            cannot be used.
+    """
+    if design not in (None, "full", "adaptive"):
+        raise OptionError(
+            f"A single face is asked by design='full' or 'adaptive'; got {design!r}: the others are for many faces, "
+            "each of which is asked about other places."
+        )
+    if design != "adaptive" and not (share is None and precision is None):
+        raise OptionError(
+            f"share and precision of a single face go with design='adaptive'; got share={share!r}, "
+            f"precision={precision!r} and design={design!r}."
+        )
+    check_limits(ADAPTIVE_SHARE if share is None else share, precision)
+    return design == "adaptive"
 
 
 def explain_face(
@@ -88,6 +137,7 @@ def explain_face(
     face_labels: Mapping[str, str],
     asker: Asker,
     photo: str = "",
+    chosen: Int[np.ndarray, "k"] | None = None,
 ) -> CIS:
     """`explain` with everything loaded and decided.
 
@@ -99,21 +149,46 @@ def explain_face(
         face_labels: the face's row of the labels file.
         asker: asks the model, and keeps what it learned of the fastest way.
         photo: SHA-256 of the face's photo, if it is known.
+        chosen: positions in ``probes`` that a sampling design asks about; None: all.
     """
+    view, question, confidence = begun(face, model, settings, face_labels, photo)
+    candidates = np.arange(len(probes)) if chosen is None else chosen
+    asked = candidates[require_shown(view.shown.visible[probes[candidates]])]
+    drops = np.full(len(probes), np.nan)
+    drops[asked] = drops_at(view, question, confidence, probes[asked], asker)
+    return view.cis(probes, drops, confidence, question.target, question.unit)
+
+
+def begun(
+    face: Face, model: Model, settings: Settings, face_labels: Mapping[str, str], photo: str
+) -> tuple[View, BoundConfidence, float]:
+    """A face as the model sees it, what is asked about it, and the confidence in it as it is."""
     view = View(face, model, settings)
     original = Original(view.original, model.outputs, model.labels, face_labels, photo)
     question = settings.question().bind(original)
-    asked = np.flatnonzero(view.shown.visible[probes])
-    if not len(asked):
+    return view, question, float(question.of(view.original)[0])
+
+
+def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
+    """The visibility itself, if anything can be asked.
+
+    Raises:
+        NothingAskedError: nothing can.
+    """
+    if not visible.any():
         raise NothingAskedError(
-            f"A face is asked about the probes that it shows; of {len(probes)} none lies in the model's input and "
+            f"A face is asked about the probes that it shows; of {len(visible)} none lies in the model's input and "
             "faces the camera. Take another crop, or leave the photo out."
         )
-    confidence = float(question.of(view.original)[0])
-    drops = np.full(len(probes), np.nan)
-    of_fills = [question.of(occluded) for occluded in view.answers(probes[asked], asker)]
-    drops[asked] = confidence - np.mean(of_fills, axis=0)
-    return view.cis(probes, drops, confidence, question.target, question.unit)
+    return visible
+
+
+def drops_at(
+    view: View, question: BoundConfidence, confidence: float, vertices: Int[np.ndarray, "n"], asker: Asker
+) -> Float[np.ndarray, "n"]:
+    """Drop with a patch over each vertex (eq. 1), the mean over the fills."""
+    of_fills = [question.of(occluded) for occluded in view.answers(vertices, asker)]
+    return np.asarray(confidence - np.mean(of_fills, axis=0))
 
 
 class View:

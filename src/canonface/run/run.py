@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,9 +18,21 @@ from canonface.confidence import pose_bin
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.maps import CIS, CMS
 from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
+from canonface.run.estimating import (
+    cluster_of,
+    design_of,
+    estimate_rows,
+    estimated_cms,
+    last_look,
+    order_of,
+    taken_rows,
+    warn_if_unsure,
+)
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
 from canonface.run.probes import probes_of
+from canonface.run.stopping import LEVEL, Reached
+from canonface.sampling import Design, MapEstimate, Of
 from canonface.types import Face, Mesh, Pose
 
 logger = logging.getLogger("canonface")
@@ -281,8 +293,77 @@ class Run:
             pose_bin(yaw, pitch) if np.isfinite(yaw) and np.isfinite(pitch) else "" for yaw, pitch in poses
         ]
 
+    @property
+    def design(self) -> Design:
+        """Which probes were asked of each face."""
+        return design_of(self)
+
+    @property
+    def reached(self) -> Reached | None:
+        """What a run that may stop early has reached; None for any other run."""
+        return Reached.read(self.folder)
+
+    def estimate(
+        self, by: str | None = None, *, of: Of = "people", cluster: str | None = None, level: float = LEVEL
+    ) -> Any:
+        """The model map at the probes with its standard errors and simultaneous band, from what was asked.
+
+        Of a run that may stop early it is the map at its last look, with the band that holds at all looks together.
+
+        Args:
+            by: as in `cms`; the band of each group holds by itself.
+            of: ``people`` like those in the photos (the band respects that faces of one person are alike), or the
+                full run on these ``photos`` (`canonface.sampling.estimate_map`).
+            cluster: column of the labels that names the person; None: the run's own, else ``identity`` if there is
+                such a column, else each photo stands alone.
+            level: of the band; of a run that may stop early, of those at all looks together.
+
+        Returns:
+            A `canonface.sampling.MapEstimate`, or with ``by`` a dictionary from value to one.
+
+        Raises:
+            RunError: no face was explained.
+            OptionError: ``by`` or ``cluster`` is no column, or another value cannot be used.
+        """
+        found = self._estimates(by, of, cluster, level)
+        warn_if_unsure(list(found.values()))
+        return found if by is not None else found[""]
+
+    def _estimates(
+        self, by: str | None, of: Of = "people", cluster: str | None = None, level: float = LEVEL
+    ) -> dict[str, MapEstimate]:
+        self._require_faces()
+        if cluster is not None:
+            self.labels(cluster)
+        else:
+            cluster = cluster_of(self)
+        order, look = order_of(self), last_look(self)
+        if order is not None and look is not None:
+            level = order.level(look, level)
+        return {
+            name: estimate_rows(self, chosen, cluster, of, level) for name, chosen in self._groups(by).items()
+        }
+
+    def _groups(self, by: str | None) -> dict[str, np.ndarray]:
+        """Which faces belong to each value of a column; those alone that the last look has counted."""
+        taken = taken_rows(self)
+        if by is None:
+            return {"": taken}
+        values = np.array(self.labels(by))
+        groups = {str(value): (values == value) & taken for value in np.unique(values) if value}
+        return {name: chosen for name, chosen in groups.items() if chosen.any()}
+
+    def _require_faces(self) -> None:
+        if self.faces.num_rows == 0:
+            raise RunError(
+                f"A map needs at least one explained face; all {self.table.num_rows} rows of {self.folder} failed, "
+                f"e.g.: {self.table.column('message')[0].as_py()}"
+            )
+
     def cms(self, by: str | None = None) -> Any:
         """Canonical model saliency map: the mean of the faces' maps (eq. 6).
+
+        Where a sampling design asked a part of the probes, it is the map of `estimate`, and its ``note`` says so.
 
         Args:
             by: a column of the labels, or ``target``, ``predicted`` or ``pose-bin``: one map a value. None: one map
@@ -295,21 +376,29 @@ class Run:
             RunError: no face was explained.
             OptionError: ``by`` is no column.
         """
-        if self.faces.num_rows == 0:
-            raise RunError(
-                f"A map needs at least one explained face; all {self.table.num_rows} rows of {self.folder} failed, "
-                f"e.g.: {self.table.column('message')[0].as_py()}"
-            )
+        self._require_faces()
         if by is None:
             return self._whole_map
-        values = np.array(self.labels(by))
-        return {
-            str(value): self._mean_map(values == value, str(value)) for value in np.unique(values) if value
-        }
+        if not self.design.is_full:
+            return self._estimated(by)
+        return {name: self._mean_map(chosen, name) for name, chosen in self._groups(by).items()}
 
     @cached_property
     def _whole_map(self) -> CMS:
-        return self._mean_map(np.ones(self.faces.num_rows, dtype=bool), "")
+        if not self.design.is_full:
+            return self._estimated(None)[""]
+        everything = self._mean_map(self._groups(None)[""], "")
+        if order_of(self) is not None:
+            band = self._estimates(None)[""].map
+            everything = replace(everything, half_width=band.widest, trusted=band.trusted)
+        return everything
+
+    def _estimated(self, by: str | None) -> dict[str, CMS]:
+        estimates = self._estimates(by)
+        return {
+            name: estimated_cms(self, chosen, estimates[name], name)
+            for name, chosen in self._groups(by).items()
+        }
 
     def _mean_map(self, chosen: np.ndarray, name: str) -> CMS:
         settings, canvas, patches = self.settings, self.canvas, self.canonical_patches

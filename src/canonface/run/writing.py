@@ -16,6 +16,7 @@ from canonface.run.parts import next_number, read_parts, write_part
 from canonface.run.photos import digest
 from canonface.run.rows import Row
 from canonface.run.run import MESH_FILE, PARTS, Run
+from canonface.run.stopping import Until
 from canonface.types import Mesh
 
 logger = logging.getLogger("canonface")
@@ -61,6 +62,7 @@ def write_run(
     schema: Any,
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    until: Until | None = None,
 ) -> Run:
     """Carry out what is left of a run.
 
@@ -68,10 +70,11 @@ def write_run(
         folder: of the run; made if it is missing.
         manifest: what is asked.
         mesh: that the faces are placed on; kept beside the manifest if it is none that has a name.
-        cases: all of them, in order.
+        cases: all of them, in the order in which they are taken.
         schema: of the parts.
         retry_failed: ask again about cases that failed in an earlier start.
         progress: called after each case.
+        until: looks at what there is so far, and may say that it is enough.
 
     Raises:
         ConfigurationChangedError: the folder holds a run with another configuration.
@@ -83,17 +86,41 @@ def write_run(
     writer = _Writer(folder / PARTS, schema)
     done = _finished(folder / PARTS, cases, retry_failed)
     state = Progress(len(done), len(cases), sum(done.values()), len(done))
+    questions, asked = _questions(folder / PARTS), 0
     with writer:
-        for case in cases:
+        for taken, case in enumerate(cases):
+            if until is not None and until.due(taken, asked, case.number in done):
+                writer.flush()
+                if until.look(taken, asked):
+                    return Run(folder, manifest)
             if case.number in done:
+                asked += questions[case.number]
                 continue
             rows = list(case.rows())
             writer.add(rows)
+            asked += _shown(rows)
             failed = state.failed + any(row["status"] != "ok" for row in rows)
             state = replace(state, done=state.done + 1, failed=failed)
             if progress:
                 progress(state)
+        if until is not None:
+            writer.flush()
+            until.look(len(cases), asked)
     return Run(folder, manifest)
+
+
+def _shown(rows: Iterable[Row]) -> int:
+    """How many images the model was shown for the rows of a case."""
+    return sum(row.get("model_calls") or 0 for row in rows)
+
+
+def _questions(parts: Path) -> dict[int, int]:
+    """How many images the model was shown for each case of earlier starts."""
+    table = read_parts(parts, ("photo", "face", "model_calls"))
+    asked: dict[int, int] = {}
+    for row in [] if table is None else table.to_pylist():
+        asked[row["photo"]] = asked.get(row["photo"], 0) + _shown([row])
+    return asked
 
 
 def _begun(folder: Path, manifest: Manifest) -> Manifest:
@@ -123,11 +150,12 @@ def _finished(parts: Path, cases: Sequence[Case], retry_failed: bool) -> dict[in
     rows = [] if table is None else table.to_pylist()
     failed = {row["photo"] for row in rows if row["status"] != "ok"}
     done = {row["photo"]: row for row in rows if not (retry_failed and row["photo"] in failed)}
+    files = {case.number: case.files for case in cases}
     for number, row in done.items():
         # What failed is kept as it is until it is asked again: a repaired photo is no contradiction.
         if number in failed:
             continue
-        for column, path in cases[number].files.items():
+        for column, path in files[number].items():
             if (now := digest(path)) and now != row[column]:
                 raise RunError(
                     f"A run is continued with the photos it was begun with; {path} was changed since. Put the photo "
