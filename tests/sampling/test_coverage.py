@@ -8,7 +8,7 @@ from canonface.sampling import Design, estimate_map, full_map, level_of_a_look, 
 
 PLACES = places_of()
 NOMINAL = 0.95
-RUNS = 120
+RUNS = 400
 
 
 def lower_limit(runs, chance=NOMINAL):

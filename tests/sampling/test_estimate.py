@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sampled_worlds import PATCH, faces_of, places_of, sampled, true_map
 
 from canonface.errors import OptionError
-from canonface.sampling import Design, cluster_numbers, estimate_map, full_map
+from canonface.sampling import DESIGNS, Design, cluster_numbers, estimate_map, full_map
 from canonface.sampling.bands import critical_value, floored
 from canonface.sampling.clusters import contrasts, effective_number, influences
 from canonface.sampling.smoothing import choose_bandwidth, distances, kernel_means, twiced_means
@@ -122,6 +122,20 @@ def test_a_constant_is_kept_and_twicing_takes_off_most_of_the_bias():
     twice = np.abs(weights @ (counts * truth) - truth)
     middle = np.abs(places[:, :2]).max(axis=1) < 3
     assert twice[middle].max() < 0.5 * once[middle].max()
+
+
+@pytest.mark.parametrize("name", sorted(DESIGNS))
+def test_over_all_draws_a_design_leans_nowhere(name):
+    """The mean of the errors at each probe is nought but for chance, where nothing is smoothed."""
+    drops, _ = faces_of(SMALL, 30, np.random.default_rng(10))
+    truth = full_map(sampled(drops, np.ones(drops.shape, bool), np.arange(30), SMALL, 1.0))
+    errors = []
+    for seed in range(300):
+        asked = Design(name, 0.4, seed).asked(SMALL, [(i, 0) for i in range(30)])
+        errors.append(full_map(sampled(drops, asked, np.arange(30), SMALL, 0.4)) - truth)
+    spread = np.std(errors, axis=0)
+    assert (np.abs(np.mean(errors, axis=0)) < 4 * spread / np.sqrt(300)).all()
+    assert spread.min() > 1e-4
 
 
 def test_what_lies_too_far_from_everything_asked_is_not_invented():

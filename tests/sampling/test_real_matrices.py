@@ -10,7 +10,7 @@ from canonface.run.estimating import sampled_rows
 from canonface.run.photos import read_csv
 from canonface.sampling import Design, estimate_map, full_map, level_of_a_look, looks_at
 
-SEEDS = 60
+SEEDS = 200
 
 
 @pytest.fixture(scope="module")
