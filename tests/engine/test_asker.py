@@ -215,6 +215,24 @@ def test_answers_that_turn_wrong_later_are_noticed_too(net, questions, monkeypat
     assert "an answer of the incremental engine was off by 0.01" in lines(caplog)[0]
 
 
+@pytest.mark.parametrize(
+    ("off", "size", "outputs", "alike"),
+    [
+        (2.3e-6, 0.011, "logits", True),  # logits near 0: less than half of it shows in a drop
+        (2.3e-6, 0.011, "values", False),
+        (2.3e-6, 5.0, "values", True),  # other answers to the photo say what rounding is
+        (1e-3, 5.0, "logits", False),
+    ],
+)
+def test_an_answer_near_nothing_is_no_measure_of_its_rounding(off, size, outputs, alike):
+    dense = np.array([[0.011, -0.010]])
+    assert choosing.agree(dense + off, dense, "native", size, outputs) is alike
+
+
+def test_a_wrong_answer_is_not_its_own_measure():
+    assert choosing.size_of(np.array([[1.0, -2.0]]), np.array([[3.0, 0.0], [1e9, 0.0]])) == 3.0
+
+
 def test_few_questions_are_asked_plainly_and_nothing_is_settled(net, questions):
     x, centres = questions
     asking = asked(net)

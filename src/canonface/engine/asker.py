@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.engine.batching import BatchSize
-from canonface.engine.choosing import agree, choose
+from canonface.engine.choosing import agree, choose, size_of
 from canonface.engine.dense import answers
 from canonface.engine.local import LocalEngine
 from canonface.engine.plan import ENGINES, NoLocalEngineError, Plan
@@ -112,7 +112,7 @@ class Asker:
             return True
         self._unchecked, middle = 0, len(occlusions) // 2
         dense = self._dense(x, occlusions[middle : middle + 1])
-        if agree(found[middle : middle + 1], dense, plan.engine):
+        if agree(found[middle : middle + 1], dense, plan.engine, size_of(found), self.model.outputs):
             return True
         off = float(np.abs(found[middle] - dense[0]).max())
         self._settle(

@@ -21,6 +21,8 @@ RELATIVE = {"bfloat16": 0.1}
 """How far answers may be off those of the dense engine, as a share of the largest: far above rounding, far below a
 mistake."""
 CLOSE = 1e-4
+GATE = 5e-5
+"""How far a drop may be off that an exact engine finds."""
 
 Dense = Callable[[Occlusions], Float[np.ndarray, "n d"]]
 
@@ -49,7 +51,8 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     original, hidden = local.answers(x, few, engine)
     error = float(np.abs(hidden - dense_answers).max())
     plan = replace(plan, error=error)
-    if not agree(hidden, dense_answers, engine):
+    size = size_of(original, dense_answers)
+    if not agree(hidden, dense_answers, engine, size, local.model.outputs):
         return replace(plan, why=f"answers of the {engine} engine are off by up to {error:.2g}")
     fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
     plan = replace(plan, seconds={"dense": slow / len(few), engine: fast / len(some)})
@@ -65,10 +68,27 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     return replace(plan, engine=engine, why=why)
 
 
-def agree(found: Float[np.ndarray, "n d"], dense: Float[np.ndarray, "n d"], engine: str) -> bool:
-    """Whether answers are those of the dense engine, but for rounding."""
-    bound = RELATIVE.get(engine, CLOSE) * max(float(np.abs(dense).max()), 1e-6)
+def agree(
+    found: Float[np.ndarray, "n d"], dense: Float[np.ndarray, "n d"], engine: str, size: float, outputs: str
+) -> bool:
+    """Whether answers are those of the dense engine, but for rounding.
+
+    Args:
+        found: answers of an engine.
+        dense: those of the dense one.
+        engine: one of `canonface.engine.ENGINES`.
+        size: of the model's answers to this photo: an answer that happens to be near 0 is no measure of its rounding.
+        outputs: kind of the answers: half of a difference of logits or probabilities is more than a drop's.
+    """
+    exact = engine not in RELATIVE
+    floor = GATE if exact and outputs in ("logits", "probabilities") else 0.0
+    bound = max(RELATIVE.get(engine, CLOSE) * size, floor, 1e-10)
     return found.shape == dense.shape and float(np.abs(found - dense).max()) <= bound
+
+
+def size_of(*answers: Float[np.ndarray, "n d"]) -> float:
+    """The size of answers: of their rows' largest numbers the median, so that a wrong one is not its own measure."""
+    return float(np.median(np.abs(np.concatenate(answers)).max(axis=1)))
 
 
 def spread(occlusions: Occlusions, count: int) -> Occlusions:
