@@ -86,7 +86,7 @@ def agree(
     return found.shape == dense.shape and float(np.abs(found - dense).max()) <= bound
 
 
-def size_of(*answers: Float[np.ndarray, "n d"]) -> float:
+def size_of(*answers: Float[np.ndarray, "_ d"]) -> float:
     """The size of answers: of their rows' largest numbers the median, so that a wrong one is not its own measure."""
     return float(np.median(np.abs(np.concatenate(answers)).max(axis=1)))
 
