@@ -223,9 +223,7 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
             f"({adds['needed'] / adds['dense']:.1%}). The native engine does {done / 1e9:.0f} GFLOP/s of them, "
             f"{done / peak:.0%} of the {peak / 1e9:.0f} GFLOP/s that a matrix product of {PEAK_SIZE} reaches in the "
             "same run.",
-            f"Largest error of a drop against the dense engine: incremental {found['error']['incremental']:.1e}, "
-            f"native {found['error']['native']:.1e}; PyTorch's own single precision against double "
-            f"{found['error_of_pytorch']:.1e}; largest drop {found['largest_drop']:.2f}.",
+            _errors(found),
             "Peak memory of a process: "
             + ", ".join(f"{engine} {mb:.0f} MB" for engine, mb in found["memory_mb"].items())
             + " (load: the network alone, asked once).",
@@ -233,6 +231,16 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     if "start" in result:
         yield from ("", "### To start", "", "| what | seconds |", "|---|---|")
         yield from (f"| {name} | {seconds:.2f} |" for name, seconds in result["start"].items())
+
+
+def _errors(found: dict[str, Any]) -> str:
+    if found["largest_drop"] < 0.005:
+        return "An embedding: its numbers are no logits, and there are no drops to compare here."
+    return (
+        f"Largest error of a drop against the dense engine: incremental {found['error']['incremental']:.1e}, "
+        f"native {found['error']['native']:.1e}; PyTorch's own single precision against double "
+        f"{found['error_of_pytorch']:.1e}; largest drop {found['largest_drop']:.2f}."
+    )
 
 
 def _child(*arguments: str) -> dict[str, Any]:
