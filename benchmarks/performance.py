@@ -37,7 +37,8 @@ MALLOC = {
 PEAK_SIZE = 2048
 CAPTUM_BATCHES = (1, 16, 64)
 QUESTIONS = 1024
-"""That one face is asked, about as many as it has probes: what is done once a photo counts in that proportion."""
+"""That one face is asked at most, about as many as it has probes: what is done once a photo counts in that
+proportion."""
 NAMES = {
     "captum 1": "captum Occlusion, perturbations_per_eval=1",
     "captum 16": "captum Occlusion, perturbations_per_eval=16",
@@ -103,8 +104,8 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
         "paper": Way(paper_loop(plain, x, boxes, fill, BATCH), few),
         "dense": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "dense", BATCH), few),
         "best dense": Way(frozen(module, x, boxes, fill, target, BATCH), few),
-        "incremental": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "incremental"), QUESTIONS),
-        "native": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "native"), QUESTIONS),
+        "incremental": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "incremental"), len(points)),
+        "native": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "native"), len(points)),
         "peak": Way(matrix_product(PEAK_SIZE), 8),
     }  # fmt: skip
     timings = timed(ways, rounds)
@@ -115,7 +116,7 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
     double = class_confidence(exact, target, "probability", "logits")
     return {
         "patch": patch,
-        "questions": QUESTIONS,
+        "questions": len(points),
         "input": list(x.shape),
         "seconds": {way: timing._asdict() for way, timing in timings.items()},
         "error": errors,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.engine.batching import BatchSize
-from canonface.engine.choosing import agree, choose, size_of
+from canonface.engine.choosing import agree, choose
 from canonface.engine.dense import answers
 from canonface.engine.local import LocalEngine
 from canonface.engine.plan import ENGINES, NoLocalEngineError, Plan
@@ -23,7 +23,7 @@ logger = logging.getLogger("canonface")
 FEWEST = 8
 """Questions about one face for which it is worth while to look for a faster way."""
 CHECK_EVERY = 2000
-"""Questions after which one is asked in both ways again."""
+"""Questions after which one is asked in both ways again; the first ones too."""
 
 
 class Asker:
@@ -43,7 +43,8 @@ class Asker:
         self.model, self.engine = model, engine
         self.batch = batch if isinstance(batch, BatchSize) else BatchSize(batch)
         self.plan: Plan | None = Plan("dense", "as asked for") if engine == "dense" else None
-        self._unchecked = 0
+        # Even a plan that is known already is held against the dense engine once: the module may have changed unseen.
+        self._unchecked = CHECK_EVERY
 
     def answers(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
         """Outputs of the model for each occluded copy of an input; equal occlusions are asked once.
@@ -96,7 +97,7 @@ class Asker:
             if plan.engine == "dense":
                 return None
             found = local.answers(x, occlusions, plan.engine)
-            return found if self._holds(x, occlusions, found[1], plan) else None
+            return found if self._holds(x, occlusions, found, plan) else None
         except NoLocalEngineError as error:
             self._settle(Plan("dense", str(error)))
         except Exception as error:
@@ -105,16 +106,24 @@ class Asker:
             self._settle(Plan("dense", f"questions by windows failed: {what}"), unexpected=True)
         return None
 
-    def _holds(self, x: Tensor, occlusions: Occlusions, found: Float[np.ndarray, "n d"], plan: Plan) -> bool:
-        """Now and then, whether the dense engine answers the same."""
+    def _holds(
+        self,
+        x: Tensor,
+        occlusions: Occlusions,
+        found: tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]],
+        plan: Plan,
+    ) -> bool:
+        """At first and now and then: whether the dense engine answers the same where most is said to change."""
         self._unchecked += len(occlusions)
         if self._unchecked < CHECK_EVERY:
             return True
-        self._unchecked, middle = 0, len(occlusions) // 2
-        dense = self._dense(x, occlusions[middle : middle + 1])
-        if agree(found[middle : middle + 1], dense, plan.engine, size_of(found), self.model.outputs):
+        self._unchecked = 0
+        original, hidden = found
+        chosen = int(np.abs(hidden - original).max(axis=1).argmax())
+        dense, answer = self._dense(x, occlusions[chosen : chosen + 1]), hidden[chosen : chosen + 1]
+        if agree(answer, dense, original, plan.engine, self.model.outputs):
             return True
-        off = float(np.abs(found[middle] - dense[0]).max())
+        off = float(np.abs(answer - dense).max())
         self._settle(
             Plan("dense", f"an answer of the {plan.engine} engine was off by {off:.2g}"), unexpected=True
         )

@@ -18,9 +18,10 @@ LEAST_GAIN = 1.3
 """Multiply-adds that must be saved before anything is measured."""
 ASKED_BOTH_WAYS = 4
 RELATIVE = {"bfloat16": 0.1}
-"""How far answers may be off those of the dense engine, as a share of the largest: far above rounding, far below a
-mistake."""
-CLOSE = 1e-4
+"""How far answers in half precision may be off those of the dense engine, as a share of the largest."""
+CLOSE, ROUNDING = 1e-3, 2e-5
+"""How far exact answers may be off, as a share of the largest change and of the answer itself: above what rounding
+does in deep networks, below a mistake."""
 GATE = 5e-5
 """How far a drop may be off that an exact engine finds."""
 
@@ -51,8 +52,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     original, hidden = local.answers(x, few, engine)
     error = float(np.abs(hidden - dense_answers).max())
     plan = replace(plan, error=error)
-    size = size_of(original, dense_answers)
-    if not agree(hidden, dense_answers, engine, size, local.model.outputs):
+    if not agree(hidden, dense_answers, original, engine, local.model.outputs):
         return replace(plan, why=f"answers of the {engine} engine are off by up to {error:.2g}")
     fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
     plan = replace(plan, seconds={"dense": slow / len(few), engine: fast / len(some)})
@@ -69,26 +69,27 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
 
 
 def agree(
-    found: Float[np.ndarray, "n d"], dense: Float[np.ndarray, "n d"], engine: str, size: float, outputs: str
+    found: Float[np.ndarray, "n d"],
+    dense: Float[np.ndarray, "n d"],
+    original: Float[np.ndarray, "1 d"],
+    engine: str,
+    outputs: str,
 ) -> bool:
     """Whether answers are those of the dense engine, but for rounding.
 
     Args:
         found: answers of an engine.
-        dense: those of the dense one.
+        dense: those of the dense one to the same questions.
+        original: answer to the photo as it is.
         engine: one of `canonface.engine.ENGINES`.
-        size: of the model's answers to this photo: an answer that happens to be near 0 is no measure of its rounding.
         outputs: kind of the answers: half of a difference of logits or probabilities is more than a drop's.
     """
-    exact = engine not in RELATIVE
-    floor = GATE if exact and outputs in ("logits", "probabilities") else 0.0
-    bound = max(RELATIVE.get(engine, CLOSE) * size, floor, 1e-10)
-    return found.shape == dense.shape and float(np.abs(found - dense).max()) <= bound
-
-
-def size_of(*answers: Float[np.ndarray, "_ d"]) -> float:
-    """The size of answers: of their rows' largest numbers the median, so that a wrong one is not its own measure."""
-    return float(np.median(np.abs(np.concatenate(answers)).max(axis=1)))
+    size, change = float(np.abs(original).max()), float(np.abs(dense - original).max())
+    if engine in RELATIVE:
+        bound = RELATIVE[engine] * max(size, float(np.abs(dense).max()))
+    else:
+        bound = ROUNDING * size + CLOSE * change + (GATE if outputs in ("logits", "probabilities") else 0.0)
+    return found.shape == dense.shape and float(np.abs(found - dense).max()) <= max(bound, 1e-10)
 
 
 def spread(occlusions: Occlusions, count: int) -> Occlusions:

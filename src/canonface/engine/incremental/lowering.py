@@ -137,10 +137,11 @@ class _Lowering:
         for node in read:
             if node in self.changes or node in self.flat:
                 source = self.flat.get(node, node)
-                ends.append(End("map", self.changes[source], node, self.known.shape(source)))
+                factor = self.flat_factors.get(node)
+                ends.append(End("map", self.changes[source], node, self.known.shape(source), factor=factor))
         return ends
 
-    def sizes(self) -> dict[fx.Node, Shape]:
+    def sizes(self) -> dict[fx.Node, tuple[int, ...]]:
         """Maps on windows whose size the dense rest asks for."""
         return {
             given: self.known.shape(given)
@@ -148,6 +149,12 @@ class _Lowering:
             if _operator(node) in SIZES
             for given in node.all_input_nodes
             if given in self.changes
+        } | {
+            given: (math.prod(self.known.shape(self.flat[given])),)
+            for node in self.dense
+            if _operator(node) in SIZES
+            for given in node.all_input_nodes
+            if given in self.flat
         }
 
     def rest_costs(self) -> Iterator[LayerCost]:
@@ -189,6 +196,8 @@ class _Lowering:
             raise NotLocalError(f"{call.name} joins a flattened map with something else")
         if call.name in PASSING:
             self.flat[node] = self.flat[_passed(call, source)]
+            if source in self.flat_factors:
+                self.flat_factors[node] = self.flat_factors[source]
             return
         factor = self._flat_factor(call)
         weight = self._constant(call.arguments.get("weight"))

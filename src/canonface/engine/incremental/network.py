@@ -91,13 +91,39 @@ def network_of(module: nn.Module, x: Tensor) -> Network:
 
 
 def state_of(module: nn.Module) -> tuple[Any, ...]:
-    """What differs after training, loading or surgery: layers, hooks, places, versions, some of the numbers."""
+    """What differs after training, loading or surgery: layers, what they are set to, hooks, some of the numbers."""
     tensors = [*module.named_parameters(), *module.named_buffers()]
     layers = tuple(
-        (name, id(layer), len(layer._forward_hooks), len(layer._forward_pre_hooks))
+        (
+            name,
+            id(layer),
+            type(layer),
+            len(layer._forward_hooks),
+            len(layer._forward_pre_hooks),
+            *_set_to(layer),
+        )
         for name, layer in module.named_modules()
     )
     return (layers, *((name, *_trace_of(tensor)) for name, tensor in tensors))
+
+
+def _set_to(layer: nn.Module) -> tuple[Any, ...]:
+    """The plain attributes of a layer: numbers and words by their text, tensors by theirs, all else by identity."""
+    found: list[Any] = []
+    for name, value in vars(layer).items():
+        if name == "training" or name in _INNER:
+            continue
+        if isinstance(value, Tensor):
+            found.append((name, *_trace_of(value)))
+        elif isinstance(value, bool | int | float | str | tuple | list | type(None)):
+            found.append((name, repr(value)))
+        else:
+            found.append((name, id(value)))
+    return tuple(found)
+
+
+_INNER = frozenset(vars(nn.Module()))
+"""What every module keeps account of itself in."""
 
 
 def _trace_of(tensor: Tensor) -> tuple[Any, ...]:

@@ -45,7 +45,8 @@ class End:
         node: of the graph whose value this gives.
         shape: ``(c, h, w)`` of the map.
         weight: ``(n, c * h * w)`` of the dense layer.
-        factor: ``(c,)`` that each channel is multiplied by before; None: 1.
+        factor: what is multiplied by before: ``(c,)`` of each channel; of a map that was flattened one number, or
+            ``(c * h * w,)``; None: 1.
     """
 
     kind: EndKind
@@ -78,7 +79,7 @@ class Program:
     steps: tuple[Step, ...]
     ends: tuple[End, ...]
     rest: tuple[fx.Node, ...]
-    sizes: dict[fx.Node, Shape]
+    sizes: dict[fx.Node, tuple[int, ...]]
     rest_costs: tuple[LayerCost, ...]
     dense_because: tuple[tuple[str, str], ...]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, fx
@@ -30,11 +33,13 @@ class Session:
         program: what is done.
         kernels: how.
         chunk: probes that go through the steps together.
+        lock: one caller at a time: kernels use their memory again.
     """
 
     program: Program
     kernels: Kernels
     chunk: int = 64
+    lock: AbstractContextManager[Any] = field(default_factory=threading.Lock, repr=False)
 
     def answers(
         self,
@@ -49,12 +54,14 @@ class Session:
             occlusions: one a photo.
             pick: which of the network's answers is read.
         """
-        with evaluating(self.program.graph), torch.inference_mode():
+        with self.lock, evaluating(self.program.graph), torch.inference_mode():
             bases = bases_of(self.program, x)
             original = pick(bases.answer)
             changes = changes_of(x, occlusions)
             if not len(changes.windows):
                 return original, original[:0]
+            if not all(np.isfinite(each.fill).all() for each in occlusions):
+                raise ValueError("a fill is not finite")  # comparisons of kernels would lose it
             answers = torch.cat([pick(answer) for answer in self._answered(changes, bases)])
             ordered = torch.empty_like(answers)
             ordered[torch.as_tensor(changes.order, device=answers.device)] = answers
@@ -161,5 +168,9 @@ class _Finish:
         cells = base.index_select(0, photos).view(-1, channels)
         owner, y, x = windows.places()
         places = torch.as_tensor((owner * height + y) * width + x, device=base.device)
-        cells.index_add_(0, places, change.rows)
+        rows = change.rows
+        if end.factor is not None:
+            factor = end.factor.to(rows).expand(channels * height * width).view(channels, -1).t()
+            rows = rows * factor.index_select(0, torch.as_tensor(y * width + x, device=base.device).long())
+        cells.index_add_(0, places, rows)
         return cells.view(-1, height, width, channels).permute(0, 3, 1, 2).contiguous()

@@ -49,7 +49,7 @@ def traced(module: nn.Module, x: Tensor) -> fx.GraphModule:
     needed = [node for node in graph.graph.find_nodes(op="placeholder") if not node.args]
     if len(needed) != 1:
         raise NotTraceableError(f"it takes {len(needed)} inputs where one picture is shown")
-    _read_what_was_written(graph)
+    _read_what_was_written(graph, x)
     return graph
 
 
@@ -150,12 +150,63 @@ def _real(values: Any) -> Any:
     return fx.node.map_aggregate(values, lambda each: each.value if isinstance(each, _Followed) else each)
 
 
-def _read_what_was_written(graph: fx.GraphModule) -> None:
-    """Let whoever reads a value after it was overwritten read the node that overwrote it."""
+def _read_what_was_written(graph: fx.GraphModule, x: Tensor) -> None:
+    """Let whoever reads a value after it was overwritten read the node that overwrote it.
+
+    Raises:
+        NotTraceableError: what is overwritten is in part, or in another shape, the memory of a value that is read
+            afterwards.
+    """
     layers = dict(graph.named_modules())
     order = {node: place for place, node in enumerate(graph.graph.nodes)}
-    for node in graph.graph.nodes:
-        if not is_in_place(node, layers) or not node.args or not isinstance(node.args[0], fx.Node):
+    written = [node for node in graph.graph.nodes if is_in_place(node, layers)]
+    if any(isinstance(node.kwargs.get("out"), fx.Node) for node in graph.graph.nodes):
+        raise NotTraceableError("a function writes its result to where it is told by out=")
+    if not written:
+        return
+    memory = _Memory(graph)
+    try:
+        with torch.no_grad():
+            memory.run(x.clone())
+    except Exception as error:
+        raise NotTraceableError(f"its graph does not run: {error}") from error
+    for node in written:
+        if not node.args or not isinstance(node.args[0], fx.Node):
             continue
-        for user in [user for user in node.args[0].users if order[user] > order[node]]:
-            user.replace_input_with(node.args[0], node)
+        for other in memory.sharing(node.args[0]):
+            later = [user for user in other.users if order[user] > order[node]]
+            if not later or order[other] >= order[node]:
+                continue
+            if memory.places[other] != memory.places[node.args[0]]:
+                raise NotTraceableError(
+                    f"{node.name} overwrites memory that {later[0].name} reads in another shape"
+                )
+            for user in later:
+                user.replace_input_with(other, node)
+
+
+class _Memory(fx.Interpreter):
+    """Runs a graph and says which of its values share memory: a map and what a dropout makes of it, for one."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        super().__init__(graph, garbage_collect_values=False)
+        self.places: dict[fx.Node, tuple[Any, ...]] = {}
+        self._kept: list[Any] = []
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        # Kept: memory that was given back could be another value's.
+        self._kept.append(value)
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, Tensor):
+                self.places[n] = (
+                    each.untyped_storage().data_ptr(),
+                    each.data_ptr(),
+                    each.shape,
+                    each.stride(),
+                )
+        return value
+
+    def sharing(self, node: fx.Node) -> list[fx.Node]:
+        """All nodes whose values lie in the memory of one's value, itself among them."""
+        return [other for other, place in self.places.items() if place[0] == self.places[node][0]]
