@@ -60,7 +60,7 @@ class Session:
             changes = changes_of(x, occlusions)
             if not len(changes.windows):
                 return original, original[:0]
-            if not all(np.isfinite(each.fill).all() for each in occlusions):
+            if not all(map(_is_finite, occlusions)):
                 raise ValueError("a fill is not finite")  # comparisons of kernels would lose it
             answers = torch.cat([pick(answer) for answer in self._answered(changes, bases)])
             ordered = torch.empty_like(answers)
@@ -122,6 +122,11 @@ def _chosen(windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
         if id(each) not in found:
             found[id(each)] = each[chunk]
     return {name: found[id(each)] for name, each in windows.items()}
+
+
+def _is_finite(occlusions: Occlusions) -> bool:
+    fills = [occlusions.fill] if isinstance(occlusions.fill, np.ndarray) else occlusions.fill
+    return all(bool(np.isfinite(fill).all()) for fill in fills)
 
 
 class _Finish:

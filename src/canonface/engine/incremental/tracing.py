@@ -199,9 +199,10 @@ class _Memory(fx.Interpreter):
         self._kept.append(value)
         for each in value if isinstance(value, list | tuple) else (value,):
             if isinstance(each, Tensor):
+                # Not by address, which a tensor without data (on the meta device) has none of.
                 self.places[n] = (
-                    each.untyped_storage().data_ptr(),
-                    each.data_ptr(),
+                    each.untyped_storage()._cdata,
+                    each.storage_offset(),
                     each.shape,
                     each.stride(),
                 )
