@@ -13,7 +13,6 @@ constexpr int sevenths = 7;
 template <int Levels>
 struct Halved {
     static constexpr int parts = 2 * Halved<Levels - 1>::parts;
-    static constexpr int blocks = 4 * Halved<Levels - 1>::blocks;
     static constexpr int products = sevenths * Halved<Levels - 1>::products;
 
     // The block of the result that lies in this part of its rows and columns, as the number of its place among the
@@ -27,7 +26,7 @@ struct Halved {
 
 template <>
 struct Halved<0> {
-    static constexpr int parts = 1, blocks = 1, products = 1;
+    static constexpr int parts = 1, products = 1;
     static constexpr int place(int, int) { return 0; }
 };
 
@@ -48,7 +47,7 @@ inline void seven_rows(const float* upper, const float* lower, Index half, float
 }
 
 // The left factors of all products, from one row of each part of `depth` floats; `spare` holds 4 * depth floats for
-// each level but the last.
+// each level.
 template <int Levels>
 void split_rows(const float* const* rows, Index depth, float* const* to, float* spare) {
     using H = Halved<Levels>;

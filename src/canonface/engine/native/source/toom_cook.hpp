@@ -146,9 +146,6 @@ struct Line {
         sums_and_differences<size - 1>(values);
         products<Interpolation, size>(values, coefficients, std::make_integer_sequence<int, size>());
     }
-
-    // Number of the i-th value among all points; infinity is the last one for every length.
-    static constexpr int point(int i) { return i + 1 < size ? i : point_count<Taps> - 1; }
 };
 
 }  // namespace canonface
