@@ -14,8 +14,10 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"plots"},
+    {"studies"},
+    {"evaluation", "finetuning"},
     {"run"},
-    {"sampling"},
+    {"sampling", "methods"},
     {"maps"},
     {"engine"},
     {"mesh", "alignment", "models", "confidence", "occluders"},
@@ -37,6 +39,8 @@ HEAVY = (
     "onnx",
     "PIL",
     "ai_edge_litert",
+    "captum",
+    "torchcam",
 )
 
 
