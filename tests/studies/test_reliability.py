@@ -129,7 +129,7 @@ def test_too_few_people_are_refused(toy_run, people_folder, tmp_path):
 
     photos = sorted(people_folder.glob("op_P001*.jpg"))
     few = audit(photos, toy_model(), tmp_path / "few", target="yes", stride=40)
-    with pytest.raises(OptionError, match="at least 4; .* has 2"):
+    with pytest.raises(OptionError, match=r"at least 4; .* has 2"):
         People.of_run(few)
     with pytest.raises(OptionError, match="'person'"):
         People.of_run(toy_run, "person")

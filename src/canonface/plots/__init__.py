@@ -6,6 +6,7 @@ map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_fac
 
 from __future__ import annotations
 
+from canonface.plots.comparison import comparison_figure
 from canonface.plots.convergence import convergence_figure
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
@@ -17,6 +18,7 @@ __all__ = [
     "Scale",
     "average_face",
     "canonical",
+    "comparison_figure",
     "convergence_figure",
     "figure6",
     "groups",

@@ -3,7 +3,22 @@
 Each is a function that returns a frozen result with a table, and a command, ``canonface study NAME``.
 """
 
+from canonface.studies.comparison import Comparison, compare
 from canonface.studies.convergence import Convergence, convergence
+from canonface.studies.settings import confidence, density, fill, patch
 from canonface.studies.tables import write_table
+from canonface.studies.varying import Setting, vary
 
-__all__ = ["Convergence", "convergence", "write_table"]
+__all__ = [
+    "Comparison",
+    "Convergence",
+    "Setting",
+    "compare",
+    "confidence",
+    "convergence",
+    "density",
+    "fill",
+    "patch",
+    "vary",
+    "write_table",
+]

@@ -91,7 +91,13 @@ class People:
         return cls(total, seen, np.bincount(clusters, minlength=count))
 
     @classmethod
-    def of_run(cls, run: Run, cluster: str | None = None) -> People:
+    def of_run(
+        cls,
+        run: Run,
+        cluster: str | None = None,
+        chosen: Bool[np.ndarray, "faces"] | None = None,
+        fewest: int = FEWEST_PEOPLE,
+    ) -> People:
         """Those of a run.
 
         A fully asked run's faces are counted as eq. 4-6 count them. Of a run that asked a part, mean drops are spread
@@ -100,21 +106,24 @@ class People:
         Args:
             run: the run.
             cluster: column of the labels that names the person; None: the run's own, else each photo for itself.
+            chosen: rows of ``run.faces``; None: all.
+            fewest: people that are needed.
 
         Raises:
             OptionError: there is no such column, or there are too few people.
         """
         if cluster is not None:
             run.labels(cluster)
-        rows = sampled_rows(run, taken_rows(run), cluster or cluster_of(run))
+        taken = taken_rows(run) if chosen is None else chosen
+        rows = sampled_rows(run, taken, cluster or cluster_of(run))
         if run.design.is_full:
             people = cls.of(maps_at_probes(rows.drops, rows.near, rows.normalise), rows.clusters, rows.zero)
         else:
             drops = cls.of(rows.counted, rows.clusters)
             people = cls(drops.total, drops.count, drops.photos, rows.near, rows.normalise)
-        if len(people) < FEWEST_PEOPLE:
+        if len(people) < fewest:
             raise OptionError(
-                f"Halves of people need at least {FEWEST_PEOPLE}; {run.folder} has {len(people)} "
+                f"Halves of people need at least {fewest}; {run.folder} has {len(people)} "
                 f"({run.faces.num_rows} faces): audit more photos."
             )
         return people

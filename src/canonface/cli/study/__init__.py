@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from canonface.cli.study.convergence import convergence
+from canonface.cli.study.settings import confidence, density, fill, patch
 
 study = typer.Typer(
     help="What a map depends on: photos, settings, alignment, the model's own weights.",
@@ -12,5 +13,5 @@ study = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convergence,):
+for command in (convergence, patch, density, fill, confidence):
     study.command(no_args_is_help=True)(command)
