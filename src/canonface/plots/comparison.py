@@ -12,6 +12,7 @@ from canonface.plots.charts import words
 from canonface.plots.panels import FacePicture, canonical_panel, drawn_on
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
+from canonface.plots.style import Scale
 from canonface.studies.comparison import Column, Comparison
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ else:  # matplotlib is loaded when a figure is drawn, not before
 
 A_ROW = 6
 """Maps in a row; more go into another row."""
-_CELL, _NAME, _TOP, _LINE = 0.56, 1.75, 0.62, 0.24
-_TABLE = 5.4
-_REGIONS = 3
+_CELL, _NAME, _TOP, _LINE = 0.46, 1.95, 0.56, 0.24
+_TABLE = 4.4
+_REGIONS = 2
 
 
 def comparison_figure(
@@ -53,7 +54,7 @@ def comparison_figure(
             Panel(
                 pixels[column.name],
                 column.name,
-                "" if alone else f"±{scales[column.name].limit:g} {column.map.unit}",
+                _note(column, None if alone else scales[column.name]),
             )
             for column in row
         ]
@@ -88,6 +89,12 @@ def comparison_figure(
     return sheet(panels, bars, heading, footer, panel=size, below=below)
 
 
+def _note(column: Column, scale: Scale | None) -> str:
+    """What stands under a map's name."""
+    reliable = f"reliability {column.reliability:.2f}" if np.isfinite(column.reliability) else ""
+    return reliable if scale is None else f"±{scale.limit:g} {column.map.unit}"
+
+
 def _blank() -> Panel:
     return Panel(np.full((2, 2, 3), 255, dtype=np.uint8))
 
@@ -118,20 +125,14 @@ def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
     values = np.array(found.correlations)
     np.fill_diagonal(values, [column.reliability for column in found.columns])
     page.text("How alike (r)", left, top + 0.04, _NAME + _CELL * count, 9, weight="bold", color=INK)
-    page.text("bold: reliability", left, top + 0.24, _NAME, 8, color=SOFT_INK)
+    page.text("on the diagonal: reliability", left, top + 0.26, _NAME, 8, color=SOFT_INK)
     axes = page.axes((left + _NAME, top + _TOP, _CELL * count, _CELL * count))
     axes.imshow(_shades(values), aspect="auto", interpolation="nearest")
     for i, name in enumerate(found.names):
-        page.text(name, left, top + _TOP + _CELL * (i + 0.5) - 0.08, _NAME - 0.1, 9, color=INK)
-        page.text(
-            name,
-            left + _NAME + _CELL * i + 0.02,
-            top + _TOP - 0.2,
-            _CELL - 0.04,
-            8,
-            color=SOFT_INK,
-            ha="center",
-        )
+        middle = top + _TOP + _CELL * (i + 0.5) - 0.08
+        page.text(f"{i + 1}  {name}", left, middle, _NAME - 0.1, 9, color=INK)
+        at = left + _NAME + _CELL * i
+        page.text(f"{i + 1}", at, top + _TOP - 0.2, _CELL, 9, color=SOFT_INK, ha="center")
         for j in range(count):
             value = values[i, j]
             text = f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
@@ -151,21 +152,29 @@ def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
 def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
     """A line a setting: where its map is highest, and the regions that it relies on most."""
     left, top, width, _ = place
-    name = min(0.24 * width, 1.7)
-    peak = min(0.42 * width, 2.6)
-    starts = (left, left + name, left + name + peak)
-    rooms = (name - 0.1, peak - 0.1, width - name - peak)
+    beside = step > _LINE
+    peak = min(0.42 * width, 2.3)
+    starts, rooms = (left, left + peak), (peak - 0.1, width - peak)
     for start, room, text in zip(
-        starts, rooms, ("", "highest at", f"first {_REGIONS} regions, mean drop"), strict=True
+        starts, rooms, ("highest at", f"first {_REGIONS} regions, mean drop"), strict=True
     ):
-        page.text(text, start, top + 0.24, room, 8, color=SOFT_INK)
+        page.text(text, start, top + 0.26, room, 8, color=SOFT_INK)
     for i, column in enumerate(columns):
-        y = top + _TOP + step * (i + 0.5) - 0.08 if step > _LINE else top + 0.48 + step * i
-        peak_at = column.peak
-        value = "" if peak_at is None else f" {peak_at.value:+.3g}".replace("-", "−")
+        y = top + _TOP + step * (i + 0.5) - 0.08 if beside else top + 0.5 + step * i
         regions = list(column.map.region_values().items())[:_REGIONS]
-        first = ", ".join(f"{r.replace('_', ' ')} {v:+.2g}".replace("-", "−") for r, v in regions)
+        first = ", ".join(f"{region.replace('_', ' ')} {_short(value)}" for region, value in regions)
+        high = _places(column) + ("" if column.peak is None else f" {_short(column.peak.value)}")
         for start, room, text in zip(
-            starts, rooms, (column.name, column.peak_words + value, first), strict=True
+            starts, rooms, (high if beside else f"{i + 1}  {high}", first), strict=True
         ):
             page.text(text, start, y, room, 9, color=INK)
+
+
+def _places(column: Column) -> str:
+    """The first of a peak's regions, as a table has room for."""
+    places = column.peak_words.split(" / ")
+    return " / ".join(places[:2]) + (" ..." if len(places) > 2 else "")
+
+
+def _short(value: float) -> str:
+    return f"{value:+.2g}".replace("-", "−")

@@ -5,6 +5,7 @@ Each is a function that returns a frozen result with a table, and a command, ``c
 
 from canonface.studies.comparison import Comparison, compare
 from canonface.studies.convergence import Convergence, convergence
+from canonface.studies.randomizing import Randomization, Verdict, randomize
 from canonface.studies.settings import confidence, density, fill, patch
 from canonface.studies.tables import write_table
 from canonface.studies.varying import Setting, vary
@@ -12,13 +13,16 @@ from canonface.studies.varying import Setting, vary
 __all__ = [
     "Comparison",
     "Convergence",
+    "Randomization",
     "Setting",
+    "Verdict",
     "compare",
     "confidence",
     "convergence",
     "density",
     "fill",
     "patch",
+    "randomize",
     "vary",
     "write_table",
 ]

@@ -20,9 +20,7 @@ SIZES = (0.5, 1.0, 1.5, 2.5)
 FILLS = ("mean", "black", "blur", "noise", "inpaint", "average")
 SCALES = {"logits": ("probability", "logit", "log-odds"), "probabilities": ("probability", "log-odds")}
 """Confidences of a class by the kind of a model's outputs: softmax probabilities have no logits."""
-EVERY_VERTEX = "every vertex"
-NOT_NORMALISED = "every vertex, not normalised"
-EVEN = "evenly spaced"
+EVERY_VERTEX, SUMMED, EVEN = "every vertex, divided", "every vertex, a sum", "evenly spaced"
 
 
 def patch(
@@ -185,14 +183,16 @@ def density(
     settings = [Setting(EVERY_VERTEX, {"stride": 1, "spacing": None}), Setting(EVEN)]
     shared = {"model": load_model(model), "cluster": cluster, "seed": seed} | options
     every, even = vary(photos, settings, out, told=told, **shared)
-    runs = [(EVERY_VERTEX, every), (NOT_NORMALISED, not_normalised(every)), (EVEN, even)]
+    runs = [(EVERY_VERTEX, every), (SUMMED, not_normalised(every)), (EVEN, even)]
     found = compare("density", runs, cluster=cluster, splits=splits, seed=seed)
-    divided, summed = found.correlations[2, :2]
+    first, second, third = found.columns
+    summed = replace(second, map=replace(second.map, unit=f"{second.map.unit}, summed"))
+    with_divided, with_sum = found.correlations[2, :2]
     note = (
-        f"The evenly spaced map correlates with r = {divided:.2f} with the divided one and {summed:.2f} with the "
-        "other, which is a sum: its values grow with the number of probes."
+        f"The evenly spaced map correlates with r = {with_divided:.2f} with the divided one and {with_sum:.2f} with "
+        "the sum, whose values grow with the number of probes."
     )
-    return replace(found, notes=(note,))
+    return replace(found, columns=(first, summed, third), notes=(note,))
 
 
 def not_normalised(run: Run) -> Run:

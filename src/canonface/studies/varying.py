@@ -12,7 +12,7 @@ from canonface.alignment import Aligner, LandmarkerAligner, Photo
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import load_mesh
 from canonface.run import Progress, Run, audit
-from canonface.types import Face, Mesh
+from canonface.types import Face
 
 Told = Callable[[str, Progress], None]
 """Called after each photo: the setting's name, how far its run is."""
@@ -101,18 +101,9 @@ class Remembering:
 
     def __init__(self, aligner: Aligner, most_bytes: int = KEPT_BYTES) -> None:
         self.aligner, self.most_bytes = aligner, most_bytes
+        self.name, self.mesh = aligner.name, aligner.mesh
         self._found: dict[str, list[Face] | CanonfaceError] = {}
         self._bytes = 0
-
-    @property
-    def name(self) -> str:
-        """Of the aligner itself."""
-        return self.aligner.name
-
-    @property
-    def mesh(self) -> Mesh:
-        """Of the aligner itself."""
-        return self.aligner.mesh
 
     def describe(self) -> Mapping[str, str | float]:
         """Of the aligner itself: what is found is the same."""

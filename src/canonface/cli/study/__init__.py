@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from canonface.cli.study.convergence import convergence
+from canonface.cli.study.randomize import randomize
 from canonface.cli.study.settings import confidence, density, fill, patch
 
 study = typer.Typer(
@@ -13,5 +14,5 @@ study = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convergence, patch, density, fill, confidence):
+for command in (convergence, patch, density, fill, confidence, randomize):
     study.command(no_args_is_help=True)(command)
