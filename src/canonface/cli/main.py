@@ -18,6 +18,7 @@ from canonface.cli.explain import explain
 from canonface.cli.models import models
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
+from canonface.cli.study import study
 from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for command in (demo, audit, verify, explain, regions, draw, plan, models, build_kernels):
     app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
+app.add_typer(study, name="study")
 
 
 def _show_version(wanted: bool | None) -> None:

@@ -6,9 +6,12 @@ map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_fac
 
 from __future__ import annotations
 
+from canonface.plots.comparison import comparison_figure
+from canonface.plots.convergence import convergence_figure
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
+from canonface.plots.randomization import randomization_figure
 from canonface.plots.style import Scale
 from canonface.plots.warp import average_face, photo_face, run_face
 
@@ -16,11 +19,14 @@ __all__ = [
     "Scale",
     "average_face",
     "canonical",
+    "comparison_figure",
+    "convergence_figure",
     "figure6",
     "groups",
     "overlay",
     "pairs",
     "photo_face",
+    "randomization_figure",
     "reprojection",
     "run_face",
     "save",
