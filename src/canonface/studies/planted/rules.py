@@ -35,8 +35,8 @@ SIGNS: Mapping[str, Sign] = {
     "rise": "signed",
 }
 """From each method's own paper. Simonyan et al. and Smilkov et al. draw the size of a gradient; so are guided ones
-read, and what they are multiplied into. Class activation maps end in a ReLU and hold nothing negative. Drops (Zeiler and
-Fergus), RISE's means and integrated gradients, which add up to the change of the score, say for and against."""
+read, and what they are multiplied into. Class activation maps end in a ReLU and hold nothing negative. Drops (Zeiler
+and Fergus), RISE's means and integrated gradients, which add up to the change of the score, say for and against."""
 
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"rise": {"masks": 1000}, "smoothgrad": {"samples": 25}}
 """Where the study gives a method less than its own default, to end in time; the others have their defaults."""
