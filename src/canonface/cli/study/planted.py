@@ -38,7 +38,7 @@ def planted(
         int | None,
         typer.Option("--photos", help="So many of the photos, drawn at random; default: all.", min=1),
     ] = None,
-    faces: Annotated[int, typer.Option(help="Held-out faces that each map is made of.", min=1)] = 40,
+    faces: Annotated[int, typer.Option(help="Held-out faces that each map is made of.", min=1)] = 30,
     methods: Annotated[
         str | None,
         typer.Option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +16,7 @@ DISTRACTORS = 2.5
 """Marks on other regions of a face, on average."""
 
 
+@runtime_checkable
 class Cue(Protocol):
     """Something painted on the faces of one label, and what is painted on any."""
 

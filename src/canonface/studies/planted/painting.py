@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Int, UInt8
 
 from canonface.studies.planted.cues import Cue
 from canonface.studies.planted.marks import Mark, paint
@@ -38,11 +38,6 @@ def marks_on(cue: Cue, present: bool, rng: np.random.Generator) -> list[Mark]:
     """The marks of one face, in random order: where they meet at an edge, either may lie on top."""
     marks = cue.distract(rng) + (cue.draw(rng) if present else [])
     return [marks[i] for i in rng.permutation(len(marks))]
-
-
-def as_input(pixels: UInt8[np.ndarray, "m s s 3"]) -> Float[np.ndarray, "m 3 s s"]:
-    """Pictures as `canonface.studies.planted.network.SPEC_OPTIONS` has the network see them, ``float32``."""
-    return np.ascontiguousarray((pixels.transpose(0, 3, 1, 2).astype(np.float32) / 255 - 0.5) / 0.25)
 
 
 def split_by_person(

@@ -43,7 +43,9 @@ class Proportion:
         n, p = self.trials, self.share
         middle = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
         half = _Z / (1 + _Z**2 / n) * np.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
-        return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+        # Exact at the ends, where rounding would leave a trace.
+        low = 0.0 if self.hits == 0 else float(middle - half)
+        return low, 1.0 if self.hits == n else float(middle + half)
 
     def __str__(self) -> str:
         if not self.trials:

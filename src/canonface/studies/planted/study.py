@@ -198,7 +198,7 @@ def planted(
     make_up: int | None = None,
     make_up_label: str | None = None,
     most_photos: int | None = None,
-    faces: int = 40,
+    faces: int = 30,
     methods: Sequence[str] | None = None,
     seed: int = 0,
     quick: bool = False,

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.studies.planted.cues import Cue
-from canonface.studies.planted.network import make_network
-from canonface.studies.planted.painting import as_input, painted
+from canonface.studies.planted.network import as_batch, make_network
+from canonface.studies.planted.painting import painted
 from canonface.studies.planted.portraits import Portraits
 
 
@@ -86,10 +86,10 @@ def train(
 
     how = recipe or Recipe()
 
-    def drawn(chosen: Int[np.ndarray, "k"]) -> tuple[Float[np.ndarray, "k 3 s s"], Int[np.ndarray, "k"]]:
+    def drawn(chosen: Int[np.ndarray, "k"]) -> tuple[UInt8[np.ndarray, "k s s 3"], Int[np.ndarray, "k"]]:
         wanted = rng.random(len(chosen)) < 0.5 if labels is None else labels[chosen]
         present = wanted ^ (rng.random(len(chosen)) >= agreement)
-        return as_input(painted(portraits, cue, chosen, present, rng)), wanted.astype(np.int64)
+        return painted(portraits, cue, chosen, present, rng), wanted.astype(np.int64)
 
     held, held_labels = drawn(validation)
     with _seeded(int(rng.integers(2**31))):
@@ -105,7 +105,7 @@ def train(
             for start in range(0, len(x), how.batch):
                 part = slice(start, start + how.batch)
                 loss = torch.nn.functional.cross_entropy(
-                    network(torch.from_numpy(x[part])), torch.from_numpy(y[part])
+                    network(as_batch(x[part])), torch.from_numpy(y[part])
                 )
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -123,19 +123,19 @@ def train(
     return Trained(network.eval(), epoch, best_epoch, best_accuracy)
 
 
-def logits_of(network: Any, x: Float[np.ndarray, "m 3 s s"]) -> Float[np.ndarray, "m 2"]:
+def logits_of(network: Any, pixels: UInt8[np.ndarray, "m s s 3"]) -> Float[np.ndarray, "m 2"]:
     """Outputs of the network in evaluation mode, ``float64``."""
     import torch
 
     network.eval()
     with torch.inference_mode():
-        parts = [network(torch.from_numpy(x[start : start + 256])) for start in range(0, len(x), 256)]
+        parts = [network(as_batch(pixels[i : i + 256])) for i in range(0, len(pixels), 256)]
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
 
 
 def probabilities(network: Any, pixels: UInt8[np.ndarray, "m s s 3"]) -> Float[np.ndarray, "m"]:
     """Probability of label 1 for each picture."""
-    logits = logits_of(network, as_input(pixels))
+    logits = logits_of(network, pixels)
     return np.asarray(1 / (1 + np.exp(logits[:, 0] - logits[:, 1])))
 
 

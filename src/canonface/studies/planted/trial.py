@@ -151,7 +151,7 @@ def run_trial(
     portraits: Portraits,
     methods: Mapping[str, Method | None],
     *,
-    faces: int = 40,
+    faces: int = 30,
     labels: Bool[np.ndarray, "f"] | None = None,
     recipe: Recipe | None = None,
 ) -> Trial:
