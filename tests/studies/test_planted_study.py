@@ -1,4 +1,4 @@
-"""Trials: how they are drawn, kept and counted; a network that reads one region by construction, one that learns it."""
+"""How trials are drawn, kept and counted; a network that reads one region by construction, one that learns it."""
 
 from dataclasses import replace
 

@@ -103,10 +103,16 @@ class Area:
         sizes = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
         return cls(name, triangles, vertices, corners.mean(axis=1), sizes)
 
-    def without(self, mesh: Mesh, other: Area) -> Area:
-        """What of it does not lie in another area."""
+    def apart_from(self, mesh: Mesh, other: Area, gap_cm: float) -> Area:
+        """What of it lies farther from another area than a gap: triangles and vertices by their distance in space."""
+        from scipy.spatial import cKDTree
+
+        places = cKDTree(mesh.vertices[other.vertices])
+        middles = mesh.vertices[mesh.triangles].mean(axis=1)
+        far = places.query(middles)[0] > gap_cm
+        far_vertices = places.query(mesh.vertices)[0] > gap_cm
         return Area.of_triangles(
-            mesh, self.name, self.triangles & ~other.triangles, self.vertices & ~other.vertices
+            mesh, self.name, self.triangles & far & ~other.triangles, self.vertices & far_vertices
         )
 
     def patch(self, share: float, rng: np.random.Generator) -> Bool[np.ndarray, "t"]:

@@ -19,10 +19,10 @@ HEADS = ("pooled", "flat")
 
 
 def make_network(head: str, side: int) -> Any:
-    """A ``torch.nn.Sequential`` of five convolutions with batch norm and ReLU, and a linear layer to two logits.
+    """A ``torch.nn.Sequential`` of six convolutions with batch norm and ReLU, and a linear layer to two logits.
 
     The last map is a sixteenth of the input. A ``flat`` head tells places by its weights; a ``pooled`` one has only
-    what the last convolution sees: 63 pixels, three quarters of a face at the usual size.
+    what the last convolution sees: 95 pixels, more than a face at the usual size.
 
     Args:
         head: one of `HEADS`.
@@ -31,7 +31,7 @@ def make_network(head: str, side: int) -> Any:
     from torch import nn
 
     layers: list[nn.Module] = []
-    widths = ((3, 12, 2), (12, 24, 2), (24, 48, 2), (48, 64, 2), (64, 64, 1))
+    widths = ((3, 12, 2), (12, 24, 2), (24, 48, 2), (48, 64, 2), (64, 64, 1), (64, 64, 1))
     for before, after, stride in widths:
         layers += [
             nn.Conv2d(before, after, 3, stride, padding=1, bias=False),

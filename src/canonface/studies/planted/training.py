@@ -29,10 +29,10 @@ class Recipe:
         decay: of its weights.
     """
 
-    epochs: int = 40
+    epochs: int = 30
     patience: int = 8
     enough: float = 0.985
-    batch: int = 64
+    batch: int = 32
     rate: float = 3e-3
     decay: float = 1e-2
 

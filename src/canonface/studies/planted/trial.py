@@ -25,13 +25,13 @@ from canonface.studies.planted.scoring import Chance, Score, chance, score
 from canonface.studies.planted.training import Recipe, probabilities, train
 from canonface.types import Mesh
 
-SIZES = (0.4, 0.7, 1.0)
+SIZES = (0.5, 0.75, 1.0)
 """Shares of a region that the marks of a trial cover."""
 AGREEMENT = 0.95
 """Share of the training photos whose make-up goes with the label."""
 LEAST_ACCURACY = 0.9
 """On held-out photos: below it a network has not learned its cue, and its trial does not count."""
-LEAST_PIXELS = 20
+LEAST_PIXELS = 40
 """Of a region in a frontal picture: on smaller ones a mark is a few pixels."""
 LEAST_SHOWN = 0.5
 """Share of those pixels that a photo has to show of the region to take part."""
