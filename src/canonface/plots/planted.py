@@ -133,8 +133,8 @@ def _region_panel(trial: Trial, area: Area, mesh: Mesh, first: bool) -> Panel:
 def _rates(found: Planted, rows: list[Row], page: Page, place: Rectangle) -> None:
     kind = rows[0].kind
     axes = chart(page, place, "share of trials", "", left=1.75, bottom=0.5, top=0.42, right=0.75)
-    places = np.arange(len(rows))[::-1]
-    for y, row in zip(places, rows, strict=True):
+    places = np.arange(len(rows), dtype=np.float64)[::-1]
+    for y, row in zip(places.tolist(), rows, strict=True):
         low, high = row.hits.interval
         own = row.method in _NAMES
         axes.barh(y, row.hits.share, height=0.62, color=COLOURS[0] if own else "#b9bcc6")

@@ -15,8 +15,8 @@ from canonface.types import Mesh
 DISTRACTORS = 2.5
 """Marks on other regions of a face, on average."""
 GAP_CM = 1.0
-"""Between the cue's region and any other paint, on the canonical face: half a usual patch. At the size of the pictures
-it is five pixels; a network that does not tell places apart that lie nearer is not wrong about its region."""
+"""Between the cue's region and any other paint, on the canonical face: five pixels of the pictures, less than half a
+patch. A network that does not tell places apart that lie nearer is not wrong about its region."""
 
 
 @runtime_checkable

@@ -23,6 +23,7 @@ class Recipe:
     Attributes:
         epochs: at most.
         patience: epochs without a lower loss on the validation photos after which training stops.
+        settling: epochs before which it does not stop for that: a faint cue is seen late, all at once.
         enough: accuracy on the validation photos at which it stops as well.
         batch: photos a step.
         rate: of AdamW.
@@ -31,6 +32,7 @@ class Recipe:
 
     epochs: int = 30
     patience: int = 8
+    settling: int = 15
     enough: float = 0.985
     batch: int = 32
     rate: float = 3e-3
@@ -117,7 +119,8 @@ def train(
                 best, best_epoch = value, epoch
                 best_accuracy = float((logits.argmax(axis=1) == held_labels).mean())
                 kept = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-            if best_accuracy >= how.enough or epoch - best_epoch >= how.patience:
+            waited = epoch - best_epoch >= how.patience and epoch >= how.settling
+            if best_accuracy >= how.enough or waited:
                 break
         network.load_state_dict(kept)
     return Trained(network.eval(), epoch, best_epoch, best_accuracy)
