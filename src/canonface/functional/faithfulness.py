@@ -79,8 +79,8 @@ def negative_explanation(
         raise OptionError(f"image is a picture of three colours, shape (h, w, 3); got shape {picture.shape}.")
     if picture.dtype.kind != "f" or not ((picture >= -_ROUNDING) & (picture <= 1 + _ROUNDING)).all():
         raise OptionError(
-            f"image holds floats in [0, 1]; got {picture.dtype} from {picture.min()} to {picture.max()}: divide pixels "
-            "of 0..255 by 255."
+            f"image holds floats in [0, 1]; got {picture.dtype} from {picture.min()} to {picture.max()}: divide "
+            "pixels of 0..255 by 255."
         )
     hot = normalised_heat(heat)
     if hot.shape != picture.shape[:2]:
@@ -162,13 +162,14 @@ def increase_in_confidence(original: ArrayLike, hidden: ArrayLike) -> float:
     return float(100 * (after > before).mean())
 
 
-def wins(hidden: ArrayLike) -> Float[np.ndarray, "n m"]:
+def wins(hidden: ArrayLike, tolerance: float = 0.0) -> Float[np.ndarray, "n m"]:
     """What each method gets of each image (inside eq. 13): the win goes to the lowest confidence left, ties share it.
 
     All methods start from the same image, so that the lowest confidence is the largest drop.
 
     Args:
         hidden: ``(n, m)`` confidence in the negative explanation image of each of ``m`` methods.
+        tolerance: how far above the lowest is still level with it.
 
     Returns:
         ``(n, m)`` rows that sum to 1.
@@ -181,7 +182,7 @@ def wins(hidden: ArrayLike) -> Float[np.ndarray, "n m"]:
         raise OptionError(
             f"A win needs at least one image and one method, shape (n, m); got shape {left.shape}."
         )
-    best = left == left.min(axis=1, keepdims=True)
+    best = left <= left.min(axis=1, keepdims=True) + tolerance
     return np.asarray(best / best.sum(axis=1, keepdims=True))
 
 
