@@ -20,7 +20,7 @@ def curve_inputs(
     fill: Float[np.ndarray, "c h w"],
     order: Int[np.ndarray, "n"],
     steps: int,
-    curve: Curve,
+    curve: str,
 ) -> Float[np.ndarray, "k c h w"]:
     """The inputs whose confidences make a curve.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
+from numpy.typing import ArrayLike
 
 from canonface.errors import OptionError
 
 
-def hottest_first(heat: Float[np.ndarray, "h w"], seed: int = 0) -> Int[np.ndarray, "n"]:
+def hottest_first(heat: ArrayLike, seed: int = 0) -> Int[np.ndarray, "n"]:
     """Positions of the pixels, row by row, from the hottest to the coldest.
 
     Pixels of equal heat come in random order, the same for the same seed: otherwise a map that is flat at its top

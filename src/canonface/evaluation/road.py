@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from canonface.errors import OptionError
 
@@ -19,7 +20,7 @@ _WEIGHTS = {(0, 1): 1 / 6, (1, 0): 1 / 6, (1, 1): 1 / 12, (1, -1): 1 / 12}
 
 def noisy_linear_imputation(
     x: Float[np.ndarray, "c h w"],
-    removed: Bool[np.ndarray, "h w"],
+    removed: ArrayLike,
     noise: float | Float[np.ndarray, "c 1 1"] = 0.0,
     seed: int = 0,
 ) -> Float[np.ndarray, "c h w"]:
@@ -27,9 +28,9 @@ def noisy_linear_imputation(
 
     Each removed pixel is the weighted mean of its eight neighbours, 1/6 for those that share a side and 1/12 for
     those that share a corner, those outside the image left out; removed neighbours count with their new values, which
-    makes a linear system (Y. Rong, T. Leemann, V. Borisov, G. Kasneci, E. Kasneci, "A Consistent and Efficient Evaluation
-    Strategy for Attribution Methods", ICML 2022, section 5). Blocks of fill, whose shape would give the map away, do
-    not arise.
+    makes a linear system (Y. Rong, T. Leemann, V. Borisov, G. Kasneci, E. Kasneci, "A Consistent and Efficient
+    Evaluation Strategy for Attribution Methods", ICML 2022, section 5). Blocks of fill, whose shape would give the map
+    away, do not arise.
 
     Args:
         x: ``(c, h, w)``; not changed.
@@ -46,15 +47,16 @@ def noisy_linear_imputation(
     """
     from scipy.sparse.linalg import spsolve
 
-    if removed.shape != x.shape[1:]:
-        raise OptionError(f"removed has one value a pixel; got {removed.shape} for {x.shape[1:]}.")
-    if removed.all():
+    gone_at = np.asarray(removed, dtype=bool)
+    if gone_at.shape != x.shape[1:]:
+        raise OptionError(f"removed has one value a pixel; got {gone_at.shape} for {x.shape[1:]}.")
+    if gone_at.all():
         raise OptionError("Pixels are filled from those that are left; none is: remove fewer.")
     filled = x.astype(np.float64)
-    if not removed.any():
+    if not gone_at.any():
         return filled
-    mixing = neighbour_weights(removed.shape)
-    gone, kept = np.flatnonzero(removed), np.flatnonzero(~removed)
+    mixing = neighbour_weights(gone_at.shape)
+    gone, kept = np.flatnonzero(gone_at), np.flatnonzero(~gone_at)
     flat = filled.reshape(len(x), -1)
     rows = mixing[gone]
     system = (_identity(len(gone)) - rows[:, gone]).tocsc()
