@@ -29,8 +29,8 @@ def noisy_linear_imputation(
     Each removed pixel is the weighted mean of its eight neighbours, 1/6 for those that share a side and 1/12 for
     those that share a corner, those outside the image left out; removed neighbours count with their new values, which
     makes a linear system (Y. Rong, T. Leemann, V. Borisov, G. Kasneci, E. Kasneci, "A Consistent and Efficient
-    Evaluation Strategy for Attribution Methods", ICML 2022, section 5). Blocks of fill, whose shape would give the map
-    away, do not arise.
+    Evaluation Strategy for Attribution Methods", ICML 2022, section 5). Blocks of fill, whose shape would give
+    the map away, do not arise.
 
     Args:
         x: ``(c, h, w)``; not changed.
