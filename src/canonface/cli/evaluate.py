@@ -233,7 +233,9 @@ def _show(found: Evaluation) -> None:
         for metrics in _blocks(found, out.width):
             out.print()
             out.print(_means(part, metrics))
-            out.print("[dim]CMS less each, on the same photos; bold: the interval leaves out 0[/]")
+            out.print(
+                "[dim]CMS less each, on the same images; better or worse: CMS is, and the interval leaves out 0[/]"
+            )
             out.print(_differences(part, metrics))
         if part.ties == part.ties:
             out.print(f"\nwins shared between methods: {part.ties:.1f}% of the images")
@@ -291,6 +293,8 @@ def _differences(part: Evaluation, metrics: tuple[Metric, ...]) -> Any:
             one = found[metric.name, method]
             value, low, high = tables.words(one.interval, metric)
             signed = f"+{value}" if one.interval.value > 0 else value
+            if one.clear:
+                signed = f"{'better' if one.better else 'worse'} {signed}"
             cells.append(_cell(signed, low, high, one.clear))
         table.add_row(titles.get(method, method), *cells)
     return table

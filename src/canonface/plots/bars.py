@@ -21,6 +21,7 @@ OURS = {"cms": "#96092a", "cis": "#d62a2a"}
 OTHERS = ("#3d4f66", "#6c7f97", "#9fafc2", "#c3cedb", "#565656", "#8b8b8b", "#bdbdbd")
 TITLES = {"cms": "CMS", "cis": "CIS", "random": "random", "centre": "centre"}
 CONTROLS = ("random", "centre")
+CONTROL_INK = "#777777"
 _PANEL_WIDTH, _ROW_HEIGHT = 2.6, 0.34
 
 
@@ -57,7 +58,8 @@ def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Fig
     what = "pairs" if evaluation.of_pairs else "photos"
     figure.suptitle(
         f"{evaluation.model}: {len(evaluation)} {what}, "
-        f"{evaluation.level:.0%} intervals; darker is ours, an arrow says which way is better",
+        f"{evaluation.level:.0%} intervals. Red: canonical maps. Hatched: maps that know nothing of the model. "
+        "An arrow says which way is better.",
         fontsize=9,
     )
     return figure
@@ -71,11 +73,13 @@ def _panel(
     titles: Mapping[str, str],
     labelled: bool,
 ) -> None:
-    others = [e.method for e in estimates if e.method not in OURS]
+    from matplotlib.ticker import MaxNLocator
+
+    others = [e.method for e in estimates if e.method not in (*OURS, *CONTROLS)]
     for row, estimate in enumerate(estimates):
         value, low, high = estimate.interval
-        ink = OURS.get(estimate.method) or OTHERS[others.index(estimate.method) % len(OTHERS)]
         hatch = "////" if estimate.method in CONTROLS else None
+        ink = _ink(estimate.method, others)
         shown = value if math.isfinite(value) else 0.0
         axes.barh(row, shown, height=0.72, color="white" if hatch else ink, edgecolor=ink, hatch=hatch)
         if math.isfinite(low) and math.isfinite(high):
@@ -89,8 +93,15 @@ def _panel(
     axes.invert_yaxis()
     axes.set_title(f"{metric.title} {metric.arrow}", fontsize=9)
     axes.set_xlabel("percent" if metric.scale == "percent" else unit, fontsize=7)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.22)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
+
+
+def _ink(method: str, others: Sequence[str]) -> str:
+    if method in OURS:
+        return OURS[method]
+    return CONTROL_INK if method in CONTROLS else OTHERS[others.index(method) % len(OTHERS)]
