@@ -20,6 +20,7 @@ from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 if TYPE_CHECKING:
     from canonface.alignment import read_photo
+    from canonface.evaluation import evaluate
     from canonface.maps import CIS, CMS, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
@@ -50,6 +51,7 @@ _LAZY = {
     "audit_regions": "canonface.run",
     "canonicalise": "canonface.maps",
     "available_models": "canonface.models",
+    "evaluate": "canonface.evaluation",
     "explain": "canonface.run",
     "explain_pair": "canonface.run",
     "explain_regions": "canonface.run",
@@ -80,6 +82,7 @@ __all__ = [
     "audit_regions",
     "available_models",
     "canonicalise",
+    "evaluate",
     "explain",
     "explain_pair",
     "explain_regions",

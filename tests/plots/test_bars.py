@@ -58,7 +58,10 @@ def test_what_knows_nothing_is_hatched():
 def test_pairs_of_each_kind_have_a_row():
     figure = bars(evaluation(("same",) * 6 + ("different",) * 6, of_pairs=True))
     assert len(panels(figure)) == 6
-    assert [axes.get_title(loc="left") for axes in panels(figure)][::3] == ["same (6 pairs)", "different (6 pairs)"]
+    assert [axes.get_title(loc="left") for axes in panels(figure)][::3] == [
+        "same (6 pairs)",
+        "different (6 pairs)",
+    ]
 
 
 def test_a_number_that_is_missing_is_said(tmp_path):

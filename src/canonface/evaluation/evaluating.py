@@ -18,8 +18,9 @@ from canonface.evaluation.intervals import DRAWS, LEVEL, check_draws
 from canonface.evaluation.metrics import Metric, chosen_metrics
 from canonface.evaluation.result import Evaluation
 from canonface.evaluation.scoring import Choices, Scored, score
-from canonface.evaluation.subjects import Heats, Subject
+from canonface.evaluation.subjects import Heats, Subject, View
 from canonface.maps import CMS
+from canonface.methods import HeatFiles, make_method
 from canonface.models import Model
 from canonface.run import Progress, Run
 from canonface.run.estimating import cluster_names, cluster_of
@@ -154,17 +155,11 @@ def made_methods(against: Iterable[Any]) -> list[Any]:
         if isinstance(one, str) and one in CONTROLS:
             made.append(CONTROLS[one]())
         else:
-            made.append(_method_of_others(one))
+            made.append(make_method(one))
     names = [*OURS, *(method.name for method in made)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(f"Methods are told apart by their names; {', '.join(twice)} comes twice.")
     return made
-
-
-def _method_of_others(given: Any) -> Any:
-    from canonface.methods import make_method
-
-    return make_method(given)
 
 
 def people_of(run: Run, cluster: str | None) -> tuple[list[str], bool]:
@@ -281,10 +276,15 @@ class _Maps:
             "cis": tuple(cis_heat(view.cis, view.shown) for view in subject.views if view.cis is not None),
         }
         for method in self.methods:
-            heats[method.name] = tuple(
-                method.heat(self.model, view.shown.x, view.question) for view in subject.views
-            )
+            heats[method.name] = tuple(self._of_others(method, view) for view in subject.views)
         return heats
+
+    def _of_others(self, method: Any, view: View) -> Float[np.ndarray, "h w"]:
+        # Maps that were made elsewhere go by the photo, and not by the input.
+        if isinstance(method, HeatFiles):
+            return method.over_input(view.shown)
+        heat: Float[np.ndarray, "h w"] = method.heat(self.model, view.shown.x, view.question)
+        return heat
 
 
 def _rows(run: Run, photos: int | Iterable[str] | None, seed: int) -> list[int]:
