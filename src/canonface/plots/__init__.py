@@ -6,6 +6,7 @@ map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_fac
 
 from __future__ import annotations
 
+from canonface.plots.comparing import methods
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
@@ -18,6 +19,7 @@ __all__ = [
     "canonical",
     "figure6",
     "groups",
+    "methods",
     "overlay",
     "pairs",
     "photo_face",
