@@ -254,10 +254,14 @@ def test_metrics_by_name():
 def test_controls_know_nothing_of_the_model():
     x = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32)
     random, centre = RandomHeat(), CentreHeat()
-    noise, blob = random.heat(None, x, None), centre.heat(None, x, None)
+    model = load_model(
+        lambda batch: np.zeros((len(batch), 1)), spec=InputSpec(size_hw=(20, 30)), outputs="values"
+    )
+    known = (model, x, BoundConfidence("it", "it", lambda outputs: outputs[:, 0]))
+    noise, blob = random.heat(*known), centre.heat(*known)
     assert noise.shape == blob.shape == (20, 30)
-    np.testing.assert_array_equal(noise, random.heat(None, x, None))
-    assert np.abs(noise - random.heat(None, x + 1, None)).max() > 0.1
-    assert np.abs(noise - RandomHeat(seed=1).heat(None, x, None)).max() > 0.1
+    np.testing.assert_array_equal(noise, random.heat(*known))
+    assert np.abs(noise - random.heat(model, x + 1, known[2])).max() > 0.1
+    assert np.abs(noise - RandomHeat(seed=1).heat(*known)).max() > 0.1
     np.testing.assert_allclose(blob, blob[::-1, ::-1])
     assert blob.max() == blob[9:11, 14:16].max()

@@ -8,6 +8,7 @@ faces to draw on.
 from __future__ import annotations
 
 from canonface.plots.bars import bars
+from canonface.plots.comparing import methods
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
@@ -21,6 +22,7 @@ __all__ = [
     "canonical",
     "figure6",
     "groups",
+    "methods",
     "overlay",
     "pairs",
     "photo_face",
