@@ -2,13 +2,17 @@
 
 import csv
 import json
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from canonface.cli.main import main
 from canonface.demo import demo_folder
+from canonface.models import load_model
+from canonface.run import audit
 
 PHOTOS = [str(demo_folder() / "photos" / f"op_P00{i}_studio.jpg") for i in (1, 4, 5)]
 LOWER = """
@@ -30,11 +34,25 @@ for made in (lower, upper):
 """
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a module that holds two models, and a run about the first."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "lower_model.py").write_text(LOWER)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        audit(PHOTOS, load_model("lower_model:lower"), "run", target="light", stride=10)
+    finally:
+        os.chdir(before)
+        sys.modules.pop("lower_model", None)
+    return folder
+
+
 @pytest.fixture
-def canonface(tmp_path, monkeypatch, capsys):
-    """Runs ``canonface`` beside a module with a model; returns exit code, stdout and stderr."""
-    (tmp_path / "lower_model.py").write_text(LOWER)
-    monkeypatch.chdir(tmp_path)
+def canonface(place, tmp_path, monkeypatch, capsys):
+    """Runs ``canonface`` there; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(place)
 
     def run(*arguments, width=100):
         monkeypatch.setattr(sys, "argv", ["canonface", *arguments])
@@ -47,16 +65,13 @@ def canonface(tmp_path, monkeypatch, capsys):
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    code, _, err = run(
-        "audit", *PHOTOS, "-m", "lower_model:lower", "-t", "light", "--stride", "10", "-o", "run"
-    )
-    assert code == 0, err
     yield run
     sys.modules.pop("lower_model", None)
 
 
 def test_tables_files_and_figure(canonface, tmp_path):
-    files = ["--csv", "t.csv", "--scores", "s.csv", "--latex", "t.tex", "--figure", "bars.png"]
+    names = {"--csv": "t.csv", "--scores": "s.csv", "--latex": "t.tex", "--figure": "bars.png"}
+    files = [text for option, name in names.items() for text in (option, str(tmp_path / name))]
     code, out, err = canonface("evaluate", "run", "--against", "random, centre", *files)
     assert code == 0, err
     assert "3 photos; intervals hold the mean with 95% probability" in out
@@ -74,9 +89,9 @@ def test_tables_files_and_figure(canonface, tmp_path):
     assert "wins shared between methods: 0.0% of the images" in out
     assert "--held-out" in out
     assert max(map(len, out.splitlines())) <= 110
-    rows = list(csv.DictReader((tmp_path / "t.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
     assert {row["method"] for row in rows} == {"cms", "cis", "random", "centre"}
-    assert len(list(csv.DictReader((tmp_path / "s.csv").open()))) == 3 * 4 * 7
+    assert len(list(csv.DictReader((tmp_path / "s.csv").read_text().splitlines()))) == 3 * 4 * 7
     assert (tmp_path / "t.tex").read_text().count(r"\\") == 5
     with Image.open(tmp_path / "bars.png") as picture:
         assert min(picture.size) > 400
