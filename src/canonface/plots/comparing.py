@@ -31,8 +31,8 @@ def methods(
 ) -> Figure:
     """A row a photo, a column a method, each column on a scale of its own, which is written under it.
 
-    canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over the
-    whole input of the model.
+    canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over
+    the whole input of the model.
 
     Args:
         rows: faces that were compared with the same methods.
