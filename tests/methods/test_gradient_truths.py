@@ -73,8 +73,9 @@ def test_integrated_gradients_of_a_linear_model_are_input_times_weights():
 @pytest.mark.parametrize("score", ["logit", "confidence"])
 def test_integrated_gradients_add_up_to_the_change_of_the_score(baseline, score):
     model, x = class_model(), picture()
+    model.module.head.weight.data.mul_(20)
     question = asks_class(model, x)
-    found = make_method("integrated-gradients", steps=300, baseline=baseline, score=score).heat(
+    found = make_method("integrated-gradients", steps=80, batch=40, baseline=baseline, score=score).heat(
         model, x, question
     )
     codes = {"black": np.zeros(3), "mean": np.array(SPEC.mean) * 255, "#4080c0": np.array([64.0, 128, 192])}
@@ -82,7 +83,7 @@ def test_integrated_gradients_add_up_to_the_change_of_the_score(baseline, score)
     answers = model(model.to_device(np.stack([x, start])))
     ends = answers[:, 1] if score == "logit" else question.of(answers)
     assert abs(ends[0] - ends[1]) > 1e-3
-    assert found.sum() == pytest.approx(ends[0] - ends[1], rel=0.02)
+    assert found.sum() == pytest.approx(ends[0] - ends[1], rel=0.05)
 
 
 class OneLayer(nn.Module):

@@ -74,7 +74,7 @@ def test_files_that_cannot_be_used_say_why(shown, folder):
     path = folder / "op_P005_studio.npy"
     np.save(folder / "another.npy", np.zeros((2, 2)))
     method = HeatFiles(folder)
-    with pytest.raises(HeatError, match="there is no op_P005_studio.npy"):
+    with pytest.raises(HeatError, match=r"there is no op_P005_studio\.npy"):
         method.at(shown)
     np.save(path, np.zeros((24, 30)))
     with pytest.raises(HeatError, match=r"has shape \(24, 30\). If it lies over the input, say over='input'"):

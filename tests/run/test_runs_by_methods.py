@@ -130,7 +130,7 @@ def test_a_run_goes_on_with_its_own_method_alone(folder, model, tmp_path):
     again = audit(folder, model, tmp_path / "run", method=make_method("gradcam"), **options)
     np.testing.assert_array_equal(first.drops(), again.drops())
     for other in ({"method": "gradcam++"}, {"method": "gradcam", "method_options": {"layer": "conv"}}, {}):
-        with pytest.raises(ConfigurationChangedError, match="settings.method"):
+        with pytest.raises(ConfigurationChangedError, match=r"settings\.method"):
             audit(folder, model, tmp_path / "run", **options, **other)
 
 
@@ -204,7 +204,7 @@ def test_the_papers_preset_goes_with_a_method(face, model):
 
 
 def test_a_black_box_is_refused_before_any_photo_and_told_what_works(folder, black, tmp_path):
-    with pytest.raises(OptionError, match="'box' gives answers alone.*occlusion and rise"):
+    with pytest.raises(OptionError, match=r"'box' gives answers alone.*occlusion and rise"):
         audit(folder, black, tmp_path / "run", target="yes", method="gradcam")
     assert not (tmp_path / "run").exists()
     options = {"masks": 20, "cells": 4}

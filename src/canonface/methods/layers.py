@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor, nn, no_grad
+from torch import Tensor, jit, nn, no_grad
 from torch.nn.modules.conv import _ConvNd
 
 from canonface.errors import OptionError, near_names
@@ -35,7 +35,9 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
         raise OptionError(
             f"A layer of {model.name!r} has a known name; got {name!r}: {near_names(name, modules)}"
         )
-    shapes = _outputs(model, x, modules)
+    # TorchScript runs its modules by itself: hooks are neither taken nor called.
+    watched = {key: module for key, module in modules.items() if not isinstance(module, jit.ScriptModule)}
+    shapes = _outputs(model, x, watched)
     if name is not None:
         _check_named(model, name, shapes)
         return name, modules[name]
