@@ -147,6 +147,22 @@ def test_the_layer_is_what_the_last_convolution_with_spatial_extent_ends_in():
     assert found_layer(Blocks(), "block.0")[0] == "block.0"
 
 
+def test_a_head_of_one_map_a_class_is_no_layer_to_look_at():
+    class ClassMaps(nn.Module):
+        def __init__(self, maps):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+            self.head = nn.Conv2d(4, maps, 3, padding=1)
+
+        def forward(self, x):
+            return self.head(self.body(x)).mean(dim=(2, 3))[:, :3]
+
+    assert found_layer(ClassMaps(3))[0] == "body"
+    assert found_layer(ClassMaps(5))[0] == "head"
+    alone = nn.Sequential(nn.Conv2d(3, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert found_layer(alone)[0] == "0"
+
+
 @pytest.mark.parametrize(
     ("layer", "words"),
     [

@@ -112,7 +112,7 @@ def test_a_run_by_a_method_holds_heat_and_says_so(folder, model, tmp_path, align
         face = aligner(folder / f"{name}.jpg")[0]
         expected = by_hand("gradient", model, face)[run.probes]
         np.testing.assert_allclose(run.drops()[row], expected, rtol=1e-5)
-        assert np.isnan(expected).any() == (name == "op_P009_view_profile_a")
+        assert (np.isnan(expected).mean() > 0.3) == (name == "op_P009_view_profile_a")
     again = Run.open(tmp_path / "run")
     cis = again.cis(1)
     assert (cis.method, cis.unit) == ("gradient", "Gradient heat for yes")
