@@ -77,7 +77,7 @@ def copied_output(layer: nn.Module) -> Iterator[None]:
 
 
 def _outputs(model: TorchModel, x: Tensor, watched: dict[str, nn.Module]) -> tuple[dict[str, Any], int]:
-    """Shape of what each layer gave, in the order in which they ran, the last run of each; and the number of outputs."""
+    """Shape of what each layer gave, in the order in which they last ran, and the number of the model's outputs."""
     found: dict[str, Any] = {}
 
     def note(name: str) -> Any:
