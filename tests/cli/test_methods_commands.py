@@ -203,7 +203,7 @@ def test_a_black_box_is_compared_by_what_works_and_the_rest_is_explained(place, 
     found = json.loads(out)
     assert [line["method"] for line in found["maps"]] == ["canonical", "occlusion"]
     assert "gives answers alone" in found["left_out"]["gradcam"]
-    assert "GradCAM needs the gradients" in err
+    assert "left out: GradCAM: needs the gradients" in err
     drawn = " ".join((place / "out" / "methods.svg").read_text().split())
     assert "Not shown: GradCAM: needs the gradients" in drawn
 
