@@ -126,7 +126,8 @@ def evaluate(
         trust=trust,
     )
     confidence = None if gallery is None else _recognition(opened, loaded, gallery, identity, level)
-    with console.photo_progress(loaded.name, "pairs" if opened.of_pairs else "photos") as progress:
+    what = "pairs" if opened.of_pairs else "photos"
+    with console.photo_progress(loaded.name, what, kept=False) as progress:
         found = evaluated(
             opened,
             loaded,

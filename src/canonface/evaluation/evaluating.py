@@ -326,9 +326,9 @@ def _scored_rows(
     for done, row in enumerate(rows, start=1):
         try:
             subject = subject_of(row)
-            for method in maps.methods:
-                for view in subject.views:
-                    method.check(maps.model, view.question)
+            if not scored:
+                for method in maps.methods:
+                    method.check(maps.model, subject.views[0].question)
             scored.append((row, subject, score(subject, maps.of(row, subject), metrics, choices)))
         except CanonfaceError as error:
             # What is wrong with the choices or the model would be wrong for every photo.

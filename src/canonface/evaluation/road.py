@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ def noisy_linear_imputation(
     return flat.reshape(x.shape)
 
 
+@lru_cache(maxsize=4)
 def neighbour_weights(size_hw: tuple[int, int]) -> Any:
     """``(n, n)`` ``scipy.sparse.csr_array``: what each pixel's neighbours weigh in its mean; rows sum to 1."""
     from scipy.sparse import coo_array, diags_array

@@ -202,14 +202,12 @@ class _Scoring:
 
     def road(self, method: str) -> float:
         """Mean confidence without the coldest pixels, less that without the hottest, over the shares."""
-        of_ends = []
-        for coldest in (True, False):
-            inputs = [
-                self._imputed(view.shown, heat, coldest)
-                for view, heat in zip(self.subject.views, self.heats[method], strict=True)
-            ]
-            of_ends.append(float(self.subject.ask(inputs).mean()))
-        return of_ends[0] - of_ends[1]
+        inputs = [
+            np.concatenate([self._imputed(view.shown, heat, coldest) for coldest in (True, False)])
+            for view, heat in zip(self.subject.views, self.heats[method], strict=True)
+        ]
+        without_coldest, without_hottest = np.split(self.subject.ask(inputs), 2)
+        return float(without_coldest.mean() - without_hottest.mean())
 
     def _imputed(
         self, shown: ModelInput, heat: Float[np.ndarray, "h w"], coldest: bool
