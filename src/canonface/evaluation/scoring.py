@@ -150,8 +150,8 @@ class _Scoring:
         if self.needs & {"curves", "decisions"}:
             for curve in CURVES:
                 heights = [self.curve(name, curve) for name in self.heats]
-                columns[curve] = np.array([area_under(points) for points in heights])
-                right = [area_under(100.0 * self.rightly(points)) for points in heights]
+                columns[curve] = np.array([area_under(points.mean(axis=0)) for points in heights])
+                right = [area_under(100.0 * self.rightly(points).mean(axis=0)) for points in heights]
                 columns[f"{curve}-accuracy"] = np.array(right)
         if "road" in self.needs:
             columns["road"] = np.array([self.road(name) for name in self.heats])
@@ -183,8 +183,11 @@ class _Scoring:
             for curve in CURVES
         }
 
-    def curve(self, method: str, curve: Curve) -> Float[np.ndarray, "k"]:
-        """Confidence at each step of a curve."""
+    def curve(self, method: str, curve: Curve) -> Float[np.ndarray, "v k"]:
+        """Confidence at each step of a curve, one row a view; of a pair the other face stays as it is.
+
+        Two faces that are both all fill are the same picture, and any model would call them one person.
+        """
         inputs = [
             curve_inputs(
                 view.shown.x, fill, hottest_first(heat, self.choices.seed), self.choices.steps, curve
@@ -193,9 +196,14 @@ class _Scoring:
                 self.subject.views, self._fills[curve], self.heats[method], strict=True
             )
         ]
-        return self.subject.ask(inputs)
+        as_they_are = [view.shown.x[None] for view in self.subject.views]
+        rows = [
+            self.subject.ask([batch if i == changed else as_they_are[i] for i, batch in enumerate(inputs)])
+            for changed in range(len(inputs))
+        ]
+        return np.stack(rows)
 
-    def rightly(self, confidences: Float[np.ndarray, "k"]) -> Float[np.ndarray, "k"]:
+    def rightly(self, confidences: Float[np.ndarray, "v k"]) -> Float[np.ndarray, "v k"]:
         """Whether a pair is rightly told: its confidence is not below 0, or above 0 if two persons are shown."""
         right = confidences > 0 if self.subject.group == "different" else confidences >= 0
         return right.astype(np.float64)

@@ -13,8 +13,8 @@ from canonface.maps import CIS
 from canonface.models import Model, checked_outputs
 from canonface.types import ModelInput
 
-Inputs = Sequence[Float[np.ndarray, "n c h w"]]
-"""Of each view, ``n`` inputs that are shown together."""
+Inputs = Sequence[Float[np.ndarray, "_ c h w"]]
+"""Of each view, ``n`` inputs that are shown together, or one that is shown beside all of the other view's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class Subject:
         )
         return cls(name, question.target, views, question.of, model, batch)
 
-    def ask(self, inputs: Inputs) -> Float[np.ndarray, "n"]:
+    def ask(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
         """Confidence in inputs of the model, ``(n, c, h, w)`` for each view.
 
         Raises:
