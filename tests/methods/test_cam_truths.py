@@ -163,6 +163,72 @@ def test_a_head_of_one_map_a_class_is_no_layer_to_look_at():
     assert found_layer(alone)[0] == "0"
 
 
+class Features(nn.Module):
+    """A residual block with as many maps as the network has outputs, flattened into a fully connected layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.block = nn.Sequential(
+            nn.Conv2d(8, 8, 3, padding=1), nn.PReLU(8), nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8)
+        )
+        self.norm, self.features = nn.BatchNorm2d(8), nn.Linear(8 * 8 * 10, 8)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.features(self.norm(x + self.block(x)).flatten(1))
+
+
+def test_as_many_maps_as_features_are_no_head_where_a_fully_connected_layer_follows():
+    assert found_layer(Features())[0] == "norm"
+
+
+class TwoAnswers(nn.Module):
+    """Two heads with convolutions of their own on one body; ReLUs in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True))
+        self.first, self.second = (
+            nn.Sequential(nn.Conv2d(4, 5, 3, padding=1), nn.ReLU(inplace=True)) for _ in range(2)
+        )
+        self.of_first, self.of_second = nn.Linear(5, 3), nn.Linear(5, 3)
+
+    def forward(self, x):
+        y = self.body(x)
+        answers = [self.first(y), self.second(y)]
+        return self.of_first(answers[0].mean(dim=(2, 3))), self.of_second(answers[1].mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++", "scorecam"])
+def test_the_layer_is_on_the_way_to_the_answer_that_is_read(method):
+    model, x = class_model(TwoAnswers(), output=0), picture()
+    given = model.to_device(x)[None]
+    assert target_layer(model, given)[0] == "first"
+    assert target_layer(class_model(model.module, output=1), given)[0] == "second"
+    question = asks_class(model, x)
+    made = make_method(method)
+    made.check(model, question)
+    expected = make_method(method, layer="first").heat(model, x, question)
+    np.testing.assert_array_equal(made.heat(model, x, question), expected)
+    with pytest.raises(OptionError, match=r"does not depend on 'second\.1'"):
+        make_method(method, layer="second.1").check(model, question)
+
+
+def test_activations_of_a_network_that_cuts_its_gradient_are_still_read():
+    class Cut(Network):
+        @torch.no_grad()
+        def forward(self, x):
+            return super().forward(x)
+
+    with torch.inference_mode():
+        made_for_answers = Network()
+    x = picture()
+    expected = make_method("scorecam").heat(class_model(), x, asks_class(class_model(), x))
+    for model in (class_model(Cut()), class_model(made_for_answers)):
+        np.testing.assert_array_equal(make_method("scorecam").heat(model, x, asks_class(model, x)), expected)
+
+
 @pytest.mark.parametrize(
     ("layer", "words"),
     [
