@@ -15,6 +15,7 @@ from canonface.cli.build_kernels import build_kernels
 from canonface.cli.demo import demo
 from canonface.cli.draw import draw
 from canonface.cli.explain import explain
+from canonface.cli.finetune import finetune
 from canonface.cli.models import models
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, explain, regions, draw, plan, models, build_kernels):
+for command in (demo, audit, verify, explain, regions, draw, plan, finetune, models, build_kernels):
     app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
 
 
