@@ -1,6 +1,7 @@
 """Fitting: heads on a backbone, or the whole network, for a label column or the pose of the mesh."""
 
 from canonface.finetuning.assessing import assess
+from canonface.finetuning.cards import add_to_card
 from canonface.finetuning.fitting import Finetuned, finetune
 from canonface.finetuning.folds import identity_folds
 from canonface.finetuning.scores import Scores, interval, make_scores
@@ -10,6 +11,7 @@ __all__ = [
     "TASKS",
     "Finetuned",
     "Scores",
+    "add_to_card",
     "age_range",
     "assess",
     "finetune",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Int
 from canonface.finetuning.gathering import Gathered
 from canonface.finetuning.scores import Scores
 from canonface.finetuning.tasks import Task
+from canonface.models.finetuned import read_description, write_description
 
 if TYPE_CHECKING:
     from canonface.finetuning.backbones import Backbone
@@ -91,6 +93,19 @@ def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     (folder / CARD).write_text(card_page(card), encoding="utf-8")
 
 
+def add_to_card(folder: Path, title: str, scores: Scores) -> None:
+    """Write scores on other photos (`canonface.finetuning.assess`) into the card of a stored model.
+
+    Raises:
+        ModelError: the directory holds no model.
+        OSError: it cannot be written.
+    """
+    said = read_description(folder)
+    card = {**said.card, "held_out": {**said.card.get("held_out", {}), title: scores.content()}}
+    write_description(folder, replace(said, card=card))
+    write_card(folder, card)
+
+
 def card_page(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     scores = card["scores"]
@@ -102,8 +117,7 @@ def card_page(card: Mapping[str, Any]) -> str:
         f"{', '.join(card['counts'])}.",
         "",
         f"- Accuracy on people whom it has not seen: {_percent(accuracy)}, {accuracy['photos']} photos of "
-        f"{accuracy['people']} people. Always answering {scores['commonest']!r}: {100 * scores['baseline']:.1f}%. "
-        f"Mean over the classes: {100 * scores['balanced']:.1f}%, by chance {100 / len(scores['labels']):.1f}%.",
+        f"{accuracy['people']} people.",
         f"- Photos: {card['data']}, {card['photos']} of {card['people']} people; licence: {card['data_licence']}.",
         f"- Left out: {_counted(card['left_out'])}.",
         f"- Backbone: `{card['backbone']}`, licence of its weights: {card['backbone_licence']}"
@@ -118,20 +132,46 @@ def card_page(card: Mapping[str, Any]) -> str:
         "",
         "Intervals are of 95% (Wilson's, for as many independent photos as those of so many people are worth).",
         "",
+        *_table(scores),
+    ]
+    lines += ["", *_confusion(scores)]
+    for title, held in card.get("held_out", {}).items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "No photo of these was fitted to.",
+            "",
+            *_table(held),
+            "",
+            *_confusion(held),
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(scores: Mapping[str, Any]) -> list[str]:
+    lines = [
         "| photos | n | people | accuracy % (95%) |",
         "|---|---|---|---|",
-        _row("all", accuracy),
+        _row("all", scores["accuracy"]),
     ]
     lines += [_row(f"class {label}", share) for label, share in scores["by_class"].items()]
     for column, groups in scores["by_group"].items():
         lines += [_row(f"{column} {value}", share) for value, share in groups.items()]
-    labels = scores["labels"]
-    lines += ["", f"| is \\ was answered | {' | '.join(labels)} |", f"|---{'|---' * len(labels)}|"]
-    lines += [
-        f"| {label} | {' | '.join(map(str, row))} |"
-        for label, row in zip(labels, scores["confusion"], strict=True)
+    return [
+        *lines,
+        "",
+        f"Always answering {scores['commonest']!r}: {100 * scores['baseline']:.1f}%; mean over the classes: "
+        f"{100 * scores['balanced']:.1f}%.",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _confusion(scores: Mapping[str, Any]) -> list[str]:
+    labels = scores["labels"]
+    lines = [f"| is \\ was answered | {' | '.join(labels)} |", f"|---{'|---' * len(labels)}|"]
+    for label, row in zip(labels, scores["confusion"], strict=True):
+        lines.append(f"| {label} | {' | '.join(map(str, row))} |")
+    return lines
 
 
 def _row(title: str, share: Mapping[str, Any]) -> str:

@@ -19,13 +19,13 @@ from canonface.finetuning.gathering import Gathered, Report, find_cases, gather
 from canonface.finetuning.scores import Scores, make_scores
 from canonface.finetuning.tasks import Task, chosen_classes, make_task
 from canonface.mesh import load_mesh
-from canonface.models import Model
 from canonface.models.dependencies import require
 from canonface.models.finetuned import Description, is_finetuned, write_finetuned
 from canonface.run.photos import Photos
 
 if TYPE_CHECKING:
     from canonface.finetuning.training import History
+    from canonface.models import TorchModel
 
 LEAST = 10
 """Photos of a class, at least."""
@@ -36,18 +36,40 @@ class Finetuned:
     """What was fitted, and what it is worth.
 
     Attributes:
-        model: ready to be asked; what `canonface.load_model` gives of ``folder`` answers alike.
+        model: ready to be asked; `canonface.load_model` makes one that answers alike of where it was saved.
         scores: on people whose photos it was neither fitted to nor stopped by.
         history: of the fit that ``model`` is of.
-        card: everything that was measured, and on what; as ``model.json`` holds it.
-        folder: where it is stored; None: nowhere.
+        description: what is stored beside the weights, the card with all that was measured in it.
     """
 
-    model: Model
+    model: TorchModel
     scores: Scores
     history: History
-    card: Mapping[str, Any]
-    folder: Path | None
+    description: Description
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """Everything that was measured, and on what."""
+        return self.description.card
+
+    def save(self, folder: str | Path) -> Path:
+        """Store the model and its card in a directory; made if it is missing.
+
+        Args:
+            folder: holds no model yet.
+
+        Raises:
+            OptionError: it holds a model, or cannot be written.
+        """
+        place = free_folder(folder)
+        try:
+            write_finetuned(place, self.description, self.model.module)
+            write_card(place, self.card)
+        except OSError as error:
+            raise OptionError(
+                f"A model is stored in a directory that can be written; {place}: {error}"
+            ) from error
+        return place
 
 
 def finetune(
@@ -135,7 +157,8 @@ def finetune(
     from canonface.finetuning.training import Schedule
     from canonface.finetuning.ways import fit_heads, fit_whole
 
-    folder = _free(out)
+    if out is not None:
+        free_folder(out)
     if folds < 3:
         raise OptionError(
             f"One part judges, one says when to stop, one is fitted to: folds is 3 or more; got {folds}."
@@ -195,19 +218,14 @@ def finetune(
         licence=licence,
         command=told,
     )
-    if folder is not None:
-        said = Description(
-            *(title, task, base.text, base.digest, base.left_out, whole, model.spec, names),
-            card=card,
-        )
-        try:
-            write_finetuned(folder, said, fitted.module)
-            write_card(folder, card)
-        except OSError as error:
-            raise OptionError(
-                f"A model is stored in a directory that can be written; {folder}: {error}"
-            ) from error
-    return Finetuned(model, scores, fitted.history, card, folder)
+    said = Description(
+        *(title, task, base.text, base.digest, base.left_out, whole, model.spec, names),
+        card=card,
+    )
+    result = Finetuned(model, scores, fitted.history, said)
+    if out is not None:
+        result.save(out)
+    return result
 
 
 def _numbers(examples: Gathered, names: Sequence[str], task: Task, mirror: bool) -> Int[np.ndarray, "2 n"]:
@@ -240,12 +258,17 @@ def _check_parts(
             )
 
 
-def _free(out: str | Path | None) -> Path | None:
-    folder = Path(out) if out is not None else None
-    if folder is not None and is_finetuned(folder):
+def free_folder(out: str | Path) -> Path:
+    """Where a model may be stored.
+
+    Raises:
+        OptionError: there is a model already, or a file.
+    """
+    folder = Path(out)
+    if is_finetuned(folder):
         raise OptionError(
             f"A fitted model is never written over; {folder} holds one: choose another directory."
         )
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise OptionError(f"A model is stored in a directory; {folder} is a file: choose another name.")
     return folder

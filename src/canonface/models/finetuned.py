@@ -86,6 +86,15 @@ def write_finetuned(folder: Path, description: Description, module: Any) -> None
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in stored.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     writer.save_file(state, str(folder / WEIGHTS))
+    write_description(folder, description)
+
+
+def write_description(folder: Path, description: Description) -> None:
+    """Write ``model.json``, or write it anew, in one step.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
     content = {"format": FORMAT, **asdict(description)}
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     unfinished = folder / f".{DESCRIPTION}.unfinished"
