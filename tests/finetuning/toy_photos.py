@@ -34,25 +34,21 @@ def aligner():
     return make_aligner("none", pixel_mesh())
 
 
-def write_photos(folder, n=60, people=None, noise=40.0, seed=0, side=False):
+def write_photos(folder, n=60, people=None, noise=40.0, seed=0):
     """Pictures redder or bluer than grey, with labels.csv: path, identity, colour, hand.
 
     Args:
         people: name of the person on each picture; None: a column identity is not written.
-        side: the colour is on the left (``right-level``) or on the right half (``left-level``), a cue that a mirror
-            image turns round.
     """
     draw = np.random.default_rng(seed)
     rows = []
     for i in range(n):
         red = bool(draw.integers(2)) if i > 1 else bool(i)
         picture = draw.normal(128, noise, (8, 8, 3))
-        if side:
-            picture[:, slice(0, 4) if red else slice(4, 8), 0] += 60
-        else:
-            picture[:, :, 0 if red else 2] += 60
+        picture[:, :, 0 if red else 2] += 60
         name = f"{i:03d}.png"
-        Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(folder / name)
+        large = np.kron(np.clip(picture, 0, 255).astype(np.uint8), np.ones((4, 4, 1), np.uint8))
+        Image.fromarray(large).save(folder / name)
         row = {
             "path": name,
             "colour": "red" if red else "blue",

@@ -87,6 +87,12 @@ def finetune(
     ] = None,
     data: Annotated[str, typer.Option(help="What the photos are, for the card.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the photos, for the card.")] = "",
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the photos' features: another head on this backbone then takes seconds."
+        ),
+    ] = None,
     device: options.Device = "auto",
     trust: options.Trust = False,
     as_json: options.Json = False,
@@ -125,6 +131,7 @@ def finetune(
             name=name,
             data=data,
             licence=licence,
+            cache=cache,
             progress=progress,
         )
     if as_json:

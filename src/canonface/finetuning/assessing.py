@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy as np
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.errors import OptionError
 from canonface.finetuning.gathering import Report, find_cases, gather
+from canonface.finetuning.remembering import make_memory
 from canonface.finetuning.scores import Scores, make_scores
 from canonface.finetuning.tasks import chosen_classes, make_task
 from canonface.mesh import load_mesh
-from canonface.models import load_model
+from canonface.models import TorchModel, load_model
+from canonface.models.finetuned import is_finetuned, read_description
 from canonface.run.photos import Photos
 
 
@@ -29,6 +32,7 @@ def assess(
     means: Mapping[str, str] | None = None,
     aligner: Aligner | None = None,
     batch: int = 64,
+    cache: str | Path | None = None,
     progress: Report | None = None,
 ) -> Scores:
     """How often a classifier's likeliest class is the labelled one.
@@ -44,6 +48,7 @@ def assess(
             part of the model's classes, it chooses among these.
         aligner: places faces; by default the landmarker.
         batch: photos that the model is shown at once.
+        cache: folder of `canonface.finetuning.finetune`, for a stored head on a backbone: the photos' features.
         progress: called with ``photos``, how many are done and how many there are.
 
     Raises:
@@ -59,7 +64,20 @@ def assess(
     cases = find_cases(photos, labels, identity, by)
     what = make_task(task, cases.columns)
     aligner = aligner or LandmarkerAligner(load_mesh(0))
-    found = gather(cases, what, loaded, aligner, by=by, batch=batch, report=progress)
+    below, memory = loaded, None
+    stored = Path(str(model)) if cache is not None else None
+    if cache is not None and stored is not None and is_finetuned(stored) and isinstance(loaded, TorchModel):
+        said = read_description(stored)
+        # What a network answers that was fitted whole is not its backbone's answer.
+        if not said.whole:
+            below = replace(loaded, module=loaded.module.backbone, labels=(), outputs="embedding")
+            memory = make_memory(cache, said.digest, said.without, said.spec, aligner.mesh.name)
+    found = gather(cases, what, below, aligner, by=by, batch=batch, memory=memory, report=progress)
+    answers = found.answers[0]
+    if memory is not None and isinstance(loaded, TorchModel):
+        from canonface.finetuning.heads import logits
+
+        answers = logits(loaded.module.head.cpu(), answers)
     called = [(means or {}).get(value, value) for value in found.values]
     known = [value if value in loaded.labels else "" for value in called]
     present = set(chosen_classes(what, known, None, 1))
@@ -68,7 +86,7 @@ def assess(
     columns = [loaded.labels.index(name) for name in names]
     return make_scores(
         np.array([names.index(known[i]) for i in kept]),
-        found.answers[0][np.ix_(kept, columns)].argmax(axis=1),
+        answers[np.ix_(kept, columns)].argmax(axis=1),
         names,
         [found.people[i] for i in kept],
         {column: [values[i] for i in kept] for column, values in found.groups.items()},

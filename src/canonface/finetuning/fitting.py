@@ -16,6 +16,7 @@ from canonface.finetuning.cards import make_card, write_card
 from canonface.finetuning.commands import command_line, words_of
 from canonface.finetuning.folds import identity_folds
 from canonface.finetuning.gathering import Gathered, Report, find_cases, gather
+from canonface.finetuning.remembering import make_memory
 from canonface.finetuning.scores import Scores, make_scores
 from canonface.finetuning.tasks import Task, chosen_classes, make_task
 from canonface.mesh import load_mesh
@@ -101,6 +102,7 @@ def finetune(
     licence: str = "",
     command: str = "",
     aligner: Aligner | None = None,
+    cache: str | Path | None = None,
     progress: Report | None = None,
 ) -> Finetuned:
     """Fit a linear head on a backbone's features, or backbone and head together, and judge it on other people.
@@ -144,6 +146,9 @@ def finetune(
         licence: of the photos, for the card.
         command: that makes this model, for the card; empty: the one that says these options.
         aligner: places faces; by default the landmarker.
+        cache: folder for what the backbone answers to each photo, so that another head on it, or the same command
+            after an interruption, asks only what is new. None: it is kept in memory, for this fit alone. A whole
+            network is fitted to photos, and takes nothing from there.
         progress: called with what is done (``photos``, ``fit``), how much of it, and of how much.
 
     Raises:
@@ -188,6 +193,9 @@ def finetune(
         mirror=schedule.mirror and not whole,
         keep_pixels=whole,
         batch=batch,
+        memory=make_memory(cache, base.digest, base.left_out, base.model.spec, aligner.mesh.name)
+        if cache
+        else None,
         report=progress,
     )
     names = chosen_classes(what, gathered.values, classes, least)

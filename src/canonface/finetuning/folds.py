@@ -40,7 +40,7 @@ def identity_folds(
     np.add.at(counts, (np.array([number[name] for name in people]), classes), 1)
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
-    share = counts / counts.sum(axis=0)
+    share = counts / np.maximum(counts.sum(axis=0), 1)
     filled = np.zeros((folds, counts.shape[1]))
     sizes = np.zeros(folds)
     fold_of = np.zeros(len(names), dtype=np.int64)

@@ -13,10 +13,12 @@ from jaxtyping import Float, UInt8
 
 from canonface.alignment import Aligner
 from canonface.errors import CanonfaceError, LabelsError
+from canonface.finetuning.remembering import Memory
 from canonface.finetuning.tasks import Task
 from canonface.models import Model, checked_outputs, prepare
 from canonface.run.labels import label_columns, read_labels, require_column
 from canonface.run.photos import PhotoList, Photos, digest, find_photos, table_of
+from canonface.types import Pose
 
 Report = Callable[[str, int, int], None]
 """Called with what is done, how much of it, and of how much."""
@@ -121,9 +123,22 @@ def gather(
     mirror: bool = False,
     keep_pixels: bool = False,
     batch: int = 64,
+    memory: Memory | None = None,
     report: Report | None = None,
 ) -> Gathered:
     """Show each photo with a class to a model; one that cannot be used is counted under its reason.
+
+    Args:
+        cases: the photos.
+        task: says the class.
+        model: answers.
+        aligner: places faces.
+        by: columns to keep.
+        mirror: ask about mirror images too.
+        keep_pixels: keep what was shown.
+        batch: photos asked about at once.
+        memory: answers that were given before, and these; None: all are asked. Means nothing with ``keep_pixels``.
+        report: called after each photo.
 
     Raises:
         LabelsError: no photo could be used.
@@ -131,53 +146,72 @@ def gather(
     """
     names: list[str] = []
     values: list[str] = []
-    answers: list[Float[np.ndarray, "s b d"]] = []
+    digests: list[str] = []
+    answers: list[Float[np.ndarray, "s d"] | None] = []
     pixels: list[UInt8[np.ndarray, "h w 3"]] = []
-    waiting: list[Float[np.ndarray, "c h w"]] = []
+    waiting: list[tuple[int, Float[np.ndarray, "c h w"], Pose]] = []
     left_out: Counter[str] = Counter()
 
     def ask() -> None:
         if waiting:
-            x = np.stack(waiting)
-            shown = [x, x[..., ::-1]] if mirror else [x]
-            answers.append(np.stack([checked_outputs(model, model.to_device(a)) for a in shown]))
+            x = np.stack([shown for _, shown, _ in waiting])
+            both = (x, x[..., ::-1])[: 1 + mirror]
+            found = np.stack([checked_outputs(model, model.to_device(shown)) for shown in both], axis=1)
+            for (place, _, pose), answer in zip(waiting, found, strict=True):
+                answers[place] = answer
+                if memory is not None:
+                    memory.put(digests[place], answer, pose)
             waiting.clear()
 
     for number, name in enumerate(cases.photos.names):
+        if report:
+            report("photos", number, len(cases.photos))
         value = task.read(cases.known[name].get(task.column, "")) if task.column else ""
         if task.column and not value:
             left_out[NO_LABEL] += 1
         else:
-            try:
-                face = aligner(cases.photos.path(name))[0]
-                x = prepare(face, model.spec).x
-            except CanonfaceError as error:
-                left_out[error.reason] += 1
+            seen = digest(cases.photos.path(name))
+            known = memory.get(seen) if memory is not None and not keep_pixels else None
+            if known is not None and len(known[0]) > mirror:
+                answers.append(known[0][: 1 + mirror])
+                pose = known[1]
             else:
-                names.append(name)
-                values.append(value or task.of_pose(face.pose_deg))
-                waiting.append(x)
+                try:
+                    face = aligner(cases.photos.path(name))[0]
+                    x = prepare(face, model.spec).x
+                except CanonfaceError as error:
+                    left_out[error.reason] += 1
+                    continue
+                pose = face.pose_deg
+                waiting.append((len(answers), x, pose))
+                answers.append(None)
                 if keep_pixels:
                     pixels.append(model.spec.to_pixels(x))
+            names.append(name)
+            digests.append(seen)
+            values.append(value or task.of_pose(pose))
         if len(waiting) == batch:
             ask()
-        if report:
-            report("photos", number + 1, len(cases.photos))
     ask()
-    if not names:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in left_out.items())
-        raise LabelsError(
-            f"A photo is of use with a label for the task {task.name!r} and a face; of {len(cases.photos)} none is "
-            f"({reasons}). Look at the labels and at some of the photos."
-        )
-    seen = "".join(digest(cases.photos.path(name)) for name in names)
+    if report:
+        report("photos", len(cases.photos), len(cases.photos))
+    _check_some(names, len(cases.photos), task, left_out)
     return Gathered(
         tuple(names),
         tuple(values),
         tuple(cases.people[name] for name in names),
         {column: tuple(cases.known[name].get(column, "") for name in names) for column in by},
-        np.concatenate(answers, axis=1),
+        np.stack([answer for answer in answers if answer is not None], axis=1),
         np.stack(pixels) if keep_pixels else None,
         dict(sorted(left_out.items())),
-        sha256(seen.encode()).hexdigest(),
+        sha256("".join(digests).encode()).hexdigest(),
     )
+
+
+def _check_some(names: Sequence[str], count: int, task: Task, left_out: Mapping[str, int]) -> None:
+    if not names:
+        reasons = ", ".join(f"{reason} {number}" for reason, number in left_out.items())
+        raise LabelsError(
+            f"A photo is of use with a label for the task {task.name!r} and a face; of {count} none is ({reasons}). "
+            "Look at the labels and at some of the photos."
+        )

@@ -13,7 +13,7 @@ from canonface.finetuning.training import Examples, History, Schedule, class_wei
 
 
 def fit_head(
-    features: Float[np.ndarray, "2 n d"],
+    features: Float[np.ndarray, "s n d"],
     classes: Int[np.ndarray, "2 n"],
     count: int,
     training: Int[np.ndarray, "t"],
@@ -27,7 +27,7 @@ def fit_head(
     Mean and deviation are those of the training part; they end inside the head, which takes features as they are.
 
     Args:
-        features: of each photo, and of its mirror image.
+        features: of each photo, and, where they are shown mirrored, of its mirror image.
         classes: of each photo, and of its mirror image.
         count: number of classes.
         training: indices of the photos to fit to.
@@ -63,3 +63,9 @@ def zero_head(features: int, count: int) -> nn.Linear:
     with torch.no_grad():
         head.weight.zero_(), head.bias.zero_()
     return head
+
+
+def logits(head: nn.Linear, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
+    """What a head answers to features."""
+    with torch.no_grad():
+        return np.asarray(head(torch.as_tensor(features, dtype=torch.float32)).numpy())

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from canonface.finetuning.backbones import Backbone
 from canonface.finetuning.gathering import Gathered, Report
-from canonface.finetuning.heads import fit_head
+from canonface.finetuning.heads import fit_head, logits
 from canonface.finetuning.training import Examples, History, Schedule, class_weights, fit
 from canonface.models.headed import Headed
 
@@ -51,7 +51,7 @@ def fit_heads(
     for turn in range(folds):
         judge, stop = parts == turn, parts == (turn + 1) % folds
         found, _ = head(~judge & ~stop, stop, turn)
-        answered[judge] = _logits(found, examples.answers[0, judge]).argmax(axis=1)
+        answered[judge] = logits(found, examples.answers[0, judge]).argmax(axis=1)
     kept, history = head(parts != 0, parts == 0, folds)
     if progress:
         progress("fit", (folds + 1) * schedule.epochs, (folds + 1) * schedule.epochs)
@@ -91,8 +91,8 @@ def fit_whole(
     judged, answered = np.flatnonzero(judge), np.zeros(len(parts), dtype=np.int64)
     for piece in np.array_split(judged, max(1, len(judged) // schedule.batch)):
         with torch.no_grad():
-            logits = module(shown(piece, np.zeros(len(piece), dtype=bool)))
-        answered[piece] = logits.argmax(dim=1).cpu().numpy()
+            found = module(shown(piece, np.zeros(len(piece), dtype=bool)))
+        answered[piece] = found.argmax(dim=1).cpu().numpy()
     return Fitted(module, history, answered, judged)
 
 
@@ -100,11 +100,6 @@ def _joined(base: Backbone, head: Any) -> Any:
     module = Headed(base.model.module, head.in_features, head.out_features)
     module.head.load_state_dict(head.state_dict())
     return module.to(base.model.device).eval()
-
-
-def _logits(head: Any, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-    with torch.no_grad():
-        return np.asarray(head(torch.as_tensor(features, dtype=torch.float32)).numpy())
 
 
 def _ticking(progress: Report | None, done: int, total: int) -> Callable[[int], None] | None:
