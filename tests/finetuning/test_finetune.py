@@ -16,7 +16,7 @@ from canonface.finetuning import assess, finetune
 from canonface.models import checked_outputs, load_model, prepare
 from canonface.models.finetuned import DESCRIPTION, WEIGHTS
 
-USUAL = {"task": "colour", "device": "cpu", "rate": 0.01}
+USUAL = {"task": "colour", "device": "cpu", "rate": 0.03, "epochs": 40, "patience": 10}
 
 
 @pytest.fixture(scope="module")

@@ -66,10 +66,10 @@ def test_where_all_are_right_people_count():
 def test_intervals_hold_the_truth_about_as_often_as_they_say(photos):
     draw = np.random.default_rng(0)
     held = []
-    for _ in range(400):
+    for _ in range(200):
         # Each person is recognised with a chance of their own, 0.75 on the mean.
         chance = draw.beta(3, 1, 40)
         correct = (draw.random((40, photos)) < chance[:, None]).ravel()
         low, high = interval(correct, np.repeat([str(i) for i in range(40)], photos).tolist())
         held.append(low <= 0.75 <= high)
-    assert 0.92 <= np.mean(held) <= 0.985
+    assert 0.9 <= np.mean(held) <= 0.99
