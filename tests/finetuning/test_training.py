@@ -26,7 +26,7 @@ def fitted(features, classes, **changes):
 
 
 def test_a_head_learns_what_is_linear_and_takes_features_as_they_are():
-    features, classes = world()
+    features, classes = world(n=600)
     head, _ = fitted(features, classes)
     fresh, right = world(seed=7)
     with torch.no_grad():

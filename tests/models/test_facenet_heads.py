@@ -15,8 +15,6 @@ from canonface.models.finetuned import DESCRIPTION, WEIGHTS, read_description
 from canonface.models.zoo import ZOO
 from canonface.models.zoo.facenet_heads import NAMES
 
-DOCS = asset_path("facenet-gender").parents[2].parent / "docs"
-
 
 @pytest.fixture(scope="module")
 def rows():
@@ -84,7 +82,7 @@ def test_sides_are_the_subjects(answers):
         for answer, pose in zip(found["facenet-pose"], poses, strict=True)
         if abs(pose.yaw) > 25
     ]
-    assert len(sides) >= 4
+    assert len(sides) >= 3
     right = [side == ("left" if yaw > 0 else "right") for side, yaw in sides]
     assert np.mean(right) > 0.75, sides
 
