@@ -17,6 +17,7 @@ from canonface.cli.demo import demo
 from canonface.cli.draw import draw
 from canonface.cli.evaluate import evaluate
 from canonface.cli.explain import explain
+from canonface.cli.finetune import finetune
 from canonface.cli.models import models
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for command in (
     *(demo, audit, verify, explain, regions, compare_methods, draw),
-    *(evaluate, plan, models, build_kernels),
+    *(evaluate, finetune, plan, models, build_kernels),
 ):
     app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
 
