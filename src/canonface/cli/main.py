@@ -18,6 +18,7 @@ from canonface.cli.explain import explain
 from canonface.cli.models import models
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
+from canonface.cli.reproduce import reproduce
 from canonface.cli.study import study
 from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
@@ -32,8 +33,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, explain, regions, draw, plan, models, build_kernels):
-    app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
+for command in (demo, audit, verify, explain, regions, draw, plan, models, reproduce, build_kernels):
+    app.command(no_args_is_help=command not in (demo, models, reproduce, build_kernels))(command)
 app.add_typer(study, name="study")
 
 
