@@ -138,7 +138,7 @@ class Randomization:
         verdicts: one a method and smoothing.
         maps: (method, smooth, network) -> map.
         layers: of the model, in order.
-        faces: how many faces the maps are means of.
+        faces: how many faces the maps are means of; of each, where maps are smooth, so many noisy copies.
         notes: what else is to be known.
     """
 
@@ -247,7 +247,7 @@ def randomize(
             likenesses += these
             verdicts.append(verdict_of(these))
             shared = _common(named)
-            faces = max(faces, len(shared))
+            faces = faces if smoothed else len(shared)
             maps |= {(name, smoothed, network): _map(run, shared) for network, run in named.items()}
     return Randomization(
         tuple(likenesses), tuple(verdicts), maps, layers, faces, _notes(layers, likenesses, seed)
