@@ -77,7 +77,7 @@ def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) 
 
 def _short(name: str) -> str:
     """Which layers are random: where the cascade has come."""
-    where = name.partition(", ")[2] or name
+    where = (name.partition(", ")[2] or name).removesuffix(" on")
     return where[0].upper() + where[1:]
 
 

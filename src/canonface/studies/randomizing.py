@@ -31,6 +31,8 @@ from canonface.studies.varying import Remembering, Setting, Told, vary
 CANONICAL = "canonical"
 """canonface's own maps, among the names of methods."""
 Direction = Literal["output", "input", "all"]
+ROUNDING = 1e-6
+"""Largest value of a map below which single precision alone may have drawn it."""
 DEPENDS = 0.5
 """Rank correlation below which a map is said to depend on the weights: less than a quarter of the variance of its
 ranks is common with the trained network's map."""
@@ -384,6 +386,8 @@ def _notes(layers: Sequence[Layer], likenesses: Sequence[Likeness], seed: int) -
             f"Largest value of the canonical map: {largest['trained']:.2g} trained, {max(ends):.2g} with all layers "
             "random."
         )
+    if faint := [name for name, value in largest.items() if 0 < value < ROUNDING]:
+        notes.append(f"Hardly more than rounding (below {ROUNDING:g}): {', '.join(faint)}.")
     return tuple(notes)
 
 

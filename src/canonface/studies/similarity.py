@@ -32,7 +32,7 @@ def structural_similarity(
 
     $\frac{(2 \mu_a \mu_b + c_1)(2 \sigma_{ab} + c_2)}{(\mu_a^2 + \mu_b^2 + c_1)(\sigma_a^2 + \sigma_b^2 + c_2)}$ with
     moments under a Gaussian window of 11 x 11 pixels and sigma 1.5, $c_i = (k_i L)^2$, $k = (0.01, 0.03)$, $L = 1$
-    (Z. Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE TIP 13(4), 2004).
+    (Z. Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE TIP 13, 2004).
     A drop of 0 becomes 1/2: of values with signs the formula would call a map and its negative alike, since both its
     factors turn.
 
