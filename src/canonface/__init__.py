@@ -20,6 +20,7 @@ from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 if TYPE_CHECKING:
     from canonface.alignment import read_photo
+    from canonface.evaluation import evaluate
     from canonface.maps import CIS, CMS, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         align,
         audit,
         audit_regions,
+        compare_methods,
         explain,
         explain_pair,
         explain_regions,
@@ -49,7 +51,9 @@ _LAZY = {
     "audit": "canonface.run",
     "audit_regions": "canonface.run",
     "canonicalise": "canonface.maps",
+    "compare_methods": "canonface.run",
     "available_models": "canonface.models",
+    "evaluate": "canonface.evaluation",
     "explain": "canonface.run",
     "explain_pair": "canonface.run",
     "explain_regions": "canonface.run",
@@ -80,6 +84,8 @@ __all__ = [
     "audit_regions",
     "available_models",
     "canonicalise",
+    "compare_methods",
+    "evaluate",
     "explain",
     "explain_pair",
     "explain_regions",

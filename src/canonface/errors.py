@@ -77,6 +77,12 @@ class TargetError(CanonfaceError):
     reason = "bad-target"
 
 
+class HeatError(CanonfaceError):
+    """A method of others has no map of a face: its file is missing, or its gradient is 0."""
+
+    reason = "no-heat"
+
+
 class LabelsError(CanonfaceError):
     """A labels file cannot be read or does not match the photos."""
 

@@ -12,8 +12,10 @@ from canonface import __version__
 from canonface.cli import console
 from canonface.cli.audit import audit
 from canonface.cli.build_kernels import build_kernels
+from canonface.cli.compare_methods import compare_methods
 from canonface.cli.demo import demo
 from canonface.cli.draw import draw
+from canonface.cli.evaluate import evaluate
 from canonface.cli.explain import explain
 from canonface.cli.models import models
 from canonface.cli.plan import plan
@@ -33,7 +35,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, explain, regions, draw, plan, models, reproduce, build_kernels):
+for command in (
+    *(demo, audit, verify, explain, regions, compare_methods, draw),
+    *(evaluate, plan, models, reproduce, build_kernels),
+):
     app.command(no_args_is_help=command not in (demo, models, reproduce, build_kernels))(command)
 app.add_typer(study, name="study")
 

@@ -41,11 +41,13 @@ class BoundConfidence:
         target: name of what is measured, e.g. the class.
         unit: words for a colour bar, e.g. ``probability of happy``.
         of: maps outputs ``(n, d)`` to confidences ``(n,)``, ``float64``.
+        output: position among the outputs of the one class that is asked about; None if it is no single class.
     """
 
     target: str
     unit: str
     of: Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(repr=False)
+    output: int | None = None
 
 
 @runtime_checkable

@@ -58,7 +58,7 @@ class ClassConfidence:
         def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return class_confidence(values, index, scale, outputs)
 
-        return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of)
+        return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of, output=index)
 
     @property
     def unit(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from canonface.engine import Plan, planned
+from canonface.errors import OptionError
 from canonface.models import load_model
 from canonface.run.explaining import View
 from canonface.run.probes import choose_probes
@@ -28,7 +29,12 @@ def plan(face: Face, model: Any, *, preset: str = "default", batch: int = 64, **
         OptionError: an option cannot be used.
         ModelError: the model failed.
     """
-    settings, loaded = make_settings(preset, **options), load_model(model)
+    settings = make_settings(preset, **options)
+    if (method := settings.heating()) is not None:
+        raise OptionError(
+            f"A plan says how hidden places are asked about, and {method.name!r} hides none: leave method out."
+        )
+    loaded = load_model(model)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     view = View(face, loaded, settings)
     occlusions = view.occlusions(probes[view.shown.visible[probes]])[0]

@@ -1,0 +1,193 @@
+"""Class activation maps through torchcam: GradCAM, GradCAM++ and ScoreCAM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.confidence import BoundConfidence
+from canonface.methods.base import SCORES, ScoreKind, checked_heat, one_of, whole_number
+from canonface.methods.borrowing import (
+    as_torch_model,
+    borrowed,
+    check_gradient,
+    grey_input,
+    require_package,
+)
+from canonface.models import Model
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """Activations of a layer, weighted by the mean gradient of each of its maps; what is negative in the end is cut.
+
+    R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
+    ICCV 2017, eq. 1-2. Enlarged to the input by bilinear interpolation, and not normalised.
+
+    Attributes:
+        layer: by its name in ``module.named_modules()``; None: the last convolution with spatial extent.
+        score: see `Gradient`.
+    """
+
+    layer: str | None = None
+    score: ScoreKind = "auto"
+    name: ClassVar[str] = "gradcam"
+
+    def __post_init__(self) -> None:
+        one_of("score", self.score, SCORES)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        return {"name": self.name, **asdict(self)}
+
+    def check(self, model: Model, question: BoundConfidence | None) -> None:
+        """See `canonface.methods.Method.check`."""
+        _check_layer(self, model, question)
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    ) -> Float[np.ndarray, "h w"]:
+        """See `canonface.methods.Method.heat`."""
+
+        def extractor(score: Any, layer: Any) -> Any:
+            from torchcam.methods import GradCAM
+
+            return GradCAM(score, layer)
+
+        return _activation_map(self, extractor, model, x, question)
+
+
+@dataclass(frozen=True)
+class GradCamPlusPlus:
+    """Activations of a layer, weighted by its positive gradients, each by how little else its map needs (eq. 19).
+
+    A. Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional
+    Networks", WACV 2018. See `canonface.methods.plus_plus` for the weights.
+
+    Attributes:
+        layer: see `GradCam`.
+        score: see `Gradient`.
+    """
+
+    layer: str | None = None
+    score: ScoreKind = "auto"
+    name: ClassVar[str] = "gradcam++"
+
+    def __post_init__(self) -> None:
+        one_of("score", self.score, SCORES)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        return {"name": self.name, **asdict(self)}
+
+    def check(self, model: Model, question: BoundConfidence | None) -> None:
+        """See `canonface.methods.Method.check`."""
+        _check_layer(self, model, question)
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    ) -> Float[np.ndarray, "h w"]:
+        """See `canonface.methods.Method.heat`."""
+
+        def extractor(score: Any, layer: Any) -> Any:
+            from canonface.methods.plus_plus import PaperGradCamPlusPlus
+
+            return PaperGradCamPlusPlus(score, layer)
+
+        return _activation_map(self, extractor, model, x, question)
+
+
+@dataclass(frozen=True)
+class ScoreCam:
+    """Activations of a layer, weighted by the softmax over the scores of the input seen through each of its maps.
+
+    H. Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR workshops
+    2020. It needs activations, no gradients; one question for each channel of the layer.
+
+    Attributes:
+        layer: see `GradCam`.
+        score: see `Gradient`. The softmax is nearly flat over confidences, which differ by less than 1.
+        batch: copies at once.
+    """
+
+    layer: str | None = None
+    score: ScoreKind = "auto"
+    batch: int = 32
+    name: ClassVar[str] = "scorecam"
+
+    def __post_init__(self) -> None:
+        one_of("score", self.score, SCORES)
+        whole_number("batch", self.batch)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        return {"name": self.name, **asdict(self)}
+
+    def check(self, model: Model, question: BoundConfidence | None) -> None:
+        """See `canonface.methods.Method.check`."""
+        asked = as_torch_model(self.name, model, "the activations")
+        require_package(self.name, "torchcam")
+        from canonface.methods.layers import target_layer
+        from canonface.methods.scoring import logit_index
+
+        if question is not None:
+            logit_index(asked, question, self.score)
+        with borrowed(self.name, asked):
+            target_layer(asked, grey_input(asked), self.layer)
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    ) -> Float[np.ndarray, "h w"]:
+        """See `canonface.methods.Method.heat`."""
+
+        def extractor(score: Any, layer: Any) -> Any:
+            from torchcam.methods import ScoreCAM
+
+            return ScoreCAM(score, layer, batch_size=self.batch)
+
+        return _activation_map(self, extractor, model, x, question, needs="the activations")
+
+
+_Cam = GradCam | GradCamPlusPlus | ScoreCam
+
+
+def _check_layer(method: GradCam | GradCamPlusPlus, model: Model, question: BoundConfidence | None) -> None:
+    asked = check_gradient(method.name, model, question, method.score, "torchcam")
+    from canonface.methods.layers import target_layer
+
+    with borrowed(method.name, asked):
+        target_layer(asked, grey_input(asked), method.layer)
+
+
+def _activation_map(
+    method: _Cam,
+    extractor: Callable[[Any, Any], Any],
+    model: Model,
+    x: Float[np.ndarray, "c h w"],
+    question: BoundConfidence,
+    needs: str = "the gradients",
+) -> Float[np.ndarray, "h w"]:
+    """What torchcam makes of a score and a layer, enlarged to the input."""
+    asked = as_torch_model(method.name, model, needs)
+    require_package(method.name, "torchcam")
+    import torch
+    from torch.nn.functional import interpolate
+
+    from canonface.methods.layers import copied_output, target_layer
+    from canonface.methods.scoring import Score
+
+    by_gradient = not isinstance(method, ScoreCam)
+    with borrowed(method.name, asked):
+        score = Score(asked, question, method.score)
+        given = asked.to_device(x)[None].requires_grad_(by_gradient)
+        if by_gradient:
+            score.require_slope(given)
+        _, layer = target_layer(asked, given, method.layer)
+        with torch.set_grad_enabled(by_gradient), extractor(score, layer) as cam, copied_output(layer):
+            heat = cam(0, score(given), normalized=False)[0].detach()
+        found = interpolate(heat[:, None], x.shape[1:], mode="bilinear", align_corners=False)
+    return checked_heat(method.name, found[0, 0].cpu().double().numpy(), x.shape[1:])

@@ -1,0 +1,68 @@
+"""A method of one's own: a function of a model, an input and a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from canonface.confidence import BoundConfidence
+from canonface.errors import CanonfaceError, ModelError, OptionError
+from canonface.fingerprint import object_fingerprint
+from canonface.methods.base import checked_heat
+from canonface.models import Model
+from canonface.models.base import one_line
+
+OwnMethod: TypeAlias = Callable[[Any, Any, BoundConfidence], Any]
+"""A model, its input ``(c, h, w)`` and the question to ``(h, w)``."""
+
+
+@dataclass(frozen=True)
+class FunctionMethod:
+    """Whatever a function makes of a model, an input and a question.
+
+    Attributes:
+        function: takes the model, a copy of the input ``(c, h, w)`` and the question, and returns one number for each
+            pixel of the input, ``(h, w)``, larger where the model relied on it more; NaN where it knows nothing.
+        name: for pictures and manifests; empty: the function's own.
+    """
+
+    function: OwnMethod
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not callable(self.function) or isinstance(self.function, type):
+            raise OptionError(
+                f"A method of your own is a function of (model, x, question); got {self.function!r}."
+            )
+        own = getattr(self.function, "__name__", type(self.function).__name__)
+        object.__setattr__(self, "name", self.name or own.replace("_", " "))
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result; the function by its name and its fingerprint."""
+        code = self.function if hasattr(self.function, "__code__") else type(self.function)
+        return {
+            "name": self.name,
+            "function": f"{code.__module__}:{getattr(code, '__qualname__', '')}",
+            "fingerprint": object_fingerprint(self.function),
+        }
+
+    def check(self, model: Model, question: BoundConfidence | None) -> None:
+        """Refuse nothing: only the function knows what it can read."""
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    ) -> Float[np.ndarray, "h w"]:
+        """See `canonface.methods.Method.heat`."""
+        try:
+            found = self.function(model, np.array(x), question)
+        except CanonfaceError:
+            raise
+        except Exception as error:
+            raise ModelError(
+                f"A method of your own answers to every input; {self.name!r} raised {one_line(error)}."
+            ) from error
+        return checked_heat(self.name, found, x.shape[1:], allow_nan=True)

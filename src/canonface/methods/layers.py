@@ -1,0 +1,113 @@
+"""The layer that a class activation map is read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn, no_grad
+from torch.nn.modules.conv import _ConvNd
+
+from canonface.errors import OptionError, near_names
+from canonface.models import TorchModel
+from canonface.models.torch_module import evaluating
+
+
+def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple[str, nn.Module]:
+    """Name and module of the layer whose activations a map is made of.
+
+    The network is run once with hooks. The last convolution whose output is larger than 1 x 1 is found, in the order
+    in which they run, and what its output ends in is taken: the last module after it that still has its height and
+    width. A convolution's own output lies before the norm, the ReLU and the sum of its block, and the papers' maps
+    have passed them: of a residual block's last convolution, GradCAM is 0 everywhere more often than not.
+
+    Args:
+        model: the model.
+        x: ``(1, c, h, w)`` an input.
+        name: a layer to take instead, as ``module.named_modules()`` calls it.
+
+    Raises:
+        OptionError: there is no such layer, or none that runs and has spatial extent.
+    """
+    modules: dict[str, nn.Module] = {key: module for key, module in model.module.named_modules() if key}
+    if name is not None and name not in modules:
+        raise OptionError(
+            f"A layer of {model.name!r} has a known name; got {name!r}: {near_names(name, modules)}"
+        )
+    shapes = _outputs(model, x, modules)
+    if name is not None:
+        _check_named(model, name, shapes)
+        return name, modules[name]
+    convolutions = [key for key in shapes if isinstance(modules[key], _ConvNd)]
+    spatial = [key for key in convolutions if _is_spatial(shapes[key])]
+    if spatial:
+        ran = list(shapes)
+        height_width = shapes[spatial[-1]][2:]
+        after = ran[ran.index(spatial[-1]) :]
+        chosen = [key for key in after if _is_spatial(shapes[key]) and shapes[key][2:] == height_width][-1]
+        return chosen, modules[chosen]
+    if convolutions:
+        raise OptionError(
+            f"A class activation map is made of a convolution whose output is larger than 1 x 1; the last one of "
+            f"{model.name!r} gives {_shape(shapes[convolutions[-1]])}: take a network that keeps places apart, or "
+            "another method."
+        )
+    raise OptionError(
+        f"A class activation map is made of a network's convolutions; {model.name!r} runs none that can be watched. "
+        "TorchScript files and torch.export programs keep theirs to themselves: load the network as a "
+        "torch.nn.Module. Else take a method that needs no layer."
+    )
+
+
+@contextmanager
+def copied_output(layer: nn.Module) -> Iterator[None]:
+    """Inside, whatever follows the layer gets a copy: an operation in place does not change what was noted of it."""
+    handle = layer.register_forward_hook(lambda _module, _given, output: output.clone())
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _outputs(model: TorchModel, x: Tensor, watched: dict[str, nn.Module]) -> dict[str, Any]:
+    """Name and shape of what each layer gave, in the order in which they ran, the last run of each."""
+    found: dict[str, Any] = {}
+
+    def note(name: str) -> Any:
+        def hook(_module: nn.Module, _given: Any, output: Any) -> None:
+            found.pop(name, None)
+            found[name] = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+
+        return hook
+
+    handles: list[Any] = []
+    try:
+        handles.extend(module.register_forward_hook(note(name)) for name, module in watched.items())
+        with evaluating(model.module), no_grad():
+            model.module(x.detach().clone())
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _check_named(model: TorchModel, name: str, shapes: dict[str, Any]) -> None:
+    if name not in shapes:
+        raise OptionError(
+            f"A layer is read while the network runs; {name!r} of {model.name!r} does not run as a module of its "
+            "own: name another."
+        )
+    if not _is_spatial(shapes[name]):
+        raise OptionError(
+            f"A class activation map needs a layer with spatial extent, whose output is (n, k, h, w) and larger than "
+            f"1 x 1; that of {name!r} is {_shape(shapes[name])}: name one before the network pools or flattens."
+        )
+
+
+def _is_spatial(shape: Any) -> bool:
+    return isinstance(shape, tuple) and len(shape) == 4 and shape[2] * shape[3] > 1
+
+
+def _shape(shape: Any) -> str:
+    return f"a {shape}" if isinstance(shape, str) else f"({', '.join(['n', *map(str, shape[1:])])})"
