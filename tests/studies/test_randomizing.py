@@ -294,3 +294,32 @@ def test_the_command_says_passed_and_draws_figure_8(people_folder, tmp_path, mon
     assert (end.value.code or 0) == (0 if passed else 1), said.err
     assert f"canonical: {'passed' if passed else 'FAILED'};" in said.out
     assert (tmp_path / "out" / "randomize.png").stat().st_size > 20_000
+
+
+def edges(model, x, question):
+    """How much each pixel differs from its right neighbour: a map of the photo, whatever the model."""
+    grey = x.mean(axis=0).astype(np.float64)
+    return np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+
+
+def weights_of(model, x, question):
+    """The weights of the class, where the pixel lies: a map of the model, whatever the photo."""
+    weight = model.module[1].weight.detach().numpy()
+    return (weight[1] - weight[0]).reshape(3, 24, 24).sum(axis=0).astype(np.float64)
+
+
+def test_a_map_that_ignores_the_model_fails_in_words(people_folder, tmp_path):
+    photos = sorted(people_folder.glob("*studio.jpg"))[:2]
+    found = studies.randomize(
+        photos, model_of(bright_mouth()), tmp_path, methods=["canonical", edges, weights_of], target="yes",
+        spacing=1.2, draws=2,
+    )  # fmt: skip
+    verdicts = {verdict.method: verdict for verdict in found.verdicts}
+    assert list(verdicts) == ["canonical", "edges", "weights_of"]
+    assert verdicts["canonical"].passed
+    assert verdicts["weights_of"].passed
+    assert verdicts["edges"].passed is False
+    assert verdicts["edges"].spearman == pytest.approx(1)
+    assert verdicts["edges"].ssim == pytest.approx(1)
+    assert verdicts["edges"].rise == pytest.approx(0)
+    assert any(line.startswith("edges: FAILED; with every layer drawn anew") for line in found.words())

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
+
+import numpy as np
 
 from canonface.alignment import Aligner, make_aligner
 from canonface.errors import OptionError, near_names
+from canonface.evaluation import PAPER, evaluate
+from canonface.functional import average_drop, increase_in_confidence, win_rate
 from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 from canonface.models import Model, load_model
 from canonface.run import Run
@@ -20,8 +24,25 @@ from canonface.studies.varying import Remembering, Setting, Told, vary
 from canonface.types import Mesh
 
 ALIGNMENTS = ("none", "five-point", "landmarker")
-Scores: TypeAlias = Callable[[Run, Model], Mapping[str, float]]
-"""What a run's maps are worth: name of a metric -> value, e.g. Average Drop in percent."""
+TOTAL = 0.05
+"""Heat that every alignment's map hides in a photo, as a share of a white one: alike, so that no map wins by size."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How faithful one alignment's model map is, drawn on photos (eq. 9-13).
+
+    Attributes:
+        photos: how many were scored.
+        average_drop: percent (eq. 11); more is better.
+        increase: percent of photos whose confidence rose (eq. 12); less is better.
+        win: percent of photos of which this alignment's map hides the most confidence (eq. 13), ties split.
+    """
+
+    photos: int
+    average_drop: float
+    increase: float
+    win: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,20 +50,25 @@ class AlignmentComparison(Comparison):
     """A `Comparison` of alignments.
 
     Attributes:
-        scores: alignment -> metric -> value; empty where nothing was scored.
+        scores: alignment -> its scores; empty where nothing was scored.
     """
 
-    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    scores: Mapping[str, Scores] = field(default_factory=dict)
 
     def table(self) -> Table:
         """A row an alignment, its scores among it."""
-        return [{**row, **self.scores.get(row["setting"], {})} for row in super().table()]
+        return [
+            {**row, **(vars(self.scores[row["setting"]]) if self.scores else {})} for row in super().table()
+        ]
 
     def words(self) -> list[str]:
         """The findings in words."""
         lines = super().words()
-        for name, scores in self.scores.items():
-            lines.append(f"{name}: " + ", ".join(f"{metric} {value:.3g}" for metric, value in scores.items()))
+        for name, found in self.scores.items():
+            lines.append(
+                f"{name}: Average Drop {found.average_drop:.1f}%, Increase {found.increase:.1f}%, Win "
+                f"{found.win:.1f}% ({found.photos} photos)"
+            )
         return lines
 
 
@@ -52,7 +78,8 @@ def alignment(
     out: str | Path,
     *,
     alignments: Sequence[str] = ALIGNMENTS,
-    scores: Scores | None = None,
+    scored: int = 0,
+    total: float = TOTAL,
     told: Told | None = None,
     cluster: str | None = None,
     splits: int = SPLITS,
@@ -63,19 +90,21 @@ def alignment(
     """Maps of the same photos on three coordinate systems.
 
     ``none`` is a grid over each photo as it is, ``five-point`` one that follows eyes, nose and mouth corners by a
-    similarity, ``landmarker`` the canonical mesh. Maps on different meshes cannot be correlated; each has its
-    reliability: where places do not mean the same on every face, the halves of the photos agree less.
+    similarity, ``landmarker`` the canonical mesh. A model whose crop goes by the mesh is shown another crop under
+    each. Maps on different meshes cannot be correlated; each has its reliability, and metrics when drawn on photos.
 
     Args:
         photos: as `canonface.audit` takes them.
         model: likewise.
         out: folder of the study; a run an alignment.
         alignments: some of `ALIGNMENTS`.
-        scores: the metrics of each run, such as Average Drop; None: none are computed.
+        scored: photos on which the paper's three metrics are measured (`canonface.evaluation.evaluate`), drawn by
+            chance from those that all alignments have explained; 0: none.
+        total: heat that every map hides in a photo, as a share of a white one.
         told: is told of the progress.
         cluster: column of the labels that names the person.
         splits: random halves for the reliability.
-        seed: of the halves and of a design.
+        seed: of the halves, of the photos scored and of a design.
         level: of the landmarker's mesh.
         **options: of `canonface.audit`.
 
@@ -87,10 +116,50 @@ def alignment(
     settings = [Setting(name, {"aligner": Remembering(aligner)}) for name, aligner in aligners.items()]
     given = with_question(loaded, options)
     runs = vary(photos, settings, out, told=told, model=loaded, cluster=cluster, seed=seed, **given)
-    named = list(zip(aligners, runs, strict=True))
-    found = compare("alignment", named, cluster=cluster, splits=splits, seed=seed)
-    scored = {} if scores is None else {name: scores(run, loaded) for name, run in named}
-    return AlignmentComparison(**vars(found) | {"scores": scored, "notes": _notes(found, scores)})
+    named = dict(zip(aligners, runs, strict=True))
+    found = compare("alignment", list(named.items()), cluster=cluster, splits=splits, seed=seed)
+    scores = scores_of(named, loaded, scored, total, given.get("confidence"), seed) if scored else {}
+    return AlignmentComparison(**vars(found) | {"scores": scores, "notes": _notes(found, scored)})
+
+
+def scores_of(
+    runs: Mapping[str, Run], model: Model, photos: int, total: float, confidence: Any = None, seed: int = 0
+) -> dict[str, Scores]:
+    """The three metrics of each run's model map, on the same photos and with the same heat.
+
+    Args:
+        runs: alignment -> run.
+        model: of the runs.
+        photos: how many are scored.
+        total: heat, as a share of a white photo.
+        confidence: of the runs, where it is more than a name.
+        seed: of the photos.
+    """
+    paths = set.intersection(*(set(run.faces.column("path").to_pylist()) for run in runs.values()))
+    order = np.random.default_rng(seed).permutation(len(paths))[:photos]
+    chosen = [sorted(paths)[i] for i in order]
+    own = None if isinstance(confidence, str) else confidence
+    found = {
+        name: evaluate(run, model, photos=chosen, metrics=PAPER, total=total, confidence=own, seed=seed)
+        for name, run in runs.items()
+    }
+    kept = sorted(set.intersection(*(set(evaluation.names) for evaluation in found.values())))
+    original, left = {}, {}
+    for name, evaluation in found.items():
+        rows = [evaluation.names.index(photo) for photo in kept]
+        original[name] = evaluation.original[rows]
+        left[name] = evaluation.left[rows, evaluation.methods.index("cms")]
+    # A crop by another mesh is another input: what is compared is the share of its confidence that is left.
+    wins = win_rate({name: left[name] / np.maximum(original[name], 1e-12) for name in found})
+    return {
+        name: Scores(
+            photos=len(kept),
+            average_drop=average_drop(original[name], left[name]),
+            increase=increase_in_confidence(original[name], left[name]),
+            win=wins[name],
+        )
+        for name in found
+    }
 
 
 def aligner_of(name: str, level: int = 1) -> Aligner:
@@ -109,10 +178,12 @@ def aligner_of(name: str, level: int = 1) -> Aligner:
     return make_aligner(name, meshes[name]())
 
 
-def _notes(found: Comparison, scores: Scores | None) -> tuple[str, ...]:
-    notes = ["Each map lies on its own mesh: correlations between them mean nothing, so none are given."]
-    if len({column.run.mesh.name for column in found.columns}) == 1:
-        notes = []
-    if scores is None:
+def _notes(found: Comparison, scored: int) -> tuple[str, ...]:
+    notes = [] if found.places.size else ["Each map lies on its own mesh, so that none are correlated."]
+    if found.columns[0].run.manifest.configuration["model"]["spec"]["crop"] == "face":
+        notes.append(
+            "The model is shown the crop of each alignment's own mesh, so that its input differs too."
+        )
+    if not scored:
         notes.append("The three metrics of the paper were not asked for.")
     return (*found.notes, *notes)

@@ -68,10 +68,13 @@ def alignment(
     alignments: Annotated[
         str, typer.Option(help="Alignments between commas: none, five-point, landmarker.")
     ] = "none,five-point,landmarker",
+    scored: Annotated[
+        int, typer.Option(help="Photos on which the paper's three metrics are measured; 0: none.", min=0)
+    ] = 0,
 ) -> None:
     """Compare maps without alignment, by five points, and on the canonical mesh (the paper's figures 20 and 21).
 
-    Example: canonface study alignment photos/ -m gender -t female -o alignment-study
+    Example: canonface study alignment photos/ -m gender -t female --scored 50 -o alignment-study
     """
     from canonface import plots, studies
 
@@ -82,6 +85,7 @@ def alignment(
             shared.loaded(model),
             shared.out,
             alignments=listed(alignments) or [],
+            scored=scored,
             told=told,
             splits=shared.splits,
             **shared.audit_options(),
