@@ -129,9 +129,9 @@ def test_the_command_ends_with_figure_table_and_words(toy_run, tmp_path, monkeyp
         "-o",
         out,
         "--sizes",
-        "8,10",
+        "8",
         "--draws",
-        "10",
+        "5",
     ]
     monkeypatch.setattr("sys.argv", list(map(str, words)))
     with pytest.raises(SystemExit) as end:

@@ -72,7 +72,7 @@ def test_each_task_has_its_own_question(photos, tmp_path):
     asked = [Asked(toy_model(), "no", "log-odds"), Asked(toy_model(), name="predicted"), Asked(embedding)]
     found = studies.tasks(photos, asked, tmp_path, stride=60)
     assert found.names == ("toy, no", "predicted", "other-24-embedding")
-    assert [column.map.unit for column in found.columns][0] == "log-odds of no"
+    assert found.columns[0].map.unit == "log-odds of no"
     assert found.columns[2].map.unit == "likeness to the whole face (cosine)"
     assert "asked how like itself the face stays" in found.notes[-1]
 

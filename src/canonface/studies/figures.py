@@ -207,8 +207,9 @@ def _pairs(
 def _metrics(wanted: Wanted) -> Plan:
     if "evaluate" not in wanted.commands:
         return Plan((), ("the command evaluate is not part of this version",))
-    evaluate = ("evaluate", str(wanted.out / "run"), "--against", "gradcam,gradcam++,scorecam", "-o",
-                str(wanted.out))  # fmt: skip
+    table, bars = (str(wanted.out / f"metrics.{suffix}") for suffix in ("csv", "png"))
+    evaluate = ("evaluate", str(wanted.out / "run"), "--against", "gradcam,gradcam++,scorecam", "--metrics",
+                "average-drop,increase,win", "--csv", table, "--figure", bars)  # fmt: skip
     return Plan((_audit(wanted), evaluate))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from canonface.errors import OptionError
-
 _SIGMA, _WINDOW = 1.5, 11
 _K1, _K2, _RANGE = 0.01, 0.03, 1.0
 BINS = 100
@@ -43,9 +41,6 @@ def structural_similarity(
 
     Returns:
         1 for equal maps; NaN where one of the two is 0 everywhere inside, or nothing is inside.
-
-    Raises:
-        OptionError: the maps differ in size.
     """
     import cv2
 
