@@ -102,7 +102,7 @@ def test_alignments_are_scored_by_the_three_metrics(alignments):
     for row in alignments.table():
         assert 0 <= row["average_drop"] <= 100
         assert 0 <= row["increase"] <= 100
-    assert any(line.startswith("landmarker: Average Drop ") for line in alignments.words())
+    assert alignments.words()[-1].startswith("Average Drop, Increase, Win in percent, 3 photos: none ")
 
 
 def test_an_unknown_alignment_is_refused(photos, tmp_path):

@@ -61,16 +61,6 @@ class AlignmentComparison(Comparison):
             {**row, **(vars(self.scores[row["setting"]]) if self.scores else {})} for row in super().table()
         ]
 
-    def words(self) -> list[str]:
-        """The findings in words."""
-        lines = super().words()
-        for name, found in self.scores.items():
-            lines.append(
-                f"{name}: Average Drop {found.average_drop:.1f}%, Increase {found.increase:.1f}%, Win "
-                f"{found.win:.1f}% ({found.photos} photos)"
-            )
-        return lines
-
 
 def alignment(
     photos: Any,
@@ -119,7 +109,7 @@ def alignment(
     named = dict(zip(aligners, runs, strict=True))
     found = compare("alignment", list(named.items()), cluster=cluster, splits=splits, seed=seed)
     scores = scores_of(named, loaded, scored, total, given.get("confidence"), seed) if scored else {}
-    return AlignmentComparison(**vars(found) | {"scores": scores, "notes": _notes(found, scored)})
+    return AlignmentComparison(**vars(found) | {"scores": scores, "notes": _notes(found, scores)})
 
 
 def scores_of(
@@ -178,12 +168,16 @@ def aligner_of(name: str, level: int = 1) -> Aligner:
     return make_aligner(name, meshes[name]())
 
 
-def _notes(found: Comparison, scored: int) -> tuple[str, ...]:
+def _notes(found: Comparison, scores: Mapping[str, Scores]) -> tuple[str, ...]:
     notes = [] if found.places.size else ["Each map lies on its own mesh, so that none are correlated."]
     if found.columns[0].run.manifest.configuration["model"]["spec"]["crop"] == "face":
         notes.append(
             "The model is shown the crop of each alignment's own mesh, so that its input differs too."
         )
-    if not scored:
-        notes.append("The three metrics of the paper were not asked for.")
-    return (*found.notes, *notes)
+    if not scores:
+        return (*found.notes, *notes, "The three metrics of the paper were not asked for.")
+    values = "; ".join(
+        f"{name} {one.average_drop:.1f}, {one.increase:.1f}, {one.win:.1f}" for name, one in scores.items()
+    )
+    photos = next(iter(scores.values())).photos
+    return (*found.notes, *notes, f"Average Drop, Increase, Win in percent, {photos} photos: {values}.")
