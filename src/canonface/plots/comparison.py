@@ -92,7 +92,7 @@ def comparison_figure(
 
 def _note(column: Column, scale: Scale | None) -> str:
     """What stands under a map's name."""
-    reliable = f"reliability {column.reliability:.2f}" if np.isfinite(column.reliability) else ""
+    reliable = f"reliability {_two_digits(column.reliability)}" if np.isfinite(column.reliability) else ""
     return reliable if scale is None else f"±{scale.limit:g} {column.map.unit}"
 
 
@@ -130,7 +130,7 @@ def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
         page.text(f"{i + 1}", at, top + _TOP - 0.2, _CELL, 9, color=SOFT_INK, ha="center")
         for j in range(count):
             value = values[i, j]
-            text = f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+            text = _two_digits(value) if np.isfinite(value) else "–"
             weight = "bold" if i == j else "normal"
             words(axes, j, i, text, ha="center", va="center", weight=weight, size=9)
 
@@ -173,3 +173,7 @@ def _places(column: Column) -> str:
 
 def _short(value: float) -> str:
     return f"{value:+.2g}".replace("-", "−")
+
+
+def _two_digits(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

@@ -126,9 +126,13 @@ def _curve(found: Randomization, page: Page, place: Rectangle, direction: str, w
     axes.axhline(0, color=SOFT_INK, linewidth=0.7)
     axes.set_ylim(-1.05, 1.08)
     axes.set_xlim(-0.02 * most, 1.03 * most)
-    words(axes, 1.02 * most, -DEPENDS - 0.1, "passes if it ends in the green", color="#2c7d4f", ha="right")
     if with_legend:
-        legend(axes, loc="lower left", ncols=1 + (len(found.verdicts) > 3), bbox_to_anchor=(0, 0.0))
+        legend(axes, loc="lower left", ncols=1 + (len(found.verdicts) > 2), bbox_to_anchor=(0, 0.0))
+    else:
+        words(
+            axes, 1.02 * most, -DEPENDS - 0.12, "passes if rank correlation ends in the green", color="#2c7d4f",
+            ha="right",
+        )  # fmt: skip
 
 
 def _of(found: Randomization, verdict: Verdict) -> list[Likeness]:
