@@ -82,6 +82,7 @@ def compare_methods(
     from canonface.confidence import RecognitionConfidence
     from canonface.errors import CanonfaceError
     from canonface.run.auditing import check_form
+    from canonface.run.comparing import reasons_in_words
     from canonface.run.labels import read_labels
 
     check_format(picture_format)
@@ -91,8 +92,8 @@ def compare_methods(
         model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust
     )
     works, left_out = run.usable_methods(loaded, chosen, own_options)
-    for why in left_out.values():
-        console.note(why)
+    for why in reasons_in_words(left_out):
+        console.note(f"left out: {why}")
     place = chosen_aligner(aligner, level, False, False, mesh, vertices)
     asked: Any = confidence
     if gallery is not None:

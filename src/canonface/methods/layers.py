@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor, nn, no_grad
+from torch import Tensor, jit, nn, no_grad
 from torch.nn.modules.conv import _ConvNd
 
 from canonface.errors import OptionError, near_names
@@ -20,7 +20,9 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
     The network is run once with hooks. The last convolution whose output is larger than 1 x 1 is found, in the order
     in which they run, and what its output ends in is taken: the last module after it that still has its height and
     width. A convolution's own output lies before the norm, the ReLU and the sum of its block, and the papers' maps
-    have passed them: of a residual block's last convolution, GradCAM is 0 everywhere more often than not.
+    have passed them: of a residual block's last convolution, GradCAM is 0 everywhere more often than not. A last
+    convolution with one map for each of the model's outputs is its head, as a fully connected layer is of other
+    networks: then the one before it is meant.
 
     Args:
         model: the model.
@@ -35,7 +37,9 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
         raise OptionError(
             f"A layer of {model.name!r} has a known name; got {name!r}: {near_names(name, modules)}"
         )
-    shapes = _outputs(model, x, modules)
+    # TorchScript runs its modules by itself: hooks are neither taken nor called.
+    watched = {key: module for key, module in modules.items() if not isinstance(module, jit.ScriptModule)}
+    shapes, outputs = _outputs(model, x, watched)
     if name is not None:
         _check_named(model, name, shapes)
         return name, modules[name]
@@ -43,6 +47,8 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
     spatial = [key for key in convolutions if _is_spatial(shapes[key])]
     if spatial:
         ran = list(shapes)
+        if len(spatial) > 1 and shapes[spatial[-1]][1] == outputs:
+            ran = ran[: ran.index(spatial.pop())]
         height_width = shapes[spatial[-1]][2:]
         after = ran[ran.index(spatial[-1]) :]
         chosen = [key for key in after if _is_spatial(shapes[key]) and shapes[key][2:] == height_width][-1]
@@ -70,8 +76,8 @@ def copied_output(layer: nn.Module) -> Iterator[None]:
         handle.remove()
 
 
-def _outputs(model: TorchModel, x: Tensor, watched: dict[str, nn.Module]) -> dict[str, Any]:
-    """Name and shape of what each layer gave, in the order in which they ran, the last run of each."""
+def _outputs(model: TorchModel, x: Tensor, watched: dict[str, nn.Module]) -> tuple[dict[str, Any], int]:
+    """Shape of what each layer gave, in the order in which they last ran, and the number of the model's outputs."""
     found: dict[str, Any] = {}
 
     def note(name: str) -> Any:
@@ -85,11 +91,11 @@ def _outputs(model: TorchModel, x: Tensor, watched: dict[str, nn.Module]) -> dic
     try:
         handles.extend(module.register_forward_hook(note(name)) for name, module in watched.items())
         with evaluating(model.module), no_grad():
-            model.module(x.detach().clone())
+            answer = model.picked(model.module(x.detach().clone()))
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    return found, int(answer.shape[-1])
 
 
 def _check_named(model: TorchModel, name: str, shapes: dict[str, Any]) -> None:

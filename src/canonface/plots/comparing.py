@@ -14,7 +14,7 @@ from canonface.plots.panels import heat_panel, overlay_panel, photo_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import Bar, Panel, sheet
 from canonface.plots.style import Scale
-from canonface.run.comparing import Comparison
+from canonface.run.comparing import Comparison, reasons_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,8 +31,8 @@ def methods(
 ) -> Figure:
     """A row a photo, a column a method, each column on a scale of its own, which is written under it.
 
-    canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over the
-    whole input of the model.
+    canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over
+    the whole input of the model.
 
     Args:
         rows: faces that were compared with the same methods.
@@ -99,10 +99,7 @@ def _footer(rows: Sequence[Comparison], left_out: Mapping[str, str]) -> str:
         "Each column has a scale and a unit of its own: compare where, not how much",
         f"colours of the methods of others end at the {SHARE_SHOWN:g}th percentile of their values on this page",
     ]
-    reasons: dict[str, list[str]] = {}
-    for name, why in left_out.items():
-        reasons.setdefault(why.removeprefix(title_of(name)).strip(), []).append(title_of(name))
-    words += [f"Not shown: {', '.join(those)}: {why}" for why, those in reasons.items()]
+    words += [f"Not shown: {why}" for why in reasons_in_words(left_out)]
     words += [
         f"No map of {Path(row.cis.face.path).stem or 'a face'} by {title_of(name)}: {why}"
         for row in rows

@@ -231,7 +231,8 @@ def groups(
     columns = min(len(panels), _COLUMNS)
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     if title is None:
-        title = f"What the {scale.unit} relies on"
+        first = next(iter(maps.values()))
+        title = f"{'Where' if first.method else 'What'} the {scale.unit} {'lies' if first.method else 'relies on'}"
     size = 3.4 if columns <= 2 else 2.6
     return sheet(rows, [Bar(scale, 0, columns - 1)], title, _footer(*maps.values()), panel=size)
 

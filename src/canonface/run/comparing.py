@@ -14,7 +14,7 @@ from jaxtyping import Float
 from canonface.engine import Asker
 from canonface.errors import CanonfaceError, OptionError, near_names
 from canonface.maps import CIS
-from canonface.methods import METHODS, HeatFiles, Method, at_vertices, heat_unit, make_method
+from canonface.methods import METHODS, HeatFiles, Method, at_vertices, heat_unit, make_method, title_of
 from canonface.models import Model, load_model
 from canonface.run.explaining import begun, explain_face
 from canonface.run.galleries import check_model
@@ -115,6 +115,18 @@ def usable_methods(
         else:
             works[name] = method
     return works, left_out
+
+
+def reasons_in_words(left_out: Mapping[str, str]) -> list[str]:
+    """Why methods are left out, one sentence for those that share a reason: ``GradCAM, ScoreCAM: needs ...``.
+
+    Args:
+        left_out: name of a method -> why, as `usable_methods` says it.
+    """
+    reasons: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        reasons.setdefault(why.removeprefix(title_of(name)).strip(), []).append(title_of(name))
+    return [f"{', '.join(titles)}: {why}" for why, titles in reasons.items()]
 
 
 def compare_methods(
