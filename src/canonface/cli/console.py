@@ -124,3 +124,10 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
                 )
 
         yield advance
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A sign on stderr that something is being computed whose end is not known; none where stderr is a file."""
+    with _resumable(), stderr().status(what):
+        yield
