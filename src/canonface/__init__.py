@@ -21,6 +21,7 @@ from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 if TYPE_CHECKING:
     from canonface.alignment import read_photo
     from canonface.evaluation import evaluate
+    from canonface.finetuning import finetune
     from canonface.maps import CIS, CMS, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
@@ -57,6 +58,7 @@ _LAZY = {
     "explain": "canonface.run",
     "explain_pair": "canonface.run",
     "explain_regions": "canonface.run",
+    "finetune": "canonface.finetuning",
     "load_mesh": "canonface.mesh",
     "load_model": "canonface.models",
     "make_gallery": "canonface.run",
@@ -89,6 +91,7 @@ __all__ = [
     "explain",
     "explain_pair",
     "explain_regions",
+    "finetune",
     "load_mesh",
     "load_model",
     "make_gallery",

@@ -17,9 +17,12 @@ from canonface.cli.demo import demo
 from canonface.cli.draw import draw
 from canonface.cli.evaluate import evaluate
 from canonface.cli.explain import explain
+from canonface.cli.finetune import finetune
 from canonface.cli.models import models
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
+from canonface.cli.reproduce import reproduce
+from canonface.cli.study import study
 from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
 
@@ -35,9 +38,10 @@ app = typer.Typer(
 )
 for command in (
     *(demo, audit, verify, explain, regions, compare_methods, draw),
-    *(evaluate, plan, models, build_kernels),
+    *(evaluate, finetune, plan, models, reproduce, build_kernels),
 ):
-    app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
+    app.command(no_args_is_help=command not in (demo, models, reproduce, build_kernels))(command)
+app.add_typer(study, name="study")
 
 
 def _show_version(wanted: bool | None) -> None:

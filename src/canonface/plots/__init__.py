@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from canonface.plots.bars import bars
 from canonface.plots.comparing import methods
+from canonface.plots.comparison import comparison_figure
+from canonface.plots.convergence import convergence_figure
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
+from canonface.plots.randomization import randomization_figure
 from canonface.plots.style import Scale
 from canonface.plots.warp import average_face, photo_face, run_face
 
@@ -20,12 +23,15 @@ __all__ = [
     "average_face",
     "bars",
     "canonical",
+    "comparison_figure",
+    "convergence_figure",
     "figure6",
     "groups",
     "methods",
     "overlay",
     "pairs",
     "photo_face",
+    "randomization_figure",
     "reprojection",
     "run_face",
     "save",

@@ -6,7 +6,7 @@ Figures are made without pyplot: nothing global is touched, nothing has to be cl
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,10 +24,10 @@ else:  # matplotlib is loaded when a figure is drawn, not before
 DPI = 160
 _MARGIN, _GAP = 0.18, 0.14
 _TITLE, _HEADING, _BAR = 0.44, 0.48, 0.94
-_INK, _SOFT_INK = "#1c1c1e", "#5c5c62"
+INK, SOFT_INK = "#1c1c1e", "#5c5c62"
 _DOT = " · "
 _HINTING = 1.02  # letters are moved to whole pixels when they are drawn
-_FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
+FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
 
 Rectangle: TypeAlias = tuple[float, float, float, float]
 """Left, top, width and height in inches from the upper left corner."""
@@ -57,12 +57,26 @@ class Bar:
     last: int
 
 
+@dataclass(frozen=True)
+class Below:
+    """What stands between the colour bars and the footer, over the whole width.
+
+    Attributes:
+        height: in inches.
+        draw: puts it on the page, into the place given.
+    """
+
+    height: float
+    draw: Callable[[Page, Rectangle], None]
+
+
 def sheet(
     rows: Sequence[Sequence[Panel]],
     bars: Sequence[Bar],
     title: str = "",
     footer: str = "",
     panel: float = 2.6,
+    below: Below | None = None,
 ) -> Figure:
     """A figure with panels in rows and columns.
 
@@ -72,6 +86,7 @@ def sheet(
         title: of the page; empty for none.
         footer: small words under everything; empty for none.
         panel: side of a panel in inches.
+        below: a chart or the like under the colour bars.
     """
     from matplotlib import figure as matplotlib_figure
 
@@ -80,10 +95,11 @@ def sheet(
     width = 2 * _MARGIN + columns * panel + (columns - 1) * _GAP
     footers = _wrapped(footer, width - 2 * _MARGIN, 8)
     tail = (_BAR if bars else 0.0) + (0.14 + 0.16 * len(footers) if footers else 0.0)
+    tail += below.height if below else 0.0
     body = sum(headings) + len(rows) * panel + (len(rows) - 1) * _GAP
     height = 2 * _MARGIN + (_TITLE if title else 0.0) + body + tail
     figure = matplotlib_figure.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    page = _Page(figure, width, height)
+    page = Page(figure, width, height)
 
     top = _MARGIN
     if title:
@@ -93,15 +109,18 @@ def sheet(
         for column, item in enumerate(row):
             left = _MARGIN + column * (panel + _GAP)
             page.text(item.heading, left, top, panel, 11, weight="bold")
-            page.text(item.note, left, top + heading - 0.26, panel, 9, color=_SOFT_INK)
+            page.text(item.note, left, top + heading - 0.26, panel, 9, color=SOFT_INK)
             page.picture(item.image, (left, top + heading, panel, panel))
         top += heading + panel + _GAP
     for bar in bars:
         left = _MARGIN + bar.first * (panel + _GAP)
         page.bar(bar.scale, left, top, (bar.last - bar.first + 1) * (panel + _GAP) - _GAP)
     top += _BAR if bars else 0.0
+    if below:
+        below.draw(page, (_MARGIN, top, width - 2 * _MARGIN, below.height))
+        top += below.height
     for number, line in enumerate(footers):
-        page.text(line, _MARGIN, top + 0.16 * number, width - 2 * _MARGIN, 8, color=_SOFT_INK)
+        page.text(line, _MARGIN, top + 0.16 * number, width - 2 * _MARGIN, 8, color=SOFT_INK)
     return figure
 
 
@@ -112,7 +131,9 @@ def _heading_height(row: Sequence[Panel]) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class _Page:
+class Page:
+    """A figure on which things are placed in inches from the upper left corner."""
+
     figure: Any
     width: float
     height: float
@@ -124,7 +145,7 @@ class _Page:
         weight = style.get("weight", "normal")
         words, size = _fitted(words, room, size, weight)
         x = {"left": left, "center": left + room / 2, "right": left + room}[style.get("ha", "left")]
-        style = {"color": _INK, "va": "top", "parse_math": False, "family": _FONT, "weight": weight} | style
+        style = {"color": INK, "va": "top", "parse_math": False, "family": FONT, "weight": weight} | style
         self.figure.text(x / self.width, 1 - top / self.height, words, size=size, **style)
 
     def axes(self, place: Rectangle) -> Axes:
@@ -172,7 +193,7 @@ class _Page:
             self.text(number(value * scale.limit), edge, top + 0.42, 0.8, 8.5, ha=align)
         self.text(
             _measured(scale, long),
-            left, top + 0.62, width, 9, ha="center", color=_SOFT_INK,
+            left, top + 0.62, width, 9, ha="center", color=SOFT_INK,
         )  # fmt: skip
 
 
@@ -242,7 +263,7 @@ def _width(words: str, size: float, weight: str) -> float:
     """Width of words in inches."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    font = get_font(findfont(FontProperties(family=_FONT, weight=weight)))
+    font = get_font(findfont(FontProperties(family=FONT, weight=weight)))
     font.set_size(100, 72)  # large, so that rounding to pixels does not count
     font.set_text(words, 0.0)
     return float(font.get_width_height()[0]) / 64 / 72 * size / 100 * _HINTING

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from canonface import functional
 from canonface.alignment import read_photo
@@ -390,13 +390,13 @@ class Run:
             return self._whole_map
         if not self.design.is_full:
             return self._estimated(by)
-        return {name: self._mean_map(chosen, name) for name, chosen in self._groups(by).items()}
+        return {name: self.mean_map(chosen, name) for name, chosen in self._groups(by).items()}
 
     @cached_property
     def _whole_map(self) -> CMS:
         if not self.design.is_full:
             return self._estimated(None)[""]
-        everything = self._mean_map(self._groups(None)[""], "")
+        everything = self.mean_map(self._groups(None)[""], "")
         if order_of(self) is not None:
             band = self._estimates(None)[""].map
             everything = replace(everything, half_width=band.widest, trusted=band.trusted)
@@ -409,7 +409,13 @@ class Run:
             for name, chosen in self._groups(by).items()
         }
 
-    def _mean_map(self, chosen: np.ndarray, name: str) -> CMS:
+    def mean_map(self, chosen: Bool[np.ndarray, "faces"], name: str = "") -> CMS:
+        """The mean of the maps of chosen rows of ``faces`` (eq. 6), each as far as it was asked.
+
+        Args:
+            chosen: which rows.
+            name: of the group of faces.
+        """
         settings, canvas, patches = self.settings, self.canvas, self.canonical_patches
         canonical_xy = canvas.project(self.mesh)[self.probes]
         normalise = settings["normalise"]

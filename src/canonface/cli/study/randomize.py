@@ -1,0 +1,78 @@
+"""``canonface study randomize``: does the map depend on what the model has learned?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from canonface.cli import options
+from canonface.cli.study.settings import listed
+from canonface.cli.study.shared import Shared, Telling, with_shared
+
+
+@with_shared
+def randomize(
+    shared: Shared,
+    model: options.ModelName,
+    methods: Annotated[
+        str, typer.Option(help="Methods between commas: canonical, and others such as gradcam.")
+    ] = "canonical",
+    steps: Annotated[int, typer.Option(help="Groups that the layers are put into, at most.", min=1)] = 5,
+    draws: Annotated[int, typer.Option(help="Networks that are random throughout.", min=1)] = 3,
+    smooth: Annotated[
+        int,
+        typer.Option(
+            help="Also maps that are means over so many noisy copies (smooth MPRT); 0: none.", min=0
+        ),
+    ] = 0,
+    noise: Annotated[
+        float, typer.Option(help="Of the copies, as a share of the photo's range of values.")
+    ] = 0.1,
+) -> None:
+    """Draw a model's weights anew, layer by layer: a map that stays says nothing of the model (the paper's figure 8).
+
+    A few photos are enough. Exit code 1 if a method fails the check.
+
+    Example: canonface study randomize photos/ -m expression -t happy --methods canonical,gradcam -o sanity
+    """
+    from canonface import plots, studies
+    from canonface.cli.pictures import face_picture
+    from canonface.cli.study.finishing import finish
+    from canonface.run import Run
+
+    shared.check()
+    loaded = shared.loaded(model)
+    with Telling() as told:
+        found = studies.randomize(
+            shared.photos,
+            loaded,
+            shared.out,
+            methods=listed(methods) or ["canonical"],
+            steps=steps,
+            draws=draws,
+            smooth=smooth,
+            noise=noise,
+            told=told,
+            **shared.audit_options(),
+        )
+    title = f"What is left of the {loaded.name} model's map when the model forgets"
+    first = next(iter(found.maps.values()))
+    picture = plots.shaded_face(first.mesh, first.canvas)
+    if shared.draw_on != "shaded":
+        run = next(path.parent for path in sorted(shared.out.glob("*trained/run.json")))
+        picture = face_picture(Run.open(run), shared.draw_on)
+    figures = {
+        "randomize"
+        + (f"-{verdict.method}" if i else "")
+        + ("-smooth" if verdict.smooth else ""): plots.randomization_figure(
+            found, verdict.method, picture, smooth=verdict.smooth, title=title
+        )
+        for i, verdict in enumerate(found.verdicts)
+    }
+    finish(
+        shared.out, "randomize", shared.picture_format, figures, {"randomize": found.table()}, found.words(),
+        found.summary(), shared.as_json,
+    )  # fmt: skip
+    if any(verdict.passed is False for verdict in found.verdicts):
+        raise typer.Exit(1)

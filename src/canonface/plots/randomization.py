@@ -1,0 +1,151 @@
+"""The picture of a randomisation (the paper's figure 8): maps of a network that forgets, layer by layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from canonface.maps import CMS
+from canonface.plots.charts import COLOURS, MARKS, chart, legend, words
+from canonface.plots.panels import FacePicture, canonical_panel
+from canonface.plots.pictures import scale_of
+from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
+from canonface.plots.style import Scale
+from canonface.studies.randomizing import DEPENDS, Likeness, Randomization, Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+else:  # matplotlib is loaded when a figure is drawn, not before
+    Figure = Any
+
+_OWN = Scale(1.0, "share of each map's own largest value")
+_LINE = 0.2
+
+
+def randomization_figure(
+    found: Randomization,
+    method: str | None = None,
+    face_picture: FacePicture | None = None,
+    *,
+    smooth: bool = False,
+    title: str | None = None,
+) -> Figure:
+    """Maps of one method as layers are drawn anew, and under them the likeness of all methods.
+
+    Each map is drawn in shares of its own largest value, so that a random network's faint map is seen as well as the
+    trained one's; how faint it is stands beside it.
+
+    Args:
+        found: of `canonface.studies.randomize`.
+        method: whose maps; None: the first.
+        face_picture: what to draw on: see `canonface.plots.canonical`.
+        smooth: those of noisy copies.
+        title: of the page.
+    """
+    method = method or found.verdicts[0].method
+    chosen = {
+        like.network: like for like in found.likenesses if like.method == method and like.smooth == smooth
+    }
+    maps = {name: found.maps[method, smooth, name] for name in chosen}
+    rows = []
+    for direction in ("output", "input"):
+        names = [name for name, like in chosen.items() if like.direction == direction] + ["all layers"]
+        row = [
+            _panel(maps["trained"], f"From the {direction}", f"trained, {found.faces} faces", face_picture)
+        ]
+        row += [_panel(maps[name], _short(name), _likeness(chosen[name]), face_picture) for name in names]
+        rows.append(row)
+    verdicts = [verdict.words for verdict in found.verdicts]
+    height = 3.2 + 0.35 + _LINE * len(verdicts)
+    below = Below(height, lambda page, place: _below(found, page, place))
+    heading = "What is left of the map when the model forgets what it learned" if title is None else title
+    footer = " · ".join(
+        [
+            "each map in shares of its own largest value, which stands under its name as max",
+            "ρ: Spearman's rank correlation with the trained network's map, over the probes",
+            *found.notes,
+        ]
+    )
+    size = 1.9 if len(rows[0]) > 5 else 2.2
+    return sheet(rows, [Bar(_OWN, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below)
+
+
+def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) -> Panel:
+    return Panel(canonical_panel(cms, scale_of([cms]), face_picture), heading, note)
+
+
+def _short(name: str) -> str:
+    """Which layers are random: where the cascade has come."""
+    where = (name.partition(", ")[2] or name).removesuffix(" on")
+    return where[0].upper() + where[1:]
+
+
+def _likeness(like: Likeness) -> str:
+    rho = "flat" if not np.isfinite(like.spearman) else f"ρ {like.spearman:.2f}".replace("-", "−")
+    return f"{rho}, max {like.largest:.2g}"
+
+
+def _below(found: Randomization, page: Page, place: Rectangle) -> None:
+    left, top, width, _ = place
+    half = width / 2 - 0.1
+    for i, direction in enumerate(("output", "input")):
+        _curve(found, page, (left + i * (half + 0.2), top, half, 3.2), direction, with_legend=i == 0)
+    y = top + 3.2 + 0.25
+    for verdict in found.verdicts:
+        weight = "normal" if verdict.passed else "bold"
+        page.text(verdict.words, left, y, width, 9, color=INK, weight=weight)
+        y += _LINE
+
+
+def _curve(found: Randomization, page: Page, place: Rectangle, direction: str, with_legend: bool) -> None:
+    """Rank correlation and SSIM against the share of layers that are random."""
+    axes = chart(
+        page, place, f"layers drawn anew, from the {direction}", "likeness to the trained map", top=0.15
+    )
+    most = len(found.layers)
+    for number, verdict in enumerate(found.verdicts):
+        steps = _steps(found, verdict, direction)
+        x = [like.layers for like in steps]
+        colour, mark = COLOURS[number % len(COLOURS)], MARKS[number % len(MARKS)]
+        name = f"{verdict.method}, smoothed" if verdict.smooth else verdict.method
+        axes.plot(
+            x, [like.spearman for like in steps], color=colour, marker=mark, markersize=4.5, linewidth=1.3,
+            label=f"{name}: rank correlation",
+        )  # fmt: skip
+        axes.plot(
+            x, [like.ssim for like in steps], color=colour, marker=mark, markersize=3, linewidth=0.9,
+            linestyle=":", markerfacecolor="white", label=f"{name}: SSIM",
+        )  # fmt: skip
+        ends = [like for like in _of(found, verdict) if like.direction == "all" and like.draw > 0]
+        axes.plot(
+            [like.layers for like in ends], [like.spearman for like in ends], color=colour, marker=mark,
+            linestyle="", markersize=4.5, alpha=0.45,
+        )  # fmt: skip
+    axes.axhspan(-DEPENDS, DEPENDS, color="#2c7d4f", alpha=0.07, linewidth=0)
+    axes.axhline(0, color=SOFT_INK, linewidth=0.7)
+    axes.set_ylim(-1.05, 1.08)
+    axes.set_xlim(-0.02 * most, 1.03 * most)
+    if with_legend:
+        legend(axes, loc="lower left", ncols=1 + (len(found.verdicts) > 2), bbox_to_anchor=(0, 0.0))
+    else:
+        words(
+            axes, 1.02 * most, -DEPENDS - 0.12, "passes if rank correlation ends in the green", color="#2c7d4f",
+            ha="right",
+        )  # fmt: skip
+
+
+def _of(found: Randomization, verdict: Verdict) -> list[Likeness]:
+    return [
+        like for like in found.likenesses if (like.method, like.smooth) == (verdict.method, verdict.smooth)
+    ]
+
+
+def _steps(found: Randomization, verdict: Verdict, direction: str) -> list[Likeness]:
+    """The trained network, the cascade, and the first network that is random throughout."""
+    of = _of(found, verdict)
+    return [
+        *(like for like in of if like.network == "trained"),
+        *(like for like in of if like.direction == direction),
+        *(like for like in of if like.network == "all layers"),
+    ]
