@@ -15,7 +15,15 @@ from canonface import functional
 from canonface.confidence import RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, ModelError, OptionError, RunError
-from canonface.evaluation import content, csv_text, evaluate, image_scores_text, latex_text
+from canonface.evaluation import (
+    METRICS,
+    Evaluation,
+    content,
+    csv_text,
+    evaluate,
+    image_scores_text,
+    latex_text,
+)
 from canonface.evaluation.evaluating import _minus, _ModelMaps, people_of
 from canonface.maps import CMS
 from canonface.methods import HeatFiles
@@ -350,3 +358,25 @@ def test_maps_from_files_are_laid_over_the_input(run, tmp_path):
 def test_a_run_is_opened_by_its_folder(run):
     assert isinstance(Run.open(run.folder), Run)
     assert len(evaluate(str(run.folder), model(), (), photos=1, metrics=["drop"], draws=300)) == 1
+
+
+def test_to_win_with_two_people_is_not_yet_better():
+    win = METRICS["win"]
+    two = Evaluation(
+        model="toy",
+        unit="probability",
+        methods=("cms", "other"),
+        metrics=(win,),
+        names=("a", "b"),
+        people=("a", "b"),
+        groups=("yes", "yes"),
+        scores={"win": np.array([[100.0, 0.0], [100.0, 0.0]])},
+        original=np.ones(2),
+        left=np.ones((2, 2)),
+        taken=np.ones((2, 2)),
+        choices={},
+    )
+    [difference] = two.differences()
+    # 0.025^(1/2) of the scale from -100 to 100
+    assert difference.interval == pytest.approx((100, 100 - 200 * (1 - 0.025**0.5), 100))
+    assert not difference.clear

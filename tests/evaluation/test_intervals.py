@@ -53,6 +53,28 @@ def test_photos_of_one_person_are_not_independent():
     assert by_person.high - by_person.low > 2 * (by_photo.high - by_photo.low)
 
 
+@pytest.mark.parametrize("people", [2, 3, 5])
+def test_few_people_are_not_surer_than_they_may_be(people):
+    # 600 worlds, as below; the ends of a bootstrap of two people are the two themselves, and hold 0 half of the time
+    random = np.random.default_rng(6)
+    held = 0
+    for _ in range(600):
+        scores, clusters = clustered(random, people, each=3)
+        [found] = intervals(scores, clusters, draws=200)
+        held += found.low <= 0 <= found.high
+    assert 0.925 <= held / 600 <= 0.975
+
+
+def test_the_interval_of_few_people_by_hand():
+    scores, clusters = np.array([[1.0], [3.0], [8.0]]), np.array([0, 0, 1])
+    # the mean is 4; the first person's two photos lie 4 below it together, the second's one 4 above
+    half = 12.7062 * np.sqrt((16 + 16) * 2 / 1) / 3
+    [found] = intervals(scores, clusters)
+    assert found == pytest.approx((4, 4 - half, 4 + half), rel=1e-5)
+    [bounded] = intervals(scores, clusters, bounds=(0, 10))
+    assert bounded == (4, 0, 10)
+
+
 @pytest.mark.parametrize("people", [10, 40])
 def test_the_interval_holds_the_mean_as_often_as_it_says(people):
     # 600 worlds: 95% +- 1.8% at two standard errors of the count
