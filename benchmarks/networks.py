@@ -30,7 +30,7 @@ def network(name: str) -> tuple[Any, Any]:
         return model.module.eval(), picture(model.spec.channels, height, width)
     module, side = _seeded(name)
     x = picture(3, side, side)
-    _scale_last_layer(module, x)
+    scale_last_layer(module, x)
     return module, x
 
 
@@ -61,23 +61,14 @@ def centres(height: int, width: int, count: int) -> np.ndarray:
     return points[np.sort(first)][:count]
 
 
-def _seeded(name: str) -> tuple[Any, int]:
+def draw(module: Any) -> None:
+    """Weights that keep the size of activations; what is added to a residual sum is damped."""
     import torch
     from torch import nn
 
-    from canonface.models.architectures.iresnet import Block, IResNet
-    from canonface.models.architectures.mobilenet_v2 import MobileNetV2
-    from canonface.models.architectures.resnet import Bottleneck, ResNet
-    from canonface.models.architectures.vgg import VGG16
+    from canonface.models.architectures.iresnet import Block
+    from canonface.models.architectures.resnet import Bottleneck
 
-    makers: dict[str, tuple[Any, int]] = {
-        "vgg16": (lambda: VGG16(classes=CLASSES), 224),
-        "resnet50": (lambda: ResNet(classes=CLASSES), 224),
-        "iresnet50": (IResNet, 112),
-        "mobilenetv2": (lambda: MobileNetV2(classes=CLASSES), 224),
-    }
-    make, side = makers[name]
-    module = make().eval()
     generator = torch.Generator().manual_seed(0)
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -92,13 +83,14 @@ def _seeded(name: str) -> tuple[Any, int]:
     for layer in module.modules():
         if isinstance(layer, Bottleneck | Block):
             layer.bn3.weight.data.mul_(0.3)
-    return module, side
 
 
-def _scale_last_layer(module: Any, x: Any) -> None:
+def scale_last_layer(module: Any, x: Any) -> None:
+    """Scale the logits until the predicted class of ``x`` has a probability of about 0.6."""
     import torch
+    from torch import nn
 
-    last = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    last = [layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.BatchNorm1d)][-1]
     with torch.inference_mode():
         logits = module(x[None])
     low, high = 1e-4, 1e4
@@ -108,3 +100,21 @@ def _scale_last_layer(module: Any, x: Any) -> None:
     last.weight.data.mul_(low)
     if last.bias is not None:
         last.bias.data.mul_(low)
+
+
+def _seeded(name: str) -> tuple[Any, int]:
+    from canonface.models.architectures.iresnet import IResNet
+    from canonface.models.architectures.mobilenet_v2 import MobileNetV2
+    from canonface.models.architectures.resnet import ResNet
+    from canonface.models.architectures.vgg import VGG16
+
+    makers: dict[str, tuple[Any, int]] = {
+        "vgg16": (lambda: VGG16(classes=CLASSES), 224),
+        "resnet50": (lambda: ResNet(classes=CLASSES), 224),
+        "iresnet50": (IResNet, 112),
+        "mobilenetv2": (lambda: MobileNetV2(classes=CLASSES), 224),
+    }
+    make, side = makers[name]
+    module = make().eval()
+    draw(module)
+    return module, side

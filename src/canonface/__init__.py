@@ -20,6 +20,8 @@ from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 if TYPE_CHECKING:
     from canonface.alignment import read_photo
+    from canonface.evaluation import evaluate
+    from canonface.finetuning import finetune
     from canonface.maps import CIS, CMS, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         align,
         audit,
         audit_regions,
+        compare_methods,
         explain,
         explain_pair,
         explain_regions,
@@ -49,10 +52,13 @@ _LAZY = {
     "audit": "canonface.run",
     "audit_regions": "canonface.run",
     "canonicalise": "canonface.maps",
+    "compare_methods": "canonface.run",
     "available_models": "canonface.models",
+    "evaluate": "canonface.evaluation",
     "explain": "canonface.run",
     "explain_pair": "canonface.run",
     "explain_regions": "canonface.run",
+    "finetune": "canonface.finetuning",
     "load_mesh": "canonface.mesh",
     "load_model": "canonface.models",
     "make_gallery": "canonface.run",
@@ -80,9 +86,12 @@ __all__ = [
     "audit_regions",
     "available_models",
     "canonicalise",
+    "compare_methods",
+    "evaluate",
     "explain",
     "explain_pair",
     "explain_regions",
+    "finetune",
     "load_mesh",
     "load_model",
     "make_gallery",

@@ -9,6 +9,7 @@ import pytest
 from canonface.cli.main import main
 from canonface.demo import demo_folder
 from canonface.engine import choosing, native
+from canonface.engine.incremental.torch_kernels import TorchKernels
 
 PHOTO = str(demo_folder() / "photos" / "op_P001_studio.jpg")
 NETWORKS = """
@@ -167,6 +168,21 @@ def test_without_a_compiler_the_table_is_there_without_native(plan, monkeypatch)
     assert code == 0
     assert "native: " not in out
     assert "incremental: " in out
+
+
+def test_where_windows_fail_the_plan_is_dense_and_says_why(plan, monkeypatch):
+    def broken(self, work):
+        raise RuntimeError("the kernel is broken")
+
+    monkeypatch.setattr(native, "library", lambda: None)
+    monkeypatch.setattr(TorchKernels, "step", broken)
+    code, out, _ = plan("some_networks:convolutional")
+    assert code == 0
+    assert (
+        "would be asked by the dense engine: questions by windows failed: RuntimeError: the kernel is broken"
+        in out
+    )
+    assert re.search(r"^dense: [\d.]+ ms a question$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from canonface.engine.incremental import torch_kernels
 from canonface.engine.incremental.network import network_of
 from canonface.engine.local import LocalEngine
 from canonface.engine.plan import Plan
-from canonface.errors import ModelError, OptionError, TargetError
+from canonface.errors import ModelError, ModelOutputError, OptionError, TargetError
 from canonface.functional import occlusion_boxes
 from canonface.models import CallableModel, TorchModel
 from canonface.occlusions import Occlusions
@@ -179,6 +179,18 @@ def test_a_failure_on_the_fast_way_is_said_and_answered_by_the_plain_one(net, qu
     assert lines(caplog) == [
         "net is asked by the dense engine: questions by windows failed: RuntimeError: the kernel is broken"
     ]
+
+
+def test_a_photo_that_the_model_has_no_answer_to_settles_nothing_for_the_others(net, questions, caplog):
+    x, centres = questions
+    asking = asked(net, "incremental")
+    for _ in range(2):
+        with pytest.raises(ModelOutputError, match="NaN or infinity"):
+            asking.answers(torch.full_like(x, 3e38), occlusions_of(centres))
+        dense = asked(net, "dense").answers(x, occlusions_of(centres))
+        np.testing.assert_allclose(asking.answers(x, occlusions_of(centres)), dense, rtol=0, atol=GATE)
+        assert asking.plan.engine == "incremental"
+    assert lines(caplog) == []
 
 
 def off_by_a_little(monkeypatch, from_call):

@@ -28,7 +28,7 @@ def loaded(name):
     weights_of(name)
     try:
         return load_model(name, device="cpu")
-    except MissingDependencyError as error:
+    except (AssetError, MissingDependencyError) as error:
         pytest.skip(str(error))
 
 

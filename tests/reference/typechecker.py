@@ -18,6 +18,7 @@ OPTIONS = (
     Literal["map", "regions"],
     Literal["probability", "logit", "log-odds"],
     Literal["largest", "all"],
+    Literal["auto", "logit", "confidence"],
     Literal["towards", "away", "none"],
     Literal["array", "images"],
     Literal["auto", "cpu", "cuda", "mps"],

@@ -1,4 +1,4 @@
-"""Files that ship with the package, each beside its licence."""
+"""Files that ship with the package, each beside its licence, and folders of fitted models."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from canonface.errors import AssetError, near_names
 
 
 def asset_path(name: str) -> Path:
-    """Where a file that ships with the package lies on this machine.
+    """Where a file that ships with the package lies on this machine, or a folder of them.
 
     Args:
-        name: file name, e.g. ``"face_landmarker.task"``.
+        name: of the file, e.g. ``"face_landmarker.task"``, or of the folder.
 
     Returns:
-        The path of the file. It is part of the installation: read it, never write it.
+        Its path. It is part of the installation: read it, never write it.
 
     Raises:
         AssetError: there is no such file.
     """
     folder = Path(str(files(__name__)))
-    known = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".py")
+    known = sorted(
+        path.name for path in folder.iterdir() if path.suffix != ".py" and path.name[0] not in "._"
+    )
     if name not in known:
         raise AssetError(
             f"canonface ships no file {name!r}: {near_names(name, known)} "

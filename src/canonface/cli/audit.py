@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery
+from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery, method_options
 
 Paths = Annotated[
     list[str], typer.Argument(help="Folders, files, patterns in quotes, or CSV files with a column path.")
@@ -75,6 +75,9 @@ def audit(
         typer.Option(help="Column of the labels that names the person; default: identity, if there is one."),
     ] = None,
     seed: options.Seed = 0,
+    method: options.MethodName = None,
+    layer: options.Layer = None,
+    method_option: options.MethodOption = None,
     no_normalise: options.NoNormalise = False,
     unseen: options.Unseen = None,
     draw_on: options.DrawOn = "shaded",
@@ -88,12 +91,15 @@ def audit(
     Example: canonface audit photos/ --model expression --target happy --labels labels.csv --by gender -o my-run
 
     With a tenth of the questions: canonface audit photos/ --model gender --share 0.1 -o my-run
+
+    By a method of others: canonface audit photos/ --model gender --method gradcam++ -o my-gradcam-run
     """
     from canonface import run
     from canonface.cli.pictures import check_draw_on, check_format, finish
 
     check_format(picture_format)
     check_draw_on(draw_on)
+    chosen = method_options(layer, method_option)
     loaded = loaded_model(
         model,
         device,
@@ -136,5 +142,7 @@ def audit(
             spacing=spacing,
             normalise=False if no_normalise else None,
             unseen=unseen,
+            method=method,
+            method_options=chosen,
         )
     finish(result, out, picture_format, by, draw_on, as_json, allow_failures)

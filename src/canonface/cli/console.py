@@ -61,7 +61,7 @@ def start_logging(verbose: bool) -> None:
 
 
 @contextmanager
-def _resumable() -> Iterator[None]:
+def _interruptible(kept: bool) -> Iterator[None]:
     """Turn an interruption, from the keyboard or by SIGTERM, into a word on how to go on, and exit code 130."""
 
     def interrupted(*_: object) -> None:
@@ -71,15 +71,26 @@ def _resumable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        error("interrupted. What was finished is kept: start the same command again to go on.")
+        on = (
+            "What was finished is kept: start the same command again to go on."
+            if kept
+            else "Nothing is kept."
+        )
+        error(f"interrupted. {on}")
         raise SystemExit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def photo_progress(what: str, of: str = "photos") -> Iterator[Callable[[Progress], None]]:
-    """A progress bar with rate and remaining time; yields the function to call after each photo."""
+def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar with rate and remaining time; yields the function to call after each photo.
+
+    Args:
+        what: beside the bar.
+        of: what is counted.
+        kept: whether what was finished is kept when it is interrupted.
+    """
     from rich import progress as bars
 
     columns = (
@@ -92,7 +103,7 @@ def photo_progress(what: str, of: str = "photos") -> Iterator[Callable[[Progress
         bars.TimeRemainingColumn(),
         bars.TextColumn("[red]{task.fields[failed]}[/]"),
     )
-    with _resumable(), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
+    with _interruptible(kept), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
         task = bar.add_task(what, total=None, rate="", failed="")
 
         said = time.monotonic()
@@ -118,5 +129,5 @@ def photo_progress(what: str, of: str = "photos") -> Iterator[Callable[[Progress
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A sign on stderr that something is being computed whose end is not known; none where stderr is a file."""
-    with _resumable(), stderr().status(what):
+    with _interruptible(kept=False), stderr().status(what):
         yield

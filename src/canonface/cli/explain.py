@@ -10,7 +10,7 @@ import typer
 
 from canonface.cli import console, options
 from canonface.cli.audit import Paths
-from canonface.cli.loading import chosen_aligner, loaded_model
+from canonface.cli.loading import chosen_aligner, loaded_model, method_options
 
 
 def explain(
@@ -55,6 +55,9 @@ def explain(
         float | None, typer.Option(help="Typical error of a drop at which adaptive stops earlier.")
     ] = None,
     seed: options.Seed = 0,
+    method: options.MethodName = None,
+    layer: options.Layer = None,
+    method_option: options.MethodOption = None,
     no_normalise: options.NoNormalise = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
@@ -62,6 +65,8 @@ def explain(
     """Show what a model relied on in single photos: on the photo and on the canonical face.
 
     Example: canonface explain me.jpg --model expression --target happy
+
+    With a method of others: canonface explain me.jpg --model expression --target happy --method gradcam++
     """
     from canonface.cli.pictures import check_format
     from canonface.errors import CanonfaceError
@@ -78,6 +83,8 @@ def explain(
         "stride": stride,
         "spacing": spacing,
         "normalise": False if no_normalise else None,
+        "method": method,
+        "method_options": method_options(layer, method_option),
     }
     check_format(picture_format)
     make_settings(preset, target=target, **choices)
@@ -140,7 +147,7 @@ def _free_stem(name: str, face: int, taken: set[str]) -> str:
 
 def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
     from canonface import plots
-    from canonface.cli.pictures import STILL, peak_summary
+    from canonface.cli.pictures import has_moved, measured, peak_summary
 
     place.parent.mkdir(parents=True, exist_ok=True)
     saved = [
@@ -158,9 +165,10 @@ def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
         "model": cis.model,
         "target": cis.target,
         "confidence": cis.confidence,
-        "unit": f"drop in {cis.unit}",
+        "method": cis.method,
+        "unit": measured(cis),
         "peak": peak_summary(cis.peak()),
-        "moved": bool(np.abs(cis.map).max() >= STILL),
+        "moved": has_moved(cis),
         "pose_deg": cis.face.pose_deg._asdict(),
         "quality": cis.face.quality,
         "model_calls": cis.model_calls,
@@ -169,12 +177,12 @@ def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    from canonface.cli.pictures import NOTHING_MOVED, place_of
+    from canonface.cli.pictures import place_of, still_words
 
     out = console.stdout()
     out.print(f"[bold]{result['photo']}[/]: {result['target']} ({result['confidence']:.3f})", soft_wrap=True)
     if not result["moved"]:
-        out.print(f"  {NOTHING_MOVED}", soft_wrap=True)
+        out.print(f"  {still_words(result['method'])}", soft_wrap=True)
     elif result["peak"]:
         place, value = place_of(result["peak"]), result["peak"]["value"]
         out.print(f"  relied on most: {place} ({result['unit']}: {value:+.3f})", soft_wrap=True)

@@ -73,6 +73,64 @@ def chosen_aligner(
     return make_aligner(aligner, pixel_mesh())
 
 
+def method_options(layer: str | None, given: list[str] | None) -> dict[str, Any] | None:
+    """Options of a saliency method, from ``--layer`` and ``name=value`` texts; None if there are none.
+
+    Raises:
+        OptionError: a text has another form, or an option is given twice.
+    """
+    found: dict[str, Any] = {} if layer is None else {"layer": layer}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise OptionError(f"--method-option is NAME=VALUE, e.g. masks=1000; got {text!r}.")
+        if name in found:
+            raise OptionError(f"An option of a method is given once; got {name!r} twice.")
+        found[name] = _value(value.strip())
+    return found or None
+
+
+def options_by_method(
+    layer: str | None, given: list[str] | None, chosen: list[str] | None
+) -> dict[str, dict[str, Any]]:
+    """Options of several methods: ``--layer``, for each that has a layer, and ``method.name=value`` texts.
+
+    Raises:
+        OptionError: a text has another form, or an option is given twice.
+    """
+    from dataclasses import fields
+
+    from canonface.methods import METHODS
+
+    found: dict[str, dict[str, Any]] = {}
+    if layer is not None:
+        for name in METHODS if chosen is None else [name for name in chosen if name in METHODS]:
+            if any(option.name == "layer" for option in fields(METHODS[name])):  # type: ignore[arg-type]
+                found[name] = {"layer": layer}
+    for text in given or []:
+        method, dot, rest = text.partition(".")
+        if not dot or "=" in method:
+            raise OptionError(f"--method-option is METHOD.NAME=VALUE, e.g. rise.masks=1000; got {text!r}.")
+        option = method_options(None, [rest]) or {}
+        if set(option) & set(found.get(method, {})):
+            raise OptionError(f"An option of a method is given once; got {text!r} again.")
+        found[method] = found.get(method, {}) | option
+    return found
+
+
+def _value(text: str) -> Any:
+    """A text as the number or truth value that it is written as; else as it is."""
+    if text.casefold() in ("true", "false"):
+        return text.casefold() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def made_gallery(
     photos: Path, model: Model, identity: str, aligner: Aligner, confidence: str | None
 ) -> Gallery:

@@ -12,12 +12,16 @@ from canonface import __version__
 from canonface.cli import console
 from canonface.cli.audit import audit
 from canonface.cli.build_kernels import build_kernels
+from canonface.cli.compare_methods import compare_methods
 from canonface.cli.demo import demo
 from canonface.cli.draw import draw
+from canonface.cli.evaluate import evaluate
 from canonface.cli.explain import explain
+from canonface.cli.finetune import finetune
 from canonface.cli.models import models
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
+from canonface.cli.reproduce import reproduce
 from canonface.cli.study import study
 from canonface.cli.verify import verify
 from canonface.errors import CanonfaceError
@@ -32,8 +36,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, audit, verify, explain, regions, draw, plan, models, build_kernels):
-    app.command(no_args_is_help=command not in (demo, models, build_kernels))(command)
+for command in (
+    *(demo, audit, verify, explain, regions, compare_methods, draw),
+    *(evaluate, finetune, plan, models, reproduce, build_kernels),
+):
+    app.command(no_args_is_help=command not in (demo, models, reproduce, build_kernels))(command)
 app.add_typer(study, name="study")
 
 

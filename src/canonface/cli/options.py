@@ -138,6 +138,30 @@ NoNormalise = Annotated[
     bool,
     typer.Option("--no-normalise", help="Do not divide by the density of probes (the paper's figure 4)."),
 ]
+MethodName = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        help="A saliency method of others instead of hiding places: gradcam++, rise, ... (docs/other-methods.md "
+        "lists them); [bold]files:FOLDER[/], maps made elsewhere, a .npy for each photo; or "
+        "[bold]package.module:attribute[/].",
+    ),
+]
+Layer = Annotated[
+    str | None,
+    typer.Option(
+        help="Layer that a class activation map is read from, by its name in the network; default: what the last "
+        "convolution with spatial extent ends in."
+    ),
+]
+MethodOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method-option",
+        help="An option of the method, e.g. masks=1000; several times for several.",
+        metavar="NAME=VALUE",
+    ),
+]
 DrawOn = Annotated[
     str,
     typer.Option(

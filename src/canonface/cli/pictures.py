@@ -13,7 +13,7 @@ from canonface.cli import console
 from canonface.errors import OptionError
 
 if TYPE_CHECKING:
-    from canonface.maps import Peak
+    from canonface.maps import CIS, CMS, Peak
     from canonface.models import Model
     from canonface.run import Run
 
@@ -110,11 +110,15 @@ def finish(
 def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) -> list[Path]:
     """Draw what a run shows: its map, the map of each group, and examples in the four columns of figure 6."""
     from canonface import plots
+    from canonface.methods import title_of
 
     cms = run.cms()
     picture = face_picture(run, draw_on)
     folder.mkdir(parents=True, exist_ok=True)
-    title = f"What the {run.model_name} model relies on"
+    title = f"What the {run.model_name} model relies on" + (
+        f", by {title_of(run.method)}" if run.method else ""
+    )
+    most = "the strongest heat" if run.method else "the confidence that moved most"
     drawn = [
         plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture),
         plots.save(cms, folder / "cms.npy"),
@@ -130,11 +134,11 @@ def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) 
             )
             drawn.append(plots.save(page, folder / f"cms-by-{by}.{suffix}"))
     if run.of_pairs and (examples_of_pairs := run.pair_examples()):
-        heading = f"{title}: the pairs whose confidence moved most"
+        heading = f"{title}: the pairs with {most}"
         page = plots.pairs(examples_of_pairs, run.cms(by="target"), picture, title=heading)
         drawn.append(plots.save(page, folder / f"examples.{suffix}"))
     elif not run.of_pairs and (examples := run.examples()):
-        page = plots.figure6(examples, cms, picture, title=f"{title}: the faces whose confidence moved most")
+        page = plots.figure6(examples, cms, picture, title=f"{title}: the faces with {most}")
         drawn.append(plots.save(page, folder / f"examples.{suffix}"))
     return drawn
 
@@ -145,6 +149,7 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "run": str(run.folder),
         "model": run.model_name,
+        "method": run.method,
         "photos": len(set(run.table.column("photo").to_pylist())),
         "photos_in_all": run.manifest.configuration["photos"]["count"],
         "of": "pairs" if run.of_pairs else "faces",
@@ -154,8 +159,8 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
     if run.faces.num_rows:
         cms = run.cms()
         result |= {
-            "unit": f"drop in {cms.unit}",
-            "moved": bool(np.abs(cms.map).max() >= STILL),
+            "unit": measured(cms),
+            "moved": has_moved(cms),
             "peak": peak_summary(cms.peak()),
             "regions": cms.region_values(),
         }
@@ -220,6 +225,22 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
     return words
 
 
+def measured(result: CIS | CMS) -> str:
+    """What the numbers of a map are, in words."""
+    return result.unit if result.method else f"drop in {result.unit}"
+
+
+def has_moved(result: CIS | CMS) -> bool:
+    """Whether a map shows anything; a method's heat has a unit of its own, in which small is not nothing."""
+    largest = float(np.abs(result.map).max())
+    return largest > 0 if result.method else largest >= STILL
+
+
+def still_words(method: str) -> str:
+    """What is said of a map that shows nothing."""
+    return "the method's map is 0 everywhere: it says nothing of this model." if method else NOTHING_MOVED
+
+
 def peak_summary(peak: Peak | None) -> dict[str, Any] | None:
     """A peak for a script."""
     if peak is None:
@@ -249,7 +270,7 @@ def show_summary(result: dict[str, Any]) -> None:
     if result["photos"] < result["photos_in_all"] and not result.get("sampling", {}).get("stopped"):
         out.print(f"  unfinished: {result['photos']} of {result['photos_in_all']} so far")
     if result.get("peak") and not result["moved"]:
-        out.print(f"  {NOTHING_MOVED}", soft_wrap=True)
+        out.print(f"  {still_words(result['method'])}", soft_wrap=True)
     elif result.get("peak"):
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("relied on most")
@@ -260,7 +281,8 @@ def show_summary(result: dict[str, Any]) -> None:
         if positive:
             out.print(table)
         else:
-            out.print(f"  hiding no region lowered it on the mean ({result['unit']})", soft_wrap=True)
+            none = "no region has heat above 0" if result["method"] else "hiding no region lowered it"
+            out.print(f"  {none} on the mean ({result['unit']})", soft_wrap=True)
         out.print(f"highest point of the map: {place_of(result['peak'])} ({result['peak']['value']:+.4f})")
         if "off_face" in result:
             out.print(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.loading import chosen_aligner, loaded_model
+from canonface.cli.loading import chosen_aligner, loaded_model, method_options
 
 
 def verify(
@@ -55,6 +55,9 @@ def verify(
     trust: options.Trust = False,
     allow_failures: options.AllowFailures = False,
     retry_failed: options.RetryFailed = False,
+    method: options.MethodName = None,
+    layer: options.Layer = None,
+    method_option: options.MethodOption = None,
     unseen: options.Unseen = None,
     draw_on: options.DrawOn = "shaded",
     picture_format: options.Format = "png",
@@ -72,6 +75,7 @@ def verify(
 
     check_format(picture_format)
     check_draw_on(draw_on)
+    chosen = method_options(layer, method_option)
     loaded = loaded_model(
         model,
         device,
@@ -101,5 +105,7 @@ def verify(
             stride=stride,
             spacing=spacing,
             unseen=unseen,
+            method=method,
+            method_options=chosen,
         )
     finish(result, out, picture_format, by, draw_on, as_json, allow_failures)

@@ -11,11 +11,10 @@ from canonface.engine.batching import BatchSize
 from canonface.engine.choosing import agree, choose
 from canonface.engine.dense import answers
 from canonface.engine.local import LocalEngine
-from canonface.engine.plan import ENGINES, NoLocalEngineError, Plan
-from canonface.errors import OptionError, is_out_of_memory, near_names
+from canonface.engine.plan import ENGINES, NoLocalEngineError, Plan, failed
+from canonface.errors import ModelOutputError, OptionError, near_names
 from canonface.functional import Tensor
 from canonface.models import Model, checked_outputs
-from canonface.models.base import one_line
 from canonface.occlusions import Occlusions
 
 logger = logging.getLogger("canonface")
@@ -100,10 +99,12 @@ class Asker:
             return found if self._holds(x, occlusions, found, plan) else None
         except NoLocalEngineError as error:
             self._settle(Plan("dense", str(error)))
+        except ModelOutputError:
+            # Of this photo: the dense engine is asked about it, and says so if the model is to blame.
+            logger.debug("an answer by windows is no answer", exc_info=True)
         except Exception as error:
-            what = "out of memory" if is_out_of_memory(error) else one_line(error)
             logger.debug("questions by windows failed", exc_info=True)
-            self._settle(Plan("dense", f"questions by windows failed: {what}"), unexpected=True)
+            self._settle(failed(error), unexpected=True)
         return None
 
     def _holds(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from canonface.errors import is_out_of_memory
+from canonface.models.base import one_line
+
 if TYPE_CHECKING:
     from canonface.engine.incremental.costs import Costs
 
@@ -24,6 +27,12 @@ INEXACT = frozenset({"bfloat16"})
 def noted(engine: str) -> dict[str, str]:
     """What a run writes down of its engine: exact ones answer alike and may take turns, the others may not."""
     return {"engine": engine} if engine in INEXACT else {}
+
+
+def failed(error: Exception) -> Plan:
+    """The plan of a model about which questions by windows failed."""
+    what = "out of memory" if is_out_of_memory(error) else one_line(error)
+    return Plan("dense", f"questions by windows failed: {what}")
 
 
 class NoLocalEngineError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 
@@ -12,10 +13,13 @@ from canonface.engine.batching import BatchSize
 from canonface.engine.choosing import choose, spread
 from canonface.engine.dense import answers
 from canonface.engine.local import LocalEngine
-from canonface.engine.plan import NoLocalEngineError, Plan
+from canonface.engine.plan import NoLocalEngineError, Plan, failed
+from canonface.errors import ModelError
 from canonface.functional import Tensor
 from canonface.models import Model, checked_outputs
 from canonface.occlusions import Occlusions
+
+logger = logging.getLogger("canonface")
 
 TIMED = 16
 """Questions on which the dense engine is timed where there is no other."""
@@ -38,13 +42,20 @@ def planned(model: Model, x: Tensor, occlusions: Occlusions, batch: int = 64) ->
 
     try:
         local = LocalEngine.of(model, x)
+        plans = {name: choose(local, x, distinct, name, dense) for name in ("incremental", "native")}
+        chosen = choose(local, x, distinct, "auto", dense)
     except NoLocalEngineError as error:
+        chosen, plans = Plan("dense", str(error)), {}
+    except ModelError:
+        raise
+    except Exception as error:
+        logger.debug("questions by windows failed", exc_info=True)
+        chosen, plans = failed(error), {}
+    if not plans:
         few = spread(distinct, TIMED)
         dense(few)
         start = time.perf_counter()
         dense(few)
-        return Plan("dense", str(error), seconds={"dense": (time.perf_counter() - start) / len(few)})
-    plans = {name: choose(local, x, distinct, name, dense) for name in ("incremental", "native")}
-    chosen = choose(local, x, distinct, "auto", dense)
+        return replace(chosen, seconds={"dense": (time.perf_counter() - start) / len(few)})
     seconds = {name: time for plan in plans.values() for name, time in plan.seconds.items()}
     return replace(chosen, seconds=seconds | chosen.seconds)

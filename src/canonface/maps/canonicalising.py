@@ -89,4 +89,5 @@ def canonicalise(
         outputs=np.empty(0),
         normalise=normalise,
         canvas=canvas,
+        method=name,
     )

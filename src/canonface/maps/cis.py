@@ -39,6 +39,8 @@ class CIS:
         canvas: the canonical picture.
         inferred: ``(N,)`` True where a drop was interpolated and not measured; None: all were measured.
         inferred_error: root mean square error of such drops, measured on some that were asked after all.
+        method: name of the saliency method of others whose map stands at the probes in the place of drops; empty:
+            they are drops.
     """
 
     face: Face
@@ -59,6 +61,7 @@ class CIS:
     canvas: Canvas = field(default_factory=Canvas)
     inferred: Bool[np.ndarray, "n"] | None = field(default=None, repr=False)
     inferred_error: float = np.nan
+    method: str = ""
 
     @cached_property
     def _raster(self) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:

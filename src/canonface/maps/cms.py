@@ -41,6 +41,7 @@ class CMS:
         note: what of it was inferred and not asked, in words for a caption; empty where everything was asked.
         half_width: of the map's 95% band, the largest; NaN where it was not asked for.
         trusted: False where too few people carry the map for that band to be relied on.
+        method: name of the saliency method of others that made the faces' maps; empty: they are maps of drops.
     """
 
     mesh: Mesh = field(repr=False)
@@ -58,6 +59,7 @@ class CMS:
     note: str = ""
     half_width: float = np.nan
     trusted: bool = True
+    method: str = ""
 
     @classmethod
     def empty(
@@ -69,6 +71,7 @@ class CMS:
         name: str = "",
         model: str = "",
         normalise: bool = True,
+        method: str = "",
     ) -> CMS:
         """A map of no face yet."""
         if unseen not in ("omit", "zero"):
@@ -77,7 +80,7 @@ class CMS:
         zeros = np.zeros(canvas.size_hw)
         seen = np.zeros(canvas.size_hw, dtype=np.int64)
         kind = (unit, 0.0, unseen, canvas, name, model, normalise)
-        return cls(mesh, zeros, zeros, seen, 0, *kind)
+        return cls(mesh, zeros, zeros, seen, 0, *kind, method=method)
 
     @classmethod
     def of(cls, maps: Iterable[CIS], unseen: Unseen = "omit", name: str = "") -> CMS:
@@ -94,7 +97,7 @@ class CMS:
         result: CMS | None = None
         for cis in maps:
             kind = (cis.mesh, cis.unit, unseen, cis.canvas, name, cis.model, cis.normalise)
-            one = cls.empty(*kind).add(cis.map, cis.count, cis.canonical_patch)
+            one = cls.empty(*kind, method=cis.method).add(cis.map, cis.count, cis.canonical_patch)
             result = one if result is None else result.merge(one)
         if result is None:
             raise OptionError("A model map is the mean of at least one face's map; got none.")
@@ -133,7 +136,7 @@ class CMS:
                 f"Only sums of measured maps can be merged; this one is an estimate ({self.note or other.note}): "
                 "merge the runs' rows and estimate again."
             )
-        for name in ("canvas", "unseen", "unit", "model", "normalise"):
+        for name in ("canvas", "unseen", "unit", "model", "normalise", "method"):
             mine, theirs = getattr(self, name), getattr(other, name)
             if mine != theirs:
                 raise OptionError(
@@ -165,7 +168,7 @@ class CMS:
 
     @property
     def map(self) -> Float[np.ndarray, "h w"]:
-        """Mean drop at each pixel, in confidence units; 0 where no face showed it."""
+        """Mean drop at each pixel, in confidence units (or heat, in a method's own); 0 where no face showed it."""
         return _ratio(self.total, self.divisor)
 
     @property

@@ -88,6 +88,19 @@ def borrowed(name: str, model: TorchModel) -> Iterator[None]:
             ) from error
 
 
+def seed_noise(model: TorchModel, seed: int) -> None:
+    """Seed PyTorch's random numbers of the CPU and of the model's device, to be called inside `borrowed`.
+
+    Not ``torch.manual_seed``: it would seed the devices of others too, which nobody puts back.
+    """
+    import torch
+
+    torch.default_generator.manual_seed(seed)
+    if (device := torch.device(model.device)).type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
 def check_gradient(
     name: str, model: Model, question: BoundConfidence | None, score: ScoreKind, package: str
 ) -> TorchModel:

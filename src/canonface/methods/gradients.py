@@ -18,7 +18,13 @@ from canonface.methods.base import (
     one_of,
     whole_number,
 )
-from canonface.methods.borrowing import as_torch_model, borrowed, check_gradient, require_package
+from canonface.methods.borrowing import (
+    as_torch_model,
+    borrowed,
+    check_gradient,
+    require_package,
+    seed_noise,
+)
 from canonface.methods.plain import check_plain, plain
 from canonface.methods.reducing import REDUCTIONS, over_channels
 from canonface.models import Model
@@ -169,7 +175,6 @@ def _attributed(
     """What captum makes of a score, one number a pixel."""
     asked = as_torch_model(method.name, model, "the gradients")
     require_package(method.name, "captum")
-    import torch
     from captum import attr
 
     from canonface.methods.scoring import Score
@@ -180,7 +185,7 @@ def _attributed(
         if isinstance(method, IntegratedGradients):
             found = attr.IntegratedGradients(score).attribute(given, target=0, **options)
         elif isinstance(method, SmoothGrad):
-            torch.manual_seed(method.seed)
+            seed_noise(asked, method.seed)
             tunnel = attr.NoiseTunnel(attr.Saliency(score))
             found = tunnel.attribute(given, target=0, abs=False, **options)
         else:

@@ -18,7 +18,7 @@ from canonface.methods.base import one_of
 from canonface.methods.reducing import REDUCTIONS, over_channels
 from canonface.methods.vertices import at_vertices
 from canonface.models import Model
-from canonface.types import ModelInput
+from canonface.types import Face, ModelInput
 
 OVER = ("photo", "input")
 _CHANNELS = (1, 3, 4)
@@ -87,24 +87,50 @@ class HeatFiles:
         Raises:
             HeatError: the photo has no file, or a file that does not fit.
         """
+        if self.over == "input":
+            return at_vertices(self.over_input(shown), shown)
         face = shown.face
+        heat = self._read(self._file_of(face), face.image.shape[:2], "the photo")
+        found = np.full(len(face.vertices_xy), np.nan)
+        found[shown.visible] = sample(heat, face.vertices_xy[shown.visible])
+        return found
+
+    def over_input(self, shown: ModelInput) -> Float[np.ndarray, "h w"]:
+        """The map of a photo in pixels of the model's input; NaN beside the photo, or where nothing is known.
+
+        Raises:
+            HeatError: the photo has no file, or a file that does not fit.
+        """
+        face, (height, width) = shown.face, shown.spec.size_hw
+        path = self._file_of(face)
+        if self.over == "input":
+            return self._read(path, (height, width), "the model's input")
+        heat = self._read(path, face.image.shape[:2], "the photo")
+        columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+        pixels = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
+        places = (pixels - shown.matrix[:, 2]) @ np.linalg.inv(shown.matrix[:, :2]).T
+        edge = np.array(heat.shape[::-1]) - 0.5
+        within = ((places >= -0.5) & (places <= edge)).all(axis=1)
+        return sample(heat, np.where(within[:, None], places, np.nan)).reshape(height, width)
+
+    def _file_of(self, face: Face) -> Path:
+        """The file of a face's photo.
+
+        Raises:
+            HeatError: there is none, or it is about another face of the photo.
+        """
         path = self._path(face.path) if face.path else None
         if path is None:
             stem = PurePosixPath(face.path).stem
             raise HeatError(
                 f"Maps from elsewhere are named as their photos; there is no {stem or 'STEM'}.npy in {self.folder}."
             )
-        if self.over == "input":
-            if face.index:
-                raise HeatError(
-                    f"A map of the model's input is of one face; {path.name} is taken for the largest of the photo, "
-                    f"and this is number {face.index + 1}: give maps over the whole photo."
-                )
-            return at_vertices(self._read(path, shown.spec.size_hw, "the model's input"), shown)
-        heat = self._read(path, face.image.shape[:2], "the photo")
-        found = np.full(len(face.vertices_xy), np.nan)
-        found[shown.visible] = sample(heat, face.vertices_xy[shown.visible])
-        return found
+        if self.over == "input" and face.index:
+            raise HeatError(
+                f"A map of the model's input is of one face; {path.name} is taken for the largest of the photo, "
+                f"and this is number {face.index + 1}: give maps over the whole photo."
+            )
+        return path
 
     def _path(self, photo: str) -> Path | None:
         """The file of a photo; None if there is none."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor, nn, no_grad
+from torch import Tensor, jit, nn, set_grad_enabled
 from torch.nn.modules.conv import _ConvNd
 
 from canonface.errors import OptionError, near_names
@@ -20,7 +20,10 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
     The network is run once with hooks. The last convolution whose output is larger than 1 x 1 is found, in the order
     in which they run, and what its output ends in is taken: the last module after it that still has its height and
     width. A convolution's own output lies before the norm, the ReLU and the sum of its block, and the papers' maps
-    have passed them: of a residual block's last convolution, GradCAM is 0 everywhere more often than not.
+    have passed them: of a residual block's last convolution, GradCAM is 0 everywhere more often than not. A last
+    convolution with one map for each of the model's outputs, and no fully connected layer after it, is its head: then
+    the one before it is meant. Of a network with several answers, layers that the answer asked about does not depend
+    on take no part.
 
     Args:
         model: the model.
@@ -35,14 +38,27 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
         raise OptionError(
             f"A layer of {model.name!r} has a known name; got {name!r}: {near_names(name, modules)}"
         )
-    shapes = _outputs(model, x, modules)
+    # TorchScript runs its modules by itself: hooks are neither taken nor called.
+    watched = {key: module for key, module in modules.items() if not isinstance(module, jit.ScriptModule)}
+    ran_shapes, joined, outputs = _outputs(model, x, watched)
+    shapes = {key: shape for key, shape in ran_shapes.items() if key in joined}
     if name is not None:
+        if name in ran_shapes and name not in joined:
+            raise OptionError(
+                f"A layer is one that the answer depends on; that of {model.name!r} does not depend on {name!r}: "
+                "name one on the way to this answer."
+            )
         _check_named(model, name, shapes)
         return name, modules[name]
     convolutions = [key for key in shapes if isinstance(modules[key], _ConvNd)]
     spatial = [key for key in convolutions if _is_spatial(shapes[key])]
     if spatial:
         ran = list(shapes)
+        last = ran.index(spatial[-1])
+        connected = any(isinstance(modules[key], nn.Linear) for key in ran[last:])
+        if len(spatial) > 1 and shapes[spatial[-1]][1] == outputs and not connected:
+            ran = ran[:last]
+            spatial.pop()
         height_width = shapes[spatial[-1]][2:]
         after = ran[ran.index(spatial[-1]) :]
         chosen = [key for key in after if _is_spatial(shapes[key]) and shapes[key][2:] == height_width][-1]
@@ -70,26 +86,51 @@ def copied_output(layer: nn.Module) -> Iterator[None]:
         handle.remove()
 
 
-def _outputs(model: TorchModel, x: Tensor, watched: dict[str, nn.Module]) -> dict[str, Any]:
-    """Name and shape of what each layer gave, in the order in which they ran, the last run of each."""
+def _outputs(
+    model: TorchModel, x: Tensor, watched: dict[str, nn.Module]
+) -> tuple[dict[str, Any], set[str], int]:
+    """Shape of what each layer gave, in the order in which they last ran; those that the answer depends on; its size.
+
+    Where no gradient comes back from the answer it cannot be told what it depends on, and all are taken.
+    """
     found: dict[str, Any] = {}
+    nodes: dict[str, Any] = {}
 
     def note(name: str) -> Any:
         def hook(_module: nn.Module, _given: Any, output: Any) -> None:
             found.pop(name, None)
-            found[name] = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            is_tensor = isinstance(output, Tensor)
+            found[name] = tuple(output.shape) if is_tensor else type(output).__name__
+            # Noted at once: an operation in place would put its own node in this one's place.
+            nodes[name] = output.grad_fn if is_tensor else None
 
         return hook
 
+    tensors = [*model.module.parameters(), *model.module.buffers()]
+    traced = not any(tensor.is_inference() for tensor in tensors)
     handles: list[Any] = []
     try:
         handles.extend(module.register_forward_hook(note(name)) for name, module in watched.items())
-        with evaluating(model.module), no_grad():
-            model.module(x.detach().clone())
+        with evaluating(model.module), set_grad_enabled(traced):
+            answer = model.picked(model.module(x.detach().clone().requires_grad_(traced)))
     finally:
         for handle in handles:
             handle.remove()
-    return found
+    behind = nodes_behind(answer)
+    joined = {name for name in found if not behind or nodes[name] is None or nodes[name] in behind}
+    return found, joined, int(answer.shape[-1])
+
+
+def nodes_behind(answer: Tensor) -> set[Any]:
+    """The operations that a gradient of an answer passes; none where it has none."""
+    nodes: set[Any] = set()
+    waiting = [answer.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            waiting.extend(following for following, _ in node.next_functions)
+    return nodes
 
 
 def _check_named(model: TorchModel, name: str, shapes: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from canonface.errors import OptionError
+from canonface.methods.layers import nodes_behind
 from canonface.methods.scoring import Score
 
 _RELU = (
@@ -92,10 +93,4 @@ class _Through(TorchFunctionMode):
 
 def _relus_behind(answer: Tensor) -> int:
     """Number of ReLUs that a gradient of the answer would pass."""
-    nodes, waiting = set(), [answer.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is not None and node not in nodes:
-            nodes.add(node)
-            waiting.extend(following for following, _ in node.next_functions)
-    return sum(node.name().startswith("ReluBackward") for node in nodes)
+    return sum(node.name().startswith("ReluBackward") for node in nodes_behind(answer))

@@ -15,9 +15,10 @@ from canonface.models.base import Model, ModelCard
 from canonface.models.callable import Takes, callable_model
 from canonface.models.dependencies import require
 from canonface.models.file_kinds import KINDS, MODEL_SUFFIXES, checked_kind
+from canonface.models.finetuned import assembled, is_finetuned, read_description
 from canonface.models.objects import is_torch_module, made
 from canonface.models.onnx_file import OnnxModel, onnx_model, output_named
-from canonface.models.torch_module import choose_device, torch_model
+from canonface.models.torch_module import TorchModel, choose_device, torch_model
 from canonface.models.zoo import ZOO
 from canonface.types import InputSpec, Outputs
 
@@ -73,7 +74,8 @@ def load_model(
 
     Args:
         model: a name of the zoo (``available_models``); the path of an ``.onnx`` file, of a TorchScript file, of a
-            ``torch.export`` program or of the weights of a known architecture (``models.ARCHITECTURES``);
+            ``torch.export`` program or of the weights of a known architecture (``models.ARCHITECTURES``); a
+            directory that ``canonface finetune`` wrote;
             ``package.module:attribute`` (a module, a callable, or a function without arguments that makes one; the
             current directory is searched too, last); a ``torch.nn.Module``; a callable; or a ``Model``.
         spec: how the model wants to be shown a face. Default: what the zoo, the object (an attribute ``spec``), the
@@ -126,6 +128,8 @@ def _from_text(text: str, options: _Options) -> Model:
             raise ModelError(f"{text!r} is an architecture without weights: load it with weights=PATH.")
         return _from_weights(options.weights, replace(options, architecture=text, weights=None))
     path = Path(text).expanduser()
+    if is_finetuned(path):
+        return _from_finetuned(path, options)
     if path.suffix.lower() in MODEL_SUFFIXES:
         return _from_file(path, options)
     if is_attribute(text):
@@ -184,6 +188,32 @@ def _from_weights(path: Path, options: _Options) -> Model:
     spec, outputs = options.spec or loaded.architecture.spec, options.outputs or loaded.outputs
     name, labels = options.name or path.stem, options.labels or ()
     return torch_model(loaded.network, name, spec, labels, outputs, options.device, options.output)
+
+
+def _from_finetuned(folder: Path, options: _Options) -> Model:
+    what = "a fine-tuned model"
+    options.refuse(what, "weights", "architecture", "takes", "output", "strict")
+    said = read_description(folder)
+    if options.labels is not None and len(options.labels) != len(said.labels):
+        raise OptionError(f"{folder} has {len(said.labels)} outputs; got {len(options.labels)} labels.")
+    if options.outputs not in (None, "logits"):
+        raise OptionError(f"{folder} answers logits; got outputs={options.outputs!r}: leave it out.")
+    if not said.backbone:
+        raise ModelError(
+            f"A fine-tuned model is loaded with the backbone that it names; {folder} was fitted on an object without "
+            "a name. Fit it on package.module:attribute, or use what finetune() returned."
+        )
+    if is_attribute(said.backbone) and not options.trust:
+        raise ModelError(
+            f"Loading {folder} runs the code that it names, {said.backbone}; it was not loaded. If it is yours, say "
+            "load_model(path, trust=True), or --trust on the command line."
+        )
+    below = load_model(said.backbone, device="cpu", trust=options.trust)
+    if not isinstance(below, TorchModel):
+        raise ModelError(f"{folder} was fitted on a PyTorch module; {said.backbone!r} is none any more.")
+    module = assembled(folder, said, below.module)
+    name, labels, spec = options.name or said.name, options.labels or said.labels, options.spec or said.spec
+    return torch_model(module, name, spec, labels, "logits", options.device)
 
 
 def _from_zoo(key: str, options: _Options) -> Model:

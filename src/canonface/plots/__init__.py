@@ -1,11 +1,14 @@
 """Pictures of results: maps on faces, as figures and files. Nothing here asks a model.
 
-``canonical``, ``overlay``, ``reprojection``, ``figure6`` and ``groups`` make matplotlib figures; ``save`` writes a
-map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_face`` make faces to draw on.
+``canonical``, ``overlay``, ``reprojection``, ``figure6`` and ``groups`` make matplotlib figures, ``bars`` one of an
+evaluation; ``save`` writes a map or a figure; ``shaded_face``, ``average_face``, ``photo_face`` and ``run_face`` make
+faces to draw on.
 """
 
 from __future__ import annotations
 
+from canonface.plots.bars import bars
+from canonface.plots.comparing import methods
 from canonface.plots.comparison import comparison_figure
 from canonface.plots.convergence import convergence_figure
 from canonface.plots.files import save
@@ -19,11 +22,13 @@ from canonface.plots.warp import average_face, photo_face, run_face
 __all__ = [
     "Scale",
     "average_face",
+    "bars",
     "canonical",
     "comparison_figure",
     "convergence_figure",
     "figure6",
     "groups",
+    "methods",
     "overlay",
     "pairs",
     "photo_face",

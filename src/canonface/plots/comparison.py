@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ _REGIONS = 2
 
 
 def comparison_figure(
-    found: Comparison, face_picture: FacePicture | None = None, *, title: str | None = None
+    found: Comparison, pictures: Mapping[str, FacePicture] | None = None, *, title: str | None = None
 ) -> Figure:
     """Maps side by side, each on its own scale; under them their correlations, and what each says.
 
@@ -37,7 +38,7 @@ def comparison_figure(
 
     Args:
         found: of a study that compares settings.
-        face_picture: what to draw on, where all maps lie on one canvas: see `canonface.plots.canonical`.
+        pictures: setting -> what its map is drawn on: see `canonface.plots.canonical`.
         title: of the page.
     """
     columns = found.columns
@@ -46,7 +47,7 @@ def comparison_figure(
     alone = len(rows) == 1
     scales = {column.name: scale_of([column.map]) for column in columns}
     pixels = {
-        column.name: canonical_panel(column.map, scales[column.name], _picture(face_picture, column.map))
+        column.name: canonical_panel(column.map, scales[column.name], (pictures or {}).get(column.name))
         for column in columns
     }
     panels = [
@@ -91,18 +92,12 @@ def comparison_figure(
 
 def _note(column: Column, scale: Scale | None) -> str:
     """What stands under a map's name."""
-    reliable = f"reliability {column.reliability:.2f}" if np.isfinite(column.reliability) else ""
+    reliable = f"reliability {_two_digits(column.reliability)}" if np.isfinite(column.reliability) else ""
     return reliable if scale is None else f"±{scale.limit:g} {column.map.unit}"
 
 
 def _blank() -> Panel:
     return Panel(np.full((2, 2, 3), 255, dtype=np.uint8))
-
-
-def _picture(face_picture: FacePicture | None, cms: CMS) -> FacePicture | None:
-    """The picture to draw on, for the maps whose canvas it has."""
-    fits = face_picture is not None and face_picture.shape[:2] == cms.canvas.size_hw
-    return face_picture if fits else None
 
 
 def _hidden(cms: CMS) -> bool:
@@ -135,7 +130,7 @@ def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
         page.text(f"{i + 1}", at, top + _TOP - 0.2, _CELL, 9, color=SOFT_INK, ha="center")
         for j in range(count):
             value = values[i, j]
-            text = f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+            text = _two_digits(value) if np.isfinite(value) else "–"
             weight = "bold" if i == j else "normal"
             words(axes, j, i, text, ha="center", va="center", weight=weight, size=9)
 
@@ -178,3 +173,7 @@ def _places(column: Column) -> str:
 
 def _short(value: float) -> str:
     return f"{value:+.2g}".replace("-", "−")
+
+
+def _two_digits(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")

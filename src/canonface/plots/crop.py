@@ -50,6 +50,17 @@ class PhotoCrop:
         """The square of a map in pixels of the photo; 0 beyond its border."""
         return np.asarray(self._resized(map, 0.0))
 
+    def on_input(self, matrix: Float[np.ndarray, "2 3"]) -> Float[np.ndarray, "2 3"]:
+        """Affine map from pixels of the panel to pixels of a model's input.
+
+        Args:
+            matrix: ``(2, 3)`` from pixels of the photo to pixels of the input.
+        """
+        scale = PANEL_PX / self.side
+        # Pixel j of the panel lies at (j + 1/2) / scale - 1/2 in the square.
+        first = np.array([self.x, self.y]) + 0.5 / scale - 0.5
+        return np.column_stack([matrix[:, :2] / scale, matrix[:, :2] @ first + matrix[:, 2]])
+
     def within(self, image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "side side"]:
         """Where the photo is, and not what lies beyond its border."""
         return np.asarray(self.values(np.ones(image.shape[:2])) > 0.5)

@@ -12,6 +12,7 @@ import numpy as np
 from canonface.errors import OptionError
 from canonface.functional import cosines
 from canonface.maps import CIS, CMS
+from canonface.methods import title_of
 from canonface.plots.panels import (
     FacePicture,
     Result,
@@ -52,7 +53,8 @@ def scale_of(results: Sequence[Result], limit: float | None = None, unit: str | 
         raise OptionError(
             f"Maps on one scale are in one unit; got {', '.join(map(repr, units))}. Draw them one by one."
         )
-    return Scale.around(map(shown_values, results), next(iter(units), "confidence"), limit)
+    heat = any(result.method for result in results)
+    return Scale.around(map(shown_values, results), next(iter(units), "confidence"), limit, heat)
 
 
 def canonical(
@@ -229,19 +231,30 @@ def groups(
     columns = min(len(panels), _COLUMNS)
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     if title is None:
-        title = f"What the {scale.unit} relies on"
+        first = next(iter(maps.values()))
+        title = f"{'Where' if first.method else 'What'} the {scale.unit} {'lies' if first.method else 'relies on'}"
     size = 3.4 if columns <= 2 else 2.6
     return sheet(rows, [Bar(scale, 0, columns - 1)], title, _footer(*maps.values()), panel=size)
 
 
 def _heading(result: Result, title: str | None) -> tuple[str, str]:
     """Title and the line under it."""
+    by = f", by {title_of(result.method)}" if result.method and result.method != result.model else ""
+    alone = (
+        result.method and result.method == result.model
+    )  # a map from elsewhere, of a model that is not known
+    if alone and title is None:
+        title = f"What was relied on, by {title_of(result.method)}"
     if isinstance(result, CIS):
+        sure = f" {_number(result.confidence)}" if np.isfinite(result.confidence) else ""
+        said = f"{result.target}{sure}" if result.method else f"{result.unit}{sure}"
         return (
-            f"What the {result.model} model relied on" if title is None else title,
-            f"{result.unit} {_number(result.confidence)}, one face",
+            f"What the {result.model} model relied on{by}" if title is None else title,
+            f"{said}, one face",
         )
     group = f"{result.name}: " if result.name else ""
+    if title is None and result.method:
+        return f"What the {result.model} model relies on{by}", f"{group}mean of {_faces(result)}"
     if title is None:
         return f"What the {result.unit} relies on", f"{group}mean of {_faces(result)}"
     return title, f"{group}{result.unit}, mean of {_faces(result)}"
@@ -273,13 +286,15 @@ def _footer(*results: Result) -> str:
     """What the pictures have in common: the patch, the probes, what pale means."""
     first = results[0]
     share = first.canonical_patch * (1 + first.canvas.margin) / min(first.canvas.size_hw)
-    words = [f"Each patch is {share:.0%} of the face's height wide"]
+    what = "value is spread over a square that" if first.method else "patch"
+    words = [f"Each {what} is {share:.0%} of the face's height wide"]
     if isinstance(first, CIS):
         words[0] += f", {first.patch:.3g} of the input's {first.input_height} px"
         single = [result for result in results if isinstance(result, CIS)]
         asked = [_asked(cis) for cis in single]
         count = f"{asked[0]:,}" if len(asked) == 1 else f"{min(asked):,} to {max(asked):,}"
-        words.append(f"{count} of {len(first.probes):,} places asked".replace(",", " "))
+        taken = "read" if first.method else "asked"
+        words.append(f"{count} of {len(first.probes):,} places {taken}".replace(",", " "))
         if errors := [cis.inferred_error for cis in single if np.isfinite(cis.inferred_error)]:
             words.append(f"the others interpolated, their typical error {max(errors):.2g}")
     maps = [result for result in results if isinstance(result, CMS)]
@@ -292,7 +307,8 @@ def _footer(*results: Result) -> str:
     if any(result.unseen == "zero" for result in maps):
         words.append("hidden places counted as 0")
     if any(_has_hidden(result) for result in results):
-        words.append("pale: not asked (hidden from the camera, or between the probes)")
+        taken = "read" if first.method else "asked"
+        words.append(f"pale: not {taken} (hidden from the camera, or between the probes)")
     return " · ".join(words)
 
 

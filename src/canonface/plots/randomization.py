@@ -49,16 +49,13 @@ def randomization_figure(
     }
     maps = {name: found.maps[method, smooth, name] for name in chosen}
     rows = []
-    for direction, heading in (("output", "from the output"), ("input", "from the input")):
-        names = [name for name, like in chosen.items() if like.direction == direction]
-        row = [_panel(maps["trained"], "Trained", f"{found.faces} faces", face_picture)]
-        row += [
-            _panel(maps[name], _short(name, heading, first=i == 0), _likeness(chosen[name]), face_picture)
-            for i, name in enumerate(names)
+    for direction in ("output", "input"):
+        names = [name for name, like in chosen.items() if like.direction == direction] + ["all layers"]
+        row = [
+            _panel(maps["trained"], f"From the {direction}", f"trained, {found.faces} faces", face_picture)
         ]
-        rows.append(
-            [*row, _panel(maps["all layers"], "All layers", _likeness(chosen["all layers"]), face_picture)]
-        )
+        row += [_panel(maps[name], _short(name), _likeness(chosen[name]), face_picture) for name in names]
+        rows.append(row)
     verdicts = [verdict.words for verdict in found.verdicts]
     height = 3.2 + 0.35 + _LINE * len(verdicts)
     below = Below(height, lambda page, place: _below(found, page, place))
@@ -78,10 +75,10 @@ def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) 
     return Panel(canonical_panel(cms, scale_of([cms]), face_picture), heading, note)
 
 
-def _short(name: str, heading: str, first: bool) -> str:
+def _short(name: str) -> str:
     """Which layers are random: where the cascade has come."""
-    where = name.partition(", ")[2]
-    return f"{where[0].upper()}{where[1:]}" if not first else f"{heading[0].upper()}{heading[1:]}: {where}"
+    where = (name.partition(", ")[2] or name).removesuffix(" on")
+    return where[0].upper() + where[1:]
 
 
 def _likeness(like: Likeness) -> str:
@@ -129,9 +126,13 @@ def _curve(found: Randomization, page: Page, place: Rectangle, direction: str, w
     axes.axhline(0, color=SOFT_INK, linewidth=0.7)
     axes.set_ylim(-1.05, 1.08)
     axes.set_xlim(-0.02 * most, 1.03 * most)
-    words(axes, 0.01 * most, -DEPENDS + 0.04, "passes if it ends in here", color="#2c7d4f")
     if with_legend:
-        legend(axes, loc="lower left", ncols=1 + (len(found.verdicts) > 3), bbox_to_anchor=(0, 0.0))
+        legend(axes, loc="lower left", ncols=1 + (len(found.verdicts) > 2), bbox_to_anchor=(0, 0.0))
+    else:
+        words(
+            axes, 1.02 * most, -DEPENDS - 0.12, "passes if rank correlation ends in the green", color="#2c7d4f",
+            ha="right",
+        )  # fmt: skip
 
 
 def _of(found: Randomization, verdict: Verdict) -> list[Likeness]:

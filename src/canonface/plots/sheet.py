@@ -172,10 +172,10 @@ class Page:
         inset = 0.12
         strip = (left + inset, top + 0.24, width - 2 * inset, 0.15)
         long = width > 3.4
-        rose = "← rises when hidden" if long else "← rises"
+        rose, fell = _ends(scale, long)
         self.text(rose, left + inset, top + 0.04, width, 8.5, color=ROSE)
         self.text(
-            "falls when hidden →" if long else "falls →",
+            fell,
             left,
             top + 0.04,
             width - inset,
@@ -192,9 +192,23 @@ class Page:
             edge = {"left": x, "center": x - 0.4, "right": x - 0.8}[align]
             self.text(number(value * scale.limit), edge, top + 0.42, 0.8, 8.5, ha=align)
         self.text(
-            f"drop in {scale.unit} when a patch hides the place" if long else f"drop in {scale.unit}",
+            _measured(scale, long),
             left, top + 0.62, width, 9, ha="center", color=SOFT_INK,
         )  # fmt: skip
+
+
+def _ends(scale: Scale, long: bool) -> tuple[str, str]:
+    """What the two ends of a colour bar mean."""
+    if scale.heat:
+        return "← against", "relied on →"
+    return ("← rises when hidden", "falls when hidden →") if long else ("← rises", "falls →")
+
+
+def _measured(scale: Scale, long: bool) -> str:
+    """What the numbers of a colour bar are."""
+    if scale.heat:
+        return f"{scale.unit}, in its own unit" if long else scale.unit
+    return f"drop in {scale.unit} when a patch hides the place" if long else f"drop in {scale.unit}"
 
 
 def bar_pixels(scale: Scale) -> UInt8[np.ndarray, "h w 3"]:
@@ -222,14 +236,26 @@ def _fitted(words: str, room: float, size: float, weight: str) -> tuple[str, flo
 
 
 def _wrapped(words: str, room: float, size: float) -> list[str]:
-    """Lines that fit the room, broken at the dots between the parts."""
+    """Lines that fit the room, broken at the dots between the parts, and within longer parts."""
     lines: list[str] = []
     for part in filter(None, words.split(_DOT)):
         longer = f"{lines[-1]}{_DOT}{part}" if lines else part
         if lines and _width(longer, size, "normal") <= room:
             lines[-1] = longer
         else:
-            lines.append(part)
+            lines += _at_spaces(part, room, size)
+    return lines
+
+
+def _at_spaces(words: str, room: float, size: float) -> list[str]:
+    """Lines that fit the room, broken between words."""
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _width(longer, size, "normal") <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
     return lines
 
 

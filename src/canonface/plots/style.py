@@ -31,26 +31,30 @@ class Scale:
     Attributes:
         limit: value of the strongest colours, at ``+limit`` and ``-limit``, in the unit of confidence.
         unit: of the values, e.g. ``probability of happy``.
+        heat: whether the values are a saliency method's own and no drops: the words beside a bar are others.
     """
 
     limit: float
     unit: str = "confidence"
+    heat: bool = False
 
     def __post_init__(self) -> None:
         if not (self.limit > 0 and math.isfinite(self.limit)):
             raise OptionError(f"The limit of a colour scale is above 0 and finite; got {self.limit}.")
 
     @classmethod
-    def around(cls, values: Iterable[np.ndarray], unit: str, limit: float | None = None) -> Scale:
+    def around(
+        cls, values: Iterable[np.ndarray], unit: str, limit: float | None = None, heat: bool = False
+    ) -> Scale:
         """The scale that holds every value, or the one with the limit given.
 
         The largest absolute value is rounded up to two digits, so that the ends of the colour bar are true.
         Maps that are zero everywhere get the limit 1.
         """
         if limit is not None:
-            return cls(float(limit), unit)
+            return cls(float(limit), unit, heat)
         largest = max((float(np.abs(part).max(initial=0)) for part in values), default=0.0)
-        return cls(_rounded_up(largest) if largest > 0 else 1.0, unit)
+        return cls(_rounded_up(largest) if largest > 0 else 1.0, unit, heat)
 
     def colours(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 3"]:
         """Full colour of each value, RGB in 0..1; values beyond the limit take its colour."""

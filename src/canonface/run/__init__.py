@@ -2,6 +2,7 @@
 
 from canonface.run.aligning import align
 from canonface.run.auditing import audit
+from canonface.run.comparing import Comparison, compare_methods, usable_methods
 from canonface.run.explaining import explain
 from canonface.run.galleries import make_gallery
 from canonface.run.photos import find_photos
@@ -14,6 +15,7 @@ from canonface.run.writing import Progress
 
 __all__ = [
     "PRESETS",
+    "Comparison",
     "Progress",
     "RegionEffects",
     "RegionSummary",
@@ -22,11 +24,13 @@ __all__ = [
     "align",
     "audit",
     "audit_regions",
+    "compare_methods",
     "explain",
     "explain_pair",
     "explain_regions",
     "find_photos",
     "make_gallery",
     "make_settings",
+    "usable_methods",
     "verify",
 ]

@@ -18,10 +18,12 @@ from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.engine import Asker, noted
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import Canvas, load_mesh, mesh_digest
+from canonface.methods import HeatFiles
 from canonface.models import Model, load_model
 from canonface.run.estimating import photo_cluster, until_reached
-from canonface.run.explaining import explain_face
+from canonface.run.explaining import check_method, explain_face
 from canonface.run.galleries import check_model, make_gallery
+from canonface.run.heating import refuse_questions_by_patches
 from canonface.run.labels import Labels, label_columns, read_labels, require_column
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
@@ -105,7 +107,9 @@ def audit(
         seed: of the design and of the order.
         progress: called after each photo.
         **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``,
-            ``unseen``.
+            ``unseen``, ``method`` and ``method_options``. With a ``method`` of others the run holds that method's
+            heat at the probes: one map a photo, whole at once, so that ``design``, ``share`` and ``engine`` are
+            refused, and ``batch`` is one of its options.
 
     Returns:
         The run.
@@ -124,6 +128,11 @@ def audit(
         options["confidence"] = _recognition(gallery, loaded, identity, target, form, aligner)
         target = None
     settings = make_settings(preset, target=target, **options)
+    refuse_questions_by_patches(
+        settings.heating(),
+        design=None if sampling.is_full else sampling.name,
+        engine=None if engine == "auto" else engine,
+    )
     found = find_photos(photos)
     table = labels if labels is not None else table_of(photos)
     if table is not None:
@@ -136,6 +145,9 @@ def audit(
     question.check(loaded.outputs, loaded.labels)
     check_model(question, loaded)
     occluder.check(loaded.spec)
+    check_method(settings, loaded)
+    if isinstance(files := settings.heating(), HeatFiles):
+        files.check_photos(found.names)
     if (column := question.label_column) is not None:
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
@@ -216,7 +228,7 @@ def describe(
         "kind": "photos",
         "model": describe_model(model),
         "settings": dict(settings.describe()),
-        "unit": settings.question().unit,
+        "unit": settings.unit,
         "mesh": describe_mesh(aligner.mesh),
         "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),

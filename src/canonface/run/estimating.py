@@ -178,6 +178,7 @@ def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEsti
         note=note,
         half_width=estimate.map.widest,
         trusted=estimate.map.trusted,
+        method=run.method,
     )
 
 

@@ -22,9 +22,11 @@ from canonface.errors import (
 from canonface.functional import Tensor
 from canonface.maps import CIS, canonical_side
 from canonface.mesh import Canvas
+from canonface.methods import heat_unit
 from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.occlusions import Occlusions
 from canonface.run.galleries import check_model
+from canonface.run.heating import heat_at, refuse_questions_by_patches
 from canonface.run.photos import digest
 from canonface.run.probes import choose_probes, patch_in_cm
 from canonface.run.settings import Settings, make_settings
@@ -69,11 +71,12 @@ def explain(
         precision: root mean square error of the interpolated drops at which ``adaptive`` stops earlier.
         seed: of the probes on which ``adaptive`` measures its error.
         **options: the other fields of `Settings`: ``confidence``, ``occluder``, ``patch``, ``fill``, ``stride``,
-            ``spacing``, ``normalise``, ``canonical_patch``.
+            ``spacing``, ``normalise``, ``canonical_patch``, ``method`` and ``method_options``.
 
     Returns:
-        The map, with the drop at each probe; NaN at those that the face or the photo's border hides. ``inferred``
-        says which drops were interpolated, ``inferred_error`` how far off these are.
+        The map, with the drop at each probe; NaN at those that the face or the photo's border hides. With a
+        ``method`` of others it holds that method's heat there, in its own unit. ``inferred`` says
+        which drops were interpolated, ``inferred_error`` how far off these are.
 
     Raises:
         OptionError: an option cannot be used.
@@ -87,7 +90,13 @@ def explain(
         )
     settings = make_settings(preset, target=target, **options)
     adaptive = check_adaptive(design, share, precision)
+    refuse_questions_by_patches(
+        settings.heating(),
+        design=None if design == "full" else design,
+        engine=None if engine == "auto" else engine,
+    )
     loaded = load_model(model)
+    check_method(settings, loaded)
     check_model(settings.question(), loaded)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo = digest(Path(face.path)) if face.path else ""
@@ -152,6 +161,13 @@ def explain_face(
         chosen: positions in ``probes`` that a sampling design asks about; None: all.
     """
     view, question, confidence = begun(face, model, settings, face_labels, photo)
+    method = settings.heating()
+    if method is not None:
+        require_shown(view.shown.visible[probes])
+        heat, images = heat_at(method, model, view.shown, question, probes)
+        view.calls += images
+        unit = heat_unit(method.name, question.target)
+        return replace(view.cis(probes, heat, confidence, question.target, unit), method=method.name)
     candidates = np.arange(len(probes)) if chosen is None else chosen
     asked = candidates[require_shown(view.shown.visible[probes[candidates]])]
     drops = np.full(len(probes), np.nan)
@@ -167,6 +183,17 @@ def begun(
     original = Original(view.original, model.outputs, model.labels, face_labels, photo)
     question = settings.question().bind(original)
     return view, question, float(question.of(view.original)[0])
+
+
+def check_method(settings: Settings, model: Model) -> None:
+    """Refuse a method of others that does not work for a model, before any face is asked about.
+
+    Raises:
+        OptionError: it does not; says why, and what does.
+        MissingDependencyError: its package is not installed.
+    """
+    if (method := settings.heating()) is not None:
+        method.check(model, None)
 
 
 def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:

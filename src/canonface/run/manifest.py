@@ -17,7 +17,10 @@ from canonface.errors import ConfigurationChangedError, RunError
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
-_PACKAGES = ("numpy", "scipy", "torch", "onnxruntime", "ai-edge-litert", "opencv-python-headless", "pillow")
+_PACKAGES = (
+    *("numpy", "scipy", "torch", "captum", "torchcam", "onnxruntime", "ai-edge-litert"),
+    *("opencv-python-headless", "pillow"),
+)
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,16 @@ class Run:
         units = set(self.faces.column("unit").to_pylist())
         return str(units.pop() if len(units) == 1 else self.manifest.configuration["unit"])
 
+    @property
+    def method(self) -> str:
+        """Name of the saliency method of others whose maps the run holds; empty: it holds drops."""
+        return str(self.settings.get("method", {}).get("name", ""))
+
     def drops(self) -> Float[np.ndarray, "faces probes"]:
-        """The matrix that everything else is made of: one row a face of ``faces``, NaN where not asked."""
+        """The matrix that everything else is made of: one row a face of ``faces``, NaN where not asked.
+
+        Of a run with a method of others it holds that method's heat at the probes.
+        """
         return self._matrix("drops", len(self.probes)).astype(np.float64)
 
     def vertices_xy(self) -> Float[np.ndarray, "faces v 2"]:
@@ -229,6 +237,7 @@ class Run:
             model_calls=content["model_calls"],
             normalise=self.settings["normalise"],
             canvas=self.canvas,
+            method=self.method,
         )
 
     def examples(self, count: int = 4) -> list[CIS]:
@@ -411,7 +420,7 @@ class Run:
         canonical_xy = canvas.project(self.mesh)[self.probes]
         normalise = settings["normalise"]
         kind = (self.unit, settings["unseen"], canvas, name, self.model_name, normalise)
-        result = CMS.empty(self.mesh, *kind)
+        result = CMS.empty(self.mesh, *kind, method=self.method)
         # Row by row: a run of many faces is not held twice.
         matrix = self._matrix("drops", len(self.probes))
         for row in np.flatnonzero(chosen):

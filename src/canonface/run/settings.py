@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from canonface.confidence import Confidence, OwnFunction, describe_confidence, m
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
 from canonface.maps import CanonicalPatch
+from canonface.methods import HeatFiles, Method, OwnMethod, heat_unit, make_method
 from canonface.occluders import Occluder, make_occluder
 
 
@@ -35,6 +36,11 @@ class Settings:
         canonical_patch: size of the patch on the canonical picture: ``measured``, so that it covers as much of the
             canonical face as the patch did of the face in the model's input; ``equation``, eq. 3 as it stands,
             which is the same where the input shows as much around the face as the canonical picture does.
+        method: None: hide places and measure the drop, the method of this package. Else a saliency method of others,
+            whose map is read at the probes: a name of `canonface.methods.METHODS`, ``files:FOLDER``, a function of
+            (model, x, question) or an object; see `canonface.methods.make_method`. ``patch`` is then the side of the
+            square that each value is spread over; nothing is hidden, so that ``occluder`` and ``fill`` are refused.
+        method_options: options of a method given by name, e.g. ``{"layer": "features.28"}``.
     """
 
     target: str | int | None = None
@@ -47,6 +53,8 @@ class Settings:
     normalise: bool = True
     unseen: Unseen = "omit"
     canonical_patch: CanonicalPatch = "measured"
+    method: str | Method | HeatFiles | OwnMethod | None = None
+    method_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("target", "patch", "stride", "spacing"):
@@ -58,6 +66,7 @@ class Settings:
         # Each part checks its own options, in its own words.
         self.question()
         self.hiding()
+        self._check_method()
         if self.unseen not in ("omit", "zero"):
             raise OptionError(f"unseen is 'omit' or 'zero'; got {self.unseen!r}.")
         if self.canonical_patch not in ("measured", "equation"):
@@ -80,8 +89,38 @@ class Settings:
         """The occluder that is put over the probes."""
         return make_occluder(self.occluder, self.patch, self.fill)
 
+    def heating(self) -> Method | HeatFiles | None:
+        """The saliency method of others that is asked for; None: places are hidden."""
+        return self.method  # type: ignore[return-value]  # made of a name or a function when the settings were
+
+    @property
+    def unit(self) -> str:
+        """Words for a colour bar over faces with different targets."""
+        method = self.heating()
+        return self.question().unit if method is None else heat_unit(method.name)
+
+    def _check_method(self) -> None:
+        if self.method is None:
+            if self.method_options:
+                raise OptionError(
+                    f"method_options are those of a method; got {dict(self.method_options)!r} and no method."
+                )
+            return
+        made = make_method(self.method, **self.method_options)
+        object.__setattr__(self, "method", made)
+        object.__setattr__(self, "method_options", {})
+        for name, usual in (("occluder", "square"), ("fill", None)):
+            value = getattr(self, name)
+            if value != usual:
+                raise OptionError(
+                    f"{name} says what hides a place, and a method of others hides none of our places; got "
+                    f"{name}={value!r} and method={made.name!r}: leave one out. A method that hides something itself "
+                    "takes that in method_options."
+                )
+
     def describe(self) -> Mapping[str, Any]:
-        """The settings as JSON can hold them; confidence and occluder describe themselves."""
+        """The settings as JSON can hold them; confidence, occluder and method describe themselves."""
+        method = self.heating()
         return {
             "confidence": dict(describe_confidence(self.question())),
             "occluder": dict(self.hiding().describe()),
@@ -90,7 +129,7 @@ class Settings:
             "normalise": self.normalise,
             "unseen": self.unseen,
             "canonical_patch": self.canonical_patch,
-        }
+        } | ({} if method is None else {"method": dict(method.describe())})
 
 
 def _is_number(text: str) -> bool:
@@ -124,6 +163,9 @@ def make_settings(preset: str = "default", **options: Any) -> Settings:
     given = {name: value for name, value in options.items() if value is not None}
     if not isinstance(given.get("occluder", ""), str):
         # An occluder that is an object holds its own fill: the preset's gives way.
+        given.setdefault("fill", None)
+    if "method" in given:
+        # Nothing is hidden: the preset's fill gives way.
         given.setdefault("fill", None)
     if "spacing" in given:
         # Instead of the preset's stride.

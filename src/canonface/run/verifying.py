@@ -15,6 +15,8 @@ from jaxtyping import Float, Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import (
+    BoundConfidence,
+    BoundPairConfidence,
     Original,
     PairConfidence,
     Threshold,
@@ -34,9 +36,11 @@ from canonface.errors import (
 from canonface.functional import cosines
 from canonface.maps import CIS
 from canonface.mesh import Canvas, load_mesh
+from canonface.methods import HeatFiles, Method, heat_unit
 from canonface.models import Model, load_model
 from canonface.run.auditing import describe_mesh, describe_model
-from canonface.run.explaining import View
+from canonface.run.explaining import View, check_method
+from canonface.run.heating import heat_at, refuse_questions_by_patches
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.pairs import PairList, read_pairs
 from canonface.run.parts import LABEL_COLUMN_PREFIX, SECOND_FACE, part_schema
@@ -78,11 +82,13 @@ def explain_pair(
         threshold: least cosine of a pair that the model takes for one person. It moves the confidence, not the
             drops, unless ``same`` is None: then it decides what is asked, and is needed.
         hide: the same canonical place in ``both`` photos (the paper), in the ``first`` only, or in the ``second``
-            only. In both, a place that either photo hides is not asked.
+            only. In both, a place that either photo hides is not asked. With a ``method`` of others nothing is
+            hidden: it says whose heat is taken, the other face staying as it is; of both, the sum.
         preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
         batch: how many occluded copies the model is shown at once, where it is shown whole ones.
         engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
-        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``canonical_patch``.
+        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``canonical_patch``,
+            ``method`` and ``method_options``.
 
     Returns:
         The map of each face; their drops are the same numbers.
@@ -90,12 +96,13 @@ def explain_pair(
     Raises:
         OptionError: an option cannot be used, the model's outputs are no feature vectors, or the meshes differ.
     """
-    settings = _pair_settings(preset, options)
+    settings = _pair_settings(preset, options, engine)
     if same is None and threshold is None:
         raise OptionError(
             "A pair of which it is not known whether it shows one person needs threshold=... too."
         )
     loaded = load_model(model)
+    check_method(settings, loaded)
     question = VerificationConfidence(
         threshold or 0.0, same="predicted" if same is None else "label:same", paper_sign=preset == "paper"
     )
@@ -137,6 +144,13 @@ def explain_faces(
         )
     confidence = float(bound.of(views[0].original, views[1].original)[0])
     drops = np.full(len(probes), np.nan)
+    similarity = float(cosines(views[0].original, views[1].original)[0])
+    if (method := settings.heating()) is not None:
+        drops[asked] = _heat_of_pair(method, model, views, bound, hidden, probes[asked])
+        unit = heat_unit(method.name, bound.target)
+        heated = [view.cis(probes, drops, confidence, bound.target, unit) for view in views]
+        first_map, second_map = _on_one_patch([replace(cis, method=method.name) for cis in heated], hidden)
+        return first_map, second_map, similarity
     answered = [
         view.answers(probes[asked], asker) if is_hidden else None
         for view, is_hidden in zip(views, hidden, strict=True)
@@ -145,9 +159,37 @@ def explain_faces(
     of_fills = [bound.of(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
     drops[asked] = confidence - np.mean(of_fills, axis=0)
     maps = [view.cis(probes, drops, confidence, bound.target, bound.unit) for view in views]
+    first_map, second_map = _on_one_patch(maps, hidden)
+    return first_map, second_map, similarity
+
+
+def _on_one_patch(maps: list[CIS], hidden: list[bool]) -> tuple[CIS, CIS]:
+    """Both maps with the mean patch of the faces that are hidden."""
     shared = float(np.mean([cis.canonical_patch for cis, h in zip(maps, hidden, strict=True) if h]))
-    maps = [replace(cis, canonical_patch=shared) for cis in maps]
-    return maps[0], maps[1], float(cosines(views[0].original, views[1].original)[0])
+    first, second = (replace(cis, canonical_patch=shared) for cis in maps)
+    return first, second
+
+
+def _heat_of_pair(
+    method: Method | HeatFiles,
+    model: Model,
+    views: tuple[View, View],
+    bound: BoundPairConfidence,
+    asked: list[bool],
+    vertices: Int[np.ndarray, "n"],
+) -> Float[np.ndarray, "n"]:
+    """A method's heat at some vertices: of the faces that are asked about, each with the other as it is, the sum."""
+    total = np.zeros(len(vertices))
+    questions = (
+        BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(outputs, views[1].original)),
+        BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(views[0].original, outputs)),
+    )
+    for view, question, is_asked in zip(views, questions, asked, strict=True):
+        if is_asked:
+            heat, images = heat_at(method, model, view.shown, question, vertices)
+            view.calls += images
+            total += heat
+    return total
 
 
 def _check_hide(hide: str) -> None:
@@ -155,14 +197,16 @@ def _check_hide(hide: str) -> None:
         raise OptionError(f"hide is 'both', 'first' or 'second'; got {hide!r}.")
 
 
-def _pair_settings(preset: str, options: Mapping[str, Any]) -> Settings:
+def _pair_settings(preset: str, options: Mapping[str, Any], engine: str) -> Settings:
     """Settings of a question about pairs, which is always the same one."""
     for name in ("confidence", "target"):
         if options.get(name) is not None:
             raise OptionError(
                 f"A pair is asked whether it shows one person; got {name}={options[name]!r}: leave it out."
             )
-    return make_settings(preset, **options)
+    settings = make_settings(preset, **options)
+    refuse_questions_by_patches(settings.heating(), engine=None if engine == "auto" else engine)
+    return settings
 
 
 def _both(
@@ -205,7 +249,8 @@ def verify(
         out: directory of the run; made if it is missing.
         threshold: least cosine of a pair that the model takes for one person. None: fitted on these pairs.
         fmr: false match rate that a threshold is fitted for.
-        hide: the same canonical place in ``both`` photos (the paper), in the ``first`` or the ``second`` only.
+        hide: the same canonical place in ``both`` photos (the paper), in the ``first`` or the ``second`` only; with a
+            ``method`` of others, whose heat is taken (`explain_pair`).
         preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
         level: of the canonical mesh; ignored if ``aligner`` is given.
         aligner: places faces on a mesh; by default the landmarker, which takes the largest face of a photo.
@@ -215,7 +260,7 @@ def verify(
         retry_failed: ask again about pairs that failed in an earlier start.
         progress: called after each pair.
         **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``unseen``,
-            ``canonical_patch``.
+            ``canonical_patch``, ``method`` and ``method_options``.
 
     Returns:
         The run.
@@ -226,8 +271,9 @@ def verify(
         RunError: ``out`` cannot be written to.
     """
     _check_hide(hide)
-    settings = _pair_settings(preset, options)
+    settings = _pair_settings(preset, options, engine)
     loaded = load_model(model)
+    check_method(settings, loaded)
     found = read_pairs(pairs)
     same = "label:same" if "same" in found.columns else "predicted"
     if same == "predicted":
@@ -257,7 +303,7 @@ def verify(
         "hide": hide,
         "model": describe_model(loaded),
         "settings": dict(settings.describe()) | {"confidence": asked},
-        "unit": question.unit,
+        "unit": question.unit if settings.method is None else settings.unit,
         "mesh": describe_mesh(aligner.mesh),
         "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),

@@ -47,6 +47,8 @@ class Column:
         peak = self.peak
         if peak is None or not np.abs(self.map.map).max() > 0:
             return "nothing moved"
+        if not self.map.mesh.regions:
+            return "(no named regions)"
         return " / ".join(name.replace("_", " ") for name in peak.regions) or "between the named regions"
 
     @property

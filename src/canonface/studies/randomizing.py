@@ -31,6 +31,8 @@ from canonface.studies.varying import Remembering, Setting, Told, vary
 CANONICAL = "canonical"
 """canonface's own maps, among the names of methods."""
 Direction = Literal["output", "input", "all"]
+ROUNDING = 1e-6
+"""Largest value of a map below which single precision alone may have drawn it."""
 DEPENDS = 0.5
 """Rank correlation below which a map is said to depend on the weights: less than a quarter of the variance of its
 ranks is common with the trained network's map."""
@@ -138,7 +140,7 @@ class Randomization:
         verdicts: one a method and smoothing.
         maps: (method, smooth, network) -> map.
         layers: of the model, in order.
-        faces: how many faces the maps are means of.
+        faces: how many faces the maps are means of; of each, where maps are smooth, so many noisy copies.
         notes: what else is to be known.
     """
 
@@ -247,7 +249,7 @@ def randomize(
             likenesses += these
             verdicts.append(verdict_of(these))
             shared = _common(named)
-            faces = max(faces, len(shared))
+            faces = faces if smoothed else len(shared)
             maps |= {(name, smoothed, network): _map(run, shared) for network, run in named.items()}
     return Randomization(
         tuple(likenesses), tuple(verdicts), maps, layers, faces, _notes(layers, likenesses, seed)
@@ -384,6 +386,8 @@ def _notes(layers: Sequence[Layer], likenesses: Sequence[Likeness], seed: int) -
             f"Largest value of the canonical map: {largest['trained']:.2g} trained, {max(ends):.2g} with all layers "
             "random."
         )
+    if faint := [name for name, value in largest.items() if 0 < value < ROUNDING]:
+        notes.append(f"Hardly more than rounding (below {ROUNDING:g}): {', '.join(faint)}.")
     return tuple(notes)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
-from canonface.errors import OptionError
-
 _SIGMA, _WINDOW = 1.5, 11
-_K1, _K2, _RANGE = 0.01, 0.03, 2.0
+_K1, _K2, _RANGE = 0.01, 0.03, 1.0
 BINS = 100
 
 
@@ -28,12 +26,13 @@ def rank_correlation(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "n"]) -> fl
 def structural_similarity(
     a: Float[np.ndarray, "h w"], b: Float[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]
 ) -> float:
-    r"""SSIM of two maps, each divided by its largest absolute value: the mean over the pixels inside.
+    r"""SSIM of two maps, each divided by its largest absolute value and laid into 0..1: the mean over pixels inside.
 
     $\frac{(2 \mu_a \mu_b + c_1)(2 \sigma_{ab} + c_2)}{(\mu_a^2 + \mu_b^2 + c_1)(\sigma_a^2 + \sigma_b^2 + c_2)}$ with
-    moments under a Gaussian window of 11 x 11 pixels and sigma 1.5, $c_i = (k_i L)^2$, $k = (0.01, 0.03)$ and
-    $L = 2$, since maps lie between -1 and 1 (Z. Wang et al., "Image Quality Assessment: From Error Visibility to
-    Structural Similarity", IEEE TIP 13(4), 2004). Signs are kept: a map and its negative are opposites.
+    moments under a Gaussian window of 11 x 11 pixels and sigma 1.5, $c_i = (k_i L)^2$, $k = (0.01, 0.03)$, $L = 1$
+    (Z. Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", IEEE TIP 13, 2004).
+    A drop of 0 becomes 1/2: of values with signs the formula would call a map and its negative alike, since both its
+    factors turn.
 
     Args:
         a: ``(h, w)``, finite.
@@ -42,22 +41,15 @@ def structural_similarity(
 
     Returns:
         1 for equal maps; NaN where one of the two is 0 everywhere inside, or nothing is inside.
-
-    Raises:
-        OptionError: the maps differ in size.
     """
     import cv2
 
-    if a.shape != b.shape or a.shape != inside.shape:
-        raise OptionError(
-            f"Maps that are compared have one size; got {a.shape}, {b.shape} and {inside.shape}."
-        )
     scaled = []
     for image in (a, b):
         largest = float(np.abs(image[inside]).max(initial=0.0))
         if largest == 0:
             return float("nan")
-        scaled.append(np.where(inside, image / largest, 0.0))
+        scaled.append(np.where(inside, (image / largest + 1) / 2, 0.5))
 
     def mean(values: np.ndarray) -> np.ndarray:
         return np.asarray(

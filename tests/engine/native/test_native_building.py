@@ -28,9 +28,9 @@ def elsewhere(monkeypatch, tmp_path):
 
 
 def compiler(folder, script):
-    """An executable that stands in for a compiler, and answers when asked for its version."""
+    """An executable that stands in for a compiler."""
     path = folder / "compiler"
-    path.write_text(f'#!/bin/sh\ncase "$1" in --version) echo "compiler 1.0"; exit;; esac\n{script}\n')
+    path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return str(path)
 
@@ -101,7 +101,51 @@ def test_compiled_once(elsewhere, monkeypatch, compiled):
     assert [path.name for path in first.parent.iterdir()] == [first.name]
 
 
-def test_another_compiler_or_source_compiles_anew(elsewhere, monkeypatch, compiled):
+def test_what_was_built_before_needs_no_compiler(elsewhere, monkeypatch, compiled):
+    monkeypatch.setenv("CXX", copying(elsewhere, compiled))
+    first = build()
+    building.find_compiler.cache_clear()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert build() == first
+    assert library().path == first
+
+
+def test_a_compiler_that_is_older_than_the_processor_builds_what_it_can(
+    elsewhere, monkeypatch, compiled, caplog
+):
+    refuses = 'case "$last" in *v4) echo "error: bad -march" >&2; exit 1;; esac'
+    script = f'for last; do {refuses}; done; cp "{compiled}" "$last"'
+    monkeypatch.setenv("CXX", compiler(elsewhere, script))
+    monkeypatch.setattr(building, "_processor_flags", lambda: building._NEEDED["avx512"])
+    with caplog.at_level(logging.WARNING, "canonface"):
+        assert library().path.name == "kernels-avx2.so"
+    assert said(caplog) == []
+
+
+def test_a_variant_that_the_processor_cannot_run_is_refused_before_it_ends_the_process(
+    elsewhere, monkeypatch, caplog
+):
+    monkeypatch.setattr(building, "_processor_flags", lambda: building._NEEDED["avx2"])
+    with pytest.raises(
+        KernelBuildError, match="This processor cannot run avx512 kernels: it lacks avx512bw, "
+    ):
+        build("avx512")
+    monkeypatch.setenv("CANONFACE_SIMD", "avx512")
+    with caplog.at_level(logging.WARNING, "canonface"):
+        assert library() is None
+    (line,) = said(caplog)
+    assert "cannot run avx512 kernels" in line
+
+
+def test_a_variant_misspelt_in_the_environment_is_one_line(elsewhere, monkeypatch, caplog):
+    monkeypatch.setenv("CANONFACE_SIMD", "avx")
+    with caplog.at_level(logging.WARNING, "canonface"):
+        assert library() is None
+    (line,) = said(caplog)
+    assert "no kernels 'avx': did you mean" in line
+
+
+def test_another_variant_or_source_compiles_anew(elsewhere, monkeypatch, compiled):
     monkeypatch.setenv("CXX", copying(elsewhere, compiled))
     first = build()
     assert build("portable") != first
@@ -163,7 +207,7 @@ def test_variant_follows_the_processor(monkeypatch):
 
 
 def test_sources_compile_without_warnings(fastest, tmp_path):
-    compiler_path, _ = building.find_compiler()
+    compiler_path = building.find_compiler()
     for source in building.SOURCES.glob("*.cpp"):
         done = subprocess.run(
             [compiler_path, "-std=c++17", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", str(source)],

@@ -100,7 +100,7 @@ def test_max_pool(library, layer, channels, seed):
 
 
 @COMMON
-@given(layer=poolings(1), channels=CHANNELS, divisor=st.sampled_from([None, 6.0]), seed=SEEDS)
+@given(layer=poolings(1), channels=CHANNELS, divisor=st.sampled_from([None, 6.0, -3.0]), seed=SEEDS)
 def test_avg_pool(library, layer, channels, divisor, seed):
     kernel, stride, padding, _, map_hw, out_hw = layer
     rng = np.random.default_rng(seed)

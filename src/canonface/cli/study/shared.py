@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -144,22 +144,25 @@ class Telling:
         return bool(bar.__exit__(*error)) if bar is not None else False
 
 
-def draw_comparison(found: Comparison, shared: Shared, title: str, words: list[str] | None = None) -> None:
-    """End a study that compares settings: its figure, its tables, its words."""
+def draw_comparison(
+    found: Comparison, shared: Shared, title: str, pictures: Mapping[str, Any] | None = None
+) -> None:
+    """End a study that compares settings: its figure, its tables, its words.
+
+    Args:
+        found: the study.
+        shared: its options.
+        title: of the figure.
+        pictures: setting -> what its map is drawn on; None: what ``--draw-on`` says.
+    """
     from canonface import plots
     from canonface.cli.pictures import face_picture
     from canonface.cli.study.finishing import finish
 
-    picture = face_picture(found.columns[0].run, shared.draw_on)
-    figure = plots.comparison_figure(found, picture, title=title)
-    tables = {found.study: found.table(), f"{found.study}-regions": found.regions()}
-    finish(
-        shared.out,
-        found.study,
-        shared.picture_format,
-        {found.study: figure},
-        tables,
-        found.words() if words is None else words,
-        found.summary(),
-        shared.as_json,
-    )
+    if pictures is None:
+        pictures = dict.fromkeys(found.names, face_picture(found.columns[0].run, shared.draw_on))
+    figure = plots.comparison_figure(found, pictures, title=title)
+    name = found.study
+    tables = {name: found.table(), f"{name}-regions": found.regions()}
+    words, summary = found.words(), found.summary()
+    finish(shared.out, name, shared.picture_format, {name: figure}, tables, words, summary, shared.as_json)

@@ -53,11 +53,6 @@ class Work:
 class Kernels(Protocol):
     """One way to compute the operators; all ways agree to float tolerance."""
 
-    @property
-    def name(self) -> str:
-        """Of the engine that they make: ``incremental`` or ``native``."""
-        ...
-
     def step(self, work: Work) -> Change:
         """The change that a step makes of others."""
         ...

@@ -50,11 +50,6 @@ class NativeKernels:
     _space: Workspace = field(default_factory=Workspace)
     _packed: dict[Any, Any] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Of the engine."""
-        return "native"
-
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
         kernel = _KERNELS.get(type(work.operator))

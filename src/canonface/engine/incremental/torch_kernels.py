@@ -50,11 +50,6 @@ class TorchKernels:
     precision: str = "float32"
     _packed: dict[Any, Any] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """Of the engine."""
-        return "incremental"
-
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
         rows = _KERNELS[type(work.operator)](self, work)

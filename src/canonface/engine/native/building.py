@@ -75,19 +75,26 @@ def library() -> Library | None:
     Returns:
         None if there is no compiler or it fails, which is said once, in one line of the log.
     """
-    try:
-        path = build()
-        return Library(path)
-    except (KernelBuildError, OSError) as error:
-        logger.warning("going on without native kernels, several times slower: %s", error)
-        return None
+    asked_for = os.environ.get("CANONFACE_SIMD")
+    variants = list(VARIANTS)
+    wanted = [asked_for] if asked_for else variants[variants.index(fastest_variant()) :]
+    reason: Exception | None = None
+    for variant in wanted:
+        try:
+            return Library(build(variant))
+        except (OptionError, KernelBuildError, OSError) as error:
+            # An old compiler may not know the newest processors: the first reason is the one to know.
+            reason = reason or error
+    logger.warning("going on without native kernels, several times slower: %s", reason)
+    return None
 
 
 def build(variant: str | None = None) -> Path:
     """Compile the kernels, unless that was done before.
 
     The result lies in the user's cache folder, or in the one that the environment variable ``CANONFACE_KERNELS``
-    names, under a name made of everything that it depends on. Several processes may build at once.
+    names, under a name made of its sources and flags: a machine without a compiler uses what was built before.
+    Several processes may build at once.
 
     Args:
         variant: "avx512", "avx2" or "portable"; None takes the environment variable ``CANONFACE_SIMD``, or else the
@@ -98,16 +105,17 @@ def build(variant: str | None = None) -> Path:
 
     Raises:
         OptionError: there is no such variant.
-        KernelBuildError: there is no compiler, or it fails.
+        KernelBuildError: the processor cannot run it, there is no compiler, or it fails.
     """
     variant = variant or os.environ.get("CANONFACE_SIMD") or fastest_variant()
     if variant not in VARIANTS:
         raise OptionError(f"There are no kernels {variant!r}: {near_names(variant, VARIANTS)}")
-    compiler, version = find_compiler()
+    if missing := sorted(_NEEDED.get(variant, set()) - _processor_flags()):
+        raise KernelBuildError(f"This processor cannot run {variant} kernels: it lacks {', '.join(missing)}.")
     command = (*_FLAGS, *VARIANTS[variant])
-    library_file = cache_folder() / _digest(command, version) / f"kernels-{variant}.so"
+    library_file = cache_folder() / _digest(command) / f"kernels-{variant}.so"
     if not library_file.is_file():
-        _compile(compiler, command, library_file)
+        _compile(find_compiler(), command, library_file)
     return library_file
 
 
@@ -118,16 +126,16 @@ def fastest_variant() -> str:
 
 
 @cache
-def find_compiler() -> tuple[str, str]:
-    """The C++ compiler and what it says of its version: ``$CXX`` if that is set, else the first that is installed.
+def find_compiler() -> str:
+    """The C++ compiler: ``$CXX`` if that is set, else the first that is installed.
 
     Raises:
-        KernelBuildError: there is none, or it does not answer.
+        KernelBuildError: there is none.
     """
     named = os.environ.get("CXX")
     for name in (named,) if named else _COMPILERS:
         if path := shutil.which(name):
-            return path, _run((path, "--version"))
+            return path
     raise KernelBuildError(
         f"There is no C++ compiler {named!r} ($CXX)."
         if named
@@ -158,8 +166,8 @@ def _processor_flags() -> set[str]:
     return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
-def _digest(command: tuple[str, ...], version: str) -> str:
-    parts = [*command, version, platform.machine()]
+def _digest(command: tuple[str, ...]) -> str:
+    parts = [*command, platform.machine()]
     for source in sorted(SOURCES.iterdir()):
         parts += [source.name, source.read_text(encoding="utf-8")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]

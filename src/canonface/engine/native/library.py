@@ -16,133 +16,26 @@ arithmetic), and raises ``ValueError`` rather than reading or writing out of bou
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
 
-import numpy as np
-
+from canonface.engine.native.arguments import (
+    ONE,
+    Epilogue,
+    Pair,
+    Windows,
+    base_map,
+    deltas,
+    epilogue_argument,
+    filter_argument,
+    floats,
+    in_out,
+    pointer,
+)
+from canonface.engine.native.packed import PackedCells, PackedConv, PackedDepthwise, algorithm_number
 from canonface.functional import Tensor
-
-Windows: TypeAlias = Annotated[np.ndarray, "(p, 6) int32: y, x, height, width, first, photo"]
-Pair: TypeAlias = tuple[int, int]
 
 _INTERFACE = 1
 """Version of the C interface below; the sources hold the same number."""
-
-
-class Activation(IntEnum):
-    """A non-linear function that can be applied as its inputs are computed."""
-
-    NONE = 0
-    CLAMP = 1
-    """min(max(v, low), high): ReLU, ReLU6."""
-    PRELU = 2
-    """v where it is positive, slope * v elsewhere; a slope for each channel."""
-    HARD_SWISH = 3
-    HARD_SIGMOID = 4
-
-
-@dataclass(frozen=True)
-class Epilogue:
-    """An activation ``g`` in the domain of changes: ``g(before + change) - g(before)``.
-
-    Attributes:
-        activation: which function.
-        before: base map ``(photos * height * width, c)`` of the values *before* the activation; None for NONE.
-        map_hw: height and width of that map.
-        low: lower bound of CLAMP.
-        high: upper bound of CLAMP.
-        slope: ``(c,)`` slopes of PRELU.
-    """
-
-    activation: Activation = Activation.NONE
-    before: Tensor | None = None
-    map_hw: Pair = (0, 0)
-    low: float = 0.0
-    high: float = float("inf")
-    slope: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class PackedConv:
-    """Weights of a convolution in the order in which the kernels read them."""
-
-    panels: Tensor = field(repr=False)
-    in_channels: int
-    out_channels: int
-    kernel: Pair
-    stride: Pair
-    dilation: Pair
-    algorithm: int
-
-
-@dataclass(frozen=True)
-class PackedDepthwise:
-    """Weights of a convolution that keeps its channels apart: ``(kernel height * kernel width, c)``."""
-
-    taps: Tensor = field(repr=False)
-    channels: int
-    kernel: Pair
-
-
-@dataclass(frozen=True)
-class PackedCells:
-    """Weights of a fully connected layer on a flattened map, cell by cell."""
-
-    panels: Tensor = field(repr=False)
-    channels: int
-    outputs: int
-    map_hw: Pair
-
-
-class _Deltas(ctypes.Structure):
-    _fields_ = (
-        ("rows", ctypes.c_void_p),
-        ("row_count", ctypes.c_int64),
-        ("channels", ctypes.c_int64),
-        ("windows", ctypes.c_void_p),
-        ("window_count", ctypes.c_int64),
-    )
-
-
-class _Map(ctypes.Structure):
-    _fields_ = (
-        ("values", ctypes.c_void_p),
-        ("row_count", ctypes.c_int64),
-        ("height", ctypes.c_int64),
-        ("width", ctypes.c_int64),
-    )
-
-
-class _Epilogue(ctypes.Structure):
-    _fields_ = (
-        ("before", _Map),
-        ("slope", ctypes.c_void_p),
-        ("low", ctypes.c_float),
-        ("high", ctypes.c_float),
-        ("activation", ctypes.c_int32),
-    )
-
-
-class _Filter(ctypes.Structure):
-    _fields_ = tuple(
-        (name, ctypes.c_int64)
-        for name in (
-            "kernel_y",
-            "kernel_x",
-            "stride_y",
-            "stride_x",
-            "top",
-            "left",
-            "dilation_y",
-            "dilation_x",
-        )
-    )
-
-
-_ONE: Pair = (1, 1)
 
 
 class Library:
@@ -176,7 +69,7 @@ class Library:
         return str(self._native.canonface_instruction_set().decode())
 
     def pack_conv(
-        self, weight: Tensor, stride: Pair = _ONE, dilation: Pair = _ONE, algorithm: str = "auto"
+        self, weight: Tensor, stride: Pair = ONE, dilation: Pair = ONE, algorithm: str = "auto"
     ) -> PackedConv:
         """Put the weights of a convolution in order, once a model.
 
@@ -198,11 +91,11 @@ class Library:
         weight = weight.detach().to("cpu", torch.float64).contiguous()
         outputs, inputs, kernel_y, kernel_x = weight.shape
         kernel = (kernel_y, kernel_x)
-        chosen = _algorithm(algorithm, inputs, outputs, kernel, stride, dilation)
-        filter_ = _filter(kernel, stride, dilation)
+        chosen = algorithm_number(algorithm, inputs, outputs, kernel, stride, dilation)
+        filter_ = filter_argument(kernel, stride, dilation)
         sizes = (ctypes.c_int64(inputs), ctypes.c_int64(outputs), ctypes.byref(filter_), ctypes.c_int(chosen))
         panels = self.memory(self._native.canonface_packed_conv_size(*sizes))
-        self._call("canonface_pack_conv", _pointer(weight), *sizes, _pointer(panels))
+        self._call("canonface_pack_conv", pointer(weight), *sizes, pointer(panels))
         return PackedConv(panels, inputs, outputs, kernel, stride, dilation, chosen)
 
     def pack_depthwise(self, weight: Tensor) -> PackedDepthwise:
@@ -232,7 +125,7 @@ class Library:
             raise ValueError(f"A map of {channels} x {map_hw} does not flatten to {weight.shape[1]} values.")
         sizes = (ctypes.c_int64(outputs), ctypes.c_int64(channels), ctypes.c_int64(cells))
         panels = self.memory(self._native.canonface_packed_cells_size(*sizes))
-        self._call("canonface_pack_cells", _pointer(weight), *sizes, _pointer(panels))
+        self._call("canonface_pack_cells", pointer(weight), *sizes, pointer(panels))
         return PackedCells(panels, channels, outputs, map_hw)
 
     def conv(
@@ -260,15 +153,15 @@ class Library:
             threads: how many to use.
             residual: ``(rows, windows)`` on the output's map, added before the activation.
         """
-        filter_ = _filter(packed.kernel, packed.stride, packed.dilation, padding)
+        filter_ = filter_argument(packed.kernel, packed.stride, packed.dilation, padding)
         self._call(
             "canonface_conv",
-            _pointer(packed.panels),
+            pointer(packed.panels),
             ctypes.byref(filter_),
             ctypes.c_int(packed.algorithm),
-            *_in_out(rows, windows, packed.in_channels, out, out_windows, packed.out_channels),
-            ctypes.byref(_deltas(*residual, packed.out_channels, "residual")) if residual else None,
-            ctypes.byref(_epilogue(epilogue, packed.out_channels)),
+            *in_out(rows, windows, packed.in_channels, out, out_windows, packed.out_channels),
+            ctypes.byref(deltas(*residual, packed.out_channels, "residual")) if residual else None,
+            ctypes.byref(epilogue_argument(epilogue, packed.out_channels)),
             ctypes.c_int(threads),
         )
 
@@ -279,22 +172,22 @@ class Library:
         windows: Windows,
         out_windows: Windows,
         out: Tensor,
-        stride: Pair = _ONE,
+        stride: Pair = ONE,
         padding: Pair = (0, 0),
-        dilation: Pair = _ONE,
+        dilation: Pair = ONE,
         epilogue: Epilogue | None = None,
         threads: int = 1,
         residual: tuple[Tensor, Windows] | None = None,
     ) -> None:
         """Convolution that keeps its channels apart (groups = in channels = out channels); as :meth:`conv`."""
-        filter_ = _filter(packed.kernel, stride, dilation, padding)
+        filter_ = filter_argument(packed.kernel, stride, dilation, padding)
         self._call(
             "canonface_depthwise",
-            _pointer(packed.taps),
+            pointer(packed.taps),
             ctypes.byref(filter_),
-            *_in_out(rows, windows, packed.channels, out, out_windows, packed.channels),
-            ctypes.byref(_deltas(*residual, packed.channels, "residual")) if residual else None,
-            ctypes.byref(_epilogue(epilogue, packed.channels)),
+            *in_out(rows, windows, packed.channels, out, out_windows, packed.channels),
+            ctypes.byref(deltas(*residual, packed.channels, "residual")) if residual else None,
+            ctypes.byref(epilogue_argument(epilogue, packed.channels)),
             ctypes.c_int(threads),
         )
 
@@ -311,7 +204,7 @@ class Library:
         kernel: Pair,
         stride: Pair,
         padding: Pair = (0, 0),
-        dilation: Pair = _ONE,
+        dilation: Pair = ONE,
         threads: int = 1,
     ) -> None:
         """Max pooling: the greatest of ``base_in`` + change under the kernel, less ``base_out``.
@@ -332,13 +225,13 @@ class Library:
             threads: how many to use.
         """
         channels = int(out.shape[1])
-        filter_ = _filter(kernel, stride, dilation, padding)
+        filter_ = filter_argument(kernel, stride, dilation, padding)
         self._call(
             "canonface_max_pool",
             ctypes.byref(filter_),
-            *_in_out(rows, windows, channels, out, out_windows, channels),
-            ctypes.byref(_map(base_in, in_hw, channels, "base_in")),
-            ctypes.byref(_map(base_out, out_hw, channels, "base_out")),
+            *in_out(rows, windows, channels, out, out_windows, channels),
+            ctypes.byref(base_map(base_in, in_hw, channels, "base_in")),
+            ctypes.byref(base_map(base_out, out_hw, channels, "base_out")),
             ctypes.c_int(threads),
         )
 
@@ -361,11 +254,11 @@ class Library:
         The other arguments are those of :meth:`max_pool`.
         """
         channels = int(out.shape[1])
-        filter_ = _filter(kernel, stride, _ONE, padding)
+        filter_ = filter_argument(kernel, stride, ONE, padding)
         self._call(
             "canonface_avg_pool",
             ctypes.byref(filter_),
-            *_in_out(rows, windows, channels, out, out_windows, channels),
+            *in_out(rows, windows, channels, out, out_windows, channels),
             ctypes.c_int64(in_hw[0]),
             ctypes.c_int64(in_hw[1]),
             ctypes.c_float(0.0 if divisor is None else divisor),
@@ -388,10 +281,10 @@ class Library:
         channels = int(out.shape[1])
         self._call(
             "canonface_add",
-            *_in_out(rows_a, windows_a, channels, out, out_windows, channels),
-            ctypes.byref(_deltas(rows_b, windows_b, channels, "rows_b")),
+            *in_out(rows_a, windows_a, channels, out, out_windows, channels),
+            ctypes.byref(deltas(rows_b, windows_b, channels, "rows_b")),
             ctypes.c_float(sign),
-            ctypes.byref(_epilogue(epilogue, channels)),
+            ctypes.byref(epilogue_argument(epilogue, channels)),
             ctypes.c_int(threads),
         )
 
@@ -407,7 +300,7 @@ class Library:
         """Copy ``rows`` into the channels from ``first_channel`` of ``out``; zero where they have no cell."""
         self._call(
             "canonface_place",
-            *_in_out(rows, windows, int(rows.shape[1]), out, out_windows, int(out.shape[1])),
+            *in_out(rows, windows, int(rows.shape[1]), out, out_windows, int(out.shape[1])),
             ctypes.c_int64(first_channel),
             ctypes.c_int(threads),
         )
@@ -418,9 +311,9 @@ class Library:
             raise ValueError(f"Shapes {rows.shape}, {factor.shape} and {out.shape} do not fit each other.")
         self._call(
             "canonface_scale",
-            _pointer(_floats(rows, "rows")),
-            _pointer(_floats(factor, "factor")),
-            _pointer(_floats(out, "out")),
+            pointer(floats(rows, "rows")),
+            pointer(floats(factor, "factor")),
+            pointer(floats(out, "out")),
             ctypes.c_int64(rows.shape[0]),
             ctypes.c_int64(rows.shape[1]),
             ctypes.c_int(threads),
@@ -433,8 +326,8 @@ class Library:
         channels = int(rows.shape[1])
         self._call(
             "canonface_activate",
-            *_in_out(rows, windows, channels, out, windows, channels),
-            ctypes.byref(_epilogue(epilogue, channels)),
+            *in_out(rows, windows, channels, out, windows, channels),
+            ctypes.byref(epilogue_argument(epilogue, channels)),
             ctypes.c_int(threads),
         )
 
@@ -449,11 +342,11 @@ class Library:
             raise ValueError(f"out must be {(len(windows), packed.outputs)}; got {tuple(out.shape)}.")
         self._call(
             "canonface_cells_linear",
-            _pointer(packed.panels),
+            pointer(packed.panels),
             ctypes.c_int64(packed.map_hw[0]),
             ctypes.c_int64(packed.map_hw[1]),
-            ctypes.byref(_deltas(rows, windows, packed.channels, "rows")),
-            _pointer(_floats(out, "out")),
+            ctypes.byref(deltas(rows, windows, packed.channels, "rows")),
+            pointer(floats(out, "out")),
             ctypes.c_int64(packed.outputs),
             ctypes.c_int(threads),
         )
@@ -465,25 +358,25 @@ class Library:
             raise ValueError(f"out must be {(len(windows), channels)}; got {tuple(out.shape)}.")
         self._call(
             "canonface_pool_sum",
-            ctypes.byref(_deltas(rows, windows, channels, "rows")),
+            ctypes.byref(deltas(rows, windows, channels, "rows")),
             ctypes.c_float(factor),
-            _pointer(_floats(out, "out")),
+            pointer(floats(out, "out")),
             ctypes.c_int(threads),
         )
 
-    def memory(self, floats: int) -> Tensor:
-        """An uninitialised tensor ``(floats,)``, on large pages where the system has them.
+    def memory(self, count: int) -> Tensor:
+        """An uninitialised tensor ``(count,)``, on large pages where the system has them.
 
         Fresh memory costs a kernel as much as its work does: keep such a tensor for the rows of many calls.
         """
         import torch
 
-        page = 2**21 // 4 if floats >= 2**20 else 16
-        tensor = torch.empty(floats + page)
+        page = 2**21 // 4 if count >= 2**20 else 16
+        tensor = torch.empty(count + page)
         skipped = -tensor.data_ptr() // 4 % page
-        tensor = tensor[skipped : skipped + floats]
+        tensor = tensor[skipped : skipped + count]
         if page > 16:
-            self._native.canonface_use_large_pages(_pointer(tensor), ctypes.c_int64(4 * floats))
+            self._native.canonface_use_large_pages(pointer(tensor), ctypes.c_int64(4 * count))
         return tensor
 
     def _call(self, name: str, *arguments: object) -> None:
@@ -507,108 +400,3 @@ _KERNELS = (
     "canonface_cells_linear",
     "canonface_pool_sum",
 )
-
-_ALGORITHMS = {"gathered": 0, "toom-cook": 1, "strassen": 2, "strassen-twice": 3}
-_TOOM_COOK_FROM, _STRASSEN_FROM, _TWICE_FROM = 16, 96, 256
-"""Channels and depth from which on an algorithm saves more than it costs (`benchmarks/native_kernels.py`)."""
-
-
-def _algorithm(asked: str, inputs: int, outputs: int, kernel: Pair, stride: Pair, dilation: Pair) -> int:
-    """Which of the algorithms computes a convolution."""
-    depth = inputs * kernel[0] * kernel[1]
-    is_small = kernel == (3, 3) and dilation == _ONE and stride in {_ONE, (2, 2)}
-    possible = {
-        "gathered": True,
-        "toom-cook": is_small,
-        "strassen": depth % 32 == outputs % 32 == 0,
-        "strassen-twice": depth % 64 == outputs % 64 == 0,
-    }
-    if possible.get(asked):
-        return _ALGORITHMS[asked]
-    if asked != "auto":
-        raise ValueError(
-            f"algorithm is auto, or of {inputs} to {outputs} channels with kernel {kernel}, stride {stride} and "
-            f"dilation {dilation} one of {', '.join(name for name in possible if possible[name])}; got {asked!r}."
-        )
-    if possible["toom-cook"] and min(inputs, outputs) >= _TOOM_COOK_FROM:
-        return _ALGORITHMS["toom-cook"]
-    if possible["strassen-twice"] and min(depth, outputs) >= _TWICE_FROM:
-        return _ALGORITHMS["strassen-twice"]
-    if possible["strassen"] and min(depth, outputs) >= _STRASSEN_FROM:
-        return _ALGORITHMS["strassen"]
-    return _ALGORITHMS["gathered"]
-
-
-def _floats(tensor: Tensor, name: str) -> Tensor:
-    import torch
-
-    if tensor.dtype != torch.float32 or tensor.device.type != "cpu" or not tensor.is_contiguous():
-        raise ValueError(
-            f"{name} must be a contiguous float32 tensor on the CPU; got {tensor.dtype} on {tensor.device}"
-            f"{'' if tensor.is_contiguous() else ', not contiguous'}."
-        )
-    return tensor
-
-
-def _pointer(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
-
-
-def _deltas(rows: Tensor, windows: Windows, channels: int, name: str) -> _Deltas:
-    _floats(rows, name)
-    if rows.ndim != 2 or rows.shape[1] != channels:
-        raise ValueError(f"{name} must have {channels} channels; got shape {tuple(rows.shape)}.")
-    if (
-        windows.dtype != np.int32
-        or windows.ndim != 2
-        or windows.shape[1] != 6
-        or not windows.flags.c_contiguous
-    ):
-        raise ValueError(
-            f"A windows table is a contiguous int32 array (p, 6); {name} came with {windows.dtype} "
-            f"{windows.shape}{'' if windows.flags.c_contiguous else ', not contiguous'}."
-        )
-    return _Deltas(rows.data_ptr(), rows.shape[0], channels, windows.ctypes.data, len(windows))
-
-
-def _in_out(
-    rows: Tensor, windows: Windows, channels: int, out: Tensor, out_windows: Windows, out_channels: int
-) -> tuple[object, object]:
-    return (
-        ctypes.byref(_deltas(rows, windows, channels, "rows")),
-        ctypes.byref(_deltas(out, out_windows, out_channels, "out")),
-    )
-
-
-def _map(values: Tensor | None, map_hw: Pair, channels: int, name: str) -> _Map:
-    if values is None:
-        return _Map(None, 0, 0, 0)
-    _floats(values, name)
-    if values.ndim != 2 or values.shape[1] != channels:
-        raise ValueError(f"{name} must have {channels} channels; got shape {tuple(values.shape)}.")
-    return _Map(values.data_ptr(), values.shape[0], *map_hw)
-
-
-def _epilogue(epilogue: Epilogue | None, channels: int) -> _Epilogue:
-    if epilogue is None or epilogue.activation == Activation.NONE:
-        return _Epilogue(_Map(None, 0, 0, 0), None, 0.0, 0.0, int(Activation.NONE))
-    if epilogue.before is None:
-        raise ValueError(f"{epilogue.activation.name} needs the base map before it.")
-    slope = epilogue.slope
-    if epilogue.activation == Activation.PRELU and (slope is None or tuple(slope.shape) != (channels,)):
-        raise ValueError(
-            f"PRELU needs {channels} slopes; got {None if slope is None else tuple(slope.shape)}."
-        )
-    return _Epilogue(
-        _map(epilogue.before, epilogue.map_hw, channels, "before"),
-        None if slope is None else _floats(slope, "slope").data_ptr(),
-        epilogue.low,
-        epilogue.high,
-        int(epilogue.activation),
-    )
-
-
-def _filter(kernel: Pair, stride: Pair, dilation: Pair, padding: Pair = (0, 0)) -> _Filter:
-    if min(*kernel, *stride, *dilation) < 1:
-        raise ValueError(f"Kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1.")
-    return _Filter(*kernel, *stride, *padding, *dilation)

@@ -132,7 +132,7 @@ CANONFACE_EXPORT const char* canonface_avg_pool(const Filter* filter, const Delt
                 if (window.contains(y, x)) changes.push_back(in->cell(window, y, x));
             });
             const Index inside = std::max<Index>(patch.y.count() * patch.x.count(), 1);
-            sum(changes, 1.0f / (divisor > 0 ? divisor : static_cast<float>(inside)), out->rows + cell.row * channels,
+            sum(changes, 1.0f / (divisor != 0 ? divisor : static_cast<float>(inside)), out->rows + cell.row * channels,
                 channels);
         });
     });

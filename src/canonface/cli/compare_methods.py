@@ -1,0 +1,247 @@
+"""``canonface compare-methods``: several methods on the same photos."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from canonface.cli import console, options
+from canonface.cli.audit import Paths
+from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery, options_by_method
+
+if TYPE_CHECKING:
+    from canonface.run.comparing import Comparison
+
+
+def compare_methods(
+    photos: Paths,
+    model: options.ModelName,
+    out: options.Out = Path("compared"),
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Names with commas between, e.g. gradcam,rise; default: all that work for the model."
+        ),
+    ] = None,
+    target: options.Target = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV file with a column path, for a target label:COLUMN.")
+    ] = None,
+    preset: options.Preset = "default",
+    confidence: options.ConfidenceName = None,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            help="Photos of known people, for a recognition model: a folder for each person, or a CSV file with the "
+            "columns path and identity. --target names the person; default: whom the model finds closest."
+        ),
+    ] = None,
+    identity: Annotated[str, typer.Option(help="Column of the gallery that names the person.")] = "identity",
+    occluder: options.Occluder = None,
+    patch: options.Patch = None,
+    fill: options.Fill = None,
+    stride: options.Stride = None,
+    spacing: options.Spacing = None,
+    level: options.Level = 1,
+    aligner: options.AlignerName = "landmarker",
+    vertices: options.Vertices = None,
+    mesh: options.MeshFile = None,
+    batch: options.Batch = 64,
+    engine: options.Engine = "auto",
+    device: options.Device = "auto",
+    weights: options.Weights = None,
+    architecture: options.Architecture = None,
+    output: options.Output = None,
+    outputs: options.Outputs = None,
+    trust: options.Trust = False,
+    layer: options.Layer = None,
+    method_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method-option",
+            metavar="METHOD.NAME=VALUE",
+            help="An option of a method, e.g. rise.masks=1000; several times for several.",
+        ),
+    ] = None,
+    picture_format: options.Format = "png",
+    as_json: options.Json = False,
+) -> None:
+    """Draw what several methods say of the same photos: a row a photo, a column a method (the paper's figure 2).
+
+    The numbers are written beside: methods.npz holds every map, methods.csv a line a map.
+
+    Example: canonface compare-methods me.jpg you.jpg --model expression --methods gradcam,gradcam++,rise -o compared
+    """
+    from canonface import plots, run
+    from canonface.cli.pictures import check_format
+    from canonface.confidence import RecognitionConfidence
+    from canonface.errors import CanonfaceError
+    from canonface.run.auditing import check_form
+    from canonface.run.comparing import reasons_in_words
+    from canonface.run.labels import read_labels
+
+    check_format(picture_format)
+    chosen = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
+    own_options = options_by_method(layer, method_option, chosen)
+    loaded = loaded_model(
+        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust
+    )
+    works, left_out = run.usable_methods(loaded, chosen, own_options)
+    for why in reasons_in_words(left_out):
+        console.note(f"left out: {why}")
+    place = chosen_aligner(aligner, level, False, False, mesh, vertices)
+    asked: Any = confidence
+    if gallery is not None:
+        check_form(confidence)
+        people = made_gallery(gallery, loaded, identity, place, confidence)
+        form = "margin" if confidence == "recognition-margin" else "closest"
+        asked, target = RecognitionConfidence(people, target or "predicted", form), None
+    choices: dict[str, Any] = {
+        "confidence": asked,
+        "occluder": occluder,
+        "patch": patch,
+        "fill": fill,
+        "stride": stride,
+        "spacing": spacing,
+    }
+    found = run.find_photos(photos)
+    known = read_labels(labels, found) if labels is not None else {name: {} for name in found.names}
+    rows: list[Comparison] = []
+    failed: dict[str, str] = {}
+    with console.photo_progress(loaded.name) as progress:
+        for number, name in enumerate(found.names, start=1):
+            try:
+                rows.append(
+                    run.compare_methods(
+                        place(found.path(name))[0],
+                        loaded,
+                        target,
+                        methods=works,
+                        preset=preset,
+                        face_labels=known[name],
+                        batch=batch,
+                        engine=engine,
+                        **choices,
+                    )
+                )
+            except CanonfaceError as error:
+                failed[name] = str(error)
+                console.error(f"{name}: {error}")
+            progress(run.Progress(number, len(found.names), len(failed), 0))
+    if not rows:
+        raise typer.Exit(2)
+    out.mkdir(parents=True, exist_ok=True)
+    table = [line for row in rows for line in _lines(row)]
+    saved = [
+        plots.save(plots.methods(rows, left_out), out / f"methods.{picture_format}"),
+        _save_csv(table, out / "methods.csv"),
+        _save_npz(rows, out / "methods.npz"),
+    ]
+    if as_json:
+        shown = [{key: _plain(value) for key, value in line.items()} for line in table]
+        files = [str(path) for path in saved]
+        console.print_json({"maps": shown, "left_out": left_out, "failed": failed, "files": files})
+    else:
+        _show(table, saved)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _lines(row: Comparison) -> list[dict[str, Any]]:
+    """One line a map of a face, canonface's own first."""
+    from canonface.cli.pictures import measured, peak_summary, place_of
+
+    maps = {"canonical": (row.cis, row.seconds)}
+    maps |= {name: (found.cis, found.seconds) for name, found in row.maps.items()}
+    lines = []
+    for name, (cis, seconds) in maps.items():
+        peak = peak_summary(cis.peak()) if np.any(cis.map) else None
+        lines.append(
+            {
+                "photo": cis.face.path,
+                "target": cis.target,
+                "confidence": cis.confidence,
+                "method": name,
+                "unit": measured(cis),
+                "highest": None if peak is None else peak["value"],
+                "place": "0 everywhere on the face" if peak is None else place_of(peak),
+                "rank_correlation": 1.0 if name == "canonical" else row.agreement(name),
+                "model_calls": cis.model_calls,
+                "seconds": seconds,
+            }
+        )
+    return lines
+
+
+def _save_csv(table: list[dict[str, Any]], path: Path) -> Path:
+    from canonface.plots.files import write_whole
+
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    write_whole(path, text.getvalue().encode())
+    return path
+
+
+def _save_npz(rows: list[Comparison], path: Path) -> Path:
+    """Values at the probes ``(photos, methods, probes)``, NaN where there are none, and every map of the input."""
+    from canonface.plots.files import write_whole
+
+    names = list(dict.fromkeys(name for row in rows for name in row.maps))
+    first = rows[0].cis
+    none = np.full(len(first.probes), np.nan)
+    values = [
+        [row.cis.drops, *(row.maps[name].cis.drops if name in row.maps else none for name in names)]
+        for row in rows
+    ]
+    content: dict[str, Any] = {
+        "photos": np.array([row.cis.face.path for row in rows]),
+        "methods": np.array(["canonical", *names]),
+        "mesh": np.array(first.mesh.name),
+        "vertices": first.probes,
+        "values": np.array(values),
+        "matrices": np.array([row.matrix for row in rows]),
+    }
+    for name in names:
+        blank = np.full_like(next(row.maps[name].heat for row in rows if name in row.maps), np.nan)
+        content[f"heat_{name}"] = np.array(
+            [row.maps[name].heat if name in row.maps else blank for row in rows]
+        )
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **content)
+    write_whole(path, buffer.getvalue())
+    return path
+
+
+def _show(table: list[dict[str, Any]], saved: list[Path]) -> None:
+    from rich.table import Table
+
+    out = console.stdout()
+    for photo in dict.fromkeys(line["photo"] for line in table):
+        lines = [line for line in table if line["photo"] == photo]
+        sure = f"{lines[0]['target']} ({lines[0]['confidence']:.3f})"
+        out.print(f"[bold]{Path(photo).name}[/]: {sure}", soft_wrap=True)
+        shown = Table(box=None, padding=(0, 2, 0, 0))
+        shown.add_column("method")
+        shown.add_column("highest at")
+        for heading in ("rank r", "images", "s"):
+            shown.add_column(heading, justify="right")
+        for line in lines:
+            r = line["rank_correlation"]
+            like = "" if line["method"] == "canonical" else "-" if np.isnan(r) else f"{r:+.2f}"
+            cost = (f"{line['model_calls']:,}", f"{line['seconds']:.1f}")
+            shown.add_row(line["method"], line["place"], like, *cost)
+        out.print(shown)
+    out.print("rank r: Spearman's correlation with canonface's own map at the probes", style="dim")
+    for path in saved:
+        out.print(f"  {path}", markup=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value

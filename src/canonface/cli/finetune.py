@@ -1,0 +1,204 @@
+"""``canonface finetune``: a head on a backbone, or the whole network, for labels of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from canonface.cli import console, options
+from canonface.cli.audit import Paths
+
+if TYPE_CHECKING:
+    from canonface.finetuning import Finetuned
+
+STAGES = {"photos": "photos", "fit": "passes"}
+
+
+def finetune(
+    photos: Paths,
+    task: Annotated[
+        str,
+        typer.Option(
+            help="What to tell: gender, age, expression (columns of the labels), pose (read off the mesh, no labels "
+            "needed), or the name of another column."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory for the model; made if it is missing.")],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="Network whose outputs are features: facenet, a file of weights, or "
+            "[bold]package.module:attribute[/], a torch module or a function that makes one."
+        ),
+    ] = "facenet",
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV file with a column path and labels of the photos.")
+    ] = None,
+    identity: Annotated[
+        str | None,
+        typer.Option(help="Column that names the person; default: identity, if there is one."),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Tell the accuracy for each value of this column; may be repeated."),
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole/--head", help="Fit the backbone too, or a linear head alone.")
+    ] = False,
+    without: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers of the backbone to leave out, separated by commas, such as its last: features lie before it."
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Classes to tell apart, separated by commas; default: all that occur."),
+    ] = None,
+    folds: Annotated[int, typer.Option(help="Parts that share no person.", min=3)] = 5,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes at most; default: 200, for a whole network 10.", min=1)
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Passes without gain that end it; default: 20, for a whole network 3.", min=1),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Photos a step.", min=1)] = 64,
+    rate: Annotated[
+        float | None, typer.Option(help="Learning rate; default: 0.0003, for a whole network 0.0001.")
+    ] = None,
+    decay: Annotated[float, typer.Option(help="Weight decay.")] = 0.01,
+    mirror: Annotated[
+        bool | None,
+        typer.Option(
+            "--mirror/--no-mirror", help="Fit to mirror images too; default: for pose and with --whole."
+        ),
+    ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance/--no-balance", help="Let each class weigh alike in the loss.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Of parts, order and mirroring.", min=0)] = 0,
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; default: the backbone's and the task's.")
+    ] = None,
+    data: Annotated[str, typer.Option(help="What the photos are, for the card.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the photos, for the card.")] = "",
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the photos' features: another head on this backbone then takes seconds."
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    trust: options.Trust = False,
+    as_json: options.Json = False,
+) -> None:
+    """Fit a head for labels of your own, and say how often it is right on people whom it has not seen.
+
+    The directory holds the model (use it as --model DIRECTORY) and card.md.
+
+    Example: canonface finetune photos/ --task gender --labels labels.csv --by race -o my-gender
+    """
+    from canonface.finetuning import finetune as fit
+
+    with _progress() as progress:
+        result = fit(
+            photos,
+            backbone,
+            task,
+            out,
+            labels=labels,
+            identity=identity,
+            by=by or (),
+            whole=whole,
+            without=_listed(without) or (),
+            classes=_listed(classes),
+            folds=folds,
+            epochs=epochs,
+            patience=patience,
+            batch=batch,
+            rate=rate,
+            decay=decay,
+            mirror=mirror,
+            balance=balance,
+            seed=seed,
+            device=device,
+            trust=trust,
+            name=name,
+            data=data,
+            licence=licence,
+            cache=cache,
+            progress=progress,
+        )
+    if as_json:
+        console.print_json(dict(result.card))
+    else:
+        _show(result, out)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text is not None else None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for the photos and one for the passes."""
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console.stderr(), speed_estimate_period=120) as bar:
+        tasks: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(STAGES[stage], total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield advance
+
+
+def _show(result: Finetuned, out: Path) -> None:
+    from rich.table import Table
+
+    scores, card = result.scores, result.card
+    screen = console.stdout()
+    screen.print(
+        f"[bold]{result.model.name}[/], {card['fitted']} on {card['backbone']}: {scores.accuracy} right on people "
+        "whom it has not seen",
+        soft_wrap=True,
+    )
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("photos")
+    for heading in ("n", "people", "right", "95%"):
+        table.add_column(heading, justify="right")
+    rows = [("all", scores.accuracy)]
+    rows += [(f"class {label}", share) for label, share in scores.by_class.items()]
+    rows += [
+        (f"{column} {value}", share)
+        for column, shares in scores.by_group.items()
+        for value, share in shares.items()
+    ]
+    for title, share in rows:
+        ends = f"{100 * share.low:.1f}-{100 * share.high:.1f}"
+        table.add_row(title, str(share.photos), str(share.people), f"{100 * share.value:.1f}%", ends)
+    screen.print(table)
+    screen.print(
+        f"always answering {scores.commonest}: {100 * scores.baseline:.1f}%; mean over the classes: "
+        f"{100 * scores.balanced:.1f}%",
+        soft_wrap=True,
+    )
+    if card["left_out"]:
+        told = ", ".join(f"{count} {reason}" for reason, count in card["left_out"].items())
+        console.note(f"left out: {told}")
+    console.note(f"use it as --model {out}; what is known of it: {out / 'card.md'}")

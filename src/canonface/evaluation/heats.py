@@ -1,0 +1,98 @@
+"""Canonical maps as heat in pixels of a model's input, and the total heat that all methods share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from canonface.errors import OptionError, near_names
+from canonface.functional import normalised_heat
+from canonface.maps import CIS, CMS
+from canonface.maps.reprojection import on_face
+from canonface.mesh import Canvas
+from canonface.types import ModelInput
+
+TOTALS = ("smallest", "median", "largest", "cms")
+"""Of the methods' own sums of normalised heat, which one all are brought to."""
+
+
+def reprojected(
+    image: Float[np.ndarray, "h w"],
+    count: Int[np.ndarray, "h w"],
+    canonical_patch: float,
+    shown: ModelInput,
+    canvas: Canvas,
+) -> Float[np.ndarray, "rows columns"]:
+    """A canonical map on a face, in pixels of the model's input (figure 6d); NaN where it says nothing.
+
+    Drawn in the input itself, through the mesh that the crop's matrix carried there: nothing is resampled, and a
+    patch covers as much of the face as the occluder did.
+
+    Args:
+        image: ``(h, w)`` canonical map.
+        count: ``(h, w)`` number of probes or faces behind each pixel.
+        canonical_patch: side of the map's patch on the canvas.
+        shown: the face as the model sees it.
+        canvas: the canonical picture.
+    """
+    height, width = shown.spec.size_hw
+    blank = np.broadcast_to(np.uint8(0), (height, width, 3))
+    here = replace(shown.face, image=blank, vertices_xy=shown.vertices_xy, visible=shown.visible)
+    drawn, covered = on_face(image, count, canonical_patch, here, here.mesh, canvas)
+    return np.where(covered, drawn, np.nan)
+
+
+def cis_heat(cis: CIS, shown: ModelInput) -> Float[np.ndarray, "rows columns"]:
+    """The map of this face, on this face."""
+    return reprojected(cis.map, cis.count, cis.canonical_patch, shown, cis.canvas)
+
+
+def cms_heat(cms: CMS, shown: ModelInput) -> Float[np.ndarray, "rows columns"]:
+    """The map of many faces, on this one."""
+    return reprojected(cms.map, cms.seen, cms.canonical_patch, shown, cms.canvas)
+
+
+def check_total(total: str | float) -> None:
+    """Refuse a total that is neither a rule nor a share.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if isinstance(total, str):
+        if total not in TOTALS:
+            raise OptionError(
+                f"The total heat is one of {', '.join(TOTALS)}, or a share of the image from 0 to 1; got {total!r}: "
+                f"{near_names(total, TOTALS)}"
+            )
+    elif not 0 < total <= 1:
+        raise OptionError(
+            f"A total heat given as a share of the image lies above 0 and up to 1; got {total}."
+        )
+
+
+def common_total(heats: Mapping[str, Float[np.ndarray, "h w"]], total: str | float) -> float:
+    """The total heat, in pixels, that is hidden by every method in one image.
+
+    Args:
+        heats: method -> its map of the image.
+        total: ``smallest``, ``median`` or ``largest`` of the methods' own sums of normalised heat, those without any
+            left out; ``cms``, the reprojected model map's, as in the authors' released code; or a share of the image.
+            Only the smallest, and a share below it, takes the same out of the image for every method: with more, the
+            narrow maps run out of pixels.
+    """
+    check_total(total)
+    if not isinstance(total, str):
+        return total * next(iter(heats.values())).size
+    sums = {name: float(normalised_heat(heat).sum()) for name, heat in heats.items()}
+    if total == "cms":
+        if "cms" not in sums:
+            raise OptionError(
+                "The total heat 'cms' is that of the model map, which is not among the methods."
+            )
+        return sums["cms"]
+    positive = [value for value in sums.values() if value > 0]
+    share = {"smallest": 0.0, "median": 0.5, "largest": 1.0}[total]
+    return float(np.quantile(positive, share)) if positive else 0.0

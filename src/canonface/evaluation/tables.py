@@ -1,0 +1,173 @@
+"""An evaluation as a table: CSV for programs, LaTeX for papers, a dictionary for JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from canonface.evaluation.intervals import Interval
+from canonface.evaluation.metrics import Metric
+from canonface.evaluation.result import Difference, Estimate, Evaluation
+
+COLUMNS = (
+    *("group", "metric", "better", "unit", "method", "value", "low", "high", "images", "people"),
+    *("difference", "difference_low", "difference_high", "reference"),
+)
+
+
+def rows(evaluation: Evaluation, reference: str = "cms") -> Iterator[dict[str, Any]]:
+    """One row a group, metric and method, with its paired difference from the reference, ``reference - method``."""
+    for group in evaluation.group_names:
+        part = evaluation.of_group(group)
+        compared = {(d.metric.name, d.method): d for d in part.differences(reference)}
+        for estimate in part.estimates():
+            difference = compared.get((estimate.metric.name, estimate.method))
+            yield _row(evaluation, group, estimate, difference)
+
+
+def _row(
+    evaluation: Evaluation, group: str, estimate: Estimate, difference: Difference | None
+) -> dict[str, Any]:
+    metric, (value, low, high) = estimate.metric, estimate.interval
+    row = {
+        "group": group or "all",
+        "metric": metric.name,
+        "better": metric.better,
+        "unit": "percent" if metric.scale == "percent" else evaluation.unit,
+        "method": estimate.method,
+        "value": value,
+        "low": low,
+        "high": high,
+        "images": estimate.images,
+        "people": estimate.people,
+    }
+    if difference is None:
+        return row | dict.fromkeys(COLUMNS[10:])
+    of, start, end = difference.interval
+    numbers = {"difference": of, "difference_low": start, "difference_high": end}
+    return row | numbers | {"reference": difference.reference}
+
+
+def csv_text(evaluation: Evaluation, reference: str = "cms") -> str:
+    """`rows` as CSV; an empty field where there is no number."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows(evaluation, reference):
+        writer.writerow({name: _plain(value) for name, value in row.items()})
+    return buffer.getvalue()
+
+
+def image_scores_text(evaluation: Evaluation) -> str:
+    """One row an image, metric and method, as CSV: what the means are made of."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("image", "person", "group", "confidence", "metric", "method", "score"))
+    for i, name in enumerate(evaluation.names):
+        about = (name, evaluation.people[i], evaluation.groups[i], repr(float(evaluation.original[i])))
+        for metric in evaluation.metrics:
+            for k, method in enumerate(evaluation.methods):
+                score = _plain(float(evaluation.scores[metric.name][i, k]))
+                writer.writerow((*about, metric.name, method, "" if score is None else score))
+    return buffer.getvalue()
+
+
+def content(evaluation: Evaluation, reference: str = "cms") -> dict[str, Any]:
+    """An evaluation as JSON can hold it; null where there is no number."""
+    taken = evaluation.taken.mean(axis=0) if len(evaluation) else []
+    return {
+        "model": evaluation.model,
+        "confidence": evaluation.unit,
+        "images": len(evaluation),
+        "people": len(set(evaluation.people)),
+        "resampled": "people" if evaluation.by_identity else "pairs" if evaluation.of_pairs else "photos",
+        "level": evaluation.level,
+        "choices": dict(evaluation.choices),
+        "ties_percent": {
+            group or "all": _plain(evaluation.of_group(group).ties) for group in evaluation.group_names
+        },
+        "heat_taken": {name: _plain(float(v)) for name, v in zip(evaluation.methods, taken, strict=True)},
+        "results": [{k: _plain(v) for k, v in row.items()} for row in rows(evaluation, reference)],
+        "failed": [{"photo": name, "reason": reason} for name, reason in evaluation.failed],
+    }
+
+
+def latex_text(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> str:
+    """A booktabs table, methods down and metrics across; the best mean of each metric is bold, all that share it too.
+
+    Args:
+        evaluation: what was found.
+        titles: of the methods; a name that is missing stands as it is.
+    """
+    lines = [f"% {evaluation.model}: {caption(evaluation)}"]
+    lines += [rf"\begin{{tabular}}{{l{'r' * len(evaluation.metrics)}}}", r"\toprule"]
+    arrows = {"higher": r"$\uparrow$", "lower": r"$\downarrow$"}
+    heads = [f"{_escaped(metric.title)} {arrows[metric.better]}" for metric in evaluation.metrics]
+    lines.append(" & ".join(["method", *heads]) + r" \\")
+    for group in evaluation.group_names:
+        lines.append(r"\midrule")
+        if group:
+            lines.append(rf"\multicolumn{{{len(heads) + 1}}}{{l}}{{\emph{{{_escaped(group)}}}}} \\")
+        lines += _latex_rows(evaluation.of_group(group), titles or {})
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _latex_rows(part: Evaluation, titles: Mapping[str, str]) -> Iterator[str]:
+    found = {(e.metric.name, e.method): e.interval for e in part.estimates()}
+    best = {metric.name: best_methods(part, metric) for metric in part.metrics}
+    for method in part.methods:
+        cells = []
+        for metric in part.metrics:
+            value, low, high = words(found[metric.name, method], metric)
+            bold = rf"\textbf{{{value}}}" if method in best[metric.name] else value
+            cells.append(f"{bold} [{low}, {high}]".replace("-", "$-$") if value else "--")
+        yield " & ".join([_escaped(titles.get(method, method)), *cells]) + r" \\"
+
+
+def best_methods(part: Evaluation, metric: Metric) -> tuple[str, ...]:
+    """The methods whose mean, as it is printed, is the best."""
+    shown = {
+        e.method: float(words(e.interval, metric)[0])
+        for e in part.estimates()
+        if e.metric == metric and math.isfinite(e.interval.value)
+    }
+    if not shown:
+        return ()
+    top = (max if metric.better == "higher" else min)(shown.values())
+    return tuple(method for method, value in shown.items() if value == top)
+
+
+def words(interval: Interval, metric: Metric) -> tuple[str, str, str]:
+    """Mean and ends as they are printed; empty where there is no number."""
+    form = ".1f" if metric.scale == "percent" else ".3f"
+    value, low, high = (format(number, form) if math.isfinite(number) else "" for number in interval)
+    return value, low, high
+
+
+def caption(evaluation: Evaluation) -> str:
+    """What the numbers are taken over, in a line."""
+    count, people = len(evaluation), len(set(evaluation.people))
+    what = "pairs" if evaluation.of_pairs else "photos"
+    of = f"{count} {what} of {people} people" if evaluation.by_identity else f"{count} {what}"
+    drawn = (
+        "people"
+        if evaluation.by_identity
+        else "groups of pairs with no photo in common"
+        if evaluation.of_pairs
+        else what
+    )
+    return (
+        f"{of}; intervals hold the mean with {evaluation.level:.0%} probability, by a bootstrap over {drawn}"
+    )
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)
+
+
+def _plain(value: Any) -> Any:
+    """A number as JSON and CSV can hold it: None for NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,97 @@
+"""What a head may be put on, and whether gradients flow through it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from canonface.errors import OptionError
+from canonface.models import TorchModel, available_models, load_model
+from canonface.models.finetuned import tensors_digest
+from canonface.models.headed import without
+from canonface.models.torch_module import evaluating
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A network whose outputs are features.
+
+    Attributes:
+        model: the network, a copy of the caller's, layers left out.
+        text: what `canonface.load_model` calls it; empty for an object.
+        left_out: those layers.
+        digest: of its tensors, nothing left out.
+        licence: of its weights, as far as it is known.
+    """
+
+    model: TorchModel
+    text: str
+    left_out: tuple[str, ...]
+    digest: str
+    licence: str
+
+
+def load_backbone(backbone: Any, left_out: tuple[str, ...], device: str, trust: bool) -> Backbone:
+    """A backbone, ready to be asked for features.
+
+    Args:
+        backbone: what `canonface.load_model` takes and makes a PyTorch module of.
+        left_out: layers that hand on what they are given.
+        device: where it computes.
+        trust: as of `canonface.load_model`.
+
+    Raises:
+        OptionError: it is no PyTorch module, or its outputs are no features.
+    """
+    loaded = load_model(backbone, device=device, trust=trust)
+    if not isinstance(loaded, TorchModel):
+        raise OptionError(
+            f"A head and its backbone are one PyTorch module; {loaded.name!r} is a {type(loaded).__name__}: take "
+            "facenet, or a torch module of your own (package.module:attribute)."
+        )
+    if loaded.output is not None:
+        raise OptionError(
+            f"A backbone returns its features alone; {loaded.name!r} was loaded with output={loaded.output!r}: wrap "
+            "it in a module whose forward picks them."
+        )
+    if not left_out and (loaded.outputs in ("probabilities", "values") or loaded.labels):
+        raise OptionError(
+            f"A head stands on features, an embedding; {loaded.name!r} returns {loaded.outputs}"
+            f"{' of named classes' if loaded.labels else ''}: leave its last layers out (--without LAYER,LAYER), or "
+            "take a backbone that returns an embedding."
+        )
+    text = str(backbone) if isinstance(backbone, str | Path) else ""
+    bare = without(loaded.module, left_out).eval()
+    model = replace(loaded, module=bare, labels=(), outputs="embedding")
+    licences = {card.name: card.licence_weights for card in available_models()}
+    digest = tensors_digest(loaded.module)
+    return Backbone(model, text, left_out, digest, licences.get(text, "not stated"))
+
+
+def check_gradients(backbone: Backbone) -> None:
+    """Refuse to fit a network whole whose answer does not hang on parameters that may change.
+
+    Raises:
+        OptionError: there is none, or no gradient reaches one.
+    """
+    import torch
+
+    model = backbone.model
+    module = copy.deepcopy(model.module)
+    free = [p for p in module.parameters() if p.requires_grad]
+    height, width = model.spec.size_hw
+    x = model.to_device(model.spec.from_pixels(np.full((height, width, 3), 127.0))[None])
+    with evaluating(module), torch.enable_grad():
+        answer = module(x)
+        if free and answer.requires_grad:
+            answer.square().sum().backward()
+    if not any(p.grad is not None for p in free):
+        raise OptionError(
+            f"Fitting the whole network changes its parameters along their gradients; {model.name!r} has "
+            f"{len(free)} parameters that ask for one, and none gets any: take its torch.no_grad() or .detach() out, "
+            "set requires_grad, or fit the head alone (--head)."
+        )

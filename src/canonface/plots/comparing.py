@@ -1,0 +1,108 @@
+"""Methods side by side on photos (the paper's figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from canonface.errors import OptionError
+from canonface.methods import heat_unit, title_of
+from canonface.plots.panels import heat_panel, overlay_panel, photo_panel
+from canonface.plots.pictures import scale_of
+from canonface.plots.sheet import Bar, Panel, sheet
+from canonface.plots.style import Scale
+from canonface.run.comparing import Comparison, reasons_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+else:  # matplotlib is loaded when a figure is drawn, not before
+    Figure = Any
+
+SHARE_SHOWN = 99.5
+"""Percentile of a method's heat, by size, at which its colours end: a few pixels would pale all the others."""
+_SIDE = 2.05
+
+
+def methods(
+    rows: Sequence[Comparison], left_out: Mapping[str, str] | None = None, *, title: str | None = None
+) -> Figure:
+    """A row a photo, a column a method, each column on a scale of its own, which is written under it.
+
+    canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over
+    the whole input of the model.
+
+    Args:
+        rows: faces that were compared with the same methods.
+        left_out: name of a method that does not work for the model -> why.
+        title: of the page; by default the model.
+
+    Raises:
+        OptionError: there is no face.
+    """
+    if not rows:
+        raise OptionError("Methods are compared on at least one photo; got none.")
+    names = list(dict.fromkeys(name for row in rows for name in (*row.maps, *row.failed)))
+    own = scale_of([row.cis for row in rows], unit=_common([row.cis.unit for row in rows], "confidence"))
+    scales = {name: _scale(name, rows) for name in names}
+    panels = []
+    for number, row in enumerate(rows):
+        stem = Path(row.cis.face.path).stem
+        note = f"{row.cis.target} {row.cis.confidence:.2f}" + (f" · {stem}" if stem else "")
+        line = [
+            Panel(photo_panel(row.cis.face), "Photo", note),
+            Panel(overlay_panel(row.cis, own), "canonface", "hiding it lowers the answer"),
+            *(_method_panel(name, row, scales[name]) for name in names),
+        ]
+        if number:
+            line = [
+                Panel(panel.image, "", panel.note if place != 1 else "") for place, panel in enumerate(line)
+            ]
+        panels.append(line)
+    bars = [Bar(own, 1, 1), *(Bar(scales[name], place, place) for place, name in enumerate(names, start=2))]
+    if title is None:
+        title = f"What {rows[0].cis.model} relies on, by {len(names) + 1} methods"
+    return sheet(panels, bars, title, _footer(rows, left_out or {}), panel=_SIDE)
+
+
+def _method_panel(name: str, row: Comparison, scale: Scale) -> Panel:
+    if name not in row.maps:
+        unknown = np.full((2, 2), np.nan)
+        image = heat_panel(row.cis.face, unknown, row.matrix, scale)
+        return Panel(image, title_of(name), "no map: see below")
+    heat = row.maps[name].heat
+    return Panel(
+        heat_panel(row.cis.face, heat, row.matrix, scale), title_of(name), "0 everywhere" * (not heat.any())
+    )
+
+
+def _scale(name: str, rows: Sequence[Comparison]) -> Scale:
+    """Colours of a column: up to a percentile of the sizes, or the largest where nearly all are 0."""
+    sizes = [np.abs(row.maps[name].heat).ravel() for row in rows if name in row.maps]
+    known = np.concatenate(sizes) if sizes else np.zeros(1)
+    known = known[np.isfinite(known)]
+    limit = float(np.percentile(known, SHARE_SHOWN)) if known.size else 0.0
+    largest = limit if limit > 0 else float(known.max(initial=0.0))
+    target = _common([row.cis.target for row in rows], "")
+    return Scale.around([np.array([largest])], heat_unit(name, target), heat=True)
+
+
+def _common(words: Sequence[str], otherwise: str) -> str:
+    return words[0] if len(set(words)) == 1 else otherwise
+
+
+def _footer(rows: Sequence[Comparison], left_out: Mapping[str, str]) -> str:
+    """What has to be known to read the page: the scales, and why a method is missing."""
+    words = [
+        "Each column has a scale and a unit of its own: compare where, not how much",
+        f"colours of the methods of others end at the {SHARE_SHOWN:g}th percentile of their values on this page",
+    ]
+    words += [f"Not shown: {why}" for why in reasons_in_words(left_out)]
+    words += [
+        f"No map of {Path(row.cis.face.path).stem or 'a face'} by {title_of(name)}: {why}"
+        for row in rows
+        for name, why in row.failed.items()
+    ]
+    return " · ".join(words)

@@ -1,0 +1,151 @@
+"""What holds for every method of others: one class that every entry of the registry passes."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from toy_models import (
+    SPEC,
+    Network,
+    asks_class,
+    asks_identity,
+    asks_own,
+    class_model,
+    embedding_model,
+    picture,
+)
+
+from canonface.errors import ModelError, OptionError
+from canonface.methods import FOR_ANY_MODEL, Method
+from canonface.models import load_model
+
+QUESTIONS = {
+    "class": (class_model, asks_class),
+    "log-odds": (class_model, lambda model, x: asks_class(model, x, confidence="log-odds")),
+    "recognition": (embedding_model, asks_identity),
+    "margin": (embedding_model, lambda model, x: asks_identity(model, x, "margin")),
+    "function of one's own": (embedding_model, asks_own),
+}
+
+
+def state_of(module):
+    """All of a module that a method might leave changed."""
+    layers = [
+        (
+            layer.training,
+            getattr(layer, "inplace", None),
+            *(len(hooks) for name, hooks in vars(layer).items() if name.endswith("_hooks")),
+        )
+        for layer in module.modules()
+    ]
+    tensors = {name: value.clone() for name, value in module.state_dict().items()}
+    return layers, tensors, [(p.requires_grad, p.grad) for p in module.parameters()]
+
+
+def assert_same_state(before, after):
+    assert before[0] == after[0]
+    assert before[2] == after[2]
+    assert all(torch.equal(before[1][name], after[1][name]) for name in before[1])
+
+
+class Breaks(Network):
+    """Fails when it is asked in earnest, after all that was done to prepare."""
+
+    def forward(self, x):
+        super().forward(x)
+        raise RuntimeError("the network is broken")
+
+
+class MethodContract:
+    """A subclass has a fixture ``method``."""
+
+    @pytest.fixture(params=QUESTIONS)
+    def asked(self, request):
+        make, ask = QUESTIONS[request.param]
+        model, x = make(), picture()
+        return model, x, ask(model, x)
+
+    def test_is_a_method_that_describes_itself_in_json(self, method):
+        assert isinstance(method, Method)
+        described = method.describe()
+        assert described["name"] == method.name
+        assert json.loads(json.dumps(described, allow_nan=False)) == dict(described)
+
+    def test_a_finite_map_of_the_input_for_every_question(self, method, asked):
+        model, x, question = asked
+        assert method.check(model, question) is None
+        assert method.check(model, None) is None
+        heat = method.heat(model, x, question)
+        assert heat.shape == SPEC.size_hw
+        assert heat.dtype == np.float64
+        assert np.isfinite(heat).all()
+        assert np.ptp(heat) > 0
+
+    def test_it_gives_the_same_again_also_in_another_process(self, method):
+        model, x = class_model(), picture()
+        question = asks_class(model, x)
+        first = method.heat(model, x, question)
+        torch.manual_seed(99)
+        again = pickle.loads(pickle.dumps(method))
+        assert again.describe() == method.describe()
+        np.testing.assert_array_equal(again.heat(model, x, question), first)
+
+    def test_everything_is_put_back(self, method):
+        model, x = class_model(), picture()
+        question = asks_class(model, x)
+        model.module.train()
+        model.module.norm.eval()
+        model.module.head.weight.requires_grad_(False)
+        before = state_of(model.module)
+        # Not those of `random`: the type checker of the tests draws from it.
+        np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
+        states = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+        with torch.no_grad():
+            method.check(model, question)
+            method.heat(model, x, question)
+            assert not torch.is_grad_enabled()
+        np.testing.assert_array_equal(np.random.get_state()[1], states[0])  # noqa: NPY002
+        assert torch.equal(torch.get_rng_state(), states[1])
+        assert_same_state(before, state_of(model.module))
+        np.testing.assert_array_equal(x, picture())
+
+    def test_the_answer_does_not_depend_on_the_mode_that_the_module_is_in(self, method):
+        model, x = class_model(), picture()
+        question = asks_class(model, x)
+        model.module.eval()
+        expected = method.heat(model, x, question)
+        model.module.train()
+        np.testing.assert_array_equal(method.heat(model, x, question), expected)
+
+    def test_everything_is_put_back_after_a_failure(self, method):
+        question = asks_class(class_model(), picture())
+        model = class_model(Breaks())
+        model.module.train()
+        before = state_of(model.module)
+        drawn = torch.get_rng_state()
+        with pytest.raises(ModelError, match="the network is broken"):
+            method.heat(model, picture(), question)
+        assert_same_state(before, state_of(model.module))
+        assert torch.equal(torch.get_rng_state(), drawn)
+        assert torch.is_grad_enabled()
+
+    def test_a_black_box_is_explained_alike_or_refused_in_words(self, method):
+        white = class_model()
+        x = picture()
+        question = asks_class(white, x)
+
+        def answer(batch):
+            return white(white.to_device(batch))
+
+        black = load_model(answer, spec=SPEC, outputs="logits", labels=white.labels, name="box")
+        if method.name in FOR_ANY_MODEL:
+            method.check(black, question)
+            heat = method.heat(black, x, question)
+            np.testing.assert_allclose(heat, method.heat(white, x, question), atol=1e-6)
+            return
+        for call in (lambda: method.check(black, None), lambda: method.heat(black, x, question)):
+            with pytest.raises(OptionError, match="'box' gives answers alone") as error:
+                call()
+            assert "occlusion and rise" in str(error.value)

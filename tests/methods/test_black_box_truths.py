@@ -1,0 +1,128 @@
+"""Methods for any model against slow replicas and worlds whose answer is known."""
+
+import numpy as np
+import pytest
+import slow_methods
+from toy_models import SPEC, asks_class, asks_identity, class_model, embedding_model, picture
+
+from canonface.confidence import Original, make_confidence
+from canonface.errors import OptionError
+from canonface.methods import counted, make_method
+from canonface.methods.plain import plain
+from canonface.methods.rise import RandomMasks
+from canonface.models import load_model
+from canonface.types import InputSpec
+
+GREY = InputSpec(size_hw=(12, 15), colour="grey")
+
+
+def one_pixel(batch):
+    """A model that reads one pixel."""
+    return batch[:, 0, 5:6, 7]
+
+
+def asked_pixel():
+    model = load_model(one_pixel, spec=GREY, outputs="values", labels=("pixel",), name="pixel")
+    x = picture(GREY)
+    return model, x, make_confidence("value").bind(Original(one_pixel(x[None]), "values", ("pixel",)))
+
+
+def test_a_window_moves_a_model_that_reads_one_pixel_only_where_it_covers_it():
+    model, x, question = asked_pixel()
+    heat = make_method("occlusion", size=3, stride=1, fill="black").heat(model, x, question)
+    drop = float(x[0, 5, 7])
+    assert heat[5, 7] == pytest.approx(drop, rel=1e-6)
+    # Of the nine windows over a neighbour, six cover the pixel too.
+    assert heat[5, 8] == pytest.approx(drop * 6 / 9, rel=1e-6)
+    assert heat[3, 9] == pytest.approx(drop / 9, rel=1e-6)
+    far = np.ones_like(heat, dtype=bool)
+    far[3:8, 5:10] = False
+    assert (heat[far] == 0).all()
+
+
+@pytest.mark.parametrize(("side", "step"), [(5, 2), (4, 4), (6, 5)])
+@pytest.mark.parametrize("fill", ["mean", "black", "#3060a0"])
+def test_the_sliding_window_is_the_slow_one(side, step, fill):
+    model, x = class_model(), picture()
+    question = asks_class(model, x)
+
+    def score(batch):
+        return question.of(model(model.to_device(batch)))
+
+    found = make_method("occlusion", size=side, stride=step, fill=fill, batch=7).heat(model, x, question)
+    expected = slow_methods.sliding(score, x, side, step, plain(fill, x, SPEC))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"size": 17}, "lies within the input of 16 x 20"),
+        ({"size": 4, "stride": 5}, "Windows leave no pixel out"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(options, words):
+    with pytest.raises(OptionError, match=words):
+        make_method("occlusion", **options).check(class_model(), None)
+
+
+@pytest.mark.parametrize("fill", ["mean", "black"])
+@pytest.mark.parametrize("make", ["class", "embedding"])
+def test_rise_is_the_slow_one(fill, make):
+    model, x = (class_model() if make == "class" else embedding_model()), picture()
+    question = asks_class(model, x) if make == "class" else asks_identity(model, x)
+    masks = RandomMasks.drawn(25, 5, 0.4, SPEC.size_hw, 3)
+
+    def score(batch):
+        return question.of(model(model.to_device(batch)))
+
+    options = {"masks": 25, "cells": 5, "share": 0.4, "seed": 3, "fill": fill}
+    found = make_method("rise", centred=False, batch=8, **options).heat(model, x, question)
+    hidden = plain(fill, x, SPEC)
+    expected = slow_methods.rise(score, x, masks.grids, masks.shifts, 0.4, hidden)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    pieces = make_method("rise", centred=False, batch=25, **options).heat(model, x, question)
+    np.testing.assert_allclose(pieces, found, atol=1e-6)
+
+    shown = masks.part(0, 25)
+    hidden_scores = [score((x * m + hidden * (1 - m))[None])[0] for m in shown]
+    mean = np.mean(hidden_scores)
+    centred = make_method("rise", **options).heat(model, x, question)
+    by_hand = sum((s - mean) * m for s, m in zip(hidden_scores, shown, strict=True)) / (0.4 * 25)
+    np.testing.assert_allclose(centred, by_hand, atol=1e-5)
+
+
+def test_rise_points_at_the_pixel_that_a_model_reads():
+    model, x, question = asked_pixel()
+    heat = make_method("rise", masks=1500, cells=6).heat(model, x, question)
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert abs(row - 5) <= 1
+    assert abs(column - 7) <= 1
+
+
+def test_masks_are_drawn_by_their_seed_and_show_the_share_that_is_asked_for():
+    masks = RandomMasks.drawn(400, 7, 0.3, (20, 33), 1)
+    shown = masks.part(0, 400)
+    assert shown.shape == (400, 20, 33)
+    assert 0 <= shown.min() <= shown.max() <= 1
+    assert shown.mean() == pytest.approx(0.3, abs=0.02)
+    np.testing.assert_array_equal(shown[100:120], RandomMasks.drawn(400, 7, 0.3, (20, 33), 1).part(100, 120))
+    assert np.abs(shown - RandomMasks.drawn(400, 7, 0.3, (20, 33), 2).part(0, 400)).max() > 0.5
+
+
+@pytest.mark.parametrize(("name", "images"), [("rise", 40), ("gradient", 1), ("gradcam", 2), ("scorecam", 9)])
+def test_images_are_counted_in_modules_and_black_boxes(name, images):
+    model, x = class_model(), picture()
+    question = asks_class(model, x)
+    options = {"masks": 40} if name == "rise" else {"batch": 4} if name == "scorecam" else {}
+    with counted(model) as count:
+        make_method(name, **options).heat(count.model, x, question)
+    assert count.images == images
+    assert not model.module._forward_pre_hooks
+    if name == "rise":
+        black = load_model(
+            lambda batch: model(model.to_device(batch)), spec=SPEC, outputs="logits", labels=model.labels
+        )
+        with counted(black) as count:
+            make_method(name, **options).heat(count.model, x, question)
+        assert count.images == images

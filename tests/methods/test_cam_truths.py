@@ -1,0 +1,288 @@
+"""Class activation maps where the answer is known by hand, and the layer that they are read from."""
+
+import numpy as np
+import pytest
+import torch
+from slow_methods import enlarged
+from torch import nn
+from toy_models import SPEC, Network, asks_class, class_model, picture
+
+from canonface.errors import OptionError
+from canonface.methods import make_method
+from canonface.methods.layers import target_layer
+from canonface.models import load_model
+from canonface.types import InputSpec
+
+GREY = InputSpec(size_hw=(3, 4), colour="grey")
+MIXES = np.array([2.0, -1.0, 0.5], dtype=np.float32)
+"""What each of three maps makes of a pixel."""
+HEAD = np.array([[1.0, 0.5, -1.0], [0.3, -0.2, 0.8], [0.0, 1.0, 1.0]], dtype=np.float32)
+
+
+class OneConvolution(nn.Module):
+    """``logit = HEAD mean(relu(MIXES x))``."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix, self.act, self.head = (
+            nn.Conv2d(1, 3, 1, bias=False),
+            nn.ReLU(inplace=True),
+            nn.Linear(3, 3, bias=False),
+        )
+        with torch.no_grad():
+            self.mix.weight.copy_(torch.tensor(MIXES).reshape(3, 1, 1, 1))
+            self.head.weight.copy_(torch.tensor(HEAD))
+
+    def forward(self, x):
+        return self.head(self.act(self.mix(x)).mean(dim=(2, 3)))
+
+
+@pytest.fixture
+def asked():
+    model, x = class_model(OneConvolution(), GREY), picture(GREY) - np.float32(0.5)
+    return model, x, asks_class(model, x)
+
+
+def test_gradcam_by_hand(asked):
+    model, x, question = asked
+    activations = np.maximum(MIXES[:, None, None] * x[0], 0)
+    weights = HEAD[1] / 12
+    expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
+    assert 0 < (expected == 0).sum() < 12
+    np.testing.assert_allclose(
+        make_method("gradcam").heat(model, x, question), expected, rtol=1e-5, atol=1e-8
+    )
+
+
+def test_gradcam_of_the_convolution_itself_takes_its_output_before_the_relu_in_place(asked):
+    model, x, question = asked
+    activations = MIXES[:, None, None] * x[0]
+    slopes = HEAD[1][:, None, None] / 12 * (activations > 0)
+    expected = np.maximum(np.einsum("k,khw->hw", slopes.mean(axis=(1, 2)), activations), 0)
+    found = make_method("gradcam", layer="mix").heat(model, x, question)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_gradcam_plus_plus_by_hand(asked):
+    model, x, question = asked
+    activations = np.maximum(MIXES[:, None, None] * x[0], 0).astype(np.float64)
+    gradients = HEAD[1] / 12
+    weights = np.zeros(3)
+    for k, g in enumerate(gradients):
+        total = activations[k].sum()
+        for _ in range(12):
+            alpha = g**2 / (2 * g**2 + total * g**3)
+            weights[k] += alpha * max(g, 0)
+    expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
+    np.testing.assert_allclose(
+        make_method("gradcam++").heat(model, x, question), expected, rtol=1e-4, atol=1e-8
+    )
+
+
+def test_scorecam_by_hand(asked):
+    model, x, question = asked
+    activations = np.maximum(MIXES[:, None, None] * x[0], 0)
+    scores = []
+    for activation in activations:
+        low, high = activation.min(), activation.max()
+        mask = (activation - low) / (high - low + 1e-8)
+        scores.append(model(model.to_device((x * mask)[None]))[0, 1])
+    weights = np.exp(scores) / np.exp(scores).sum()
+    expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
+    np.testing.assert_allclose(make_method("scorecam").heat(model, x, question), expected, rtol=1e-4)
+
+
+def test_a_small_map_is_enlarged_bilinearly():
+    model, x = class_model(), picture()
+    question = asks_class(model, x)
+    found = make_method("gradcam", layer="second").heat(model, x, question)
+    small = {}
+    handle = model.module.second.register_forward_hook(lambda _m, _i, out: small.update(a=out))
+    model.module.eval()
+    given = model.to_device(x)[None].requires_grad_()
+    score = model.module(given)[0, 1]
+    handle.remove()
+    [slope] = torch.autograd.grad(score, small["a"])
+    cam = torch.relu((slope.mean(dim=(2, 3), keepdim=True) * small["a"]).sum(dim=1))[0].detach().numpy()
+    assert cam.shape == (8, 10)
+    np.testing.assert_allclose(found, enlarged(cam, 16, 20), rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("plus", ["", "++"])
+def test_guided_maps_are_products(plus):
+    model, x = class_model(), picture()
+    question = asks_class(model, x)
+    guided, cam, both = (
+        make_method(name).heat(model, x, question)
+        for name in ("guided-backprop", f"gradcam{plus}", f"guided-gradcam{plus}")
+    )
+    np.testing.assert_allclose(both, guided * cam, rtol=1e-6)
+
+
+class Blocks(nn.Module):
+    """A residual block, a pool and a head of 1 x 1 convolutions; what runs last is registered first."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(4, 3, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.block = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
+        self.stem = nn.Conv2d(3, 4, 3, stride=2, padding=1)
+        self.idle = nn.Conv2d(3, 3, 3)
+
+    def forward(self, x):
+        return self.head(self.pool(self.block(self.stem(x)))).flatten(1)
+
+
+def found_layer(module, layer=None):
+    model = class_model(module)
+    return target_layer(model, model.to_device(picture())[None], layer)
+
+
+def test_the_layer_is_what_the_last_convolution_with_spatial_extent_ends_in():
+    name, layer = found_layer(Blocks())
+    assert name == "block"
+    assert isinstance(layer, nn.Sequential)
+    assert found_layer(Network())[0] == "second"
+    assert found_layer(Blocks(), "block.0")[0] == "block.0"
+
+
+def test_a_head_of_one_map_a_class_is_no_layer_to_look_at():
+    class ClassMaps(nn.Module):
+        def __init__(self, maps):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+            self.head = nn.Conv2d(4, maps, 3, padding=1)
+
+        def forward(self, x):
+            return self.head(self.body(x)).mean(dim=(2, 3))[:, :3]
+
+    assert found_layer(ClassMaps(3))[0] == "body"
+    assert found_layer(ClassMaps(5))[0] == "head"
+    alone = nn.Sequential(nn.Conv2d(3, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    assert found_layer(alone)[0] == "0"
+
+
+class Features(nn.Module):
+    """A residual block with as many maps as the network has outputs, flattened into a fully connected layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.block = nn.Sequential(
+            nn.Conv2d(8, 8, 3, padding=1), nn.PReLU(8), nn.Conv2d(8, 8, 3, padding=1), nn.BatchNorm2d(8)
+        )
+        self.norm, self.features = nn.BatchNorm2d(8), nn.Linear(8 * 8 * 10, 8)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.features(self.norm(x + self.block(x)).flatten(1))
+
+
+def test_as_many_maps_as_features_are_no_head_where_a_fully_connected_layer_follows():
+    assert found_layer(Features())[0] == "norm"
+
+
+class TwoAnswers(nn.Module):
+    """Two heads with convolutions of their own on one body; ReLUs in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True))
+        self.first, self.second = (
+            nn.Sequential(nn.Conv2d(4, 5, 3, padding=1), nn.ReLU(inplace=True)) for _ in range(2)
+        )
+        self.of_first, self.of_second = nn.Linear(5, 3), nn.Linear(5, 3)
+
+    def forward(self, x):
+        y = self.body(x)
+        answers = [self.first(y), self.second(y)]
+        return self.of_first(answers[0].mean(dim=(2, 3))), self.of_second(answers[1].mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++", "scorecam"])
+def test_the_layer_is_on_the_way_to_the_answer_that_is_read(method):
+    model, x = class_model(TwoAnswers(), output=0), picture()
+    given = model.to_device(x)[None]
+    assert target_layer(model, given)[0] == "first"
+    assert target_layer(class_model(model.module, output=1), given)[0] == "second"
+    question = asks_class(model, x)
+    made = make_method(method)
+    made.check(model, question)
+    expected = make_method(method, layer="first").heat(model, x, question)
+    np.testing.assert_array_equal(made.heat(model, x, question), expected)
+    with pytest.raises(OptionError, match=r"does not depend on 'second\.1'"):
+        make_method(method, layer="second.1").check(model, question)
+
+
+def test_activations_of_a_network_that_cuts_its_gradient_are_still_read():
+    class Cut(Network):
+        @torch.no_grad()
+        def forward(self, x):
+            return super().forward(x)
+
+    with torch.inference_mode():
+        made_for_answers = Network()
+    x = picture()
+    expected = make_method("scorecam").heat(class_model(), x, asks_class(class_model(), x))
+    for model in (class_model(Cut()), class_model(made_for_answers)):
+        np.testing.assert_array_equal(make_method("scorecam").heat(model, x, asks_class(model, x)), expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ("blok", "got 'blok': did you mean 'block'"),
+        ("pool", r"spatial extent.* that of 'pool' is \(n, 4, 1, 1\)"),
+        ("idle", "'idle' of 'toy' does not run as a module"),
+        ("head", r"that of 'head' is \(n, 3, 1, 1\)"),
+    ],
+)
+@pytest.mark.parametrize("method", ["gradcam", "gradcam++", "scorecam", "guided-gradcam"])
+def test_a_layer_that_cannot_be_used_is_refused_in_words(layer, words, method):
+    model = class_model(Blocks())
+    with pytest.raises(OptionError, match=words):
+        make_method(method, layer=layer).check(model, None)
+
+
+def test_a_network_without_convolutions_or_without_places_is_refused_in_words():
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(960, 3), nn.ReLU())
+    with pytest.raises(OptionError, match="runs none that can be watched"):
+        make_method("gradcam").check(class_model(flat), None)
+    narrow = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 3, 1), nn.Flatten())
+    with pytest.raises(OptionError, match=r"the last one of 'toy' gives \(n, 3, 1, 1\)"):
+        make_method("gradcam").check(class_model(narrow), None)
+
+
+@pytest.fixture(params=["script", "export"])
+def program(request, tmp_path):
+    """A network as a file that runs by itself."""
+    network, x = Network().eval(), torch.zeros(2, 3, 16, 20)
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if request.param == "script":
+            path = tmp_path / "net.pt"
+            torch.jit.trace(network, x).save(str(path))
+        else:
+            path = tmp_path / "net.pt2"
+            torch.export.save(
+                torch.export.export(network, (x,), dynamic_shapes=({0: torch.export.Dim("n")},)), path
+            )
+    return load_model(path, spec=SPEC, outputs="logits", name="program", trust=True)
+
+
+def test_a_program_has_gradients_but_shows_no_layers(program):
+    x, whole = picture(), class_model()
+    question = asks_class(program, x, target=1)
+    for name in ("gradient", "integrated-gradients"):
+        method = make_method(name)
+        method.check(program, question)
+        expected = method.heat(whole, x, asks_class(whole, x))
+        np.testing.assert_allclose(method.heat(program, x, question), expected, rtol=1e-3, atol=1e-6)
+    for name in ("gradcam", "gradcam++", "scorecam"):
+        with pytest.raises(OptionError, match="keep theirs to themselves"):
+            make_method(name).check(program, question)
+    with pytest.raises(OptionError, match="ReLU"):
+        make_method("guided-backprop").check(program, question)

@@ -1,0 +1,129 @@
+"""Names, options and objects; what stays light."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from toy_models import asks_class, class_model, picture
+
+from canonface.errors import MissingDependencyError, ModelError, ModelOutputError, OptionError
+from canonface.methods import METHODS, TITLES, FunctionMethod, Method, heat_unit, make_method
+
+
+def brightness(model, x, question):
+    return x.mean(axis=0)
+
+
+def test_the_registry_has_the_names_that_the_documents_promise():
+    assert set(METHODS) == {
+        "gradient",
+        "smoothgrad",
+        "guided-backprop",
+        "gradcam",
+        "guided-gradcam",
+        "gradcam++",
+        "guided-gradcam++",
+        "scorecam",
+        "integrated-gradients",
+        "occlusion",
+        "rise",
+    }
+    assert set(TITLES) == set(METHODS)
+    assert heat_unit("gradcam++", "female") == "GradCAM++ heat for female"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("gradcm", {}, "got 'gradcm': did you mean 'gradcam'"),
+        ("canonical", {}, "canonface's own map"),
+        ("gradcam", {"samples": 3}, "An option of 'gradcam' has a known name; got 'samples'"),
+        ("gradcam", {"score": "loss"}, "score is one of auto, logit, confidence; got 'loss'"),
+        ("guided-gradcam", {"score": "loss"}, "score is one of"),
+        ("guided-gradcam++", {"reduce": "median"}, "reduce is one of"),
+        ("smoothgrad", {"samples": 0}, "samples is a whole number, at least 1; got 0"),
+        ("smoothgrad", {"noise": 0}, "noise is a number above 0"),
+        ("integrated-gradients", {"baseline": "pink"}, "baseline is mean or black, or a colour"),
+        ("occlusion", {"size": 0}, "size is a whole number, at least 1; got 0"),
+        ("rise", {"share": 1.5}, "share is a number above 0 and at most 1"),
+        ("scorecam", {"batch": True}, "batch is a whole number"),
+        (FunctionMethod, {}, "A method is a name"),
+        (brightness, {"layer": "x"}, "holds its own options; got layer"),
+    ],
+)
+def test_what_is_no_method_or_no_option_is_refused_in_words(name, options, words):
+    with pytest.raises(OptionError, match=words):
+        make_method(name, **options)
+
+
+def test_options_that_are_none_are_left_to_the_method():
+    assert make_method("gradcam", layer=None).describe() == make_method("gradcam").describe()
+
+
+def test_an_object_is_taken_as_it_is():
+    method = make_method("rise", masks=3)
+    assert make_method(method) is method
+
+
+def test_a_function_is_a_method_by_itself_or_by_its_name(monkeypatch, tmp_path):
+    method = make_method(brightness)
+    assert isinstance(method, Method)
+    model, x = class_model(), picture()
+    np.testing.assert_allclose(method.heat(model, x, asks_class(model, x)), x.mean(axis=0), rtol=1e-6)
+    (tmp_path / "my_methods_for_a_test.py").write_text(
+        "def darkness(model, x, question):\n    return -x.mean(axis=0)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    named = make_method("my_methods_for_a_test:darkness")
+    assert named.name == "darkness"
+    np.testing.assert_allclose(named.heat(model, x, asks_class(model, x)), -x.mean(axis=0), rtol=1e-6)
+    assert named.describe()["fingerprint"] != method.describe()["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure", "words"),
+    [
+        (lambda m, x, q: x, ModelOutputError, "16 x 20 pixels; .* returned shape"),
+        (lambda m, x, q: "hot", ModelOutputError, "returned a str"),
+        (lambda m, x, q: x[0] / 0, ModelOutputError, "NaN or infinite"),
+        (lambda m, x, q: m.nothing, ModelError, "raised AttributeError"),
+    ],
+)
+def test_what_a_function_may_not_answer(answer, failure, words):
+    model, x = class_model(), picture()
+    with np.errstate(all="ignore"), pytest.raises(failure, match=words):
+        make_method(answer).heat(model, x, asks_class(model, x))
+
+
+def test_a_function_may_know_nothing_of_a_pixel():
+    def half(model, x, question):
+        heat = x[0].astype(np.float64)
+        heat[:, :10] = np.nan
+        return heat
+
+    model, x = class_model(), picture()
+    assert np.isnan(make_method(half).heat(model, x, asks_class(model, x))).sum() == 160
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("gradient", "captum"), ("gradcam", "torchcam"), ("occlusion", "captum")]
+)
+def test_a_missing_package_is_named(name, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"needs the package '{package}'.*canonface\[methods\]"):
+        make_method(name).check(class_model(), None)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import canonface.methods",
+        "from canonface.methods import make_method; make_method('gradcam++').describe()",
+    ],
+)
+def test_methods_load_no_library_before_they_are_used(statement):
+    heavy = ("torch", "captum", "torchcam", "matplotlib", "scipy", "cv2")
+    code = f"import sys; {statement}; print([n for n in {heavy} if n in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
