@@ -174,6 +174,11 @@ def test_only_trials_that_count_are_counted(found):
         "mark-000", "mark-001", "mark-002", "mark-003", "mark-004", "make-up-000",
     }  # fmt: skip
     assert [row["method"] for row in found.table()] == ["chance", "canonical", "gradient"] * 2
+    groups = {(row["by"], row["value"], row["method"]): row["hits"] for row in found.groups()}
+    assert groups == {
+        ("head", "flat", "canonical"): 2, ("head", "flat", "gradient"): 0, ("size", 0.7, "canonical"): 2,
+        ("size", 0.7, "gradient"): 0,
+    }  # fmt: skip
     assert found.summary()["left_out"]["mark-003"] == "accuracy 0.612 on held-out photos"
 
 

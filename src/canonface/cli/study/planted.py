@@ -86,7 +86,11 @@ def planted(
         "planted-rates": plots.planted_rates_figure(found),
         "planted-maps": plots.planted_maps_figure(found),
     }
-    tables = {"planted": found.table(), "planted-trials": found.trial_table()}
+    tables = {
+        "planted": found.table(),
+        "planted-trials": found.trial_table(),
+        "planted-groups": found.groups(),
+    }
     if not as_json:
         print_table(found)
     finish(out, "planted", picture_format, figures, tables, found.words(), found.summary(), as_json)

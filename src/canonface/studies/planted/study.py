@@ -144,12 +144,21 @@ class Planted:
             rows += [about | _trial_cells(method, one) for method, one in trial.scores.items()]
         return rows
 
-    def by(self, attribute: str, method: str = CANONICAL) -> dict[str, Proportion]:
-        """Hits of a method in the trials with marks, by an attribute of the plan such as ``size`` or ``head``."""
-        groups: dict[str, list[Trial]] = {}
-        for trial in self.counted("mark"):
-            groups.setdefault(str(getattr(trial.plan, attribute)), []).append(trial)
-        return {name: _hits(trials, method) for name, trials in sorted(groups.items())}
+    def groups(self) -> Table:
+        """Hits in the trials with marks by what was drawn for them: the network's head, the size of the marks."""
+        rows: list[dict[str, Any]] = []
+        for attribute in ("head", "size"):
+            values = sorted({getattr(trial.plan, attribute) for trial in self.counted("mark")})
+            for method in self.methods:
+                for value in values:
+                    trials = [one for one in self.counted("mark") if getattr(one.plan, attribute) == value]
+                    hits = _hits(trials, method)
+                    low, high = hits.interval
+                    rows.append(
+                        {"by": attribute, "value": value, "method": method, "trials": hits.trials}
+                        | {"hits": hits.hits, "hit_rate": hits.share, "hit_low": low, "hit_high": high}
+                    )
+        return rows
 
     def words(self) -> list[str]:
         """The findings, a sentence a line."""
