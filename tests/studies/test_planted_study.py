@@ -227,6 +227,7 @@ def test_portraits_are_kept(tmp_path):
     assert [state.done for state in said] == [3]
 
     class Refusing:
+        name = "refusing"
         mesh = first.mesh
 
         def describe(self):
