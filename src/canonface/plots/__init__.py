@@ -14,6 +14,7 @@ from canonface.plots.convergence import convergence_figure
 from canonface.plots.files import save
 from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
+from canonface.plots.planted import planted_maps_figure, planted_rates_figure
 from canonface.plots.randomization import randomization_figure
 from canonface.plots.style import Scale
 from canonface.plots.warp import average_face, photo_face, run_face
@@ -31,6 +32,8 @@ __all__ = [
     "overlay",
     "pairs",
     "photo_face",
+    "planted_maps_figure",
+    "planted_rates_figure",
     "randomization_figure",
     "reprojection",
     "run_face",

@@ -159,3 +159,24 @@ def _fitted(picture: FacePicture, canvas: Canvas, fine: Canvas) -> FacePicture:
     if picture.shape[2] == 3:
         picture = np.dstack([picture, np.full(picture.shape[:2], 255, dtype=np.uint8)])
     return np.asarray(cv2.resize(picture, fine.size_hw[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def outlined(panel: Pixels, result: Result, triangles: Bool[np.ndarray, "t"]) -> Pixels:
+    """A canonical panel with a dark line on a light one around some triangles of its mesh.
+
+    Args:
+        panel: of `canonical_panel`.
+        result: the map that it shows.
+        triangles: ``(T,)`` which triangles of the mesh.
+    """
+    import cv2
+
+    fine = _panel_canvas(result.canvas)
+    chosen = canonical_raster(result.mesh, fine).select(triangles).astype(np.uint8)
+    around = np.ascontiguousarray(chosen if result.mesh.halo else chosen[_frame(fine)])
+    lines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    drawn = panel.copy()
+    width = max(2, panel.shape[0] // 150)
+    for colour, thick in (((255, 255, 255), 3 * width), ((20, 20, 24), width)):
+        cv2.drawContours(drawn, lines, -1, colour, thick, cv2.LINE_AA)
+    return drawn

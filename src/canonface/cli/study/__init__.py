@@ -6,6 +6,7 @@ import typer
 
 from canonface.cli.study.convergence import convergence
 from canonface.cli.study.models import alignment, models, tasks
+from canonface.cli.study.planted import planted
 from canonface.cli.study.randomize import randomize
 from canonface.cli.study.settings import confidence, density, fill, patch
 
@@ -15,5 +16,8 @@ study = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (convergence, patch, density, fill, confidence, randomize, alignment, models, tasks):
+for command in (
+    *(convergence, patch, density, fill, confidence, randomize, alignment, models, tasks),
+    planted,
+):
     study.command(no_args_is_help=True)(command)

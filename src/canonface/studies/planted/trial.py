@@ -1,0 +1,270 @@
+"""One trial: plant a cue, train a network on it, ask every method where the network looks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from canonface.errors import RunError
+from canonface.methods import Method
+from canonface.studies.planted.cues import MAKE_UP, Cue, MakeUpCue, MarkCue
+from canonface.studies.planted.mapping import model_maps
+from canonface.studies.planted.marks import Area, frontal_pixels, shown_pixels
+from canonface.studies.planted.network import HEADS, as_model
+from canonface.studies.planted.painting import painted, split_by_person
+from canonface.studies.planted.portraits import Portraits
+from canonface.studies.planted.reliance import Reliance, measure_reliance
+from canonface.studies.planted.scoring import Chance, Score, chance, score
+from canonface.studies.planted.training import Recipe, probabilities, train
+from canonface.types import Mesh
+
+SIZES = (0.5, 0.75, 1.0)
+"""Shares of a region that the marks of a trial cover."""
+AGREEMENT = 0.95
+"""Share of the training photos whose make-up goes with the label."""
+LEAST_ACCURACY = 0.9
+"""On held-out photos: below it a network has not learned its cue, and its trial does not count."""
+LEAST_PIXELS = 40
+"""Of a region in a frontal picture: on smaller ones a mark is a few pixels."""
+LEAST_SHOWN = 0.5
+"""Share of those pixels that a photo has to show of the region to take part."""
+FEWEST_PHOTOS = 150
+TRAINING, VALIDATION = 0.7, 0.1
+MOST_ASKED = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is drawn at random before a trial.
+
+    Attributes:
+        number: of the trial among those of its kind.
+        kind: ``mark`` or ``make-up``.
+        region: on which the cue is.
+        size: share of it that a mark covers.
+        head: of the network: see `canonface.studies.planted.network.HEADS`.
+        seed: of everything else.
+    """
+
+    number: int
+    kind: str
+    region: str
+    size: float
+    head: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        return f"{self.kind}-{self.number:03d}"
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What came of a trial.
+
+    Attributes:
+        plan: what was drawn.
+        reason: why it does not count; empty if it does.
+        photos: that show enough of the region: for training, validation and held out.
+        epochs: of the training.
+        accuracy: of telling the cue on the held-out photos.
+        reliance: the direct test; None where nothing was trained.
+        faces: that the maps are made of.
+        chance: what a map that knows nothing would reach.
+        scores: method -> score; empty where the trial does not count.
+        values: method -> ``(V,)`` its map at the vertices; NaN where nothing was seen.
+        seconds: what took how long.
+    """
+
+    plan: Plan
+    reason: str
+    photos: tuple[int, int, int]
+    epochs: int = 0
+    accuracy: float = float("nan")
+    reliance: Reliance | None = None
+    faces: int = 0
+    chance: Chance | None = None
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    values: Mapping[str, Float[np.ndarray, "v"]] = field(default_factory=dict, repr=False)
+    seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its scores are part of the result."""
+        return not self.reason
+
+
+def make_plans(portraits: Portraits, kind: str, count: int, seed: int) -> list[Plan]:
+    """Regions, sizes and heads in random order, each as often as the others as far as the number allows.
+
+    The first plans of a larger number are those of a smaller one.
+    """
+    rng = np.random.default_rng([seed, 2 if kind == "mark" else 3])
+    regions = paintable(portraits) if kind == "mark" else ["eyelids"]
+    columns = [_dealt(options, count, rng) for options in (regions, SIZES, HEADS)]
+    return [
+        Plan(i, kind, str(region), float(size), str(head), seed)
+        for i, (region, size, head) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+def _dealt(options: Any, count: int, rng: np.random.Generator) -> list[Any]:
+    """Options in random order, all of them before any comes again."""
+    own = np.random.default_rng(rng.integers(2**63))
+    dealt: list[Any] = []
+    while len(dealt) < count:
+        dealt += [options[i] for i in own.permutation(len(options))]
+    return dealt[:count]
+
+
+def paintable(portraits: Portraits) -> list[str]:
+    """Regions of the face that are large enough for a mark."""
+    mesh, side = portraits.mesh, portraits.side
+    areas = [
+        Area.named(mesh, name) for name, members in mesh.regions.items() if members.min() < mesh.face_count
+    ]
+    return [area.name for area in areas if frontal_pixels(mesh, area, side) >= LEAST_PIXELS]
+
+
+def area_of(plan: Plan, mesh: Mesh) -> Area:
+    """Where a plan's cue is."""
+    return Area.named(mesh, MAKE_UP if plan.kind == "make-up" else plan.region)
+
+
+def cue_of(plan: Plan, portraits: Portraits) -> Cue:
+    """The cue that a plan names."""
+    if plan.kind == "make-up":
+        return MakeUpCue.on(portraits.mesh, plan.size)
+    return MarkCue.on(portraits.mesh, plan.region, plan.size, paintable(portraits))
+
+
+def run_trial(
+    plan: Plan,
+    portraits: Portraits,
+    methods: Mapping[str, Method | None],
+    *,
+    faces: int = 30,
+    labels: Bool[np.ndarray, "f"] | None = None,
+    recipe: Recipe | None = None,
+) -> Trial:
+    """Carry a plan out.
+
+    Args:
+        plan: what was drawn.
+        portraits: all faces.
+        methods: see `canonface.studies.planted.rules.chosen_methods`.
+        faces: held-out faces with the cue that the maps are made of, at most.
+        labels: ``(f,)`` of all faces, with which make-up goes; None: labels are drawn.
+        recipe: of the training.
+    """
+    begun = perf_counter()
+    rng = np.random.default_rng([plan.seed, plan.number, 4 if plan.kind == "mark" else 5])
+    cue = cue_of(plan, portraits)
+    least = LEAST_SHOWN * frontal_pixels(portraits.mesh, cue.area, portraits.side)
+    shown = np.flatnonzero(shown_pixels(portraits.triangle, cue.area) >= least)
+    people = tuple(portraits.people[i] for i in shown)
+    parts = [shown[part] for part in split_by_person(people, (TRAINING, VALIDATION), rng)]
+    training, validation, held = parts
+    photos = (len(training), len(validation), len(held))
+    if len(shown) < FEWEST_PHOTOS or not min(photos):
+        return Trial(plan, f"only {len(shown)} photos show enough of the region", photos)
+    agreement = AGREEMENT if plan.kind == "make-up" else 1.0
+    known = labels if plan.kind == "make-up" else None
+    trained = train(
+        portraits, cue, plan.head, training, validation, rng, labels=known, agreement=agreement, recipe=recipe
+    )
+    present = _half(len(held), rng)
+    pixels = painted(portraits, cue, held, present, rng)
+    accuracy = float(((probabilities(trained.network, pixels) > 0.5) == present).mean())
+    reliance = measure_reliance(portraits, cue, trained.network, held[:MOST_ASKED], rng)
+    seconds = {"training": perf_counter() - begun}
+    so_far = Trial(plan, "", photos, trained.epochs, accuracy, reliance, seconds=seconds)
+    if accuracy < LEAST_ACCURACY:
+        return replace(so_far, reason=f"accuracy {accuracy:.3f} on held-out photos")
+    asked = np.flatnonzero(present)[:faces]
+    model = as_model(trained.network, portraits.side, plan.name)
+    maps, took = model_maps(portraits, held[asked].tolist(), pixels[asked], model, methods)
+    return replace(
+        so_far,
+        faces=len(asked),
+        chance=chance(next(iter(maps.values())), cue.area),
+        scores={name: score(cms, cue.area) for name, cms in maps.items()},
+        values={name: cms.vertex_values for name, cms in maps.items()},
+        seconds=seconds | took,
+    )
+
+
+def _half(count: int, rng: np.random.Generator) -> Bool[np.ndarray, "n"]:
+    """True for half of so many, in random order."""
+    return np.asarray(rng.permutation(count) < count / 2)
+
+
+def save_trial(trial: Trial, folder: Path) -> None:
+    """Write a trial as JSON, its maps beside it as .npz; the JSON comes last, so that it is there with its maps.
+
+    Raises:
+        RunError: the folder cannot be written to.
+    """
+    content = {
+        "plan": asdict(trial.plan),
+        "reason": trial.reason,
+        "photos": list(trial.photos),
+        "epochs": trial.epochs,
+        "accuracy": None if np.isnan(trial.accuracy) else trial.accuracy,
+        "reliance": None if trial.reliance is None else asdict(trial.reliance),
+        "faces": trial.faces,
+        "chance": None if trial.chance is None else asdict(trial.chance),
+        "scores": {name: one.describe() for name, one in trial.scores.items()},
+        "seconds": {name: round(value, 3) for name, value in trial.seconds.items()},
+    }
+    path = folder / f"{trial.plan.name}.json"
+    temporary = folder / f".{path.name}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: np.asarray(value, dtype=np.float32) for name, value in trial.values.items()}
+        with path.with_suffix(".npz").open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(
+            f"A study needs a folder that can be written to; {path} cannot be written: {error.strerror or error}."
+        ) from error
+
+
+def read_trial(path: Path) -> Trial:
+    """A trial that `save_trial` wrote.
+
+    Raises:
+        RunError: the file or its maps cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+            values = {name: file[name].astype(np.float64) for name in file.files}
+        return Trial(
+            plan=Plan(**content["plan"]),
+            reason=content["reason"],
+            photos=tuple(content["photos"]),
+            epochs=content["epochs"],
+            accuracy=np.nan if content["accuracy"] is None else content["accuracy"],
+            reliance=None if content["reliance"] is None else Reliance(**content["reliance"]),
+            faces=content["faces"],
+            chance=None if content["chance"] is None else Chance(**content["chance"]),
+            scores={name: Score.read(one) for name, one in content["scores"].items()},
+            values=values,
+            seconds=content["seconds"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"A trial is a JSON file with an .npz file of its maps beside it; {path} cannot be read: {error}. Delete "
+            "both files, and it is made again."
+        ) from error
