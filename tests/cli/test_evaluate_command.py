@@ -126,6 +126,16 @@ def test_what_cannot_be_evaluated_is_one_message(canonface, arguments, words):
     assert out == ""
 
 
+def test_a_model_that_its_name_does_not_find(canonface, tmp_path):
+    from canonface.importing import attribute
+
+    made = load_model(attribute("lower_model:lower"), name="mine")
+    audit(PHOTOS[:1], made, tmp_path / "run", target="light", stride=10)
+    code, _, err = canonface("evaluate", str(tmp_path / "run"))
+    assert code == 2
+    assert "Say which it is: --model, as it was given to the audit" in " ".join(err.split())
+
+
 def test_a_folder_that_is_no_run(canonface):
     code, _, err = canonface("evaluate", "elsewhere")
     assert code == 2

@@ -52,6 +52,10 @@ box.labels = ("no", "yes")
 
 def edges(model, x, question):
     return np.abs(np.diff(x.mean(axis=0), axis=0, prepend=0))
+
+
+def moody(model, x, question):
+    raise RuntimeError("no map today")
 """
 
 
@@ -206,6 +210,41 @@ def test_a_black_box_is_compared_by_what_works_and_the_rest_is_explained(place, 
     assert "left out: GradCAM: needs the gradients" in err
     drawn = " ".join((place / "out" / "methods.svg").read_text().split())
     assert "Not shown: GradCAM: needs the gradients" in drawn
+
+
+def test_a_method_without_a_map_of_a_photo_is_an_error_and_not_a_gap(place, say):
+    words = (
+        "compare-methods",
+        "photos/op_P001_studio.jpg",
+        "-m",
+        "toy_nets:net",
+        "--stride",
+        "10",
+        "-o",
+        "out",
+    )
+    code, out, err = say(*words, "--methods", "gradient,toy_nets:moody", "--json")
+    assert code == 1
+    [missing] = json.loads(out)["no_map"]
+    assert missing["method"] == "toy_nets:moody"
+    assert "no map today" in missing["reason"]
+    assert "op_P001_studio.jpg: no map by toy_nets:moody: " in err
+
+
+def test_an_evaluation_of_a_run_by_a_method_says_whose_maps_and_what_is_measured(place, say):
+    words = ("-m", "toy_nets:net", "-t", "yes", "--stride", "10", "-o", "run", "--method", "gradcam++")
+    say("audit", "photos", *words)
+    files = ("--latex", "t.tex", "--figure", "bars.svg")
+    code, out, _ = say("evaluate", "run", "--against", "random", "--metrics", "drop", *files)
+    assert code == 0
+    assert "toy_nets:net, probability of yes" in out
+    assert "CMS and CIS are canonical maps by GradCAM++" in " ".join(out.split())
+    assert "CMS and CIS are canonical maps by GradCAM++" in (place / "t.tex").read_text()
+    assert "Red: canonical maps by GradCAM++." in (place / "bars.svg").read_text()
+    code, out, _ = say("evaluate", "run", "--against", "random", "--metrics", "drop", "--json")
+    found = json.loads(out)
+    assert {row["unit"] for row in found["results"]} == {"probability of yes"}
+    assert found["choices"]["maps"] == "gradcam++"
 
 
 def test_options_of_methods_are_read_from_texts():

@@ -355,6 +355,21 @@ def test_maps_from_files_are_laid_over_the_input(run, tmp_path):
     assert len(evaluate(run, model(), [files], metrics=["drop"], draws=300).failed) == 1
 
 
+def test_two_photos_do_not_share_a_map_from_a_file(folder, tmp_path):
+    for place, name in (("a", PHOTOS[0]), ("b", PHOTOS[2])):
+        (tmp_path / place).mkdir()
+        shutil.copy(folder / f"{name}.jpg", tmp_path / place / "x.jpg")
+    (tmp_path / "maps").mkdir()
+    np.save(tmp_path / "maps" / "x.npy", np.eye(32))
+    photos = [tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.jpg"]
+    made = audit(photos, model(), tmp_path / "run", target="yes", stride=10)
+    files = HeatFiles(tmp_path / "maps", over="input")
+    with pytest.raises(OptionError, match=r"a/x\.jpg and b/x\.jpg would both take x\.npy"):
+        evaluate(made, model(), [files], metrics=["drop"], draws=300)
+    one = evaluate(made, model(), [files], photos=["a/x.jpg"], metrics=["drop"], draws=300)
+    assert len(one) == 1
+
+
 def test_a_run_is_opened_by_its_folder(run):
     assert isinstance(Run.open(run.folder), Run)
     assert len(evaluate(str(run.folder), model(), (), photos=1, metrics=["drop"], draws=300)) == 1

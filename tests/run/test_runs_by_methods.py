@@ -280,6 +280,12 @@ def test_methods_are_compared_on_one_face(model, face):
     assert any("Not shown: ScoreCAM: needs more." in line for line in words)
 
 
+def test_a_method_that_was_asked_for_and_does_not_work_is_not_passed_over(black, face):
+    found = compare_methods(face, black, "yes", methods=["gradcam", "occlusion"], stride=10)
+    assert list(found.maps) == ["occlusion"]
+    assert found.failed["gradcam"].startswith("GradCAM needs the gradients")
+
+
 def test_agreement_is_the_correlation_of_ranks(model, face):
     found = compare_methods(face, model, "yes", methods=[], stride=10)
     drops = found.cis.drops

@@ -135,6 +135,13 @@ def compare_methods(
             progress(run.Progress(number, len(found.names), len(failed), 0))
     if not rows:
         raise typer.Exit(2)
+    no_map = [
+        {"photo": row.cis.face.path, "method": method, "reason": why}
+        for row in rows
+        for method, why in row.failed.items()
+    ]
+    for one in no_map:
+        console.error(f"{Path(one['photo']).name}: no map by {one['method']}: {one['reason']}")
     out.mkdir(parents=True, exist_ok=True)
     table = [line for row in rows for line in _lines(row)]
     saved = [
@@ -145,10 +152,12 @@ def compare_methods(
     if as_json:
         shown = [{key: _plain(value) for key, value in line.items()} for line in table]
         files = [str(path) for path in saved]
-        console.print_json({"maps": shown, "left_out": left_out, "failed": failed, "files": files})
+        console.print_json(
+            {"maps": shown, "left_out": left_out, "no_map": no_map, "failed": failed, "files": files}
+        )
     else:
         _show(table, saved)
-    if failed:
+    if failed or no_map:
         raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from canonface.cli import console, options
 from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery
-from canonface.errors import OptionError
+from canonface.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,19 +112,23 @@ def evaluate(
     """
     from canonface.evaluation import evaluate as evaluated
     from canonface.evaluation import tables
+    from canonface.evaluation.asked import unknown_name
     from canonface.run import Run
 
     _check_files(figure, csv, scores, latex)
     opened = Run.open(run)
-    loaded = loaded_model(
-        model or opened.model_name,
-        device,
-        weights=weights,
-        architecture=architecture,
-        output=output,
-        outputs=outputs,
-        trust=trust,
-    )
+    try:
+        loaded = loaded_model(
+            model or opened.model_name,
+            device,
+            weights=weights,
+            architecture=architecture,
+            output=output,
+            outputs=outputs,
+            trust=trust,
+        )
+    except ModelError as error:
+        raise error if model else unknown_name(opened, error) from error
     confidence = None if gallery is None else _recognition(opened, loaded, gallery, identity, level)
     what = "pairs" if opened.of_pairs else "photos"
     with console.photo_progress(loaded.name, what, kept=False) as progress:

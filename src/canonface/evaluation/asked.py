@@ -48,10 +48,7 @@ def same_model(run: Run, model: Any = None) -> Model:
         try:
             loaded = load_model(run.model_name)
         except ModelError as error:
-            raise ModelError(
-                f"A run is evaluated with the model that it asked, {run.model_name!r}, which cannot be loaded by "
-                f"that name ({error}). Say which it is: --model, as it was given to the audit."
-            ) from error
+            raise unknown_name(run, error) from error
     else:
         loaded = load_model(model)
     stated = {k: v for k, v in run.manifest.configuration["model"].items() if k != "name"}
@@ -62,6 +59,14 @@ def same_model(run: Run, model: Any = None) -> Model:
             f"{run.folder}:\n  " + "\n  ".join(changes)
         )
     return loaded
+
+
+def unknown_name(run: Run, error: ModelError) -> ModelError:
+    """That the name of a run's model finds none, and what to do."""
+    return ModelError(
+        f"A run is evaluated with the model that it asked, {run.model_name!r}, which cannot be loaded by that name "
+        f"({error}). Say which it is: --model, as it was given to the audit."
+    )
 
 
 def same_question(run: Run, model: Model, confidence: Any = None) -> Confidence:
@@ -177,7 +182,8 @@ def subject_maker(
         pairs.check(model.outputs, model.labels)
         return lambda row: pair_subject(run, row, model, pairs, batch), pairs.unit
     faces = same_question(run, model, confidence)
-    return lambda row: face_subject(run, row, model, faces, batch), run.unit
+    # The unit of a run by a method of others is that of its heat, which is not what is measured here.
+    return lambda row: face_subject(run, row, model, faces, batch), faces.unit if run.method else run.unit
 
 
 def _original(outputs: np.ndarray, model: Model, content: Mapping[str, Any], photo: str) -> Original:

@@ -101,6 +101,7 @@ def evaluate(
     people, by_identity = people_of(run, cluster)
     model_maps = _ModelMaps(run, by, held_out, people)
     rows = _rows(run, photos, seed)
+    _check_files(methods, run, rows)
     scored, failed = _scored_rows(
         rows, subject_of, _Maps(model_maps, loaded, methods), measured, choices, progress, run
     )
@@ -114,6 +115,7 @@ def evaluate(
     names = (*OURS, *(method.name for method in methods))
     stated = asdict(choices) | {
         "against": [dict(method.describe()) for method in methods],
+        "maps": run.method or "canonical",
         "by": model_maps.by,
         "held_out": held_out,
         "photos": len(rows),
@@ -305,6 +307,15 @@ def _rows(run: Run, photos: int | Iterable[str] | None, seed: int) -> list[int]:
             f"{near_names(missing[0], names[0])}"
         )
     return chosen
+
+
+def _check_files(methods: Sequence[Any], run: Run, rows: Sequence[int]) -> None:
+    """Refuse maps from files of which one would be taken for two photos."""
+    columns = [run.faces.column(name).to_pylist() for name in ("path", "path_b")[: 1 + run.of_pairs]]
+    photos = sorted({column[row] for column in columns for row in rows})
+    for method in methods:
+        if isinstance(method, HeatFiles):
+            method.check_photos(photos)
 
 
 _Row = tuple[int, Subject, Scored]

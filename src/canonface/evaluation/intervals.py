@@ -64,6 +64,10 @@ def intervals(
     (T. C. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4), 2015:
     the expanded percentile interval).
 
+    No draw lies beyond the lowest and the highest person, and these C lie on one side of the middle with probability
+    $2^{1 - C}$. Where that is more than $\alpha$ (fewer than six people at 95%), Student's interval of people's sums
+    is taken instead, the mean being the ratio of two sums.
+
     Where all people lie at one end of a scale, no draw differs, and the bootstrap would be sure: there the other end
     is that of the exact binomial interval, $1 - (\alpha/2)^{1/C}$ of the scale away (C. J. Clopper, E. S. Pearson,
     Biometrika 26(4), 1934), which holds for any scores between two bounds.
@@ -114,6 +118,26 @@ def _interval(
         away = (1 - tail ** (1 / people)) * (bounds[1] - bounds[0])
         low, high = (value, value + away) if value == bounds[0] else (value - away, value)
         return Interval(value, low, high)
+    if 2.0 ** (1 - people) > 1 - level:
+        return _students(scores[known], clusters[known], level, bounds)
     outer = norm.cdf(t.ppf(tail, people - 1) * np.sqrt(people / (people - 1)))
     low, high = np.nanquantile(means, [outer, 1 - outer])
     return Interval(value, float(low), float(high))
+
+
+def _students(
+    scores: Float[np.ndarray, "n"],
+    clusters: Int[np.ndarray, "n"],
+    level: float,
+    bounds: tuple[float, float] | None,
+) -> Interval:
+    """Student's interval of a mean over few people, each with all of their images."""
+    from scipy.stats import t
+
+    value, (_, whose) = float(scores.mean()), np.unique(clusters, return_inverse=True)
+    apart = np.bincount(whose, scores - value)
+    people = len(apart)
+    error = np.sqrt((apart**2).sum() * people / (people - 1)) / len(scores)
+    half = float(t.ppf((1 + level) / 2, people - 1) * error)
+    least, most = bounds or (-np.inf, np.inf)
+    return Interval(value, max(value - half, least), min(value + half, most))

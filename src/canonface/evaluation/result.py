@@ -192,7 +192,11 @@ class Evaluation:
         found = []
         for metric in self.metrics:
             scores = self.scores[metric.name]
-            paired = intervals(scores[:, [mine]] - scores, clusters, **self._drawing)
+            ends = metric.bounds and (
+                metric.bounds[0] - metric.bounds[1],
+                metric.bounds[1] - metric.bounds[0],
+            )
+            paired = intervals(scores[:, [mine]] - scores, clusters, bounds=ends, **self._drawing)
             for method, interval in zip(self.methods, paired, strict=True):
                 if method == reference:
                     continue

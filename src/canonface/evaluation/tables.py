@@ -11,6 +11,7 @@ from typing import Any
 from canonface.evaluation.intervals import Interval
 from canonface.evaluation.metrics import Metric
 from canonface.evaluation.result import Difference, Estimate, Evaluation
+from canonface.methods import title_of
 
 COLUMNS = (
     *("group", "metric", "better", "unit", "method", "value", "low", "high", "images", "people"),
@@ -159,9 +160,17 @@ def caption(evaluation: Evaluation) -> str:
         if evaluation.of_pairs
         else what
     )
+    by = made_by(evaluation)
     return (
         f"{of}; intervals hold the mean with {evaluation.level:.0%} probability, by a bootstrap over {drawn}"
+        + (f"; CMS and CIS are canonical maps by {by}" if by else "")
     )
+
+
+def made_by(evaluation: Evaluation) -> str:
+    """The method of others whose maps the run holds, as it is written; empty for canonface's own."""
+    by = str(evaluation.choices.get("maps", "canonical"))
+    return "" if by == "canonical" else title_of(by)
 
 
 def _escaped(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from canonface.evaluation.metrics import Metric
 from canonface.evaluation.result import Estimate, Evaluation
-from canonface.evaluation.tables import words
+from canonface.evaluation.tables import made_by, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,9 +56,10 @@ def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Fig
                     f"{group} ({len(part)} pairs)", loc="left", fontsize=9, fontweight="bold", pad=22
                 )
     what = "pairs" if evaluation.of_pairs else "photos"
+    by = f" by {made_by(evaluation)}" if made_by(evaluation) else ""
     figure.suptitle(
         f"{evaluation.model}: {len(evaluation)} {what}, "
-        f"{evaluation.level:.0%} intervals. Red: canonical maps. Hatched: maps that know nothing of the model. "
+        f"{evaluation.level:.0%} intervals. Red: canonical maps{by}. Hatched: maps that know nothing of the model. "
         "An arrow says which way is better.",
         fontsize=9,
     )

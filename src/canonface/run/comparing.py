@@ -166,9 +166,11 @@ def compare_methods(
     settings = make_settings(preset, target=target, **options)
     loaded = load_model(model)
     check_model(settings.question(), loaded)
-    works = (
-        dict(methods) if isinstance(methods, Mapping) else usable_methods(loaded, methods, method_options)[0]
-    )
+    left_out: dict[str, str] = {}
+    if isinstance(methods, Mapping):
+        works = dict(methods)
+    else:
+        works, left_out = usable_methods(loaded, methods, method_options)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo, known = digest(Path(face.path)) if face.path else "", face_labels or {}
     start = time.perf_counter()
@@ -176,7 +178,8 @@ def compare_methods(
     seconds = time.perf_counter() - start
     view, question, confidence = begun(face, loaded, settings, known, photo)
     maps: dict[str, MethodMap] = {}
-    failed: dict[str, str] = {}
+    # Of those that were asked for by name it is said; of all that there are, those that work were asked for.
+    failed: dict[str, str] = {} if methods is None else left_out
     for name, method in works.items():
         start = time.perf_counter()
         try:
