@@ -80,7 +80,8 @@ def planted_rates_figure(found: Planted, *, title: str | None = None) -> Figure:
         _rates(found, of_kind, page, (0.1 + number * _CHART, _HEAD, _CHART - 0.2, tall))
     for number, words_of in enumerate(_RATES):
         page.text(words_of, 0.18, _HEAD + tall + 0.22 * number, width - 0.36, 8, color=SOFT_INK)
-    return page.figure
+    figure: Figure = page.figure
+    return figure
 
 
 def shown_trials(found: Planted) -> Sequence[Trial]:
