@@ -188,7 +188,7 @@ def test_the_figures_show_the_first_trials_and_all_methods(found):
     assert {"Planted", "Canonical (ours)", "Gradient", "hit", "3.0 cm off"} <= set(texts)
     rates = planted_rates_figure(found)
     assert [axes.get_title(loc="left") for axes in rates.axes if axes.get_title(loc="left")] == [
-        "coloured marks: 3 networks", "eye make-up: 1 networks",
+        "coloured marks, trials: 3", "eye make-up, trials: 1",
     ]  # fmt: skip
 
 

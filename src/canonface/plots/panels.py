@@ -176,7 +176,7 @@ def outlined(panel: Pixels, result: Result, triangles: Bool[np.ndarray, "t"]) ->
     around = np.ascontiguousarray(chosen if result.mesh.halo else chosen[_frame(fine)])
     lines, _ = cv2.findContours(around, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     drawn = panel.copy()
-    width = max(2, panel.shape[0] // 150)
+    width = max(1, panel.shape[0] // 200)
     for colour, thick in (((255, 255, 255), 3 * width), ((20, 20, 24), width)):
         cv2.drawContours(drawn, lines, -1, colour, thick, cv2.LINE_AA)
     return drawn

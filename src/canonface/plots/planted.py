@@ -15,11 +15,11 @@ from canonface.plots.charts import COLOURS, chart, words
 from canonface.plots.panels import FacePicture, canonical_panel, outlined
 from canonface.plots.pictures import scale_of
 from canonface.plots.raster import canonical_raster
-from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
+from canonface.plots.sheet import DPI, INK, SOFT_INK, Page, Panel, Rectangle, sheet
 from canonface.plots.style import Scale
 from canonface.studies.planted.marks import Area
 from canonface.studies.planted.rules import CANONICAL, LOG_ODDS
-from canonface.studies.planted.study import TARGET, Planted, Row
+from canonface.studies.planted.study import KINDS, TARGET, Planted, Row
 from canonface.studies.planted.trial import Trial, area_of
 from canonface.types import Mesh
 
@@ -29,8 +29,12 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Figure = Any
 
 MOST_TRIALS = 5
-_OWN = Scale(1.0, "share of each map's own largest value")
-_BAR, _AROUND = 0.3, 1.0
+_CHART, _BAR, _AROUND, _HEAD = 5.4, 0.3, 0.85, 0.5
+_RATES = (
+    "lines: Wilson's 95% intervals over trials",
+    "dots: share with the peak in the region itself, without the tolerance of half a patch",
+    "dashed: chance, a peak anywhere on the face · dotted: the target of canonical maps",
+)
 _NAMES = {CANONICAL: "Canonical (ours)", LOG_ODDS: "Canonical, log-odds"}
 
 
@@ -52,40 +56,32 @@ def planted_maps_figure(
     footer = " · ".join(
         [
             "the line is drawn around the region that the network was trained to use",
-            "each map in shares of its own largest value",
+            "red: up to each map's own largest value; blue: as far below 0",
             "hit: the peak lies in the region or within half a patch of it; else how far off it is",
         ]
     )
     heading = "Where was the cue planted? Every method's canonical model map" if title is None else title
-    return sheet(rows, [Bar(_OWN, 1, min(5, len(rows[0]) - 1))], heading, footer, panel=1.3)
+    return sheet(rows, [], heading, footer, panel=1.55)
 
 
 def planted_rates_figure(found: Planted, *, title: str | None = None) -> Figure:
     """How often each method names the planted region, with 95% intervals: a chart for each kind of cue."""
+    from matplotlib import figure as matplotlib_figure
+
     rows = found.rows()
-    kinds = [kind for kind in ("mark", "make-up") if any(row.kind == kind for row in rows)]
-    blank = Panel(np.full((2, 2, 3), 255, dtype=np.uint8))
-    height = _AROUND + _BAR * len(found.methods)
-
-    def draw(page: Page, place: Rectangle) -> None:
-        left, top, width, _ = place
-        each = width / max(len(kinds), 1)
-        for number, kind in enumerate(kinds):
-            of_kind = [row for row in rows if row.kind == kind]
-            _rates(found, of_kind, page, (left + number * each, top, each - 0.1, height))
-
+    kinds = [kind for kind in KINDS if any(row.kind == kind for row in rows)]
+    width, tall = _CHART * max(len(kinds), 1), _AROUND + _BAR * len(found.methods)
+    height = _HEAD + tall + 0.22 * len(_RATES) + 0.15
+    page = Page(matplotlib_figure.Figure((width, height), dpi=DPI, facecolor="white"), width, height)
     heading = "How often the map's peak names the planted region" if title is None else title
-    footer = " · ".join(
-        [
-            "lines: Wilson's 95% intervals over trials",
-            "dot: the peak lies in the region itself, without the tolerance of half a patch",
-            "dashed: a peak anywhere on the face",
-        ]
-    )
-    below = Below(height, draw)
-    return sheet(
-        [[blank] * (2 * len(kinds) or 1)], [], heading, footer, panel=2.6 if kinds else 2.0, below=below
-    )
+    page.text(heading, 0.18, 0.18, width - 0.36, 14, weight="bold")
+    for number, kind in enumerate(kinds):
+        of_kind = [row for row in rows if row.kind == kind]
+        _rates(found, of_kind, page, (0.1 + number * _CHART, _HEAD, _CHART - 0.2, tall))
+    for number, words_of in enumerate(_RATES):
+        page.text(words_of, 0.18, _HEAD + tall + 0.22 * number, width - 0.36, 8, color=SOFT_INK)
+    figure: Figure = page.figure
+    return figure
 
 
 def shown_trials(found: Planted) -> Sequence[Trial]:
@@ -132,15 +128,17 @@ def _region_panel(trial: Trial, area: Area, mesh: Mesh, first: bool) -> Panel:
 
 def _rates(found: Planted, rows: list[Row], page: Page, place: Rectangle) -> None:
     kind = rows[0].kind
-    axes = chart(page, place, "share of trials", "", left=1.75, bottom=0.5, top=0.42, right=0.75)
+    axes = chart(page, place, "share of trials", "", left=1.75, bottom=0.5, top=0.3, right=0.75)
     places = np.arange(len(rows), dtype=np.float64)[::-1]
     for y, row in zip(places.tolist(), rows, strict=True):
         low, high = row.hits.interval
         own = row.method in _NAMES
         axes.barh(y, row.hits.share, height=0.62, color=COLOURS[0] if own else "#b9bcc6")
         axes.plot([low, high], [y, y], color=INK, linewidth=1.1)
-        axes.plot([row.inside.share], [y], "o", color="white", markeredgecolor=INK, markersize=4.2)
-        words(axes, 1.03, y, f"{row.hits.hits}/{row.hits.trials}", va="center")
+        axes.plot(
+            [row.inside.share], [y], "o", color="white", markeredgecolor=INK, markersize=4.2, clip_on=False
+        )
+        words(axes, 1.04, y, f"{row.hits.hits}/{row.hits.trials}", va="center")
     axes.axvline(found.chance(kind)[0], color=COLOURS[1], linewidth=1.1, linestyle="--")
     if kind == "mark":
         axes.axvline(TARGET, color=SOFT_INK, linewidth=0.8, linestyle=":")
@@ -149,4 +147,4 @@ def _rates(found: Planted, rows: list[Row], page: Page, place: Rectangle) -> Non
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(False, axis="y")
     what = "coloured marks" if kind == "mark" else "eye make-up"
-    axes.set_title(f"{what}: {rows[0].hits.trials} networks", size=10, color=INK, loc="left", weight="bold")
+    axes.set_title(f"{what}, trials: {rows[0].hits.trials}", size=10, color=INK, loc="left", weight="bold")

@@ -109,7 +109,7 @@ def print_table(found: Planted) -> None:
         hit, mass = found.chance(kind)
         table = Table(title=f"{kind}: {rows[0].hits.trials} trials", title_justify="left", title_style="bold")
         table.add_column("method", no_wrap=True)
-        for heading in ("hits", "95% interval", "inside", "mass", "AUC", "cm off", "s/face"):
+        for heading in ("hits", "95%", "inside", "mass", "AUC", "cm", "s"):
             table.add_column(heading, justify="right")
         table.add_row("[dim]chance[/]", f"{hit:.0%}", "", f"{mass:.0%}", f"{mass:.0%}", "0.50", "", "")
         for row in rows:
@@ -117,7 +117,7 @@ def print_table(found: Planted) -> None:
             table.add_row(
                 name_of(row.method),
                 f"{row.hits.hits}/{row.hits.trials}",
-                f"{low:.0%}-{high:.0%}",
+                f"{100 * low:.0f}-{high:.0%}",
                 f"{row.inside.share:.0%}",
                 f"{row.mass:.0%}",
                 f"{row.auc:.2f}",

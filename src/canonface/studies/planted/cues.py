@@ -126,9 +126,9 @@ class MakeUpCue:
 
     def draw(self, rng: np.random.Generator) -> list[Mark]:
         """Shadow on both upper lids, and in half of the faces on the lower ones too, in one colour."""
-        colour, opacity = bright(rng), float(rng.uniform(0.3, 0.6))
+        colour, opacity = bright(rng), float(rng.uniform(0.4, 0.8))
         lids = self.lids if rng.random() < 0.5 else self.lids[:2]
-        return [Mark(lid.patch(self.size, rng), colour, opacity, softness=1.5) for lid in lids]
+        return [Mark(lid.patch(self.size, rng), colour, opacity, softness=1.0) for lid in lids]
 
     def distract(self, rng: np.random.Generator) -> list[Mark]:
         """Lipstick in half of the faces, rouge in half."""
@@ -139,7 +139,7 @@ class MakeUpCue:
         return [self._other(self.others[rng.integers(len(self.others))], rng)]
 
     def _other(self, area: Area, rng: np.random.Generator) -> Mark:
-        return Mark(area.triangles, bright(rng), float(rng.uniform(0.3, 0.6)), softness=1.5)
+        return Mark(area.triangles, bright(rng), float(rng.uniform(0.4, 0.8)), softness=1.0)
 
 
 def bright(rng: np.random.Generator) -> Float[np.ndarray, "3"]:
