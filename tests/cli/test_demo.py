@@ -12,6 +12,7 @@ from canonface.mesh import REGION_GROUPS, load_mesh
 from canonface.models import load_model
 
 
+@pytest.mark.slow
 def test_the_demo_ends_with_pictures_and_happy_is_highest_around_the_mouth(tmp_path, monkeypatch, capsys):
     try:
         load_model("expression")

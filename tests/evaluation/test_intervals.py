@@ -75,7 +75,7 @@ def test_the_interval_of_few_people_by_hand():
     assert bounded == (4, 0, 10)
 
 
-@pytest.mark.parametrize("people", [10, 40])
+@pytest.mark.parametrize("people", [10, pytest.param(40, marks=pytest.mark.slow)])
 def test_the_interval_holds_the_mean_as_often_as_it_says(people):
     # 600 worlds: 95% +- 1.8% at two standard errors of the count
     random = np.random.default_rng(2)

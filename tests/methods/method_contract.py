@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from toy_models import (
+from models_to_ask import (
     SPEC,
     Network,
     asks_class,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import slow_methods
-from toy_models import SPEC, asks_class, asks_identity, class_model, embedding_model, picture
+from models_to_ask import SPEC, asks_class, asks_identity, class_model, embedding_model, picture
 
 from canonface.confidence import Original, make_confidence
 from canonface.errors import OptionError

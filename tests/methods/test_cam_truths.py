@@ -5,7 +5,7 @@ import pytest
 import torch
 from slow_methods import enlarged
 from torch import nn
-from toy_models import SPEC, Network, asks_class, class_model, picture
+from models_to_ask import SPEC, Network, asks_class, class_model, picture
 
 from canonface.errors import OptionError
 from canonface.methods import make_method

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from toy_models import SPEC, Linear, asks_class, class_model, picture
+from models_to_ask import SPEC, Linear, asks_class, class_model, picture
 
 from canonface.errors import HeatError, OptionError
 from canonface.methods import make_method

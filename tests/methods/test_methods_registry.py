@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from toy_models import asks_class, class_model, picture
+from models_to_ask import asks_class, class_model, picture
 
 from canonface.errors import MissingDependencyError, ModelError, ModelOutputError, OptionError
 from canonface.methods import METHODS, TITLES, FunctionMethod, Method, heat_unit, make_method

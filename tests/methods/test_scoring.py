@@ -5,7 +5,7 @@ import pytest
 import slow_methods
 import torch
 from torch.nn import functional
-from toy_models import asks_class, asks_identity, class_model, embedding_model, original, picture
+from models_to_ask import asks_class, asks_identity, class_model, embedding_model, original, picture
 
 from canonface.confidence import (
     BoundConfidence,

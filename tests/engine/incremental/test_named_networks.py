@@ -63,7 +63,9 @@ def test_a_published_one_answers_alike(name, engine):
 
 
 @pytest.mark.parametrize("engine", EXACT)
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "facenet" else name for name in ZOO]
+)
 def test_one_of_the_zoo_answers_alike_for_a_photo(name, engine, demo_faces):
     try:
         model = load_model(name, device="cpu")
