@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 export OMP_WAIT_POLICY ?= PASSIVE
 QUICK := not slow and not gpu and not ray and not browser and not data
 
-.PHONY: help demo install test test-all lint clean
+.PHONY: help demo install test test-slow test-all lint clean
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -24,8 +24,10 @@ demo: install  ## run the main job on the bundled photos; the result lies in dem
 test: install  ## the tests that any machine can run, in a few minutes
 	$(RUN) -m pytest -n 2 -m "$(QUICK)"
 
-test-all: install  ## slow tests too, and those that need the data sets (CANONFACE_DATA)
-	$(RUN) -m pytest -n 2
+test-slow: install  ## what `make test` leaves out: slow tests, and those that need the data sets (CANONFACE_DATA)
+	$(RUN) -m pytest -n 2 -m "not ($(QUICK))"
+
+test-all: test test-slow  ## both
 
 lint: install  ## style and types
 	$(RUN) -m ruff check

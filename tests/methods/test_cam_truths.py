@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from models_to_ask import SPEC, Network, asks_class, class_model, picture
 from slow_methods import enlarged
 from torch import nn
-from models_to_ask import SPEC, Network, asks_class, class_model, picture
 
 from canonface.errors import OptionError
 from canonface.methods import make_method

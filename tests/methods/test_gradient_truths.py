@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from models_to_ask import SPEC, Linear, asks_class, class_model, picture
 from torch import nn
 from torch.nn import functional
-from models_to_ask import SPEC, Linear, asks_class, class_model, picture
 
 from canonface.errors import HeatError, OptionError
 from canonface.methods import make_method

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import slow_methods
 import torch
-from torch.nn import functional
 from models_to_ask import asks_class, asks_identity, class_model, embedding_model, original, picture
+from torch.nn import functional
 
 from canonface.confidence import (
     BoundConfidence,
