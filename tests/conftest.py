@@ -1,6 +1,7 @@
 """What every test may use."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,25 @@ def data():
     if not DATA.is_dir():
         pytest.skip(f"no data sets at {DATA}: set CANONFACE_DATA to the folder that holds them")
     return DATA
+
+
+@pytest.fixture
+def command_line(monkeypatch, capsys):
+    """Runs canonface by the words of a command line; returns exit code, stdout and stderr."""
+    from canonface.cli.main import main
+
+    def run(*words, width=200):
+        monkeypatch.setattr(sys, "argv", ["canonface", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", str(width))
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,14 @@
 """``canonface build-kernels`` as its user meets it: a path, or one line that says what is missing."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from canonface.cli.main import main
 from canonface.engine.native import building
 
 
 @pytest.fixture
-def build_kernels(tmp_path, monkeypatch, capsys):
+def build_kernels(tmp_path, monkeypatch, command_line):
     """Runs ``canonface build-kernels`` with an empty cache; returns exit code, stdout and stderr."""
     monkeypatch.setenv("CANONFACE_KERNELS", str(tmp_path / "kernels"))
     for name in ("CXX", "CANONFACE_SIMD"):
@@ -20,14 +18,7 @@ def build_kernels(tmp_path, monkeypatch, capsys):
         function.cache_clear()
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["canonface", "build-kernels", *arguments])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command_line("build-kernels", *arguments)
 
     yield run
     for function in forget:

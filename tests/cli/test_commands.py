@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from canonface.cli.main import main
 from canonface.demo import demo_folder
 from canonface.models import available_models
 
@@ -63,21 +62,9 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def canonface(monkeypatch, capsys):
+def canonface(command_line):
     """Runs a command line; returns exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["canonface", *map(str, arguments)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return command_line
 
 
 AUDIT = ("audit", "my photos", "-m", "toy_models:model", "-t", "yes", "--stride", "20", "-o", "out")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from canonface.cli.main import main
 from canonface.demo import demo_folder
 from canonface.models import load_model
 from canonface.run import audit
@@ -50,20 +49,12 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def canonface(place, tmp_path, monkeypatch, capsys):
+def canonface(place, tmp_path, monkeypatch, command_line):
     """Runs ``canonface`` there; returns exit code, stdout and stderr."""
     monkeypatch.chdir(place)
 
     def run(*arguments, width=100):
-        monkeypatch.setattr(sys, "argv", ["canonface", *arguments])
-        monkeypatch.setenv("COLUMNS", str(width))
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command_line(*arguments, width=width)
 
     yield run
     sys.modules.pop("lower_model", None)

@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from canonface.cli.main import main
 from canonface.demo import demo_folder
 
 BACKBONE = """
@@ -23,7 +22,7 @@ class Quarters(torch.nn.Module):
 
 
 @pytest.fixture
-def canonface(tmp_path, monkeypatch, capsys):
+def canonface(tmp_path, monkeypatch, command_line):
     """Runs ``canonface`` beside a module with a backbone; returns exit code, stdout and stderr."""
     (tmp_path / "my_quarters.py").write_text(BACKBONE)
     rows = (demo_folder() / "labels.csv").read_text().splitlines()
@@ -31,18 +30,7 @@ def canonface(tmp_path, monkeypatch, capsys):
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["canonface", *arguments])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    yield run
+    yield command_line
     sys.modules.pop("my_quarters", None)
 
 

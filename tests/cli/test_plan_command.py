@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from canonface.cli.main import main
 from canonface.demo import demo_folder
 from canonface.engine import choosing, native
 from canonface.engine.incremental.torch_kernels import TorchKernels
@@ -58,22 +57,13 @@ box.spec, box.outputs = convolutional.spec, "logits"
 
 
 @pytest.fixture
-def plan(tmp_path, monkeypatch, capsys):
+def plan(tmp_path, monkeypatch, command_line):
     """Runs ``canonface plan`` on a photo beside a module with networks; returns exit code, stdout and stderr."""
     (tmp_path / "some_networks.py").write_text(NETWORKS)
     monkeypatch.chdir(tmp_path)
 
     def run(model, *arguments):
-        line = ["canonface", "plan", PHOTO, "-m", model, "--stride", "17", "--device", "cpu", *arguments]
-        monkeypatch.setattr(sys, "argv", line)
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command_line("plan", PHOTO, "-m", model, "--stride", "17", "--device", "cpu", *arguments)
 
     yield run
     sys.modules.pop("some_networks", None)

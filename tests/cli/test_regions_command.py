@@ -6,7 +6,6 @@ import sys
 import pytest
 from PIL import Image
 
-from canonface.cli.main import main
 from canonface.demo import demo_folder
 
 PHOTOS = [str(demo_folder() / "photos" / f"{name}.jpg") for name in ("op_P001_studio", "op_P005_studio")]
@@ -25,21 +24,13 @@ lower.spec, lower.labels, lower.outputs = InputSpec(size_hw=(32, 32)), ("dark", 
 
 
 @pytest.fixture
-def canonface(tmp_path, monkeypatch, capsys):
+def canonface(tmp_path, monkeypatch, command_line):
     """Runs ``canonface regions`` beside a module with a model; returns exit code, stdout and stderr."""
     (tmp_path / "lower_model.py").write_text(MOUTH)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["canonface", "regions", *arguments, "-m", "lower_model:lower"])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command_line("regions", *arguments, "-m", "lower_model:lower")
 
     yield run
     sys.modules.pop("lower_model", None)

@@ -22,7 +22,43 @@ from canonface.models import Model
 
 
 @dataclass(frozen=True)
-class GradCam:
+class _ByGradients:
+    """Activations of a layer, weighted by gradients of the score; subclasses say how.
+
+    Attributes:
+        layer: by its name in ``module.named_modules()``; None: the last convolution with spatial extent.
+        score: see `Gradient`.
+    """
+
+    layer: str | None = None
+    score: ScoreKind = "auto"
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        one_of("score", self.score, SCORES)
+
+    @staticmethod
+    def extractor(score: Any, layer: Any) -> Any:
+        """The method of torchcam."""
+        raise NotImplementedError
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        return {"name": self.name, **asdict(self)}
+
+    def check(self, model: Model, question: BoundConfidence | None) -> None:
+        """See `canonface.methods.Method.check`."""
+        _check_layer(self, model, question)
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    ) -> Float[np.ndarray, "h w"]:
+        """See `canonface.methods.Method.heat`."""
+        return _activation_map(self, self.extractor, model, x, question)
+
+
+@dataclass(frozen=True)
+class GradCam(_ByGradients):
     """Activations of a layer, weighted by the mean gradient of each of its maps; what is negative in the end is cut.
 
     R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
@@ -33,36 +69,18 @@ class GradCam:
         score: see `Gradient`.
     """
 
-    layer: str | None = None
-    score: ScoreKind = "auto"
     name: ClassVar[str] = "gradcam"
 
-    def __post_init__(self) -> None:
-        one_of("score", self.score, SCORES)
+    @staticmethod
+    def extractor(score: Any, layer: Any) -> Any:
+        """The method of torchcam."""
+        from torchcam.methods import GradCAM
 
-    def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
-        return {"name": self.name, **asdict(self)}
-
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
-        _check_layer(self, model, question)
-
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
-    ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
-
-        def extractor(score: Any, layer: Any) -> Any:
-            from torchcam.methods import GradCAM
-
-            return GradCAM(score, layer)
-
-        return _activation_map(self, extractor, model, x, question)
+        return GradCAM(score, layer)
 
 
 @dataclass(frozen=True)
-class GradCamPlusPlus:
+class GradCamPlusPlus(_ByGradients):
     """Activations of a layer, weighted by its positive gradients, each by how little else its map needs (eq. 19).
 
     A. Chattopadhay et al., "Grad-CAM++: Generalized Gradient-based Visual Explanations for Deep Convolutional
@@ -73,32 +91,14 @@ class GradCamPlusPlus:
         score: see `Gradient`.
     """
 
-    layer: str | None = None
-    score: ScoreKind = "auto"
     name: ClassVar[str] = "gradcam++"
 
-    def __post_init__(self) -> None:
-        one_of("score", self.score, SCORES)
+    @staticmethod
+    def extractor(score: Any, layer: Any) -> Any:
+        """The method of torchcam, its weights as the paper has them."""
+        from canonface.methods.plus_plus import PaperGradCamPlusPlus
 
-    def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
-        return {"name": self.name, **asdict(self)}
-
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
-        _check_layer(self, model, question)
-
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
-    ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
-
-        def extractor(score: Any, layer: Any) -> Any:
-            from canonface.methods.plus_plus import PaperGradCamPlusPlus
-
-            return PaperGradCamPlusPlus(score, layer)
-
-        return _activation_map(self, extractor, model, x, question)
+        return PaperGradCamPlusPlus(score, layer)
 
 
 @dataclass(frozen=True)
@@ -152,10 +152,10 @@ class ScoreCam:
         return _activation_map(self, extractor, model, x, question, needs="the activations")
 
 
-_Cam = GradCam | GradCamPlusPlus | ScoreCam
+_Cam = _ByGradients | ScoreCam
 
 
-def _check_layer(method: GradCam | GradCamPlusPlus, model: Model, question: BoundConfidence | None) -> None:
+def _check_layer(method: _ByGradients, model: Model, question: BoundConfidence | None) -> None:
     asked = check_gradient(method.name, model, question, method.score, "torchcam")
     from canonface.methods.layers import target_layer
 

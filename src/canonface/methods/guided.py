@@ -80,7 +80,51 @@ class GuidedBackprop:
 
 
 @dataclass(frozen=True)
-class GuidedGradCam:
+class _Product:
+    """Guided backpropagation times a map of activations, pixel by pixel; subclasses say which.
+
+    Attributes:
+        layer: see `GradCam`.
+        score: see `Gradient`.
+        reduce: see `Gradient`.
+    """
+
+    layer: str | None = None
+    score: ScoreKind = "auto"
+    reduce: str = "max-abs"
+    name: ClassVar[str]
+    activations: ClassVar[type[GradCam | GradCamPlusPlus]]
+
+    def __post_init__(self) -> None:
+        self._factors()
+
+    def _factors(self) -> tuple[GuidedBackprop, GradCam | GradCamPlusPlus]:
+        return GuidedBackprop(self.score, self.reduce), self.activations(self.layer, self.score)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The choices that decide the result."""
+        return {"name": self.name, **asdict(self)}
+
+    def check(self, model: Model, question: BoundConfidence | None) -> None:
+        """See `canonface.methods.Method.check`."""
+        as_torch_model(self.name, model, "the gradients")
+        for factor in self._factors():
+            factor.check(model, question)
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    ) -> Float[np.ndarray, "h w"]:
+        """See `canonface.methods.Method.heat`.
+
+        The map of activations is never negative, so that the order of steps does not matter.
+        """
+        as_torch_model(self.name, model, "the gradients")
+        guided, activations = (factor.heat(model, x, question) for factor in self._factors())
+        return np.asarray(guided * activations)
+
+
+@dataclass(frozen=True)
+class GuidedGradCam(_Product):
     """Guided backpropagation times GradCAM, pixel by pixel (Selvaraju et al. 2017, section 3.2).
 
     The product of both maps is taken here, and not captum's ``GuidedGradCam``, so that GradCAM++ is joined alike and
@@ -92,34 +136,12 @@ class GuidedGradCam:
         reduce: see `Gradient`.
     """
 
-    layer: str | None = None
-    score: ScoreKind = "auto"
-    reduce: str = "max-abs"
     name: ClassVar[str] = "guided-gradcam"
-
-    def __post_init__(self) -> None:
-        self._factors()
-
-    def _factors(self) -> tuple[GuidedBackprop, GradCam]:
-        return GuidedBackprop(self.score, self.reduce), GradCam(self.layer, self.score)
-
-    def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
-        return {"name": self.name, **asdict(self)}
-
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
-        _check_both(self.name, self._factors(), model, question)
-
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
-    ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
-        return _product(self.name, self._factors(), model, x, question)
+    activations: ClassVar[type[GradCam | GradCamPlusPlus]] = GradCam
 
 
 @dataclass(frozen=True)
-class GuidedGradCamPlusPlus:
+class GuidedGradCamPlusPlus(_Product):
     """Guided backpropagation times GradCAM++, pixel by pixel (Chattopadhay et al. 2018, section 3.3).
 
     Attributes:
@@ -128,45 +150,5 @@ class GuidedGradCamPlusPlus:
         reduce: see `Gradient`.
     """
 
-    layer: str | None = None
-    score: ScoreKind = "auto"
-    reduce: str = "max-abs"
     name: ClassVar[str] = "guided-gradcam++"
-
-    def __post_init__(self) -> None:
-        self._factors()
-
-    def _factors(self) -> tuple[GuidedBackprop, GradCamPlusPlus]:
-        return GuidedBackprop(self.score, self.reduce), GradCamPlusPlus(self.layer, self.score)
-
-    def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
-        return {"name": self.name, **asdict(self)}
-
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
-        _check_both(self.name, self._factors(), model, question)
-
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
-    ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
-        return _product(self.name, self._factors(), model, x, question)
-
-
-_Factors = tuple[GuidedBackprop, GradCam | GradCamPlusPlus]
-
-
-def _check_both(name: str, factors: _Factors, model: Model, question: BoundConfidence | None) -> None:
-    as_torch_model(name, model, "the gradients")
-    for factor in factors:
-        factor.check(model, question)
-
-
-def _product(
-    name: str, factors: _Factors, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
-) -> Float[np.ndarray, "h w"]:
-    """Both maps multiplied; the map of activations is never negative, so that the order of steps does not matter."""
-    as_torch_model(name, model, "the gradients")
-    guided, activations = (factor.heat(model, x, question) for factor in factors)
-    return np.asarray(guided * activations)
+    activations: ClassVar[type[GradCam | GradCamPlusPlus]] = GradCamPlusPlus
