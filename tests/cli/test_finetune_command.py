@@ -67,6 +67,18 @@ def test_a_head_is_fitted_told_and_used(canonface, tmp_path):
     assert code == 0, err
 
 
+def test_an_interrupted_fit_says_what_is_kept(canonface, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("canonface.finetuning.finetune", interrupted)
+    code, _, err = canonface(*FIT, "--task", "gender", "-o", "mine")
+    assert code == 130
+    assert "interrupted. Nothing is kept." in err
+    code, _, err = canonface(*FIT, "--task", "gender", "-o", "mine", "--cache", "features")
+    assert "start the same command again" in err
+
+
 def test_json_holds_the_card(canonface):
     code, out, _ = canonface(*FIT, "--task", "gender", "-o", "mine", "--seed", "3", "--json")
     assert code == 0

@@ -105,7 +105,7 @@ def finetune(
     """
     from canonface.finetuning import finetune as fit
 
-    with _progress() as progress:
+    with console.interruptible(kept=cache is not None), _progress() as progress:
         result = fit(
             photos,
             backbone,
@@ -158,7 +158,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=console.stderr(), speed_estimate_period=120) as bar:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, Any] = {"photos": bar.add_task(STAGES["photos"], total=None)}
 
         def advance(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
