@@ -201,4 +201,9 @@ def _show(result: Finetuned, out: Path) -> None:
     if card["left_out"]:
         told = ", ".join(f"{count} {reason}" for reason, count in card["left_out"].items())
         console.note(f"left out: {told}")
+    if card["best_epoch"] == 1 < card["epochs"]:
+        console.note(
+            "the first pass was the best on the part that stops the fit: the head has hardly learned and is sure of "
+            "nothing. More photos of more people help, or a smaller --batch."
+        )
     console.note(f"use it as --model {out}; what is known of it: {out / 'card.md'}")
