@@ -55,6 +55,28 @@ def test_a_head_is_fitted_told_and_used(canonface, tmp_path):
     assert code == 0, err
 
 
+def test_a_head_that_stopped_at_once_is_said_to_know_little(canonface, tmp_path):
+    told = "the first pass was the best"
+    code, _, err = canonface(*FIT, "--task", "gender", "--rate", "1e-30", "-o", "still")
+    assert code == 0, err
+    assert json.loads((tmp_path / "still" / "model.json").read_text())["card"]["best_epoch"] == 1
+    assert told in err
+    _, _, err = canonface(*FIT, "--task", "gender", "--epochs", "1", "-o", "short")
+    assert told not in err, "one pass was asked for"
+
+
+def test_an_interrupted_fit_says_what_is_kept(canonface, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("canonface.finetuning.finetune", interrupted)
+    code, _, err = canonface(*FIT, "--task", "gender", "-o", "mine")
+    assert code == 130
+    assert "interrupted. Nothing is kept." in err
+    code, _, err = canonface(*FIT, "--task", "gender", "-o", "mine", "--cache", "features")
+    assert "start the same command again" in err
+
+
 def test_json_holds_the_card(canonface):
     code, out, _ = canonface(*FIT, "--task", "gender", "-o", "mine", "--seed", "3", "--json")
     assert code == 0

@@ -191,6 +191,26 @@ def test_methods_are_compared_and_their_numbers_written(place, say):
         assert np.isfinite(file["values"]).any(axis=2).all()
 
 
+def test_a_class_that_is_not_there_is_said_once(place, say):
+    code, _, err = say(
+        "compare-methods", "photos", "-m", "toy_nets:net", "-t", "maybe", "--methods", "gradcam"
+    )
+    assert code == 2
+    assert err.count("no class 'maybe'") == 1
+    assert "op_P0" not in err
+
+
+def test_an_interrupted_comparison_does_not_promise_to_go_on(place, say, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("canonface.run.comparing.explain_face", interrupted)
+    code, _, err = say("compare-methods", "photos", "-m", "toy_nets:net", "--methods", "gradcam", "-o", "out")
+    assert code == 130
+    assert "interrupted. Nothing is kept." in err
+    assert not (place / "out").exists()
+
+
 def test_a_black_box_is_compared_by_what_works_and_the_rest_is_explained(place, say):
     words = (
         "compare-methods",

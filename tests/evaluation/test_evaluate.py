@@ -25,6 +25,7 @@ from canonface.evaluation import (
     latex_text,
 )
 from canonface.evaluation.evaluating import _minus, _ModelMaps, people_of
+from canonface.evaluation.tables import caption
 from canonface.maps import CMS
 from canonface.methods import HeatFiles
 from canonface.models import load_model, prepare
@@ -139,6 +140,13 @@ def test_levels_share_the_win_and_it_is_said(run):
     evaluation = evaluate(run, model(), [RIGHT, twin], metrics=["win"], draws=300)
     assert evaluation.ties == 100
     assert means(evaluation)["win", "twin"] == 50
+
+
+def test_the_caption_says_how_intervals_were_made(found):
+    few = replace(found, by_identity=True, people=("a", *"b" * (len(found) - 1)))
+    assert "Student's, for so few people" in caption(few)
+    six = replace(few, people=tuple("abcdef"), names=tuple("uvwxyz"))
+    assert "by a bootstrap over people" in caption(six)
 
 
 def test_the_tables_hold_the_same_numbers(found):

@@ -99,7 +99,14 @@ def test_a_rate_of_none_or_all_is_not_certain():
     assert high == pytest.approx((100, 69.15, 100), abs=0.01)
     [two_people] = intervals(none, np.arange(10) // 5, bounds=(0, 100))
     assert two_people.high == pytest.approx(84.19, abs=0.01)
-    assert intervals(some, np.arange(10), bounds=(0, 100))[0] == (50, 50, 50)
+    [middle] = intervals(some, np.arange(10), bounds=(0, 100))
+    assert middle == pytest.approx((50, 50 - 15.42, 50 + 15.42), abs=0.01)
+
+
+def test_methods_that_agree_on_all_photos_may_differ_on_others():
+    # 1 - 0.025^(1/6) = 0.459 of the people may tell them apart, either way
+    [difference] = intervals(np.zeros((6, 1)), np.arange(6), bounds=(-100, 100))
+    assert difference == pytest.approx((0, -45.93, 45.93), abs=0.01)
 
 
 def test_one_person_has_a_mean_and_no_interval():

@@ -54,6 +54,11 @@ def test_a_rare_class_is_named_with_the_way_out():
         chosen_classes(make_task("x", ["x"]), [*"aaaabbbc"], None, 3)
 
 
+def test_no_way_out_is_offered_that_leaves_one_class():
+    with pytest.raises(LabelsError, match=r"got a 4, b 1\. Add photos of b\.$"):
+        chosen_classes(make_task("x", ["x"]), [*"aaaab"], None, 3)
+
+
 @pytest.mark.parametrize("wanted", [["a", "d"], ["a", "a"]])
 def test_wanted_classes_occur_and_differ(wanted):
     with pytest.raises(OptionError, match=r"each named once; got 'a', .*Known: a, b"):

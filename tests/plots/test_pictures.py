@@ -216,6 +216,23 @@ def test_the_words_of_each_figure():
     assert "Mine" in texts(overlay(face, title="Mine"))
 
 
+def test_heat_without_a_sign_has_a_bar_without_blue():
+    never_negative = replace(a_cms(bump("chin")), method="gradcam", unit="GradCAM heat for happy")
+    signed = replace(a_cms(bump("chin") - bump("forehead")), method="rise", unit="RISE heat for happy")
+    assert scale_of([never_negative]).one_sided
+    assert not scale_of([signed]).one_sided
+    assert not scale_of([never_negative, replace(signed, unit=never_negative.unit)]).one_sided
+    assert not scale_of([a_cms(bump("chin"))]).one_sided, "drops always have two sides"
+    words = texts(canonical(never_negative))
+    limit = scale_of([never_negative]).limit
+    assert {"relied on →", "0", number(limit / 2), number(limit)} <= set(words)
+    assert "← against" not in words
+    assert number(-limit) not in words
+    assert "← against" in texts(canonical(signed))
+    bar = bar_pixels(scale_of([never_negative])).astype(int)
+    assert (bar[..., 0] >= bar[..., 2]).all(), "nothing is bluer than it is red"
+
+
 @pytest.mark.parametrize(
     "unit", ["probability of happy", "p", "log-odds of " + "very " * 40 + "happy", "$a$ & <b>"]
 )

@@ -43,3 +43,10 @@ def test_explain_says_what_it_takes():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "explain takes one aligned face" in done.stderr
     assert "canonface.align(photo)[0]" in done.stderr
+
+
+def test_a_comparison_of_methods_says_what_it_takes():
+    """In a process of its own, as above."""
+    code = "import canonface; canonface.compare_methods('me.jpg', lambda batch: batch)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "an aligned face; got str: canonface.align(photo)" in done.stderr

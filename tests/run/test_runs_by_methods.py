@@ -284,6 +284,10 @@ def test_a_method_that_was_asked_for_and_does_not_work_is_not_passed_over(black,
     found = compare_methods(face, black, "yes", methods=["gradcam", "occlusion"], stride=10)
     assert list(found.maps) == ["occlusion"]
     assert found.failed["gradcam"].startswith("GradCAM needs the gradients")
+    with pytest.raises(
+        OptionError, match=r"no map by 'gradcam'.*Known: occlusion\. It made none: GradCAM needs"
+    ):
+        found.agreement("gradcam")
 
 
 def test_agreement_is_the_correlation_of_ranks(model, face):

@@ -10,6 +10,7 @@ from torch import nn
 from canonface import studies
 from canonface.errors import OptionError
 from canonface.models import load_model
+from canonface.run import Run
 from canonface.studies.copies import NoisyCopies
 from canonface.studies.fixing import likeness
 from canonface.studies.layers import grouped, layers_of, randomised, require_torch
@@ -312,8 +313,12 @@ def test_a_map_that_ignores_the_model_fails_in_words(people_folder, tmp_path):
     photos = sorted(people_folder.glob("*studio.jpg"))[:2]
     found = studies.randomize(
         photos, model_of(bright_mouth()), tmp_path, methods=["canonical", edges, weights_of], target="yes",
-        spacing=1.2, draws=2,
+        spacing=1.2, draws=2, share=0.9, fill="black",
     )  # fmt: skip
+    hidden, read = (Run.open(tmp_path / f"{name}-trained") for name in ("canonical", "edges"))
+    assert hidden.settings["occluder"]["fill"] == "black"
+    assert hidden.manifest.configuration["design"]["share"] == 0.9
+    assert not read.manifest.configuration.get("design"), "no place is hidden for a method of others"
     verdicts = {verdict.method: verdict for verdict in found.verdicts}
     assert list(verdicts) == ["canonical", "edges", "weights_of"]
     assert verdicts["canonical"].passed

@@ -198,6 +198,10 @@ def test_the_command_lists_runs_and_refuses(say, lfw):
     code, out, _, lines = say("5", "--dry-run")
     assert lines == []
     assert "canonface study convergence" in out
+    code, _, _, [female] = say("4", "-o", "four")
+    assert female[female.index("--target") + 1] == "female"
+    code, _, _, [own] = say("2", "-o", "two")
+    assert "--target" not in own, "each photo is asked about the model's own choice"
     code, _, err, _ = say("12", lfw, "--model", "expression")
     assert code == 2
     assert "figure 12 cannot be made of this" in err

@@ -176,7 +176,11 @@ def test_fills_are_compared_and_unknown_ones_refused(people_folder, tmp_path):
     assert found.columns[1].run.settings["occluder"]["fill"] == "#ff0000"
     assert np.isnan(found.columns[0].reliability), "two people have no halves to speak of"
     with pytest.raises(OptionError, match="'paint'"):
-        studies.fill(photos, toy_model(), tmp_path, fills=["mean", "paint"], target="yes", stride=40)
+        studies.fill(
+            photos, toy_model(), tmp_path / "other", fills=["mean", "paint"], target="yes", stride=40
+        )
+    assert not (tmp_path / "other").exists(), "what cannot be is said before the first setting is asked"
+    assert "reliability unknown, which takes four people" in found.words()[1]
     with pytest.raises(OptionError, match="at least two settings"):
         studies.fill(photos, toy_model(), tmp_path, fills=["mean"], target="yes")
     with pytest.raises(OptionError, match="different names"):

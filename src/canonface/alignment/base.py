@@ -61,5 +61,5 @@ def make_aligner(name: str, mesh: Mesh, **options: object) -> Aligner:
         OptionError: no aligner has that name.
     """
     if name not in ALIGNERS:
-        raise OptionError(f"An aligner has a known name; got {name!r}. {near_names(name, ALIGNERS)}")
+        raise OptionError(f"An aligner has a known name; got {name!r}: {near_names(name, ALIGNERS)}")
     return ALIGNERS[name](mesh, **options)

@@ -80,7 +80,7 @@ def compare_methods(
     from canonface import plots, run
     from canonface.cli.pictures import check_format
     from canonface.confidence import RecognitionConfidence
-    from canonface.errors import CanonfaceError
+    from canonface.errors import CanonfaceError, OptionError, TargetError
     from canonface.run.auditing import check_form
     from canonface.run.comparing import reasons_in_words
     from canonface.run.labels import read_labels
@@ -113,7 +113,7 @@ def compare_methods(
     known = read_labels(labels, found) if labels is not None else {name: {} for name in found.names}
     rows: list[Comparison] = []
     failed: dict[str, str] = {}
-    with console.photo_progress(loaded.name) as progress:
+    with console.photo_progress(loaded.name, kept=False) as progress:
         for number, name in enumerate(found.names, start=1):
             try:
                 rows.append(
@@ -130,6 +130,8 @@ def compare_methods(
                     )
                 )
             except CanonfaceError as error:
+                if isinstance(error, TargetError | OptionError) and not str(target).startswith("label:"):
+                    raise  # of the question, not of this photo: every other would say the same
                 failed[name] = str(error)
                 console.error(f"{name}: {error}")
             progress(run.Progress(number, len(found.names), len(failed), 0))

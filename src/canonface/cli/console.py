@@ -61,7 +61,7 @@ def start_logging(verbose: bool) -> None:
 
 
 @contextmanager
-def _interruptible(kept: bool) -> Iterator[None]:
+def interruptible(kept: bool) -> Iterator[None]:
     """Turn an interruption, from the keyboard or by SIGTERM, into a word on how to go on, and exit code 130."""
 
     def interrupted(*_: object) -> None:
@@ -103,7 +103,7 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
         bars.TimeRemainingColumn(),
         bars.TextColumn("[red]{task.fields[failed]}[/]"),
     )
-    with _interruptible(kept), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
+    with interruptible(kept), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
         task = bar.add_task(what, total=None, rate="", failed="")
 
         said = time.monotonic()
@@ -129,5 +129,5 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A sign on stderr that something is being computed whose end is not known; none where stderr is a file."""
-    with _interruptible(kept=False), stderr().status(what):
+    with interruptible(kept=False), stderr().status(what):
         yield

@@ -91,7 +91,9 @@ def evaluate(
     output: options.Output = None,
     outputs: options.Outputs = None,
     trust: options.Trust = False,
-    seed: options.Seed = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the photos drawn (--most), of noise and of the intervals.", min=0)
+    ] = 0,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
     scores: Annotated[
         Path | None, typer.Option("--scores", help="Write every photo's scores to this CSV file.")
@@ -105,8 +107,9 @@ def evaluate(
 ) -> None:
     """Score a run's maps and those of other methods by what the model says without the heat.
 
-    The model map (cms) and each photo's own map (cis) are drawn on the run's photos beside the other methods' maps;
-    all hide the same total heat in the same photo. docs/evaluation.md says what each number means.
+    The model map (cms) and each photo's own map (cis) are compared with the other methods' maps.
+
+    All hide the same total heat in the same photo. docs/evaluation.md says what each number means.
 
     Example: canonface evaluate my-run --against gradcam,gradcam++,scorecam,random --figure bars.png
     """
@@ -230,7 +233,7 @@ def _show(found: Evaluation) -> None:
 
     out = console.stdout()
     out.print(f"[bold]{found.model}[/], {found.unit}", soft_wrap=True)
-    out.print(tables.caption(found), soft_wrap=True)
+    out.print(tables.caption(found))
     for group in found.group_names:
         part = found.of_group(group)
         if group:

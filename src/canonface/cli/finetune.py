@@ -105,7 +105,7 @@ def finetune(
     """
     from canonface.finetuning import finetune as fit
 
-    with _progress() as progress:
+    with console.interruptible(kept=cache is not None), _progress() as progress:
         result = fit(
             photos,
             backbone,
@@ -158,7 +158,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         bars.TimeRemainingColumn(),
     )
     with bars.Progress(*columns, console=console.stderr(), speed_estimate_period=120) as bar:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, Any] = {"photos": bar.add_task(STAGES["photos"], total=None)}
 
         def advance(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -201,4 +201,9 @@ def _show(result: Finetuned, out: Path) -> None:
     if card["left_out"]:
         told = ", ".join(f"{count} {reason}" for reason, count in card["left_out"].items())
         console.note(f"left out: {told}")
+    if card["best_epoch"] == 1 < card["epochs"]:
+        console.note(
+            "the first pass was the best on the part that stops the fit: the head has hardly learned and is sure of "
+            "nothing. More photos of more people help, or a smaller --batch."
+        )
     console.note(f"use it as --model {out}; what is known of it: {out / 'card.md'}")

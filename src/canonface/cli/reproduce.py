@@ -32,7 +32,9 @@ def reproduce(
     ] = "gender",
     target: Annotated[
         str | None,
-        typer.Option("--target", "-t", help="Its target; default: female of gender, else predicted."),
+        typer.Option(
+            "--target", "-t", help="Its target; default: female of gender; else, and in figure 2, predicted."
+        ),
     ] = None,
     photos: Annotated[int, typer.Option(help="Take at most so many photos, by chance.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Of the photos drawn.", min=0)] = 0,
@@ -61,7 +63,7 @@ def reproduce(
     chosen = figure_of(figure)
     place = data or demo_folder() / "labels.csv"
     photo_set = open_photo_set(place)
-    if target is None and model == "gender":
+    if target is None and model == "gender" and not chosen.by_photo:
         target = "female"
     names = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands
              if command.callback is not None]  # fmt: skip

@@ -68,9 +68,9 @@ def intervals(
     $2^{1 - C}$. Where that is more than $\alpha$ (fewer than six people at 95%), Student's interval of people's sums
     is taken instead, the mean being the ratio of two sums.
 
-    Where all people lie at one end of a scale, no draw differs, and the bootstrap would be sure: there the other end
-    is that of the exact binomial interval, $1 - (\alpha/2)^{1/C}$ of the scale away (C. J. Clopper, E. S. Pearson,
-    Biometrika 26(4), 1934), which holds for any scores between two bounds.
+    Where all scores are the same, no draw differs, and the bootstrap would be sure: there as many people as the exact
+    binomial interval allows may lie at either end of the scale, $1 - (\alpha/2)^{1/C}$ of them (C. J. Clopper, E. S.
+    Pearson, Biometrika 26(4), 1934), which holds for any scores between two bounds.
 
     Args:
         scores: ``(n, k)`` one row an image; NaN is left out.
@@ -86,6 +86,11 @@ def intervals(
     check_draws(level, draws)
     means = bootstrap_means(scores, clusters, draws, seed)
     return [_interval(scores[:, k], clusters, means[:, k], level, bounds) for k in range(scores.shape[1])]
+
+
+def too_few_to_draw(people: int, level: float = LEVEL) -> bool:
+    """Whether people are so few that a bootstrap would be too sure, so that Student's interval stands in."""
+    return bool(2.0 ** (1 - people) > 1 - level)
 
 
 def check_draws(level: float, draws: int) -> None:
@@ -114,11 +119,10 @@ def _interval(
     if people < 2:
         return Interval(float(scores[known].mean()) if known.any() else np.nan, np.nan, np.nan)
     value, tail = float(scores[known].mean()), (1 - level) / 2
-    if bounds is not None and np.ptp(scores[known]) == 0 and value in bounds:
-        away = (1 - tail ** (1 / people)) * (bounds[1] - bounds[0])
-        low, high = (value, value + away) if value == bounds[0] else (value - away, value)
-        return Interval(value, low, high)
-    if 2.0 ** (1 - people) > 1 - level:
+    if bounds is not None and np.ptp(scores[known]) == 0:
+        others = 1 - tail ** (1 / people)
+        return Interval(value, value - others * (value - bounds[0]), value + others * (bounds[1] - value))
+    if too_few_to_draw(people, level):
         return _students(scores[known], clusters[known], level, bounds)
     outer = norm.cdf(t.ppf(tail, people - 1) * np.sqrt(people / (people - 1)))
     low, high = np.nanquantile(means, [outer, 1 - outer])

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from canonface.evaluation.intervals import Interval
+from canonface.evaluation.intervals import Interval, too_few_to_draw
 from canonface.evaluation.metrics import Metric
 from canonface.evaluation.result import Difference, Estimate, Evaluation
 from canonface.methods import title_of
@@ -161,9 +161,9 @@ def caption(evaluation: Evaluation) -> str:
         else what
     )
     by = made_by(evaluation)
-    return (
-        f"{of}; intervals hold the mean with {evaluation.level:.0%} probability, by a bootstrap over {drawn}"
-        + (f"; CMS and CIS are canonical maps by {by}" if by else "")
+    how = "by a bootstrap over" if not too_few_to_draw(people, evaluation.level) else "Student's, for so few"
+    return f"{of}; intervals hold the mean with {evaluation.level:.0%} probability, {how} {drawn}" + (
+        f"; CMS and CIS are canonical maps by {by}" if by else ""
     )
 
 

@@ -142,9 +142,11 @@ def chosen_classes(
             f"({shown}). Add photos of another class."
         )
     if rare := [name for name in names if counts[name] < least]:
-        enough = ",".join(name for name in names if counts[name] >= least)
+        enough = [name for name in names if counts[name] >= least]
+        # A head tells at least two apart: to leave classes out is no way where fewer would stay.
+        instead = f", or leave them out: --classes {','.join(enough)}" if len(enough) > 1 else ""
         raise LabelsError(
             f"Each class needs at least {least} photos with a label and a face; got {shown}. Add photos of "
-            f"{', '.join(rare)}, or leave the class out: --classes {enough or 'A,B'}."
+            f"{', '.join(rare)}{instead}."
         )
     return names

@@ -69,7 +69,7 @@ def load_architecture(path: Path, name: str | None, strict: bool) -> Loaded:
     torch = require("torch", "torch", "A weights file")
     if name is not None and name not in ARCHITECTURES:
         raise OptionError(
-            f"architecture is one that is known; got {name!r}. {near_names(name, ARCHITECTURES)}"
+            f"architecture is one that is known; got {name!r}: {near_names(name, ARCHITECTURES)}"
         )
     state = read_state(path)
     architecture, state = _recognised(state, name, path)

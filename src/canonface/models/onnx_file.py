@@ -160,7 +160,7 @@ def output_named(path: Path, session: Any, output: str | int | None) -> str | No
     if text.isdecimal() and int(text) < len(known):
         return known[int(text)]
     raise OptionError(
-        f"output is one that {path.name} has, by name or position; got {output!r}. {near_names(text, known)}"
+        f"output is one that {path.name} has, by name or position; got {output!r}: {near_names(text, known)}"
     )
 
 

@@ -140,7 +140,7 @@ def _from_text(text: str, options: _Options) -> Model:
             return _from_object(found, replace(options, name=options.name or text), found is not named)
     raise ModelError(
         "A model is a name of the zoo, a model file (.onnx, .pt, .pt2, .safetensors, ...) or "
-        f"package.module:attribute; got {text!r}. {near_names(text, ZOO)}"
+        f"package.module:attribute; got {text!r}: {near_names(text, ZOO)}"
     )
 
 

@@ -80,13 +80,13 @@ def _method_panel(name: str, row: Comparison, scale: Scale) -> Panel:
 
 def _scale(name: str, rows: Sequence[Comparison]) -> Scale:
     """Colours of a column: up to a percentile of the sizes, or the largest where nearly all are 0."""
-    sizes = [np.abs(row.maps[name].heat).ravel() for row in rows if name in row.maps]
-    known = np.concatenate(sizes) if sizes else np.zeros(1)
+    heats = [row.maps[name].heat.ravel() for row in rows if name in row.maps]
+    known = np.concatenate(heats) if heats else np.zeros(1)
     known = known[np.isfinite(known)]
-    limit = float(np.percentile(known, SHARE_SHOWN)) if known.size else 0.0
-    largest = limit if limit > 0 else float(known.max(initial=0.0))
+    limit = float(np.percentile(np.abs(known), SHARE_SHOWN)) if known.size else 0.0
+    largest = limit if limit > 0 else float(np.abs(known).max(initial=0.0))
     target = _common([row.cis.target for row in rows], "")
-    return Scale.around([np.array([largest])], heat_unit(name, target), heat=True)
+    return Scale.around([np.clip(known, -largest, largest)], heat_unit(name, target), heat=True)
 
 
 def _common(words: Sequence[str], otherwise: str) -> str:
@@ -97,6 +97,12 @@ def _footer(rows: Sequence[Comparison], left_out: Mapping[str, str]) -> str:
     """What has to be known to read the page: the scales, and why a method is missing."""
     words = [
         "Each column has a scale and a unit of its own: compare where, not how much",
+        *(
+            ["the photos of a column share its scale: pale is weak beside the others"]
+            if len(rows) > 1
+            else []
+        ),
+        "framed: what the model is shown",
         f"colours of the methods of others end at the {SHARE_SHOWN:g}th percentile of their values on this page",
     ]
     words += [f"Not shown: {why}" for why in reasons_in_words(left_out)]

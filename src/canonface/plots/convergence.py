@@ -51,6 +51,8 @@ def convergence_figure(
         for number, cms, scale, note in zip(chosen, maps, scales, _notes(found, chosen), strict=True)
     ]
     bars = [Bar(scale, column, column) for column, scale in enumerate(scales)]
+    # The words and the curve need the width of three maps.
+    rows += [Panel(np.full((2, 2, 3), 255, dtype=np.uint8))] * (3 - len(rows))
     return sheet([rows], bars, heading, footer, panel=2.2, below=below)
 
 
@@ -79,6 +81,8 @@ def _curve(found: Convergence, page: Page, place: Rectangle) -> None:
     end = max(found.photos, found.needed if shown else 0.0) * 1.3
     ticks = [n for n in (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000) if n <= end]
     ticks = [n for n in ticks if n >= x.min(initial=1e9) * 0.9]
+    if len(ticks) < 2:
+        ticks = sorted({round(float(n)) for n in x})
     plain_counts(axes, ticks)
     axes.set_xlim(x.min(initial=5.0) * 0.85, end)
     axes.set_ylim(min(0.0, float(np.nanmin(y, initial=0.0))), 1.02)
@@ -102,4 +106,8 @@ def _curve(found: Convergence, page: Page, place: Rectangle) -> None:
         kind = "extrapolated" if found.extrapolated else "within the data"
         text = f"{found.target:g} at about {at:,.0f} photos, {kind} (shaded: 95% interval)"
         words(axes, end * 0.97, 0.45, text, color=red, ha="right", weight="bold")
-    legend(axes, loc="lower right")
+    # A curve that rises leaves the lower right free; one that stays low leaves the place under the target.
+    low = float(np.nanmax(y, initial=0.0)) < 0.45
+    legend(
+        axes, loc="upper left" if low else "lower right", **({"bbox_to_anchor": (0.0, 0.9)} if low else {})
+    )

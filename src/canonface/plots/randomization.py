@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:  # matplotlib is loaded when a figure is drawn, not before
     Figure = Any
 
-_OWN = Scale(1.0, "share of each map's own largest value")
+_SHARE = "share of each map's own largest value"
 _LINE = 0.2
 
 
@@ -68,7 +68,9 @@ def randomization_figure(
         ]
     )
     size = 1.9 if len(rows[0]) > 5 else 2.2
-    return sheet(rows, [Bar(_OWN, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below)
+    one_sided = all(scale_of([cms]).one_sided for cms in maps.values())
+    own = Scale(1.0, _SHARE, heat=any(cms.method for cms in maps.values()), one_sided=one_sided)
+    return sheet(rows, [Bar(own, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below)
 
 
 def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) -> Panel:

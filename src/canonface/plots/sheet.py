@@ -185,10 +185,13 @@ class Page:
         )
         self.picture(bar_pixels(scale), strip)
         # The outer numbers end with the strip, so that bars side by side do not touch.
-        ticks = [(-1.0, "left"), (0.0, "center"), (1.0, "right")]
-        ticks += [(-0.5, "center"), (0.5, "center")] if long else []
+        ticks = [(0.0, "left"), (0.5, "center"), (1.0, "right")]
+        if not scale.one_sided:
+            ticks = [(-1.0, "left"), (0.0, "center"), (1.0, "right")]
+            ticks += [(-0.5, "center"), (0.5, "center")] if long else []
         for value, align in ticks:
-            x = strip[0] + (value + 1) / 2 * strip[2]
+            share = value if scale.one_sided else (value + 1) / 2
+            x = strip[0] + share * strip[2]
             edge = {"left": x, "center": x - 0.4, "right": x - 0.8}[align]
             self.text(number(value * scale.limit), edge, top + 0.42, 0.8, 8.5, ha=align)
         self.text(
@@ -200,20 +203,22 @@ class Page:
 def _ends(scale: Scale, long: bool) -> tuple[str, str]:
     """What the two ends of a colour bar mean."""
     if scale.heat:
-        return "← against", "relied on →"
+        return "" if scale.one_sided else "← against", "relied on →"
     return ("← rises when hidden", "falls when hidden →") if long else ("← rises", "falls →")
 
 
 def _measured(scale: Scale, long: bool) -> str:
     """What the numbers of a colour bar are."""
     if scale.heat:
-        return f"{scale.unit}, in its own unit" if long else scale.unit
+        return (
+            f"{scale.unit}, in its own unit" if long and not scale.unit.startswith("share ") else scale.unit
+        )
     return f"drop in {scale.unit} when a patch hides the place" if long else f"drop in {scale.unit}"
 
 
 def bar_pixels(scale: Scale) -> UInt8[np.ndarray, "h w 3"]:
     """The colours of a scale as they look on a face: the bar's rows run from its lights to its shadows."""
-    values = np.linspace(-scale.limit, scale.limit, 401)
+    values = np.linspace(0.0 if scale.one_sided else -scale.limit, scale.limit, 401)
     greys = np.repeat(np.linspace(225, 120, 24).astype(np.uint8)[:, None, None], 3, axis=2)
     tone: Float[np.ndarray, "h w"] = np.repeat(under_map(greys), len(values), axis=1)
     return np.asarray(np.rint(scale.blend(tone, np.broadcast_to(values, tone.shape)) * 255).astype(np.uint8))

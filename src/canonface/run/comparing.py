@@ -65,7 +65,13 @@ class Comparison:
         """Spearman's rank correlation of a method with canonface's own map, over the probes that both know.
 
         NaN where one of them is the same everywhere.
+
+        Raises:
+            OptionError: there is no map by that method.
         """
+        if name not in self.maps:
+            why = f" It made none: {self.failed[name]}" if name in self.failed else ""
+            raise OptionError(f"This comparison has no map by {name!r}: {near_names(name, self.maps)}{why}")
         mine, theirs = self.cis.drops, self.maps[name].cis.drops
         both = np.isfinite(mine) & np.isfinite(theirs)
         if both.sum() < 3 or np.ptp(mine[both]) == 0 or np.ptp(theirs[both]) == 0:
@@ -161,6 +167,11 @@ def compare_methods(
         OptionError: an option cannot be used.
         CanonfaceError: canonface's own map cannot be made.
     """
+    if not isinstance(face, Face):
+        raise OptionError(
+            f"Methods are compared on an aligned face; got {type(face).__name__}: canonface.align(photo) finds "
+            "the faces."
+        )
     if "method" in options or "method_options" in options:
         raise OptionError("Methods are compared by methods=[...]; got method= beside it: leave it out.")
     settings = make_settings(preset, target=target, **options)

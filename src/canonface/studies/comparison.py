@@ -144,7 +144,7 @@ class Comparison:
             how = (
                 f"reliability {column.reliability:.2f}"
                 if np.isfinite(column.reliability)
-                else "reliability unknown"
+                else "reliability unknown" + (", which takes four people" if column.people < 4 else "")
             )
             lines.append(f"{column.name}: highest at {column.peak_words}{value}, {how}")
         return [*lines, *self._agreement(), *self.notes]

@@ -86,6 +86,8 @@ class PaperFigure:
         command: of ours that makes it, for a list.
         plan: from what the user wants to the command lines.
         differs: what no data of the user's can change.
+        by_photo: whether each photo is looked at by itself: asked about a class that the photo is not of, a model has
+            next to no confidence to lose.
     """
 
     number: int
@@ -93,6 +95,7 @@ class PaperFigure:
     command: str
     plan: Callable[[Wanted], Plan] = field(repr=False)
     differs: str = "The paper's fine-tuned networks cannot be had: --model names the one that is asked."
+    by_photo: bool = False
 
 
 def figure_of(number: str) -> PaperFigure:
@@ -240,7 +243,7 @@ FIGURES: dict[int, PaperFigure] = {
     figure.number: figure
     for figure in (
         PaperFigure(1, "five tasks on one backbone", "study tasks", _tasks),
-        PaperFigure(2, "methods side by side, a row a photo", "compare-methods", _methods),
+        PaperFigure(2, "methods side by side, a row a photo", "compare-methods", _methods, by_photo=True),
         PaperFigure(4, "with and without normalisation", "study density", _study("density", most=100)),
         PaperFigure(5, "the map against the number of images", "audit, study convergence", _convergence),
         PaperFigure(6, "photo, its map, the model's map, the latter on the photo", "audit", _columns),

@@ -30,6 +30,8 @@ from canonface.studies.varying import Remembering, Setting, Told, vary
 
 CANONICAL = "canonical"
 """canonface's own maps, among the names of methods."""
+OF_HIDING = frozenset({"occluder", "fill", "engine", "design", "share"})
+"""Options of how places are hidden: they are of canonical maps, and mean nothing to a method of others."""
 Direction = Literal["output", "input", "all"]
 ROUNDING = 1e-6
 """Largest value of a map below which single precision alone may have drawn it."""
@@ -210,7 +212,8 @@ def randomize(
         seed: of the draws and the noise.
         aligner: places faces; by default the landmarker.
         level: of its mesh.
-        **options: of `canonface.audit`. An embedding model without a gallery is asked how like itself the face stays.
+        **options: of `canonface.audit`; those of how places are hidden are of canonical maps alone. An embedding
+            model without a gallery is asked how like itself the face stays.
 
     Raises:
         OptionError: the model's layers cannot be drawn anew, or an option cannot be used.
@@ -242,8 +245,10 @@ def randomize(
                 Setting(f"{kind}, {network}", {"model": changed.get(network, loaded)})
                 for network in ("trained", *changed)
             ]
-            own = {} if name == CANONICAL else {"method": method}
-            runs = vary(listed, settings, place, told=told, aligner=where, **(given | own))
+            own = given
+            if name != CANONICAL:
+                own = {k: v for k, v in given.items() if k not in OF_HIDING} | {"method": method}
+            runs = vary(listed, settings, place, told=told, aligner=where, **own)
             named = dict(zip(("trained", *changed), runs, strict=True))
             these = _likenesses(name, smoothed, named, networks, layers)
             likenesses += these

@@ -11,7 +11,7 @@ from typing import Any
 from canonface.alignment import Aligner, LandmarkerAligner, Photo
 from canonface.errors import CanonfaceError, OptionError
 from canonface.mesh import load_mesh
-from canonface.run import Progress, Run, audit
+from canonface.run import Progress, Run, Settings, audit, make_settings
 from canonface.types import Face
 
 Told = Callable[[str, Progress], None]
@@ -68,6 +68,8 @@ def vary(
             "A study compares settings of different names; got "
             f"{', '.join(setting.name for setting in settings) or 'none'}."
         )
+    for setting in settings:  # all of them before the first is asked, which may take hours
+        _check(common | dict(setting.options))
     kept = Remembering(aligner or LandmarkerAligner(load_mesh(level)))
     runs = []
     for setting in settings:
@@ -79,6 +81,17 @@ def vary(
             audit(photos, model, Path(out) / setting.folder, progress=_teller(told, setting.name), **options)
         )
     return tuple(runs)
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Refuse choices that a setting names and no run can have.
+
+    Raises:
+        OptionError: one cannot be used.
+    """
+    known = set(Settings.__dataclass_fields__)
+    preset = options.get("preset") or "default"
+    make_settings(preset, **{name: value for name, value in options.items() if name in known})
 
 
 def _teller(told: Told | None, name: str) -> Callable[[Progress], None] | None:

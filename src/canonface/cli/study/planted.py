@@ -54,9 +54,9 @@ def planted(
 ) -> None:
     """Train small networks to use one region of the face each, and see which methods' maps point to it.
 
-    Needs no model: it trains its own, each on your photos with a coloured mark painted on one region (the label), or
-    with eye make-up. Give several hundred photos. Each finished trial is kept: the same command goes on where it
-    stopped, also with more trials.
+    Needs no model: it trains its own on your photos, with a coloured mark painted on one region, or eye make-up.
+
+    Give several hundred photos. Each finished trial is kept: the same command goes on, also with more trials.
 
     Example: canonface study planted photos/ --trials 40 -o planted
     """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from canonface.cli import options
 from canonface.cli.study.settings import listed
 from canonface.cli.study.shared import Shared, Telling, with_shared
+
+if TYPE_CHECKING:
+    from canonface.studies.randomizing import Verdict
 
 
 @with_shared
@@ -56,7 +59,6 @@ def randomize(
             told=told,
             **shared.audit_options(),
         )
-    title = f"What is left of the {loaded.name} model's map when the model forgets"
     first = next(iter(found.maps.values()))
     picture = plots.shaded_face(first.mesh, first.canvas)
     if shared.draw_on != "shaded":
@@ -66,7 +68,7 @@ def randomize(
         "randomize"
         + (f"-{verdict.method}" if i else "")
         + ("-smooth" if verdict.smooth else ""): plots.randomization_figure(
-            found, verdict.method, picture, smooth=verdict.smooth, title=title
+            found, verdict.method, picture, smooth=verdict.smooth, title=_title(loaded.name, verdict)
         )
         for i, verdict in enumerate(found.verdicts)
     }
@@ -76,3 +78,12 @@ def randomize(
     )  # fmt: skip
     if any(verdict.passed is False for verdict in found.verdicts):
         raise typer.Exit(1)
+
+
+def _title(model: str, verdict: Verdict) -> str:
+    """Whose map is drawn: the pictures of several methods look alike otherwise."""
+    from canonface.methods import title_of
+    from canonface.studies.randomizing import CANONICAL
+
+    by = "" if verdict.method == CANONICAL else f" by {title_of(verdict.method)}"
+    return f"What is left of the {model} model's map{by} when the model forgets"
