@@ -227,7 +227,10 @@ def planted(data: Path, steps: Steps, images: Path) -> str:
     told = [line for line in said.splitlines() if not line.startswith("  ")]
     pictures = [line for kind in ("rates", "maps")
                 for line in _picture(out, f"planted-{kind}.png", images / f"planted_{kind}.png")]  # fmt: skip
-    return "\n".join([_block("\n".join(told)), "", f"{_time(steps, 'planted')}.", *pictures])
+    spent = sum(
+        sum(json.loads(trial.read_text())["seconds"].values()) for trial in (out / "trials").glob("*.json")
+    )
+    return "\n".join([_block("\n".join(told)), "", f"took {spent / 60:.0f} minutes.", *pictures])
 
 
 PARTS: dict[str, Callable[[Path, Steps, Path], str]] = {

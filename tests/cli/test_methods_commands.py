@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from canonface.cli.loading import method_options, options_by_method
 from canonface.cli.main import main
@@ -230,6 +231,35 @@ def test_a_black_box_is_compared_by_what_works_and_the_rest_is_explained(place, 
     assert "left out: GradCAM: needs the gradients" in err
     drawn = " ".join((place / "out" / "methods.svg").read_text().split())
     assert "Not shown: GradCAM: needs the gradients" in drawn
+
+
+def test_methods_of_which_none_works_are_no_comparison(place, say):
+    code, _, err = say("compare-methods", "photos", "-m", "toy_nets:box", "--methods", "gradcam", "-o", "out")
+    assert code == 2
+    assert "none of the methods named works for 'toy_nets:box'" in err
+    assert not (place / "out").exists()
+
+
+def test_many_methods_of_a_single_photo_are_set_in_lines(place, say):
+    methods = "gradient,smoothgrad,gradcam,gradcam++,scorecam,occlusion,integrated-gradients"
+    words = ("-m", "toy_nets:net", "--stride", "10", "--methods", methods)
+    say("compare-methods", "photos/op_P001_studio.jpg", *words, "-o", "one")
+    say("compare-methods", "photos", *words, "-o", "two")
+    sizes = []
+    for name in ("one", "two"):
+        with Image.open(place / name / "methods.png") as picture:
+            sizes.append(picture.size)
+    (one_width, one_height), (two_width, two_height) = sizes
+    assert one_width < 0.6 * two_width
+    assert one_height > 0.9 * two_height
+
+
+def test_a_finished_run_shows_no_bar_that_never_moves(place, say):
+    words = ("audit", "photos", "-m", "toy_nets:net", "-t", "yes", "--stride", "10", "-o", "run")
+    say(*words)
+    code, _, err = say(*words)
+    assert code == 0
+    assert "?" not in err
 
 
 def test_a_method_without_a_map_of_a_photo_is_an_error_and_not_a_gap(place, say):

@@ -183,6 +183,27 @@ def test_as_many_maps_as_features_are_no_head_where_a_fully_connected_layer_foll
     assert found_layer(Features())[0] == "norm"
 
 
+class Patches(nn.Module):
+    """A transformer of one layer over patches of 4 x 4 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.cut = nn.Conv2d(3, 8, 4, stride=4)
+        self.norm, self.attention, self.head = nn.LayerNorm(8), nn.MultiheadAttention(8, 2), nn.Linear(8, 3)
+
+    def forward(self, x):
+        tokens = self.norm(self.cut(x).flatten(2).transpose(1, 2))
+        return self.head(self.attention(tokens, tokens, tokens)[0].mean(dim=1))
+
+
+def test_the_patches_of_a_transformer_are_read_only_where_they_are_named():
+    with pytest.raises(
+        OptionError, match=r"'cut', which only cuts the image .*\('norm' gives \(n, 20, 8\)\)"
+    ):
+        found_layer(Patches())
+    assert found_layer(Patches(), "cut")[0] == "cut"
+
+
 class TwoAnswers(nn.Module):
     """Two heads with convolutions of their own on one body; ReLUs in place."""
 

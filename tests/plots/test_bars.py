@@ -70,3 +70,10 @@ def test_a_number_that_is_missing_is_said(tmp_path):
     figure = bars(found)
     assert [text.get_text() for text in panels(figure)[0].texts] == ["none"] * 4
     assert save(figure, tmp_path / "bars.svg").stat().st_size > 1000
+
+
+def test_no_percentage_beyond_100_is_on_the_axis():
+    for axes in panels(bars(evaluation()))[:2]:
+        ticks = axes.get_xticks()
+        assert len(ticks) >= 3
+        assert max(ticks) <= 100

@@ -207,6 +207,10 @@ def test_the_command_lists_runs_and_refuses(say, lfw):
     assert "figure 12 cannot be made of this" in err
     code, _, err, _ = say("3")
     assert code == 2
+    code, _, err, lines = say("5", "--model", "gendre", "--dry-run")
+    assert code == 2
+    assert "did you mean 'gender'" in err.lower()
+    assert lines == []
 
 
 def test_a_list_that_cannot_be_written_is_an_error(tmp_path):

@@ -15,6 +15,8 @@ from canonface.cli.audit import Paths
 from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery, options_by_method
 
 if TYPE_CHECKING:
+    from canonface.methods import Method
+    from canonface.models import Model
     from canonface.run.comparing import Comparison
 
 
@@ -82,7 +84,6 @@ def compare_methods(
     from canonface.confidence import RecognitionConfidence
     from canonface.errors import CanonfaceError, OptionError, TargetError
     from canonface.run.auditing import check_form
-    from canonface.run.comparing import reasons_in_words
     from canonface.run.labels import read_labels
 
     check_format(picture_format)
@@ -91,9 +92,7 @@ def compare_methods(
     loaded = loaded_model(
         model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust
     )
-    works, left_out = run.usable_methods(loaded, chosen, own_options)
-    for why in reasons_in_words(left_out):
-        console.note(f"left out: {why}")
+    works, left_out = _usable(loaded, chosen, own_options)
     place = chosen_aligner(aligner, level, False, False, mesh, vertices)
     asked: Any = confidence
     if gallery is not None:
@@ -161,6 +160,22 @@ def compare_methods(
         _show(table, saved)
     if failed or no_map:
         raise typer.Exit(1)
+
+
+def _usable(
+    model: Model, chosen: list[str] | None, own_options: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Method], dict[str, str]]:
+    """Methods that work for a model, and why others do not, which is said; ends where none works that was named."""
+    from canonface import run
+    from canonface.run.comparing import reasons_in_words
+
+    works, left_out = run.usable_methods(model, chosen, own_options)
+    for why in reasons_in_words(left_out):
+        console.note(f"left out: {why}")
+    if chosen and not works:
+        console.error(f"none of the methods named works for {model.name!r}: there is nothing to compare.")
+        raise typer.Exit(2)
+    return works, left_out
 
 
 def _lines(row: Comparison) -> list[dict[str, Any]]:

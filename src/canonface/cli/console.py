@@ -124,6 +124,8 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
                 )
 
         yield advance
+        if bar.tasks[0].total is None:  # nothing was left to do
+            bar.update(task, visible=False)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def reproduce(
     """
     from canonface.cli.main import app
     from canonface.demo import demo_folder
-    from canonface.models import available_models
+    from canonface.models import available_models, check_model_name
     from canonface.studies.figures import FIGURES, Wanted, figure_of
     from canonface.studies.photo_sets import open_photo_set
 
@@ -61,6 +61,7 @@ def reproduce(
             )
         return
     chosen = figure_of(figure)
+    check_model_name(model)
     place = data or demo_folder() / "labels.csv"
     photo_set = open_photo_set(place)
     if target is None and model == "gender" and not chosen.by_photo:

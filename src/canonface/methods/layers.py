@@ -31,7 +31,8 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
         name: a layer to take instead, as ``module.named_modules()`` calls it.
 
     Raises:
-        OptionError: there is no such layer, or none that runs and has spatial extent.
+        OptionError: there is no such layer, or none that runs and has spatial extent; or the last convolution cuts an
+            image into patches for a transformer, and no layer is named.
     """
     modules: dict[str, nn.Module] = {key: module for key, module in model.module.named_modules() if key}
     if name is not None and name not in modules:
@@ -61,6 +62,14 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
             spatial.pop()
         height_width = shapes[spatial[-1]][2:]
         after = ran[ran.index(spatial[-1]) :]
+        tokens = [key for key in after if _is_tokens(shapes[key], height_width)]
+        if tokens:
+            raise OptionError(
+                f"A class activation map is made of a network's last convolution; that of {model.name!r} is "
+                f"{spatial[-1]!r}, which only cuts the image into patches for a transformer "
+                f"({tokens[0]!r} gives {_shape(shapes[tokens[0]])}): what it gives was weighed before any patch was "
+                "compared with another. Name it as the layer if that is meant, or take another method."
+            )
         chosen = [key for key in after if _is_spatial(shapes[key]) and shapes[key][2:] == height_width][-1]
         return chosen, modules[chosen]
     if convolutions:
@@ -148,6 +157,11 @@ def _check_named(model: TorchModel, name: str, shapes: dict[str, Any]) -> None:
 
 def _is_spatial(shape: Any) -> bool:
     return isinstance(shape, tuple) and len(shape) == 4 and shape[2] * shape[3] > 1
+
+
+def _is_tokens(shape: Any, height_width: tuple[int, int]) -> bool:
+    """Whether a layer gives one vector for each place of a map, as transformers do; some add a few more."""
+    return isinstance(shape, tuple) and len(shape) == 3 and shape[1] >= height_width[0] * height_width[1]
 
 
 def _shape(shape: Any) -> str:

@@ -8,7 +8,7 @@ from canonface.models.callable import CallableModel
 from canonface.models.differentiable import prepare_tensor, resample_tensor
 from canonface.models.onnx_file import OnnxModel
 from canonface.models.preprocessing import prepare, without_pixels
-from canonface.models.registry import available_models, load_model
+from canonface.models.registry import available_models, check_model_name, load_model
 from canonface.models.torch_module import TorchModel
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "OnnxModel",
     "TorchModel",
     "available_models",
+    "check_model_name",
     "checked_answer",
     "checked_outputs",
     "load_model",

@@ -120,7 +120,23 @@ def _check_word(option: str, given: str | None, known: tuple[str, ...]) -> None:
         raise OptionError(f"{option} is {listed}; got {given!r}.")
 
 
+def check_model_name(text: str) -> None:
+    """Refuse a text that `load_model` can make nothing of, without loading anything.
+
+    Raises:
+        ModelError: it is no name of the zoo, no model file and no ``package.module:attribute``.
+    """
+    path = Path(text).expanduser()
+    named = text in ZOO or text in ARCHITECTURES or is_finetuned(path)
+    if not named and path.suffix.lower() not in MODEL_SUFFIXES and not is_attribute(text):
+        raise ModelError(
+            "A model is a name of the zoo, a model file (.onnx, .pt, .pt2, .safetensors, ...) or "
+            f"package.module:attribute; got {text!r}: {near_names(text, ZOO)}"
+        )
+
+
 def _from_text(text: str, options: _Options) -> Model:
+    check_model_name(text)
     if text in ZOO:
         return _from_zoo(text, options)
     if text in ARCHITECTURES:
@@ -132,16 +148,11 @@ def _from_text(text: str, options: _Options) -> Model:
         return _from_finetuned(path, options)
     if path.suffix.lower() in MODEL_SUFFIXES:
         return _from_file(path, options)
-    if is_attribute(text):
-        # What it imports when it is called lies there too.
-        with current_directory_importable():
-            named = attribute(text, ModelError)
-            found = made(named, text)
-            return _from_object(found, replace(options, name=options.name or text), found is not named)
-    raise ModelError(
-        "A model is a name of the zoo, a model file (.onnx, .pt, .pt2, .safetensors, ...) or "
-        f"package.module:attribute; got {text!r}: {near_names(text, ZOO)}"
-    )
+    # What it imports when it is called lies there too.
+    with current_directory_importable():
+        named = attribute(text, ModelError)
+        found = made(named, text)
+        return _from_object(found, replace(options, name=options.name or text), found is not named)
 
 
 def _from_file(path: Path, options: _Options) -> Model:

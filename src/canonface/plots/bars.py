@@ -97,6 +97,8 @@ def _panel(
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.22)
+    if metric.scale == "percent":  # the room for the words beyond 100 is no part of the scale
+        axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 100])
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)

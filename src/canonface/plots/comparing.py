@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,16 @@ else:  # matplotlib is loaded when a figure is drawn, not before
 SHARE_SHOWN = 99.5
 """Percentile of a method's heat, by size, at which its colours end: a few pixels would pale all the others."""
 _SIDE = 2.05
+LONGEST_LINE = 7
+"""Panels side by side for a single photo; more of them go on in further lines."""
 
 
 def methods(
     rows: Sequence[Comparison], left_out: Mapping[str, str] | None = None, *, title: str | None = None
 ) -> Figure:
     """A row a photo, a column a method, each column on a scale of its own, which is written under it.
+
+    The methods of a single photo are set in several lines where they are many.
 
     canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over
     the whole input of the model.
@@ -61,7 +66,15 @@ def methods(
                 Panel(panel.image, "", panel.note if place != 1 else "") for place, panel in enumerate(line)
             ]
         panels.append(line)
-    bars = [Bar(own, 1, 1), *(Bar(scales[name], place, place) for place, name in enumerate(names, start=2))]
+    in_line = len(panels[0])
+    if len(rows) == 1:
+        lines = math.ceil(in_line / LONGEST_LINE)
+        in_line = math.ceil(in_line / lines)
+        panels = [panels[0][start : start + in_line] for start in range(0, len(panels[0]), in_line)]
+    bars = [
+        Bar(scale, place % in_line, place % in_line, place // in_line if len(rows) == 1 else -1)
+        for place, scale in enumerate([own, *(scales[name] for name in names)], start=1)
+    ]
     if title is None:
         title = f"What {rows[0].cis.model} relies on, by {len(names) + 1} methods"
     return sheet(panels, bars, title, _footer(rows, left_out or {}), panel=_SIDE)

@@ -50,11 +50,19 @@ class Panel:
 
 @dataclass(frozen=True)
 class Bar:
-    """A colour bar under some columns, the first and the last one counted from 0."""
+    """A colour bar under some columns, the first and the last one counted from 0.
+
+    Attributes:
+        scale: its colours.
+        first: column where it begins.
+        last: column where it ends.
+        row: under which row of panels; negative counts from the last.
+    """
 
     scale: Scale
     first: int
     last: int
+    row: int = -1
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def sheet(
 
     Args:
         rows: the panels; a later row may be shorter.
-        bars: colour bars under the last row.
+        bars: colour bars under a row.
         title: of the page; empty for none.
         footer: small words under everything; empty for none.
         panel: side of a panel in inches.
@@ -94,9 +102,10 @@ def sheet(
     headings = [_heading_height(row) for row in rows]
     width = 2 * _MARGIN + columns * panel + (columns - 1) * _GAP
     footers = _wrapped(footer, width - 2 * _MARGIN, 8)
-    tail = (_BAR if bars else 0.0) + (0.14 + 0.16 * len(footers) if footers else 0.0)
+    tail = 0.14 + 0.16 * len(footers) if footers else 0.0
     tail += below.height if below else 0.0
-    body = sum(headings) + len(rows) * panel + (len(rows) - 1) * _GAP
+    under = [[bar for bar in bars if bar.row % len(rows) == number] for number in range(len(rows))]
+    body = sum(headings) + len(rows) * panel + (len(rows) - 1) * _GAP + _BAR * sum(map(bool, under))
     height = 2 * _MARGIN + (_TITLE if title else 0.0) + body + tail
     figure = matplotlib_figure.Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     page = Page(figure, width, height)
@@ -105,17 +114,17 @@ def sheet(
     if title:
         page.text(title, _MARGIN, top, width - 2 * _MARGIN, 14, weight="bold")
         top += _TITLE
-    for row, heading in zip(rows, headings, strict=True):
+    for row, heading, its_bars in zip(rows, headings, under, strict=True):
         for column, item in enumerate(row):
             left = _MARGIN + column * (panel + _GAP)
             page.text(item.heading, left, top, panel, 11, weight="bold")
             page.text(item.note, left, top + heading - 0.26, panel, 9, color=SOFT_INK)
             page.picture(item.image, (left, top + heading, panel, panel))
         top += heading + panel + _GAP
-    for bar in bars:
-        left = _MARGIN + bar.first * (panel + _GAP)
-        page.bar(bar.scale, left, top, (bar.last - bar.first + 1) * (panel + _GAP) - _GAP)
-    top += _BAR if bars else 0.0
+        for bar in its_bars:
+            left = _MARGIN + bar.first * (panel + _GAP)
+            page.bar(bar.scale, left, top, (bar.last - bar.first + 1) * (panel + _GAP) - _GAP)
+        top += _BAR if its_bars else 0.0
     if below:
         below.draw(page, (_MARGIN, top, width - 2 * _MARGIN, below.height))
         top += below.height
