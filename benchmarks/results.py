@@ -53,7 +53,7 @@ FIGURES: dict[int, tuple[str, str, str]] = {
 bundled ones, which may be shown."""
 TRIALS = 24
 """Networks that learn a mark; a fourth as many learn make-up. Each takes about a minute with all its maps."""
-WIDEST = 1100
+WIDEST = 1600
 """Pixels of a picture in the page."""
 
 
