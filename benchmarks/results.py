@@ -36,18 +36,22 @@ TITLES = {
     "road": "ROAD, higher",
 }
 OURS = {"cms": "**canonical, model map**", "cis": "**canonical, own map**"}
-FIGURES: dict[int, tuple[str, str, str]] = {
-    # number: photos, further words of the command, the picture in the folder
-    1: ("congress_pd", "--photos 40", "tasks.png"),
-    2: ("", "", "methods.png"),
-    4: ("congress_pd", "--photos 60", "density.png"),
-    5: ("fairface_val980", "--photos 493", "convergence.png"),
-    6: ("", "", "run/columns.png"),
-    7: ("openpeople_synth", "--photos 60", "recognition/map.png"),
-    8: ("", "--model expression --target happy", "randomize.png"),
-    12: ("congress_pd", "--photos 40", "models.png"),
-    18: ("fairface_val980", "--photos 120", "patch.png"),
-    20: ("", "--photos 41", "alignment.png"),
+FIGURES: dict[int, tuple[str, str, tuple[str, ...]]] = {
+    # number: photos, further words of the command, the pictures in the folder
+    1: ("congress_pd", "--photos 20", ("tasks.png",)),
+    2: ("", "", ("methods.png",)),
+    4: ("congress_pd", "--photos 60", ("density.png",)),
+    5: ("fairface_val980", "--photos 493", ("convergence.png",)),
+    6: ("", "", ("run/pictures/examples.png",)),
+    7: (
+        "openpeople_synth",
+        "--photos 24",
+        ("recognition/pictures/examples.png", "verification/pictures/examples.png"),
+    ),
+    8: ("", "--model expression --target happy", ("randomize.png",)),
+    12: ("congress_pd", "--photos 40", ("models.png",)),
+    18: ("fairface_val980", "--photos 120", ("patch.png",)),
+    20: ("", "--photos 41", ("alignment.png",)),
 }
 """Of the paper; 10 and 11 are the tables above, 13 is made as 12 and 21 as 20. Where no photos are named it is the
 bundled ones, which may be shown."""
@@ -174,7 +178,7 @@ def verification(data: Path, steps: Steps, images: Path) -> str:
     steps.run("verify-scored", "evaluate", str(run), "--against", "gradcam,integrated-gradients,random,centre",
               "--metrics", "average-drop,win,deletion,insertion,deletion-accuracy,insertion-accuracy",
               "--csv", str(table), "--allow-failures")  # fmt: skip
-    picture = _picture(run, "map.png", images / "verification.png")
+    picture = _picture(run, "pictures/cms.png", images / "verification.png")
     return "\n".join([*_table(_rows(table)), "", f"{_time(steps, 'verify', 'verify-scored')}.", *picture])
 
 
@@ -199,7 +203,7 @@ def sanity(data: Path, steps: Steps, images: Path) -> str:  # noqa: ARG001
 def figures(data: Path, steps: Steps, images: Path) -> str:
     """The paper's figures."""
     lines = []
-    for number, (photos, more, picture) in FIGURES.items():
+    for number, (photos, more, pictures) in FIGURES.items():
         name, out = f"figure-{number}", steps.work / f"figure-{number}"
         place = [str(data / photos)] if photos else []
         words = ("reproduce", str(number), *place, *shlex.split(more), "-o", str(out))
@@ -208,13 +212,10 @@ def figures(data: Path, steps: Steps, images: Path) -> str:
         command = shlex.join(
             ("canonface", "reproduce", str(number), *([photos] if photos else []), *shlex.split(more))
         )
-        lines += [
-            "",
-            f"### {shown}",
-            "",
-            f"    {command}",
-            *_picture(out, picture, images / f"figure_{number}.png"),
-        ]
+        lines += ["", f"### {shown}", "", f"    {command}"]
+        for place, picture in enumerate(pictures):
+            letter = "ab"[place] if len(pictures) > 1 else ""
+            lines += _picture(out, picture, images / f"figure_{number}{letter}.png")
         lines += ["", f"{_time(steps, name)}."]
     return "\n".join(lines).strip()
 
