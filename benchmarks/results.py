@@ -39,7 +39,7 @@ OURS = {"cms": "**canonical, model map**", "cis": "**canonical, own map**"}
 FIGURES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     # number: photos, further words of the command, the pictures in the folder
     1: ("congress_pd", "--photos 20", ("tasks.png",)),
-    2: ("", "", ("methods.png",)),
+    2: ("", "--model expression", ("methods.png",)),
     4: ("congress_pd", "--photos 60", ("density.png",)),
     5: ("fairface_val980", "--photos 493", ("convergence.png",)),
     6: ("", "", ("run/pictures/examples.png",)),
