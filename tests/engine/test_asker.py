@@ -105,6 +105,17 @@ def test_what_cannot_be_asked_is_refused_in_words(net, questions):
         drops(net, x, centres, 7, engine="dens")
     with pytest.raises(OptionError, match=r"one input of shape \(c, h, w\); got shape \(1, 3, 32, 30\)"):
         drops(net, x[None], centres, 7)
+    with pytest.raises(
+        OptionError, match=r"got shape \(3,\): a value for each channel has shape \(c, 1, 1\)"
+    ):
+        drops(net, x, centres, 7, fill=np.zeros(3))
+
+
+def test_a_mirrored_array_is_an_input_like_another(net, questions):
+    x, centres = questions
+    mirrored = x.numpy()[..., ::-1]
+    expected = drops(net, x.flip(2), centres, 7, np.ones((3, 1, 1)))
+    np.testing.assert_array_equal(drops(net, mirrored, centres, 7, np.ones((3, 1, 1))), expected)
 
 
 def test_a_network_that_defeats_tracing_is_asked_densely_with_the_reason(questions, caplog):

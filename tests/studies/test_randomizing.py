@@ -215,6 +215,15 @@ def test_each_face_is_asked_about_what_the_trained_model_chose(people_folder, tm
     assert found.verdicts[0].draws == 2
 
 
+def test_methods_whose_names_differ_by_signs_alone_have_runs_of_their_own(people_folder, tmp_path):
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    photos = sorted(people_folder.glob("*studio.jpg"))[:2]
+    options = {"target": "yes", "spacing": 2.5, "draws": 1, "steps": 1}
+    found = studies.randomize(photos, model_of(module), tmp_path, methods=["gradcam", "gradcam++"], **options)
+    assert len(found.verdicts) == 2
+    assert {"gradcam-trained", "gradcam++-trained"} < {path.name for path in tmp_path.iterdir()}
+
+
 def test_an_embedding_is_asked_how_like_itself_the_face_stays(people_folder, tmp_path):
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 24, 8))
     photos = sorted(people_folder.glob("*studio.jpg"))[:2]

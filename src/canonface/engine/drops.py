@@ -53,7 +53,8 @@ def drops(
     height_width = (int(x.shape[1]), int(x.shape[2]))
     points = np.asarray(centres_xy, dtype=np.float64)
     known = np.isfinite(points).all(axis=1)
-    occlusions = Occlusions(occlusion_boxes(points[known], patch, height_width), _as_array(fill))
+    hidden_by = _checked_fill(fill, tuple(x.shape))
+    occlusions = Occlusions(occlusion_boxes(points[known], patch, height_width), hidden_by)
     model = TorchModel(module, type(module).__name__, InputSpec(size_hw=height_width))
     tensor = _on_device(module, x)
     original, hidden = Asker(model, engine, batch).both(tensor, occlusions)
@@ -69,10 +70,18 @@ def drops(
     return result
 
 
-def _as_array(fill: float | Tensor) -> np.ndarray:
+def _checked_fill(fill: float | Tensor, shape: tuple[int, ...]) -> np.ndarray:
     if hasattr(fill, "detach"):
         fill = fill.detach().cpu().numpy()
-    return np.asarray(fill, dtype=np.float64 if np.ndim(fill) == 0 else None)
+    values = np.asarray(fill, dtype=np.float64 if np.ndim(fill) == 0 else None)
+    try:
+        np.broadcast_to(values, shape)
+    except ValueError:
+        raise OptionError(
+            f"fill is a number, or broadcasts to x, of shape {shape}; got shape {values.shape}: a value for each "
+            "channel has shape (c, 1, 1)."
+        ) from None
+    return values
 
 
 def _on_device(module: Any, x: Tensor) -> Tensor:
@@ -80,5 +89,7 @@ def _on_device(module: Any, x: Tensor) -> Tensor:
     import torch
 
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
+    if isinstance(x, np.ndarray):
+        x = np.ascontiguousarray(x)  # PyTorch takes no negative strides
     tensor = torch.as_tensor(x).detach()
     return tensor.clone() if weight is None else tensor.to(weight.device, weight.dtype, copy=True)

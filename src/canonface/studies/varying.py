@@ -34,7 +34,7 @@ class Setting:
     @property
     def folder(self) -> str:
         """Name of its run's folder."""
-        return re.sub(r"[^a-z0-9.]+", "-", self.name.lower()).strip("-.") or "setting"
+        return re.sub(r"[^a-z0-9.+]+", "-", self.name.lower()).strip("-.") or "setting"
 
 
 def vary(
