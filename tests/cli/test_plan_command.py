@@ -141,7 +141,7 @@ def test_attention_is_counted_token_by_token_and_named(plan):
     ("model", "why"),
     [
         ("winding", "torch.fx cannot follow it"),
-        ("box", "a CallableModel shows no layers that could be followed"),
+        ("box", "it shows no layers that could be followed: only its answers are known"),
     ],
 )
 def test_without_layers_to_count_there_is_a_reason_and_a_time(plan, model, why):

@@ -265,7 +265,9 @@ def test_a_model_without_layers_is_asked_densely_without_a_word(questions, caplo
     model = CallableModel(lambda batch: np.asarray(batch).mean(axis=(2, 3)), "mean", InputSpec(size_hw=SIZE))
     asking = Asker(model)
     assert asking.answers(np.asarray(x), occlusions_of(centres)).shape == (60, 3)
-    assert asking.plan == Plan("dense", "a CallableModel shows no layers that could be followed")
+    assert asking.plan == Plan(
+        "dense", "it shows no layers that could be followed: only its answers are known"
+    )
     assert lines(caplog) == []
 
 

@@ -233,7 +233,7 @@ def test_a_network_without_gradients_is_not_fitted_whole(photos, make):
 
 
 def test_what_is_no_module_has_no_head(photos):
-    with pytest.raises(OptionError, match=r"one PyTorch module; .* is a CallableModel"):
+    with pytest.raises(OptionError, match=r"one PyTorch module; .* is none: take facenet"):
         fitted(photos, lambda batch: batch.mean(axis=(2, 3)))
 
 

@@ -44,7 +44,7 @@ class LocalEngine:
             NoLocalEngineError: there is none that windows could follow.
         """
         if not isinstance(model, TorchModel):
-            raise NoLocalEngineError(f"a {type(model).__name__} shows no layers that could be followed")
+            raise NoLocalEngineError("it shows no layers that could be followed: only its answers are known")
         from canonface.engine.incremental.network import network_of
         from canonface.engine.incremental.tracing import NotTraceableError
 

@@ -50,7 +50,7 @@ def load_backbone(backbone: Any, left_out: tuple[str, ...], device: str, trust: 
     loaded = load_model(backbone, device=device, trust=trust)
     if not isinstance(loaded, TorchModel):
         raise OptionError(
-            f"A head and its backbone are one PyTorch module; {loaded.name!r} is a {type(loaded).__name__}: take "
+            f"A head and its backbone are one PyTorch module; {loaded.name!r} is none: take "
             "facenet, or a torch module of your own (package.module:attribute)."
         )
     if loaded.output is not None:

@@ -44,7 +44,7 @@ def require_torch(model: Model) -> TorchModel:
 
     rule = "Weights are drawn anew layer by layer, which takes a PyTorch module with its layers"
     if not isinstance(model, TorchModel):
-        raise OptionError(f"{rule}; {model.name!r} is a {type(model).__name__}, known by its answers alone.")
+        raise OptionError(f"{rule}; {model.name!r} is known by its answers alone.")
     if isinstance(model.module, Program) or type(model.module).__module__.startswith("torch.jit"):
         raise OptionError(
             f"{rule}; {model.name!r} is a compiled program, whose layers have no initialisation. Load the module "
