@@ -46,6 +46,6 @@ def machine_words() -> str:
     """The machine as a sentence."""
     found = machine()
     return (
-        f"{found['processor']}, {found['threads']} threads, {found['vector']}; Python {found['python']}, torch "
+        f"{found['processor']}, {found['threads']} thread{'s' * (found['threads'] != 1)}, {found['vector']}; Python {found['python']}, torch "
         f"{found['torch']}, canonface {found['canonface']}."
     )

@@ -178,7 +178,7 @@ def verification(data: Path, steps: Steps, images: Path) -> str:
     steps.run("verify-scored", "evaluate", str(run), "--against", "gradcam,integrated-gradients,random,centre",
               "--metrics", "average-drop,win,deletion,insertion,deletion-accuracy,insertion-accuracy",
               "--csv", str(table), "--allow-failures")  # fmt: skip
-    picture = _picture(run, "pictures/cms.png", images / "verification.png")
+    picture = _picture(run, "pictures/cms-by-target.png", images / "verification.png")
     return "\n".join([*_table(_rows(table)), "", f"{_time(steps, 'verify', 'verify-scored')}.", *picture])
 
 
