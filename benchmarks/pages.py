@@ -45,7 +45,8 @@ def machine() -> dict[str, Any]:
 def machine_words() -> str:
     """The machine as a sentence."""
     found = machine()
+    threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
     return (
-        f"{found['processor']}, {found['threads']} thread{'s' * (found['threads'] != 1)}, {found['vector']}; Python {found['python']}, torch "
+        f"{found['processor']}, {threads}, {found['vector']}; Python {found['python']}, torch "
         f"{found['torch']}, canonface {found['canonface']}."
     )
