@@ -348,7 +348,8 @@ def _picture(folder: Path, name: str, to: Path) -> list[str]:
             picture = picture.resize(
                 (WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS
             )
-        picture.quantize(200).save(to, optimize=True)
+        colours = picture.quantize(256)
+        picture.quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG).save(to, optimize=True)
     return ["", f"![{to.stem.replace('_', ' ')}](images/results/{to.name})"]
 
 
