@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ TITLES = {"cms": "CMS", "cis": "CIS", "random": "random", "centre": "centre"}
 CONTROLS = ("random", "centre")
 CONTROL_INK = "#777777"
 _PANEL_WIDTH, _ROW_HEIGHT = 2.6, 0.34
+_LETTERS_PER_INCH = 14
 
 
 def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Figure:
@@ -57,12 +59,12 @@ def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Fig
                 )
     what = "pairs" if evaluation.of_pairs else "photos"
     by = f" by {made_by(evaluation)}" if made_by(evaluation) else ""
-    figure.suptitle(
+    heading = (
         f"{evaluation.model}: {len(evaluation)} {what}, "
         f"{evaluation.level:.0%} intervals. Red: canonical maps{by}. Hatched: maps that know nothing of the model. "
-        "An arrow says which way is better.",
-        fontsize=9,
+        "An arrow says which way is better."
     )
+    figure.suptitle(textwrap.fill(heading, int(_LETTERS_PER_INCH * figure.get_figwidth())), fontsize=9)
     return figure
 
 
