@@ -57,7 +57,7 @@ FIGURES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     20: ("", "--photos 41", ("alignment.png",)),
     21: ("", "--photos 41 --model expression --target happy", ("alignment.png",)),
 }
-"""Of the paper. Where no photos are named it is the bundled ones, which may be shown."""
+"""Of the paper. Only bundled and synthetic photos are shown: other sets are drawn without their photos."""
 TRIALS = 24
 """Networks that learn a mark; a fourth as many learn make-up. Each takes about a minute with all its maps."""
 WIDEST = 1600
@@ -216,8 +216,8 @@ def figures(data: Path, steps: Steps, images: Path) -> str:
             ("canonface", "reproduce", str(number), *([photos] if photos else []), *shlex.split(more))
         )
         lines += ["", f"### {shown}", "", f"    {command}"]
-        for place, picture in enumerate(pictures):
-            letter = "ab"[place] if len(pictures) > 1 else ""
+        letters = "ab" if len(pictures) > 1 else ("",)
+        for letter, picture in zip(letters, pictures, strict=True):
             lines += _picture(out, picture, images / f"figure_{number}{letter}.png")
         lines += ["", f"{_time(steps, name)}."]
     return "\n".join(lines).strip()
@@ -234,7 +234,7 @@ def planted(data: Path, steps: Steps, images: Path) -> str:
     spent = sum(
         sum(json.loads(trial.read_text())["seconds"].values()) for trial in (out / "trials").glob("*.json")
     )
-    return "\n".join([_block("\n".join(told)), "", f"took {spent / 60:.0f} minutes.", *pictures])
+    return "\n".join([_block("\n".join(told)), "", f"{_took(spent)}.", *pictures])
 
 
 PARTS: dict[str, Callable[[Path, Steps, Path], str]] = {
@@ -332,7 +332,10 @@ def _count(rows: list[dict[str, str]]) -> str:
 
 
 def _time(steps: Steps, *names: str) -> str:
-    seconds = steps.seconds(*names)
+    return _took(steps.seconds(*names))
+
+
+def _took(seconds: float) -> str:
     return f"took {seconds / 60:.1f} minutes" if seconds >= 90 else f"took {seconds:.0f} seconds"
 
 
