@@ -202,6 +202,9 @@ def test_the_patches_of_a_transformer_are_read_only_where_they_are_named():
     ):
         found_layer(Patches())
     assert found_layer(Patches(), "cut")[0] == "cut"
+    behind_convolutions = Patches()
+    behind_convolutions.cut = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 4, stride=4))
+    assert found_layer(behind_convolutions)[0] == "cut"
 
 
 class TwoAnswers(nn.Module):

@@ -63,7 +63,9 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
         height_width = shapes[spatial[-1]][2:]
         after = ran[ran.index(spatial[-1]) :]
         tokens = [key for key in after if _is_tokens(shapes[key], height_width)]
-        if tokens:
+        if (
+            tokens and len(spatial) == 1
+        ):  # behind several convolutions stands a network that has looked around
             raise OptionError(
                 f"A class activation map is made of a network's last convolution; that of {model.name!r} is "
                 f"{spatial[-1]!r}, which only cuts the image into patches for a transformer "
