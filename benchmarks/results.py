@@ -34,6 +34,8 @@ TITLES = {
     "deletion": "Deletion, lower",
     "insertion": "Insertion, higher",
     "road": "ROAD, higher",
+    "deletion-accuracy": "Accuracy % by deletion, lower",
+    "insertion-accuracy": "Accuracy % by insertion, higher",
 }
 OURS = {"cms": "**canonical, model map**", "cis": "**canonical, own map**"}
 FIGURES: dict[int, tuple[str, str, tuple[str, ...]]] = {
@@ -182,7 +184,8 @@ def verification(data: Path, steps: Steps, images: Path) -> str:
               "--metrics", "average-drop,win,deletion,insertion,deletion-accuracy,insertion-accuracy",
               "--csv", str(table), "--allow-failures")  # fmt: skip
     picture = _picture(run, "pictures/cms-by-target.png", images / "verification.png")
-    return "\n".join([*_table(_rows(table)), "", f"{_time(steps, 'verify', 'verify-scored')}.", *picture])
+    lines = [*_table(_rows(table)), "", f"{_time(steps, 'verify', 'verify-scored')}.", *picture]
+    return "\n".join(lines).strip()
 
 
 def sanity(data: Path, steps: Steps, images: Path) -> str:  # noqa: ARG001
