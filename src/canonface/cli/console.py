@@ -123,9 +123,11 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
                     f"{what}: {state.done} of {state.total}, {rate}, about {left:.0f} s left {failed}".rstrip()
                 )
 
-        yield advance
-        if bar.tasks[0].total is None:  # nothing was left to do
-            bar.update(task, visible=False)
+        try:
+            yield advance
+        finally:
+            if bar.tasks[0].total is None:  # nothing was left to do, or nothing could be done
+                bar.update(task, visible=False)
 
 
 @contextmanager
