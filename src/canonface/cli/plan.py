@@ -103,8 +103,9 @@ def _adds(whole: float, needed: float) -> tuple[str, str, str]:
 def _memory(found: Plan) -> str:
     costs = found.costs
     assert costs is not None
+    weights = costs.weight_bytes + (costs.cell_bytes if found.engine == "native" else 0)
     return (
-        f"memory: {costs.weight_bytes / MEGA:.0f} MB of weights in an order of their own, "
+        f"memory: {weights / MEGA:.0f} MB of weights in an order of their own, "
         f"{costs.base_bytes / MEGA:.0f} MB a photo, {costs.probe_bytes / MEGA:.2f} MB a question; "
         f"whole images: {costs.dense_bytes / MEGA:.2f} MB each"
     )

@@ -11,7 +11,7 @@ from allocations import Allocations
 from named_networks import NAMED, centres, named_network
 
 from canonface.engine import native
-from canonface.engine.incremental import session
+from canonface.engine.incremental import session, torch_kernels
 from canonface.engine.incremental.changes import windows_of
 from canonface.engine.incremental.costs import costs
 from canonface.engine.incremental.network import Network, network_of
@@ -58,6 +58,22 @@ def test_a_program_holds_the_modules_own_weights_where_nothing_is_folded_in():
     assert len(ours) == 14
     assert {weight.data_ptr() for weight in ours} <= theirs
     assert made.peak < module.classifier[0].weight.nbytes, "its widest layer is not copied on the way either"
+
+
+def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
+    torch.manual_seed(0)
+    module, x = VGG16(width=1, hidden=4096, classes=2).eval(), torch.rand(3, 224, 224)
+    widest = module.classifier[0].weight.nbytes
+    network, occlusions = compiled(module, x), questions(x)
+    at_once = ask(session_of(network, "incremental", chunk=20), x, occlusions)
+    monkeypatch.setattr(torch_kernels, "CELLS_BYTES", widest // 16)
+    asked = session_of(network, "incremental", chunk=20)
+    ask(asked, x, occlusions)
+    with Allocations() as made:
+        in_parts = ask(asked, x, occlusions)
+    torch.testing.assert_close(in_parts, at_once, rtol=1e-5, atol=1e-6)
+    assert sum(weight.nbytes for weight in asked.kernels._packed.values()) < widest / 16
+    assert made.peak < widest, "not on the way either"
 
 
 @pytest.mark.parametrize("engine", ["incremental", "native"])

@@ -21,7 +21,8 @@ class Costs:
     Attributes:
         layers: in the network's order.
         base_bytes: activations that are kept once a photo.
-        weight_bytes: weights as kernels read them, beside the network's own.
+        weight_bytes: weights of convolutions as kernels read them, beside the network's own.
+        cell_bytes: weights of dense layers by cell, which the native kernels keep.
         probe_bytes: activations of one question, at the layer where they are largest.
         dense_bytes: activations of one whole image, likewise.
     """
@@ -29,6 +30,7 @@ class Costs:
     layers: tuple[LayerCost, ...]
     base_bytes: int
     weight_bytes: int
+    cell_bytes: int
     probe_bytes: int
     dense_bytes: int
 
@@ -57,7 +59,8 @@ def costs(program: Program, boxes: Windows) -> Costs:
     return Costs(
         tuple(layers),
         FLOAT * sum(map(math.prod, kept.values())),
-        FLOAT * sum(_weights(layer) for layer in program.steps) + FLOAT * sum(map(_end_weights, program.ends)),
+        FLOAT * sum(_weights(layer) for layer in program.steps),
+        FLOAT * sum(map(_end_weights, program.ends)),
         max(live, default=0),
         FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
                     default=math.prod(program.in_shape)),

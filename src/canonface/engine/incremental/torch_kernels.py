@@ -38,6 +38,9 @@ from canonface.engine.incremental.operators import (
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.windows import Windows
 
+CELLS_BYTES = 32 * 2**20
+"""Weights of a dense layer that are ordered by cell at once."""
+
 
 @dataclass(eq=False)
 class TorchKernels:
@@ -62,18 +65,27 @@ class TorchKernels:
 
     def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
         """See `canonface.engine.incremental.kernels.Kernels.cells`."""
-        windows = change.windows
+        assert end.weight is not None
+        windows, (channels, height, width) = change.windows, end.shape
         answer = base.index_select(0, index(windows.table[:, 5], base))
-        by_cell = self._once(end, lambda: _weights_by_cell(end))
         owner, y, x = windows.places()
-        cell = y * end.shape[2] + x
+        cell = y * width + x
         order = np.argsort(cell, kind="stable")
-        starts = np.searchsorted(cell[order], np.arange(len(by_cell) + 1))
-        for number, weight in enumerate(by_cell):
-            chosen = order[starts[number] : starts[number + 1]]
-            if len(chosen):
-                part = change.rows.index_select(0, index(chosen, answer)) @ weight
-                answer.index_add_(0, index(owner[chosen], answer), part)
+        starts = np.searchsorted(cell[order], np.arange(height * width + 1))
+        rows, owners = change.rows.index_select(0, index(order, answer)), index(owner[order], answer)
+        if end.factor is not None:
+            rows = rows * end.factor.to(rows)
+        # Ordered by cell anew each time: a copy of the layer may be as large as the rest of the network.
+        outputs = max(1, CELLS_BYTES // (end.weight[0].numel() * end.weight.element_size()))
+        for weight, part in zip(
+            torch.split(end.weight, outputs), torch.split(answer, outputs, dim=1), strict=True
+        ):
+            by_cell = weight.view(len(weight), channels, -1).permute(2, 1, 0).contiguous()
+            made = torch.zeros_like(part, memory_format=torch.contiguous_format)
+            for number in np.flatnonzero(np.diff(starts)):
+                here = slice(starts[number], starts[number + 1])
+                made.index_add_(0, owners[here], rows[here] @ by_cell[number])
+            part.add_(made)
         return answer
 
     def sums(self, change: Change) -> Float[Tensor, "p c"]:
@@ -225,16 +237,6 @@ def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows 
         # In place: fresh memory for millions of numbers costs more than the clamping.
         return after.clamp_(function.low, function.high).sub_(before.clamp_(function.low, function.high))
     return function.function(after).sub_(function.function(before))
-
-
-def _weights_by_cell(end: End) -> Float[Tensor, "cells c n"]:
-    """Weights of a dense layer, those of each cell together."""
-    assert end.weight is not None
-    channels, height, width = end.shape
-    weight = end.weight.view(len(end.weight), channels, height * width)
-    if end.factor is not None:
-        weight = (weight.double() * end.factor.to(weight.device).view(1, -1, 1)).to(end.weight.dtype)
-    return weight.permute(2, 1, 0).contiguous()
 
 
 _Kernel = Callable[[TorchKernels, Work], Tensor]

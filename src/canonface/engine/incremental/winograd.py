@@ -63,12 +63,13 @@ def full_convolution(
     forward, back, _ = (
         torch.as_tensor(matrix, device=canvas.device).to(canvas.dtype) for matrix in transforms()
     )
-    tiles = canvas.view(probes, down, TILE, across, TILE, channels).permute(2, 4, 0, 1, 3, 5)
-    values = forward @ tiles.reshape(TILE**2, -1)
-    products = torch.bmm(values.view(SPAN**2, -1, channels), weight)
     outs = weight.shape[2]
-    cells = (back @ products.view(SPAN**2, -1)).view(SPAN, SPAN, probes, down, across, outs)
-    return _overlapped(cells)
+    tiles = canvas.view(probes, down, TILE, across, TILE, channels).permute(2, 4, 0, 1, 3, 5)
+    # One name: each is several times the canvas, and the one before it must not outlive its use.
+    values = forward @ tiles.reshape(TILE**2, -1)
+    values = torch.bmm(values.view(SPAN**2, -1, channels), weight)
+    values = back @ values.view(SPAN**2, -1)
+    return _overlapped(values.view(SPAN, SPAN, probes, down, across, outs))
 
 
 def _overlapped(cells: Float[Tensor, "6 6 p down across o"]) -> Float[Tensor, "p h w o"]:
