@@ -80,26 +80,19 @@ class Session:
 
     def _left(
         self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, bases: Bases
-    ) -> list[Change]:
-        """The changes with which some probes leave the windows, one an end, gathered chunk by chunk."""
-        ends = [windows[end.value][chosen] for end in self.program.ends]
-        whole: list[Tensor] = []
-        filled = [0] * len(ends)
+    ) -> list[_Left]:
+        """What some probes leave the windows with, one an end, gathered chunk by chunk."""
+        ends = self.program.ends
+        gathered = [_Left(end, windows[end.value][chosen]) for end in ends]
         for low in range(chosen.start, chosen.stop, self.chunk):
             chunk = slice(low, min(low + self.chunk, chosen.stop))
             parts = self._ends(changes.of(chunk), _chosen(windows, chunk), bases)
-            whole = whole or [
-                part.rows.new_empty(end.rows, part.rows.shape[1])
-                for end, part in zip(ends, parts, strict=True)
-            ]
-            for place, part in enumerate(parts):
-                until = filled[place] + len(part.rows)
-                whole[place][filled[place] : until] = part.rows
-                filled[place] = until
+            for left, part in zip(gathered, parts, strict=True):
+                left.add(self.kernels.sums(part) if left.end.kind == "mean" else part.rows)
             # Two ends may read one change: it is given back once.
             for part in dict.fromkeys(parts):
                 self.kernels.release(part)
-        return [Change(rows, end) for end, rows in zip(ends, whole, strict=True)]
+        return gathered
 
     def _ends(self, change: Change, windows: Mapping[str, Windows], bases: Bases) -> list[Change]:
         """The changes with which a chunk of probes leaves the windows, one an end."""
@@ -129,6 +122,30 @@ def _is_finite(occlusions: Occlusions) -> bool:
     return all(bool(np.isfinite(fill).all()) for fill in fills)
 
 
+@dataclass(eq=False)
+class _Left:
+    """What some probes leave the windows with, at one end.
+
+    Attributes:
+        end: where.
+        windows: of the changes.
+        values: of each changed cell its row; of a mean one sum a probe, which is all that it needs.
+    """
+
+    end: End
+    windows: Windows
+    values: Float[Tensor, "n c"] = field(init=False)
+    _filled: int = 0
+
+    def add(self, values: Float[Tensor, "k c"]) -> None:
+        """The next probes' values; they are copied."""
+        if not self._filled:
+            count = len(self.windows) if self.end.kind == "mean" else self.windows.rows
+            self.values = values.new_empty(count, values.shape[1])
+        self.values[self._filled : self._filled + len(values)] = values
+        self._filled += len(values)
+
+
 class _Finish:
     """From the changes at the ends to the values that the dense rest reads."""
 
@@ -140,27 +157,27 @@ class _Finish:
             if end.kind == "map"
         }
 
-    def known(self, changes: Sequence[Change], count: int) -> dict[fx.Node, Any]:
+    def known(self, gathered: Sequence[_Left], count: int) -> dict[fx.Node, Any]:
         """Values by node for so many probes."""
         at_ends = {end.node for end in self._program.ends}
         known = {node: value for node, value in self._bases.values.items() if node not in at_ends}
         for node, shape in self._program.sizes.items():
             known[node] = torch.empty((count, *shape), device="meta")
-        for end, change in zip(self._program.ends, changes, strict=True):
-            known[end.node] = self._value(end, change)
+        for left in gathered:
+            known[left.end.node] = self._value(left)
         return known
 
-    def _value(self, end: End, change: Change) -> Tensor:
+    def _value(self, left: _Left) -> Tensor:
+        end, windows = left.end, left.windows
         base = self._bases.values[end.node]
         if end.kind == "cells":
-            return self._kernels.cells(end, change, base)
+            return self._kernels.cells(end, Change(left.values, windows), base)
         if end.kind == "map":
-            return self._whole(end, change).view(-1, *base.shape[1:])
-        factor = 1 / (end.shape[1] * end.shape[2])
-        sums = self._kernels.sums(change) * factor
+            return self._whole(end, Change(left.values, windows)).view(-1, *base.shape[1:])
+        sums = left.values * (1 / (end.shape[1] * end.shape[2]))
         if end.factor is not None:
             sums = sums * end.factor.to(sums)
-        photos = torch.as_tensor(change.windows.table[:, 5], device=base.device).long()
+        photos = torch.as_tensor(windows.table[:, 5], device=base.device).long()
         answer: Tensor = base.index_select(0, photos) + sums.view(-1, *base.shape[1:])
         return answer
 
