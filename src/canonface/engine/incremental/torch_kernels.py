@@ -74,7 +74,7 @@ class TorchKernels:
         starts = np.searchsorted(cell[order], np.arange(height * width + 1))
         rows, owners = change.rows.index_select(0, index(order, answer)), index(owner[order], answer)
         if end.factor is not None:
-            rows = rows * end.factor.to(rows)
+            rows.mul_(end.factor.to(rows))
         # Ordered by cell anew each time: a copy of the layer may be as large as the rest of the network.
         outputs = max(1, CELLS_BYTES // (end.weight[0].numel() * end.weight.element_size()))
         for weight, part in zip(
