@@ -71,17 +71,13 @@ class LocalEngine:
         """The engine that is asked for, or the nearest that there is here."""
         import torch
 
-        from canonface.engine.incremental.network import NoKernelsError
+        from canonface.engine import native
 
         if wanted in ("incremental", "bfloat16"):
             return wanted
         if x.device.type != "cpu" or x.dtype != torch.float32:
             return "incremental"
-        try:
-            self.network.session("native", 1)
-        except NoKernelsError:
-            return "incremental"
-        return "native"
+        return "native" if native.library() is not None else "incremental"
 
     def answers(
         self, x: Tensor, occlusions: Occlusions, engine: str

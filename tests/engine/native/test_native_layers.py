@@ -67,6 +67,59 @@ def poolings(longest_dilation):
 
 
 @COMMON
+@given(
+    layer=layers(),
+    channels=st.one_of(CHANNELS, st.just(70), st.just(129)),
+    outputs=st.one_of(CHANNELS, st.just(70), st.just(200)),
+    low=st.sampled_from([-0.5, 0.0, 100.0]),
+    seed=SEEDS,
+)
+def test_separable(library, layer, channels, outputs, low, seed):
+    kernel, stride, padding, dilation, map_hw, out_hw = layer
+    rng = np.random.default_rng(seed)
+    probes = 2 * PROBES + 1  # the kernel takes several together, and some are left over
+    changes = random_changes(rng, probes, map_hw, channels)
+    out, residual = room_for(rng, changes, out_hw, outputs), random_changes(rng, probes, out_hw, outputs)
+    weight, second = values(rng, channels, 1, *kernel), values(rng, outputs, channels, 1, 1)
+    between, before = base_map(rng, out_hw, channels), base_map(rng, out_hw, outputs)
+    rows = out.tensor.clone()
+    library.separable(
+        library.pack_depthwise(torch.from_numpy(weight)),
+        library.pack_conv(torch.from_numpy(second), algorithm="gathered"),
+        changes.tensor,
+        changes.windows,
+        out.windows,
+        rows,
+        stride,
+        padding,
+        dilation,
+        Epilogue(Activation.CLAMP, torch.from_numpy(between), out_hw, low, 6.0),
+        Epilogue(Activation.CLAMP, torch.from_numpy(before), out_hw, 0.0, 1.0),
+        threads=2,
+        residual=(residual.tensor, residual.windows),
+    )
+
+    def expected(p):
+        change = slow.depthwise(whole(changes, p), weight, out_hw, stride, padding, dilation)
+        base = slow.base_of(between, out.windows[p][5], out_hw)
+        change = slow.changed_by(change, base, "CLAMP", low=low, high=6)
+        change = change @ second[:, :, 0, 0].T
+        base = slow.base_of(before, out.windows[p][5], out_hw)
+        return slow.changed_by(change + whole(residual, p), base, "CLAMP", low=0, high=1)
+
+    assert_rows_close(rows, window_by_window(out, expected), out)
+
+
+def test_separable_needs_a_convolution_of_single_cells(library):
+    depthwise = library.pack_depthwise(torch.zeros(8, 1, 3, 3))
+    rows, windows = torch.zeros(1, 8), np.array([[0, 0, 1, 1, 0, 0]], np.int32)
+    for weight, algorithm in ((torch.zeros(8, 8, 3, 3), "gathered"), (torch.zeros(8, 4, 1, 1), "gathered")):
+        packed = library.pack_conv(weight, algorithm=algorithm)
+        with pytest.raises(ValueError, match="must be 1x1 of as many"):
+            library.separable(depthwise, packed, rows, windows, windows, rows.clone())
+
+
+@COMMON
 @given(layer=poolings(2), channels=CHANNELS, seed=SEEDS)
 def test_max_pool(library, layer, channels, seed):
     kernel, stride, padding, dilation, map_hw, out_hw = layer

@@ -21,10 +21,12 @@ class Change:
     Attributes:
         rows: ``(windows.rows, c)`` what is added to each cell.
         windows: where.
+        memory: what the rows lie in, where that is to be used again; None: the rows go with their last reader.
     """
 
     rows: Float[Tensor, "rows c"]
     windows: Windows
+    memory: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from canonface.engine.incremental.bases import Bases
 from canonface.engine.incremental.kernels import Change, Work
 from canonface.engine.incremental.operators import (
     Activation,
@@ -17,10 +18,12 @@ from canonface.engine.incremental.operators import (
     AvgPool,
     Concat,
     Convolution,
+    Joined,
     MaxPool,
     Operator,
     Pointwise,
     Scale,
+    Step,
 )
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.torch_kernels import TorchKernels, activated
@@ -53,18 +56,17 @@ class NativeKernels:
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
         kernel = _KERNELS.get(type(work.operator))
-        if kernel is None or not _is_known(work.operator):
+        if kernel is None or (isinstance(work.operator, Convolution) and not work.operator.is_native):
             return self._torch.step(work)
         function = work.step.activation
         fused = function is None or function.name in CODES
-        rows = kernel(self, work, _epilogue(work) if fused else None)
-        if not fused:
-            rows = activated(rows, work)
-        return Change(rows, work.out)
+        made = kernel(self, work, _epilogue(work.step, work.bases) if fused else None)
+        return made if fused else replace(made, rows=activated(made.rows, work))
 
     def release(self, change: Change) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.release`."""
-        self._space.give_back(change.rows)
+        if change.memory is not None:
+            self._space.give_back(change.memory)
 
     def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
         """See `canonface.engine.incremental.kernels.Kernels.cells`."""
@@ -81,38 +83,82 @@ class NativeKernels:
 
     # ------------------------------------------------------------------ one function an operator
 
-    def _convolution(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:
-        [change], operator = work.inputs, work.operator
-        slides, out = operator.sliding, self._out(work)
+    def _convolution(self, work: Work, epilogue: Epilogue | None) -> Change:
+        return self._convolved(work, work.operator, epilogue)
+
+    def _joined(self, work: Work, epilogue: Epilogue | None) -> Change:
+        operator: Joined = work.operator
+        convolution: Any = operator.convolution.operator
+        residual = work.inputs[1] if operator.addition is not None else None
+        if operator.depthwise is None:
+            return self._convolved(work, convolution, epilogue, residual)
+        first: Any = operator.depthwise.operator
+        slides, out = first.sliding, self._room(work)
+        self.library.separable(
+            self._packed_depthwise(first),
+            self._once(
+                (convolution, "gathered"),
+                lambda: self.library.pack_conv(convolution.weight, algorithm="gathered"),
+            ),
+            work.inputs[0].rows,
+            work.inputs[0].windows.table,
+            work.out.table,
+            out.rows,
+            slides.stride,
+            slides.padding,
+            slides.dilation,
+            _epilogue(operator.depthwise, work.bases),
+            epilogue,
+            _threads(),
+            _rows_and_table(residual),
+        )
+        return out
+
+    def _convolved(
+        self, work: Work, operator: Convolution, epilogue: Epilogue | None, residual: Change | None = None
+    ) -> Change:
+        change, slides, out = work.inputs[0], operator.sliding, self._room(work)
         tables = (change.windows.table, work.out.table)
         if operator.is_depthwise:
-            packed = self._once(operator, lambda: self.library.pack_depthwise(operator.weight))
             self.library.depthwise(
-                packed,
+                self._packed_depthwise(operator),
                 change.rows,
                 *tables,
-                out,
+                out.rows,
                 slides.stride,
                 slides.padding,
                 slides.dilation,
                 epilogue,
                 _threads(),
+                _rows_and_table(residual),
             )
         else:
             packed = self._once(
                 operator, lambda: self.library.pack_conv(operator.weight, slides.stride, slides.dilation)
             )
-            self.library.conv(packed, change.rows, *tables, out, slides.padding, epilogue, _threads())
+            self.library.conv(
+                packed,
+                change.rows,
+                *tables,
+                out.rows,
+                slides.padding,
+                epilogue,
+                _threads(),
+                _rows_and_table(residual),
+            )
         return out
 
-    def _max_pool(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:  # noqa: ARG002
+    def _packed_depthwise(self, operator: Convolution) -> Any:
+        return self._once(operator, lambda: self.library.pack_depthwise(operator.weight))
+
+    def _max_pool(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
         [change], step, slides = work.inputs, work.step, work.operator.sliding
-        out = self._out(work)
+        out = self._room(work)
         self.library.max_pool(
             change.rows,
             change.windows.table,
             work.out.table,
-            out,
+            out.rows,
             work.bases.maps[step.operands[0]],
             work.bases.maps[step.output],
             step.in_shapes[0][1:],
@@ -125,14 +171,14 @@ class NativeKernels:
         )
         return out
 
-    def _avg_pool(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:  # noqa: ARG002
+    def _avg_pool(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
         [change], step, operator = work.inputs, work.step, work.operator
-        slides, out = operator.sliding, self._out(work)
+        slides, out = operator.sliding, self._room(work)
         self.library.avg_pool(
             change.rows,
             change.windows.table,
             work.out.table,
-            out,
+            out.rows,
             step.in_shapes[0][1:],
             slides.kernel,
             slides.stride,
@@ -142,44 +188,47 @@ class NativeKernels:
         )
         return out
 
-    def _add(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:
+    def _add(self, work: Work, epilogue: Epilogue | None) -> Change:
         first, second = work.inputs
-        out = self._out(work)
+        out = self._room(work)
         self.library.add(
             first.rows,
             first.windows.table,
             second.rows,
             second.windows.table,
             work.out.table,
-            out,
+            out.rows,
             work.operator.sign,
             epilogue,
             _threads(),
         )
         return out
 
-    def _concat(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:  # noqa: ARG002
-        out, first = self._out(work), 0
+    def _concat(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
+        out, first = self._room(work), 0
         for change in work.inputs:
-            self.library.place(change.rows, change.windows.table, work.out.table, out, first, _threads())
+            self.library.place(change.rows, change.windows.table, work.out.table, out.rows, first, _threads())
             first += change.rows.shape[1]
         return out
 
-    def _scale(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:  # noqa: ARG002
-        out = self._out(work)
-        self.library.scale(work.inputs[0].rows, work.operator.factor, out, _threads())
+    def _scale(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
+        out = self._room(work)
+        self.library.scale(work.inputs[0].rows, work.operator.factor, out.rows, _threads())
         return out
 
-    def _pointwise(self, work: Work, epilogue: Epilogue | None) -> Float[Tensor, "rows c"]:
+    def _pointwise(self, work: Work, epilogue: Epilogue | None) -> Change:
         [change] = work.inputs
         if epilogue is None:
-            return change.rows
-        out = self._out(work)
-        self.library.activate(change.rows, change.windows.table, epilogue, out, _threads())
+            return Change(change.rows, work.out)
+        out = self._room(work)
+        self.library.activate(change.rows, change.windows.table, epilogue, out.rows, _threads())
         return out
 
-    def _out(self, work: Work) -> Float[Tensor, "rows c"]:
-        return self._space.take(work.out.rows, work.step.out_shape[0])
+    def _room(self, work: Work) -> Change:
+        """Where the rows of a step are written."""
+        rows, channels = work.out.rows, work.step.out_shape[0]
+        memory = self._space.take(rows * channels)
+        return Change(memory[: rows * channels].view(rows, channels), work.out, memory)
 
     def _packed_cells(self, end: End) -> Any:
         assert end.weight is not None
@@ -197,32 +246,32 @@ class NativeKernels:
         return self._packed[key]
 
 
-def _is_known(operator: Operator) -> bool:
-    """Whether the kernels have it: of convolutions in groups only those with one filter a channel."""
-    return not isinstance(operator, Convolution) or operator.groups == 1 or operator.is_depthwise
-
-
-def _epilogue(work: Work) -> Epilogue | None:
-    function: Activation | None = work.step.activation
+def _epilogue(step: Step, bases: Bases) -> Epilogue | None:
+    function: Activation | None = step.activation
     if function is None:
         return None
     return Epilogue(
         CODES[function.name],
-        work.bases.maps[work.step.before],
-        work.step.out_hw,
+        bases.maps[step.before],
+        step.out_hw,
         function.low,
         function.high,
         function.slope,
     )
 
 
+def _rows_and_table(change: Change | None) -> tuple[Tensor, Any] | None:
+    return None if change is None else (change.rows, change.windows.table)
+
+
 def _threads() -> int:
     return torch.get_num_threads()
 
 
-_Kernel = Callable[[NativeKernels, Work, Epilogue | None], Tensor]
+_Kernel = Callable[[NativeKernels, Work, Epilogue | None], Change]
 _KERNELS: dict[type[Operator], _Kernel] = {
     Convolution: NativeKernels._convolution,
+    Joined: NativeKernels._joined,
     Pointwise: NativeKernels._pointwise,
     MaxPool: NativeKernels._max_pool,
     AvgPool: NativeKernels._avg_pool,

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from canonface.engine.incremental.joining import joined
 from canonface.engine.incremental.kernels import Kernels
 from canonface.engine.incremental.lowering import lowered
 from canonface.engine.incremental.program import Program
@@ -38,33 +39,23 @@ class Network:
     choice: dict[str, Any] = field(default_factory=dict)
 
     def session(self, engine: str, probe_bytes: int) -> Session:
-        """The program with the kernels of an engine: ``incremental``, ``bfloat16`` or ``native``.
-
-        Raises:
-            NoKernelsError: there are no native kernels here.
-        """
+        """The program with the kernels of an engine: ``incremental``, ``bfloat16`` or, where it is, ``native``."""
         if engine not in self.sessions:
-            kernels, most = _kernels(engine)
+            program, kernels, most = self._with_kernels(engine)
             chunk = max(1, min(most, CHUNK_BYTES // max(probe_bytes, 1)))
-            self.sessions[engine] = Session(self.program, kernels, chunk)
+            self.sessions[engine] = Session(program, kernels, chunk)
         return self.sessions[engine]
 
+    def _with_kernels(self, engine: str) -> tuple[Program, Kernels, int]:
+        """The program as the kernels of an engine take it, these kernels, and how many probes suit them at once."""
+        if engine != "native":
+            return self.program, TorchKernels("bfloat16" if engine == "bfloat16" else "float32"), 32
+        from canonface.engine import native
+        from canonface.engine.incremental.native_kernels import CODES, NativeKernels
 
-class NoKernelsError(Exception):
-    """There are no native kernels here, which was said already."""
-
-
-def _kernels(engine: str) -> tuple[Kernels, int]:
-    """The kernels of an engine, and how many probes suit them at once."""
-    if engine != "native":
-        return TorchKernels("bfloat16" if engine == "bfloat16" else "float32"), 32
-    from canonface.engine import native
-    from canonface.engine.incremental.native_kernels import NativeKernels
-
-    library = native.library()
-    if library is None:
-        raise NoKernelsError
-    return NativeKernels(library), 64
+        library = native.library()
+        assert library is not None
+        return joined(self.program, frozenset(CODES)), NativeKernels(library), 64
 
 
 _networks: WeakKeyDictionary[nn.Module, dict[Any, Network]] = WeakKeyDictionary()

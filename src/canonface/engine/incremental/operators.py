@@ -121,6 +121,11 @@ class Convolution(Operator):
         return self.groups > 1 and self.weight.shape[:2] == (self.groups, 1)
 
     @property
+    def is_native(self) -> bool:
+        """Whether the compiled kernels have it: of convolutions in groups only those with one filter a channel."""
+        return self.groups == 1 or self.is_depthwise
+
+    @property
     def suits_winograd(self) -> bool:
         """A dense 3x3 kernel that steps by one: three quarters of its multiplications can be saved."""
         slides = self.sliding
@@ -258,6 +263,8 @@ class Step:
     def base_shapes(self) -> dict[str, tuple[int, int, int]]:
         """Values of the whole photo that are read under the windows, and their ``(c, h, w)``."""
         needed: dict[str, tuple[int, int, int]] = {}
+        if isinstance(self.operator, Joined) and self.operator.depthwise is not None:
+            needed |= self.operator.depthwise.base_shapes
         if isinstance(self.operator, Multiply):
             needed |= zip(self.operands, self.in_shapes, strict=True)
         if isinstance(self.operator, MaxPool):
@@ -265,3 +272,44 @@ class Step:
         if self.activation is not None:
             needed[self.before] = self.out_shape
         return needed
+
+
+@dataclass(frozen=True, eq=False)
+class Joined(Operator):
+    """A convolution with what is done right before and after it, in one pass.
+
+    Attributes:
+        convolution: the step.
+        depthwise: a convolution of single channels that it alone reads; None: it reads the input.
+        addition: of what it alone makes and a second input; None: there is none.
+    """
+
+    convolution: Step
+    depthwise: Step | None = None
+    addition: Step | None = None
+
+    def windows(self, inputs: tuple[Windows, ...]) -> Windows:
+        """Those of the last step."""
+        result = inputs[0]
+        for step in (self.depthwise, self.convolution):
+            if step is not None:
+                result = step.operator.windows((result,))
+        return joined(result, inputs[1]) if self.addition is not None else result
+
+    def multiply_adds(self, rows_in: int, rows_out: int) -> float:
+        """Of all steps; the cells that the last one makes are those of all."""
+        total = self.convolution.operator.multiply_adds(rows_out if self.depthwise else rows_in, rows_out)
+        return total + (self.depthwise.operator.multiply_adds(rows_in, rows_out) if self.depthwise else 0.0)
+
+    def step(self) -> Step:
+        """As one step of a program."""
+        first, last = self.depthwise or self.convolution, self.addition or self.convolution
+        read = list(zip(first.inputs, first.operands, first.in_shapes, strict=True))
+        if self.addition is not None:
+            second = zip(self.addition.inputs, self.addition.operands, self.addition.in_shapes, strict=True)
+            read += [each for each in second if each[0] != self.convolution.output]
+        inputs, operands, shapes = zip(*read, strict=True)
+        return Step(
+            self, inputs, operands, last.output, self.convolution.layer, shapes, last.out_shape,
+            last.activation, last.before,
+        )  # fmt: skip

@@ -81,6 +81,14 @@ class Windows:
 
     def __getitem__(self, chosen: slice | Int[np.ndarray, "k"]) -> Windows:
         """Some of them, their rows counted anew."""
+        if isinstance(chosen, slice) and chosen.step in (None, 1):
+            # Neighbours keep the distances of their rows.
+            table = self.table[chosen].copy()
+            if not len(table):
+                return Windows(table, 0)
+            table[:, 4] -= table[0, 4]
+            _, _, height, width, first, _ = table[-1].tolist()
+            return Windows(table, first + height * width)
         y, x, height, width, _, photo = self.table[chosen].T
         return Windows.of(y, x, height, width, photo)
 

@@ -31,10 +31,16 @@ from canonface.engine.native.arguments import (
     in_out,
     pointer,
 )
-from canonface.engine.native.packed import PackedCells, PackedConv, PackedDepthwise, algorithm_number
+from canonface.engine.native.packed import (
+    ALGORITHMS,
+    PackedCells,
+    PackedConv,
+    PackedDepthwise,
+    algorithm_number,
+)
 from canonface.functional import Tensor
 
-_INTERFACE = 1
+_INTERFACE = 2
 """Version of the C interface below; the sources hold the same number."""
 
 
@@ -188,6 +194,60 @@ class Library:
             *in_out(rows, windows, packed.channels, out, out_windows, packed.channels),
             ctypes.byref(deltas(*residual, packed.channels, "residual")) if residual else None,
             ctypes.byref(epilogue_argument(epilogue, packed.channels)),
+            ctypes.c_int(threads),
+        )
+
+    def separable(
+        self,
+        packed: PackedDepthwise,
+        packed_conv: PackedConv,
+        rows: Tensor,
+        windows: Windows,
+        out_windows: Windows,
+        out: Tensor,
+        stride: Pair = ONE,
+        padding: Pair = (0, 0),
+        dilation: Pair = ONE,
+        between: Epilogue | None = None,
+        epilogue: Epilogue | None = None,
+        threads: int = 1,
+        residual: tuple[Tensor, Windows] | None = None,
+    ) -> None:
+        """`depthwise` and a convolution 1x1 of what it makes: the rows between them are never written to memory.
+
+        The multiplications by what is zero between them are left out.
+
+        Args:
+            packed: weights of the first.
+            packed_conv: weights of the second, packed for the algorithm "gathered".
+            rows: changes of the input.
+            windows: where they lie.
+            out_windows: where the changes of the output lie.
+            out: ``(r, out channels)``; written.
+            stride: of the first, as what follows.
+            padding: rows above and columns left of the input's map.
+            dilation: of rows and columns.
+            between: the activation between the two.
+            epilogue: the activation that follows.
+            threads: how many to use.
+            residual: ``(rows, windows)`` on the output's map, added before the activation.
+        """
+        plain = (packed_conv.kernel, packed_conv.stride, packed_conv.algorithm)
+        if plain != (ONE, ONE, ALGORITHMS["gathered"]) or packed_conv.in_channels != packed.channels:
+            raise ValueError(
+                f"What follows a depthwise convolution of {packed.channels} channels must be 1x1 of as many, packed "
+                f'for the algorithm "gathered"; got {packed_conv}.'
+            )
+        filter_ = filter_argument(packed.kernel, stride, dilation, padding)
+        self._call(
+            "canonface_separable",
+            pointer(packed.taps),
+            ctypes.byref(filter_),
+            ctypes.byref(epilogue_argument(between, packed.channels)),
+            pointer(packed_conv.panels),
+            *in_out(rows, windows, packed.channels, out, out_windows, packed_conv.out_channels),
+            ctypes.byref(deltas(*residual, packed_conv.out_channels, "residual")) if residual else None,
+            ctypes.byref(epilogue_argument(epilogue, packed_conv.out_channels)),
             ctypes.c_int(threads),
         )
 
@@ -391,6 +451,7 @@ _KERNELS = (
     "canonface_pack_cells",
     "canonface_conv",
     "canonface_depthwise",
+    "canonface_separable",
     "canonface_max_pool",
     "canonface_avg_pool",
     "canonface_add",

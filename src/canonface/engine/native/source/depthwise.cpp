@@ -1,23 +1,16 @@
 // Convolution that keeps channels apart. The taps that meet a window are a rectangle of the kernel, so nothing needs
 // to be filled up with zeros: at the borders the rectangle is smaller.
-#include "epilogue.hpp"
+#include "depthwise.hpp"
+
 #include "interface.hpp"
 #include "scratch.hpp"
 #include "workers.hpp"
 
-using namespace canonface;
-
+namespace canonface {
 namespace {
 
-// Cells of an output row that are summed at once: each weight is loaded once for all of them.
-constexpr int cells_at_once = 4;
-
-struct Layer {
-    const float* taps;
-    const Filter& filter;
-    const Deltas &in, &out;
-    const Finisher& finisher;
-};
+// Cells that are summed at once, or vectors of channels: so many sums hide the latency of each other's additions.
+constexpr int sums_at_once = 4;
 
 // Numbers of the taps, along one axis, that meet the window.
 struct Range {
@@ -30,128 +23,190 @@ struct Range {
         return {std::min(from, taps), std::clamp<Index>(until, std::min(from, taps), taps)};
     }
     Index count() const { return until - from; }
+    bool operator==(const Range& other) const { return from == other.from && until == other.until; }
 };
 
-struct ThreadMemory {
-    Scratch sums;
-    std::vector<Target> targets;
-};
-
-thread_local ThreadMemory memory;
-
-// Taps that meet the window: where their cells and weights lie, and how far apart.
-struct Taps {
+// Neighbouring cells under which the same taps meet the window: where what the taps read of the first of them lies,
+// and its weights, and how far apart.
+struct Run {
     const float *cells, *weights;
     Index rows, columns;
-    Index cell_row, cell_column, weight_row;
+    Index cell_row, cell_column, weight_row, weight_column, step;
+    const Target* targets;
+    Index count;
 };
 
-// Sums of so many vectors of channels of neighbouring cells, `step` floats apart in the input. The numbers of cells,
-// of vectors and (unless zero) of the kernel's columns are known to the compiler: sums stay in registers, and the
-// innermost loop is straight-line code.
-template <int Cells, int Vectors, int Columns, class Count>
-CANONFACE_INLINE void sum_vectors(const Taps& taps, Index step, Index channels, Index channel, Count count,
-                                  float* sums) {
-    const Index columns = Columns ? Columns : taps.columns;
-    Vec total[Cells][Vectors];
-    CANONFACE_UNROLL
-    for (int i = 0; i < Cells; ++i) {
-        CANONFACE_UNROLL
-        for (int v = 0; v < Vectors; ++v) total[i][v] = Vec{};
+thread_local std::vector<Run> runs;
+thread_local std::vector<Target> targets_of_window;
+
+// Rows of the input, one after another in memory.
+struct Stretch {
+    const float* from;
+    Index count;
+
+    // Fetches a share of them into the second-level cache.
+    void prefetch(Index share, Index shares) const {
+        constexpr Index line = 16;
+        for (Index i = count * share / shares / line * line; i < count * (share + 1) / shares; i += line) {
+            __builtin_prefetch(from + i, 0, 2);
+        }
     }
-    for (Index a = 0; a < taps.rows; ++a) {
-        const float* weight = taps.weights + a * taps.weight_row + channel;
-        const float* cell = taps.cells + a * taps.cell_row + channel;
-        for (Index b = 0; b < columns; ++b, weight += channels, cell += taps.cell_column) {
+};
+
+template <class Function>
+struct Sum {
+    const Function& g;
+    const Finisher& finisher;
+    const Stretch& ahead;
+
+    // Some cells, one vector of channels: the weights stay in registers.
+    template <int Rows, int Columns>
+    CANONFACE_INLINE Index cells(const Run& run, Index channel) const {
+        Vec weights[Rows][Columns];
+        CANONFACE_UNROLL
+        for (int a = 0; a < Rows; ++a) {
             CANONFACE_UNROLL
-            for (int v = 0; v < Vectors; ++v) {
-                const Vec factor = load_some(weight + v * lanes, count);
+            for (int b = 0; b < Columns; ++b) {
+                weights[a][b] = load(run.weights + a * run.weight_row + b * run.weight_column + channel);
+            }
+        }
+        const float* cells = run.cells + channel;
+        Index first = 0;
+        for (; first + sums_at_once <= run.count; first += sums_at_once, cells += sums_at_once * run.step) {
+            Vec sums[sums_at_once];
+            CANONFACE_UNROLL
+            for (int i = 0; i < sums_at_once; ++i) sums[i] = Vec{};
+            CANONFACE_UNROLL
+            for (int a = 0; a < Rows; ++a) {
                 CANONFACE_UNROLL
-                for (int i = 0; i < Cells; ++i) {
-                    total[i][v] += factor * load_some(cell + i * step + v * lanes, count);
+                for (int b = 0; b < Columns; ++b) {
+                    const float* cell = cells + a * run.cell_row + b * run.cell_column;
+                    CANONFACE_UNROLL
+                    for (int i = 0; i < sums_at_once; ++i) sums[i] += weights[a][b] * load(cell + i * run.step);
+                }
+            }
+            CANONFACE_UNROLL
+            for (int i = 0; i < sums_at_once; ++i) {
+                finisher.finish_vector(g, run.targets[first + i], sums[i], channel, AllLanes{});
+            }
+        }
+        return first;
+    }
+
+    // One cell, some vectors of channels.
+    template <int Vectors, class Count>
+    CANONFACE_INLINE void vectors(const Run& run, Index number, Index channel, Count count) const {
+        Vec sums[Vectors];
+        CANONFACE_UNROLL
+        for (int v = 0; v < Vectors; ++v) sums[v] = Vec{};
+        for (Index a = 0; a < run.rows; ++a) {
+            const float* cell = run.cells + number * run.step + a * run.cell_row + channel;
+            const float* weight = run.weights + a * run.weight_row + channel;
+            for (Index b = 0; b < run.columns; ++b, cell += run.cell_column, weight += run.weight_column) {
+                CANONFACE_UNROLL
+                for (int v = 0; v < Vectors; ++v) {
+                    sums[v] += load_some(weight + v * lanes, count) * load_some(cell + v * lanes, count);
                 }
             }
         }
-    }
-    CANONFACE_UNROLL
-    for (int i = 0; i < Cells; ++i) {
         CANONFACE_UNROLL
         for (int v = 0; v < Vectors; ++v) {
-            store_some(sums + i * channels + channel + v * lanes, total[i][v], count);
+            finisher.finish_vector(g, run.targets[number], sums[v], channel + v * lanes, count);
         }
     }
-}
 
-// Sums of all channels.
-template <int Cells, int Columns>
-void sum_cells(const Taps& taps, Index step, Index channels, float* sums) {
-    constexpr int vectors = cells_at_once / Cells;
-    Index c = 0;
-    for (; c + vectors * lanes <= channels; c += vectors * lanes) {
-        sum_vectors<Cells, vectors, Columns>(taps, step, channels, c, AllLanes{}, sums);
+    // Whole blocks of channels.
+    template <int Rows, int Columns>
+    CANONFACE_INLINE void block(const Run& run, Index channel) const {
+        Index done = 0;
+        if constexpr (Rows > 0) {
+            for (int v = 0; v < sums_at_once; ++v) done = cells<Rows, Columns>(run, channel + v * lanes);
+        }
+        for (; done < run.count; ++done) vectors<sums_at_once>(run, done, channel, AllLanes{});
     }
-    for (; c + lanes <= channels; c += lanes) {
-        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, AllLanes{}, sums);
-    }
-    if (c < channels) {
-        sum_vectors<Cells, 1, Columns>(taps, step, channels, c, static_cast<int>(channels - c), sums);
-    }
-}
 
-template <int Cells>
-void sum_neighbours(const Taps& taps, Index step, Index channels, float* sums) {
-    switch (taps.columns) {
-        case 1: return sum_cells<Cells, 1>(taps, step, channels, sums);
-        case 2: return sum_cells<Cells, 2>(taps, step, channels, sums);
-        case 3: return sum_cells<Cells, 3>(taps, step, channels, sums);
-        default: return sum_cells<Cells, 0>(taps, step, channels, sums);
+    void block(const Run& run, Index channel) const {
+        if (run.count >= sums_at_once && run.columns == 3) {
+            switch (run.rows) {
+                case 1: return block<1, 3>(run, channel);
+                case 2: return block<2, 3>(run, channel);
+                case 3: return block<3, 3>(run, channel);
+                default: break;
+            }
+        }
+        block<0, 0>(run, channel);
     }
-}
 
-void convolve_row(const Layer& l, const Window& in, const Window& out, Index out_y, const Target* targets) {
+    void row(Index channels) const {
+        constexpr Index at_once = sums_at_once * lanes;
+        const Index in_blocks = channels / at_once * at_once;
+        for (Index c = 0; c < in_blocks; c += at_once) {
+            ahead.prefetch(c / at_once, in_blocks / at_once);
+            for (const Run& run : runs) block(run, c);
+        }
+        for (const Run& run : runs) {
+            for (Index i = 0; i < run.count; ++i) {
+                for_each_vector(channels - in_blocks,
+                                [&](Index c, auto count) { vectors<1>(run, i, in_blocks + c, count); });
+            }
+        }
+    }
+};
+
+void find_runs(const Depthwise& l, const Window& in, const Window& out, Index out_y, const Target* targets) {
     const Filter& f = l.filter;
-    const Index channels = l.in.channels;
-    const Index top = out_y * f.stride_y - f.top;
+    const Index channels = l.in.channels, top = out_y * f.stride_y - f.top;
     const Range rows = Range::meeting(top, f.kernel_y, f.dilation_y, in.y, in.height);
-    float* sums = memory.sums.floats(cells_at_once * channels);
     const auto columns_at = [&](Index i) {
         return Range::meeting((out.x + i) * f.stride_x - f.left, f.kernel_x, f.dilation_x, in.x, in.width);
     };
-    for (Index i = 0; i < out.width;) {
-        const Range columns = columns_at(i);
-        const bool inner = columns.count() == f.kernel_x && i + cells_at_once <= out.width &&
-                           columns_at(i + cells_at_once - 1).count() == f.kernel_x;
-        const Index cells = inner ? cells_at_once : 1;
-        if (rows.count() == 0 || columns.count() == 0) {
-            std::memset(sums, 0, cells * channels * sizeof(float));
-        } else {
-            const Index y = top + rows.from * f.dilation_y;
-            const Index x = (out.x + i) * f.stride_x - f.left + columns.from * f.dilation_x;
-            const Taps taps = {l.in.cell(in, y, x),
-                               l.taps + (rows.from * f.kernel_x + columns.from) * channels,
-                               rows.count(),
-                               columns.count(),
-                               f.dilation_y * in.width * channels,
-                               f.dilation_x * channels,
-                               f.kernel_x * channels};
-            const auto sum = inner ? sum_neighbours<cells_at_once> : sum_neighbours<1>;
-            sum(taps, f.stride_x * channels, channels, sums);
+    runs.clear();
+    for (Index first = 0; first < out.width;) {
+        const Range columns = columns_at(first);
+        Index until = first + 1;
+        while (until < out.width && columns_at(until) == columns) ++until;
+        Run run = {nullptr, nullptr, 0, 0, f.dilation_y * in.width * channels, f.dilation_x * channels,
+                   f.kernel_x * channels, channels, f.stride_x * channels, targets + first, until - first};
+        if (rows.count() > 0 && columns.count() > 0) {
+            const Index x = (out.x + first) * f.stride_x - f.left + columns.from * f.dilation_x;
+            run.cells = l.in.cell(in, top + rows.from * f.dilation_y, x);
+            run.weights = l.taps + (rows.from * f.kernel_x + columns.from) * channels;
+            run.rows = rows.count();
+            run.columns = columns.count();
         }
-        l.finisher.finish(targets + i, cells, sums, channels, 0, channels);
-        i += cells;
+        runs.push_back(run);
+        first = until;
     }
 }
 
-void convolve_window(const Layer& l, Index p, const Cell* cells) {
-    const Window &in = l.in.windows[p], &out = l.out.windows[p];
-    memory.targets.resize(out.cells());
-    for (Index i = 0; i < out.cells(); ++i) memory.targets[i] = l.finisher.target(cells[i]);
-    for (Index i = 0; i < out.height; ++i) {
-        convolve_row(l, in, out, out.y + i, memory.targets.data() + i * out.width);
-    }
+// What the row after this one reads and this one does not; after the last one, the first rows of the next window.
+Stretch ahead_of(const Depthwise& l, const Window& in, const Window& out, Index out_y, const Window* next) {
+    const Filter& f = l.filter;
+    const bool is_last = out_y + 1 == out.y + out.height;
+    if (is_last && !next) return {nullptr, 0};
+    const Window& window = is_last ? *next : in;
+    const Index end = is_last ? window.y + f.kernel_y
+                              : (out_y + 1) * f.stride_y - f.top + (f.kernel_y - 1) * f.dilation_y + 1;
+    const Index from = std::clamp<Index>(is_last ? window.y : end - f.stride_y, window.y, window.y + window.height);
+    const Index until = std::clamp<Index>(end, from, window.y + window.height);
+    if (from == until) return {nullptr, 0};
+    return {l.in.cell(window, from, window.x), (until - from) * window.width * l.in.channels};
 }
 
 }  // namespace
+
+void depthwise_row(const Depthwise& l, const Window& in, const Window& out, Index out_y, const Target* targets,
+                   const Window* next) {
+    find_runs(l, in, out, out_y, targets);
+    const Stretch ahead = ahead_of(l, in, out, out_y, next);
+    l.finisher.with_function([&](const auto& g) {
+        Sum<std::decay_t<decltype(g)>>{g, l.finisher, ahead}.row(l.in.channels);
+    });
+}
+
+}  // namespace canonface
+
+using namespace canonface;
 
 CANONFACE_EXPORT const char* canonface_depthwise(const float* taps, const Filter* filter, const Deltas* in,
                                                  const Deltas* out, const Deltas* residual, const Epilogue* epilogue,
@@ -159,12 +214,18 @@ CANONFACE_EXPORT const char* canonface_depthwise(const float* taps, const Filter
     return answer([&] {
         check_pair(*in, *out);
         const Finisher finisher(*epilogue, *out, residual);
-        const Layer layer = {taps, *filter, *in, *out, finisher};
+        const Depthwise layer = {taps, *filter, *in, finisher};
         const std::vector<Cell> cells = cells_of(*out);
         std::vector<Index> starts(out->window_count);
         for (Index p = 1; p < out->window_count; ++p) starts[p] = starts[p - 1] + out->windows[p - 1].cells();
         parallel_for(threads, out->window_count, [&](Index p) {
-            if (out->windows[p].cells() > 0) convolve_window(layer, p, cells.data() + starts[p]);
+            const Window& window = out->windows[p];
+            targets_of_window.resize(window.cells());
+            Target* targets = targets_of_window.data();
+            for (Index i = 0; i < window.cells(); ++i) targets[i] = finisher.target(cells[starts[p] + i]);
+            for (Index i = 0; i < window.height; ++i) {
+                depthwise_row(layer, in->windows[p], window, window.y + i, targets + i * window.width, nullptr);
+            }
         });
     });
 }

@@ -1,6 +1,8 @@
 // Activations in the domain of changes: g(before + change) - g(before), applied while the sums are still in cache.
 #pragma once
 
+#include <type_traits>
+
 #include "windows.hpp"
 
 namespace canonface {
@@ -54,6 +56,9 @@ struct HardSigmoid {
     CANONFACE_INLINE Vec operator()(Vec v, Index, int) const { return hard_sigmoid_of(v); }
 };
 
+// No activation: a change stays what it is.
+struct Unchanged {};
+
 // Where the sums of one cell go. `before` is null without an activation; `residual` is null where there is none.
 struct Target {
     float* out;
@@ -66,7 +71,7 @@ class Finisher {
   public:
     // The residual is multiplied by `sign`.
     Finisher(const Epilogue& epilogue, const Deltas& out, const Deltas* residual, float sign = 1.0f)
-        : epilogue_(epilogue), out_(out), residual_(residual), sign_(sign) {
+        : epilogue_(epilogue), out_(out), residual_(residual), sign_(sign), streams_(is_large(out)) {
         epilogue.check(out);
         if (residual) check_pair(*residual, out);
     }
@@ -86,13 +91,40 @@ class Finisher {
     // Cell i has its sums of the channels from `channel` at `sums + i * stride`; they may be in place.
     void finish(const Target* targets, Index cells, const float* sums, Index stride, Index channel,
                 Index channels) const {
-        const Part part = {targets, cells, sums, stride, channel, channels, sign_};
+        with_function([&](const auto& g) {
+            for (Index i = 0; i < cells; ++i) {
+                for_each_vector(channels, [&](Index c, auto count) {
+                    finish_vector(g, targets[i], load_some(sums + i * stride + c, count), channel + c, count);
+                });
+            }
+        });
+    }
+
+    // Some channels of a cell, whose sums are at hand, with the function that `with_function` gives.
+    template <class Function, class Count>
+    CANONFACE_INLINE void finish_vector(const Function& g, const Target& target, Vec sums, Index channel,
+                                        Count count) const {
+        if (target.residual) sums += sign_ * load_some(target.residual + channel, count);
+        if constexpr (!std::is_same_v<Function, Unchanged>) {
+            const Vec before = load_some(target.before + channel, count);
+            sums = g(before + sums, channel, count) - g(before, channel, count);
+        }
+        if (std::is_same_v<Count, AllLanes> && streams_) {
+            stream(target.out + channel, sums);
+        } else {
+            store_some(target.out + channel, sums, count);
+        }
+    }
+
+    // Calls `body` with the activation.
+    template <class Body>
+    void with_function(const Body& body) const {
         switch (epilogue_.activation) {
-            case Epilogue::clamp: return apply(Clamp(epilogue_), part);
-            case Epilogue::prelu: return apply(PRelu(epilogue_), part);
-            case Epilogue::hard_swish: return apply(HardSwish(epilogue_), part);
-            case Epilogue::hard_sigmoid: return apply(HardSigmoid(epilogue_), part);
-            default: return copy(part);
+            case Epilogue::clamp: return body(Clamp(epilogue_));
+            case Epilogue::prelu: return body(PRelu(epilogue_));
+            case Epilogue::hard_swish: return body(HardSwish(epilogue_));
+            case Epilogue::hard_sigmoid: return body(HardSigmoid(epilogue_));
+            default: return body(Unchanged());
         }
     }
 
@@ -109,45 +141,19 @@ class Finisher {
     }
 
   private:
-    // Some channels of some cells.
-    struct Part {
-        const Target* targets;
-        Index cells;
-        const float* sums;
-        Index stride, channel, channels;
-        float sign;
-    };
+    // Floats that are more than the caches keep until the next layer reads them.
+    static constexpr Index large = Index{1} << 21;
 
-    template <class Function>
-    static void apply(const Function& g, const Part& part) {
-        for (Index i = 0; i < part.cells; ++i) {
-            const Target& t = part.targets[i];
-            for_each_vector(part.channels, [&](Index c, auto count) {
-                const Index at = part.channel + c;
-                const Vec before = load_some(t.before + at, count);
-                Vec after = before + load_some(part.sums + i * part.stride + c, count);
-                if (t.residual) after += part.sign * load_some(t.residual + at, count);
-                store_some(t.out + at, g(after, at, count) - g(before, at, count), count);
-            });
-        }
-    }
-
-    static void copy(const Part& part) {
-        for (Index i = 0; i < part.cells; ++i) {
-            const Target& t = part.targets[i];
-            for_each_vector(part.channels, [&](Index c, auto count) {
-                const Index at = part.channel + c;
-                Vec change = load_some(part.sums + i * part.stride + c, count);
-                if (t.residual) change += part.sign * load_some(t.residual + at, count);
-                store_some(t.out + at, change, count);
-            });
-        }
+    static bool is_large(const Deltas& out) {
+        const auto address = reinterpret_cast<std::uintptr_t>(out.rows);
+        return out.row_count * out.channels > large && out.channels % lanes == 0 && address % sizeof(Vec) == 0;
     }
 
     const Epilogue& epilogue_;
     const Deltas& out_;
     const Deltas* residual_;
     const float sign_;
+    const bool streams_;
 };
 
 }  // namespace canonface

@@ -31,6 +31,27 @@ using Pass = void (*)(const float* rows, Index stride, const float* panel, Index
 // The pass for so many rows, at most `pass_rows`, and a panel of which only the first `columns` are wanted.
 Pass pass_for(Index rows, Index columns);
 
+// Few rows, and as many panels as the registers then allow.
+constexpr int sparse_rows = 4;
+constexpr int sparse_panels = std::max((registers - 1) / (sparse_rows + 1) / 2, 1);
+constexpr int sparse_columns = sparse_panels * panel_columns;
+
+// Products of a few rows with neighbouring panels, by some channels alone; those of `products` are `sparse_columns`
+// apart.
+struct SparseProduct {
+    const float* rows;
+    Index stride;
+    const float* panel;
+    Index next_panel;
+    const std::int32_t* channels;
+    Index count;
+    float* products;
+};
+
+using SparsePass = void (*)(const SparseProduct& product);
+
+SparsePass sparse_pass_for(Index rows, Index panels);
+
 // Products of any number of rows, `stride` apart, with a panel; those of `products` are `panel_columns` apart. Calls
 // `done(first, count)` as soon as a few rows have their products, which still lie in the first-level cache.
 template <class Done>

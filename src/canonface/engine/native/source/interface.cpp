@@ -5,7 +5,7 @@
 #endif
 
 // The number that library.py expects; it changes with any signature or structure.
-CANONFACE_EXPORT int canonface_interface() { return 1; }
+CANONFACE_EXPORT int canonface_interface() { return 2; }
 
 CANONFACE_EXPORT const char* canonface_instruction_set() {
 #if defined(__AVX512F__)

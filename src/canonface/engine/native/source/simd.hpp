@@ -41,6 +41,22 @@ CANONFACE_INLINE Vec load(const float* from) { return *reinterpret_cast<const Un
 
 CANONFACE_INLINE void store(float* to, Vec values) { *reinterpret_cast<UnalignedVec*>(to) = values; }
 
+// Past the caches, to an address that is a multiple of a vector; whoever reads it elsewhere needs `streamed` in between.
+CANONFACE_INLINE void stream(float* to, Vec values) {
+#if defined(__AVX512F__)
+    _mm512_stream_ps(to, (__m512)values);
+#else
+    store(to, values);
+#endif
+}
+
+// After it, what was written by `stream` is there for all threads that wait for this one.
+CANONFACE_INLINE void streamed() {
+#if defined(__AVX512F__)
+    _mm_sfence();
+#endif
+}
+
 // Subtracting zero changes nothing, not even the sign of a zero, so no instruction is left of it; adding would.
 CANONFACE_INLINE Vec broadcast(float value) { return value - Vec{}; }
 

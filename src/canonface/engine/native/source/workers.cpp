@@ -20,6 +20,7 @@ class Job {
     void work() {
         try {
             for (Index task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) body_(task);
+            streamed();
         } catch (...) {
             const std::lock_guard<std::mutex> lock(failing_);
             failure_ = std::current_exception();
