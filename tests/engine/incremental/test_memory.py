@@ -18,6 +18,7 @@ from canonface.engine.incremental import session, torch_kernels
 from canonface.engine.incremental.changes import windows_of
 from canonface.engine.incremental.costs import costs
 from canonface.engine.incremental.network import Network, network_of
+from canonface.engine.incremental.session import Session
 from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.incremental.workspace import Workspace
 from canonface.engine.native import Library
@@ -132,14 +133,17 @@ def test_an_array_is_used_again_and_grows_when_it_must():
     assert len(space._free) == 0, "it takes the place of the one that was too small"
 
 
+@pytest.mark.parametrize("evened", [False, True], ids=["true sizes", "evened"])
 @pytest.mark.parametrize("name", NAMED)
-def test_memory_is_what_the_plan_says(name):
+def test_memory_is_what_the_plan_says(name, evened):
     module, x = named_network(name)
     program, occlusions = compiled(module, x).program, questions(x)
     windows = windows_of(tuple(x.shape), [occlusions])
     said, kernels, seen = costs(program, windows), TorchKernels(), []
     asked = Session(program, kernels, chunk=len(windows))
     step, most = kernels.step, []
+    if not evened:
+        kernels.suited = lambda windows: windows
 
     def watched(work):
         seen.append(work.bases)
@@ -156,7 +160,8 @@ def test_memory_is_what_the_plan_says(name):
     packed = [value for value in kernels._packed.values() if isinstance(value, torch.Tensor)]
     assert said.weight_bytes == sum(value.nbytes for value in packed)
     inputs = 4 * windows.rows * x.shape[0]
-    assert max(most) <= said.probe_bytes * len(windows) + len(windows)
+    more = torch_kernels.MOST_MORE if evened else 1
+    assert max(most) <= more * (said.probe_bytes * len(windows) + len(windows))
     assert max(most) + inputs >= said.probe_bytes * len(windows)
 
 
@@ -166,6 +171,12 @@ def test_a_chunk_is_bounded_by_its_bytes():
     assert Network(program).session("incremental", 1).chunk == 32
     assert Network(program).session("incremental", 50 * 2**20).chunk == 3
     assert Network(program).session("incremental", 2**40).chunk == 1
+    if native.library() is not None:
+        assert Network(program).session("native", 1).chunk == 256
+        assert Network(program).session("native", 2**20).chunk == 192
+        assert Network(program).session("native", 2**20, kept_bytes=540 * 2**20).chunk == 100
+        assert Network(program).session("native", 2**20, kept_bytes=2**40).chunk == 64, "as many always fit"
+        assert Network(program).session("native", 2**40).chunk == 1
 
 
 def test_what_leaves_the_windows_is_gathered_for_hundreds_of_probes_at_once(monkeypatch):

@@ -15,9 +15,6 @@ from canonface.engine.incremental.kernels import Change
 from canonface.engine.incremental.windows import Pair, Windows, boxes
 from canonface.occlusions import Occlusions
 
-NEAR = 16
-"""Pixels: probes are taken in rows of this height, so that neighbours read the same part of the base maps."""
-
 
 @dataclass(frozen=True, eq=False)
 class Changes:
@@ -75,8 +72,8 @@ def changes_of(x: Float[Tensor, "photos c h w"], occlusions: Sequence[Occlusions
     """
     hw = (int(x.shape[2]), int(x.shape[3]))
     found = windows_of(x.shape[1:], occlusions)
-    y, x_left, _, _, _, photo = found.table.T
-    order = np.lexsort((x_left, y // NEAR, photo))
+    y, x_left, _, _, _, photo = found.table.T.astype(np.int64)
+    order = np.lexsort((_along_a_curve(y, x_left), photo))
     first = np.cumsum([0, *(len(each) for each in occlusions[:-1])])
     whole = {
         number: rows_of_map((torch.as_tensor(each.fill).to(x).expand(x.shape[1:]) - x[number])[None])
@@ -92,3 +89,14 @@ def windows_of(shape: tuple[int, ...], occlusions: Sequence[Occlusions]) -> Wind
     left, top, right, bottom = np.concatenate([each.boxes for each in occlusions]).astype(np.int64).T
     photo = np.repeat(np.arange(len(occlusions)), [len(each) for each in occlusions])
     return boxes(top, left, bottom, right, photo, (int(height), int(width)))
+
+
+def _along_a_curve(y: Int[np.ndarray, "n"], x: Int[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
+    """Places along a curve that fills the plane (G. M. Morton 1966): any few neighbours on it lie close together.
+
+    They read the same part of the base maps, and their windows hardly differ.
+    """
+    place = np.zeros(len(y), dtype=np.int64)
+    for bit in range(16):
+        place |= ((x >> bit & 1) << 2 * bit) | ((y >> bit & 1) << 2 * bit + 1)
+    return place

@@ -23,7 +23,8 @@ class Costs:
         base_bytes: activations that are kept once a photo.
         weight_bytes: weights of convolutions as kernels read them, beside the network's own.
         cell_bytes: weights of dense layers by cell, which the native kernels keep.
-        probe_bytes: activations of one question, at the layer where they are largest.
+        probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
+            neighbours one window, may take half as much again.
         dense_bytes: activations of one whole image, likewise.
     """
 
@@ -33,6 +34,11 @@ class Costs:
     cell_bytes: int
     probe_bytes: int
     dense_bytes: int
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the kernels hold for all questions."""
+        return self.base_bytes + self.weight_bytes + self.cell_bytes
 
     @property
     def dense(self) -> float:

@@ -28,6 +28,12 @@ class Change:
     windows: Windows
     memory: Tensor | None = None
 
+    def some(self, first: int, count: int) -> Change:
+        """Those of some neighbouring probes."""
+        windows = self.windows[first : first + count]
+        start = int(self.windows.table[first, 4])
+        return Change(self.rows[start : start + windows.rows], windows)
+
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -55,6 +61,10 @@ class Work:
 class Kernels(Protocol):
     """One way to compute the operators; all ways agree to float tolerance."""
 
+    def suited(self, windows: Windows) -> Windows:
+        """Windows that hold these of some probes, one each, and are fastest to compute on."""
+        ...
+
     def step(self, work: Work) -> Change:
         """The change that a step makes of others."""
         ...
@@ -67,6 +77,6 @@ class Kernels(Protocol):
         """Answers of a dense layer to a changed map, each changed cell times its weights added to the base answer."""
         ...
 
-    def sums(self, change: Change) -> Float[Tensor, "p c"]:
-        """Sum of each probe's changes over its window."""
+    def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
+        """Write the sum of each probe's changes over its window."""
         ...

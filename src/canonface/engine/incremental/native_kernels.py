@@ -27,6 +27,7 @@ from canonface.engine.incremental.operators import (
 )
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.torch_kernels import TorchKernels, activated
+from canonface.engine.incremental.windows import Windows
 from canonface.engine.incremental.workspace import Workspace
 from canonface.engine.native import Activation as Code
 from canonface.engine.native import Epilogue, Library
@@ -53,6 +54,10 @@ class NativeKernels:
     _space: Workspace = field(default_factory=Workspace)
     _packed: dict[Any, Any] = field(default_factory=dict)
 
+    def suited(self, windows: Windows) -> Windows:
+        """See `canonface.engine.incremental.kernels.Kernels.suited`: each window has its true size."""
+        return windows
+
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
         kernel = _KERNELS.get(type(work.operator))
@@ -75,11 +80,9 @@ class NativeKernels:
         self.library.cells_linear(packed, change.rows, change.windows.table, answer, _threads())
         return answer
 
-    def sums(self, change: Change) -> Float[Tensor, "p c"]:
+    def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.sums`."""
-        total = change.rows.new_empty(len(change.windows), change.rows.shape[1])
-        self.library.pool_sum(change.rows, change.windows.table, 1.0, total, _threads())
-        return total
+        self.library.pool_sum(change.rows, change.windows.table, 1.0, out, _threads())
 
     # ------------------------------------------------------------------ one function an operator
 

@@ -22,6 +22,9 @@ SAMPLE = 16
 """Numbers of each tensor that are looked at to tell whether it changed."""
 CHUNK_BYTES = 192 * 2**20
 """Bound on the changes of the probes that go through the steps together."""
+FEW = 64
+ALL_BYTES = 640 * 2**20
+"""Bound on these changes with what is kept beside them, from so many probes on: more only save calls."""
 
 
 @dataclass(eq=False)
@@ -38,12 +41,19 @@ class Network:
     sessions: dict[str, Session] = field(default_factory=dict)
     choice: dict[str, Any] = field(default_factory=dict)
 
-    def session(self, engine: str, probe_bytes: int) -> Session:
-        """The program with the kernels of an engine: ``incremental``, ``bfloat16`` or, where it is, ``native``."""
+    def session(self, engine: str, probe_bytes: int, kept_bytes: int = 0) -> Session:
+        """The program with the kernels of an engine.
+
+        Args:
+            engine: ``incremental``, ``bfloat16`` or, where it is, ``native``.
+            probe_bytes: changes of one probe.
+            kept_bytes: what the kernels hold beside them.
+        """
         if engine not in self.sessions:
             program, kernels, most = self._with_kernels(engine)
-            chunk = max(1, min(most, CHUNK_BYTES // max(probe_bytes, 1)))
-            self.sessions[engine] = Session(program, kernels, chunk)
+            fitting = max(FEW, (ALL_BYTES - kept_bytes) // max(probe_bytes, 1))
+            chunk = min(most, fitting, CHUNK_BYTES // max(probe_bytes, 1))
+            self.sessions[engine] = Session(program, kernels, max(chunk, 1))
         return self.sessions[engine]
 
     def _with_kernels(self, engine: str) -> tuple[Program, Kernels, int]:
@@ -55,7 +65,7 @@ class Network:
 
         library = native.library()
         assert library is not None
-        return joined(self.program, frozenset(CODES)), NativeKernels(library), 64
+        return joined(self.program, frozenset(CODES)), NativeKernels(library), 256
 
 
 _networks: WeakKeyDictionary[nn.Module, dict[Any, Network]] = WeakKeyDictionary()

@@ -84,15 +84,29 @@ class Session:
         """What some probes leave the windows with, one an end, gathered chunk by chunk."""
         ends = self.program.ends
         gathered = [_Left(end, windows[end.value][chosen]) for end in ends]
-        for low in range(chosen.start, chosen.stop, self.chunk):
-            chunk = slice(low, min(low + self.chunk, chosen.stop))
-            parts = self._ends(changes.of(chunk), _chosen(windows, chunk), bases)
+        # For all at once: PyTorch's threads go on waiting for a while, in the way of the kernels'.
+        whole = changes.of(chosen)
+        for low in range(0, len(whole.windows), self.chunk):
+            chunk = slice(chosen.start + low, min(chosen.start + low + self.chunk, chosen.stop))
+            parts = self._ends(whole.some(low, self.chunk), self._chosen(windows, chunk), bases)
             for left, part in zip(gathered, parts, strict=True):
-                left.add(self.kernels.sums(part) if left.end.kind == "mean" else part.rows)
+                left.add(part, self.kernels)
             # Two ends may read one change: it is given back once.
             for part in dict.fromkeys(parts):
                 self.kernels.release(part)
         return gathered
+
+    def _chosen(self, windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
+        """The windows of some probes, as the kernels like them; values that share their windows still do."""
+        # Those of the input are the occlusions', and cells at the ends are gathered with other probes'.
+        ends = {end.value for end in self.program.ends if end.kind != "mean"}
+        as_they_are = {id(windows[name]) for name in {self.program.source.name} | ends}
+        found: dict[int, Windows] = {}
+        for each in windows.values():
+            if id(each) not in found:
+                some = each[chunk]
+                found[id(each)] = some if id(each) in as_they_are else self.kernels.suited(some)
+        return {name: found[id(each)] for name, each in windows.items()}
 
     def _ends(self, change: Change, windows: Mapping[str, Windows], bases: Bases) -> list[Change]:
         """The changes with which a chunk of probes leaves the windows, one an end."""
@@ -106,15 +120,6 @@ class Session:
                 if last.get(name) == place:
                     self.kernels.release(live.pop(name))
         return [live[end.value] for end in program.ends]
-
-
-def _chosen(windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
-    """The windows of some probes; values that share their windows still do."""
-    found: dict[int, Windows] = {}
-    for each in windows.values():
-        if id(each) not in found:
-            found[id(each)] = each[chunk]
-    return {name: found[id(each)] for name, each in windows.items()}
 
 
 def _is_finite(occlusions: Occlusions) -> bool:
@@ -137,13 +142,18 @@ class _Left:
     values: Float[Tensor, "n c"] = field(init=False)
     _filled: int = 0
 
-    def add(self, values: Float[Tensor, "k c"]) -> None:
-        """The next probes' values; they are copied."""
+    def add(self, change: Change, kernels: Kernels) -> None:
+        """The next probes' change; what is needed of it is copied."""
+        is_mean = self.end.kind == "mean"
         if not self._filled:
-            count = len(self.windows) if self.end.kind == "mean" else self.windows.rows
-            self.values = values.new_empty(count, values.shape[1])
-        self.values[self._filled : self._filled + len(values)] = values
-        self._filled += len(values)
+            count = len(self.windows) if is_mean else self.windows.rows
+            self.values = change.rows.new_empty(count, change.rows.shape[1])
+        room = self.values[self._filled :][: len(change.windows) if is_mean else len(change.rows)]
+        if is_mean:
+            kernels.sums(change, room)
+        else:
+            room.copy_(change.rows)
+        self._filled += len(room)
 
 
 class _Finish:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from canonface.engine.incremental import winograd
 from canonface.engine.incremental.gathering import (
+    base_under,
     canvas_of,
     index,
     map_cells,
@@ -24,6 +25,7 @@ from canonface.engine.incremental.gathering import (
 )
 from canonface.engine.incremental.kernels import Change, Work
 from canonface.engine.incremental.operators import (
+    Activation,
     Add,
     AvgPool,
     Concat,
@@ -36,10 +38,16 @@ from canonface.engine.incremental.operators import (
     Scale,
 )
 from canonface.engine.incremental.program import End
-from canonface.engine.incremental.windows import Windows
+from canonface.engine.incremental.windows import Pair, Windows, evened
 
 CELLS_BYTES = 32 * 2**20
 """Weights of a dense layer that are ordered by cell at once."""
+
+
+BLOCK_BYTES = 2 * 2**20
+"""Changes that an activation is applied to at once."""
+MOST_MORE = 1.5
+"""How many times the cells of windows are computed at most, so that all are the same."""
 
 
 @dataclass(eq=False)
@@ -52,6 +60,10 @@ class TorchKernels:
 
     precision: str = "float32"
     _packed: dict[Any, Any] = field(default_factory=dict)
+
+    def suited(self, windows: Windows) -> Windows:
+        """See `canonface.engine.incremental.kernels.Kernels.suited`: one window is read and written as a block."""
+        return evened(windows, MOST_MORE)
 
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
@@ -88,10 +100,12 @@ class TorchKernels:
             part.add_(made)
         return answer
 
-    def sums(self, change: Change) -> Float[Tensor, "p c"]:
+    def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.sums`."""
-        total = change.rows.new_zeros(len(change.windows), change.rows.shape[1])
-        return total.index_add_(0, index(change.windows.owners(), total), change.rows)
+        if change.windows.is_one:
+            torch.sum(change.rows.view(len(out), -1, out.shape[1]), 1, out=out)
+        else:
+            out.zero_().index_add_(0, index(change.windows.owners(), out), change.rows)
 
     # ------------------------------------------------------------------ one function an operator
 
@@ -138,13 +152,18 @@ class TorchKernels:
         )
         top = out.table[:, 0] * slides.stride[0] - slides.padding[0]
         left = out.table[:, 1] * slides.stride[1] - slides.padding[1]
-        canvas = canvas_of(change, top, left, (size[0], size[1]))
+        padding = _padding(change.windows, top, left, (size[0], size[1]))
+        if padding is None:
+            canvas, padding = canvas_of(change, top, left, (size[0], size[1])), (0, 0)
+        else:
+            canvas = change.rows.view(len(out), *change.windows.table[0, 2:4].tolist(), -1)
         dtype = self._dtype(operator, change.rows)
         weight = self._once(
             operator, lambda: _maps(operator.weight.to(dtype).permute(0, 2, 3, 1).contiguous())
         )
         maps = _maps(canvas.to(dtype))
-        made = F.conv2d(maps, weight, None, slides.stride, 0, slides.dilation, operator.groups)
+        made = F.conv2d(maps, weight, None, slides.stride, padding, slides.dilation, operator.groups)
+        made = made[:, :, : steps[0], : steps[1]]
         made = made.to(change.rows.dtype)
         return rows_of_canvas(made.permute(0, 2, 3, 1), out.table[:, 0], out.table[:, 1], out)
 
@@ -181,9 +200,11 @@ class TorchKernels:
 
     def _multiply(self, work: Work) -> Float[Tensor, "rows c"]:
         first, second = (on(change, work.out) for change in work.inputs)
-        cells = index(work.out.cells(work.step.out_hw), first)
-        a, b = (work.bases.maps[name].index_select(0, cells) for name in work.step.operands)
-        return a * second + b * first + first * second
+        hw = work.step.out_hw
+        a, b = (base_under(work.bases.maps[name], work.out, hw) for name in work.step.operands)
+        if len(first):
+            first, second = first.view(-1, *a.shape), second.view(-1, *b.shape)
+        return (a * second + b * first + first * second).view(work.out.rows, -1)
 
     def _concat(self, work: Work) -> Float[Tensor, "rows c"]:
         return torch.cat([on(change, work.out) for change in work.inputs], dim=1)
@@ -223,6 +244,18 @@ def _maps(canvas: Float[Tensor, "p h w c"]) -> Float[Tensor, "p c h w"]:
     return canvas.squeeze(3).unsqueeze(1) if canvas.shape[3] == 1 else canvas.permute(0, 3, 1, 2)
 
 
+def _padding(
+    windows: Windows, top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"], size: Pair
+) -> Pair | None:
+    """Zeros above and left that make canvases of the same windows, if there are at most as many below and right."""
+    if not windows.is_one or (top != top[0]).any() or (left != left[0]).any():
+        return None
+    y, x, height, width, *_ = windows.table[0].tolist()
+    above, before = y - int(top[0]), x - int(left[0])
+    below, behind = size[0] - above - height, size[1] - before - width
+    return (above, before) if above >= below >= 0 and before >= behind >= 0 else None
+
+
 def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows c"]:
     """The change that the activation of a step makes of the change of what it reads; ``rows`` may be written to.
 
@@ -230,13 +263,35 @@ def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows 
     """
     function = work.step.activation
     assert function is not None
-    before = work.bases.maps[work.step.before].index_select(0, index(work.out.cells(work.step.out_hw), rows))
     borrowed = any(change.rows.data_ptr() == rows.data_ptr() for change in work.inputs)
-    after = rows + before if borrowed else rows.add_(before)
+    made = torch.empty_like(rows) if borrowed else rows
+    base, windows = work.bases.maps[work.step.before], work.out
+    # Block by block: each is read again while it is still in the cache.
+    cells = max(1, BLOCK_BYTES // (rows.shape[1] * rows.element_size()))
+    if windows.is_one:
+        before = base_under(base, windows, work.step.out_hw)
+        probes = max(1, cells // len(before))
+        shape = (-1, *before.shape)
+        for part, to in zip(
+            torch.split(rows.view(shape), probes), torch.split(made.view(shape), probes), strict=True
+        ):
+            _activate(function, part, before, to)
+    else:
+        places = index(windows.cells(work.step.out_hw), base)
+        parts = (torch.split(each, cells) for each in (rows, made, places))
+        for part, to, place in zip(*parts, strict=True):
+            _activate(function, part, base.index_select(0, place), to)
+    return made
+
+
+def _activate(function: Activation, change: Tensor, before: Tensor, to: Tensor) -> None:
+    """``f(before + change) - f(before)``; ``to`` may be the change."""
+    torch.add(change, before, out=to)
     if function.name == "clamp":
         # In place: fresh memory for millions of numbers costs more than the clamping.
-        return after.clamp_(function.low, function.high).sub_(before.clamp_(function.low, function.high))
-    return function.function(after).sub_(function.function(before))
+        to.clamp_(function.low, function.high).sub_(before.clamp(function.low, function.high))
+    else:
+        to.copy_(function.function(to).sub_(function.function(before)))
 
 
 _Kernel = Callable[[TorchKernels, Work], Tensor]

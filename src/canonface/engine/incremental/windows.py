@@ -8,6 +8,7 @@ each window keeps its true size; strides, borders and saturation are ordinary ca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int
@@ -92,6 +93,12 @@ class Windows:
         y, x, height, width, _, photo = self.table[chosen].T
         return Windows.of(y, x, height, width, photo)
 
+    @cached_property
+    def is_one(self) -> bool:
+        """Whether all are the same window of the same photo, and hold a cell."""
+        places = self.table[:, [0, 1, 2, 3, 5]]
+        return self.rows > 0 and bool((places == places[0]).all())
+
     def same_cells(self, other: Windows) -> bool:
         """Whether both hold the same cells in the same order."""
         return self is other or bool(np.array_equal(self.table, other.table))
@@ -155,6 +162,18 @@ def boxes(
     top, bottom = np.clip(top, 0, map_hw[0]), np.clip(bottom, 0, map_hw[0])
     left, right = np.clip(left, 0, map_hw[1]), np.clip(right, 0, map_hw[1])
     return Windows.of(top, left, bottom - top, right - left, photo)
+
+
+def evened(windows: Windows, most: float) -> Windows:
+    """The same window for all, the smallest that holds them, if its cells are at most so many times theirs."""
+    if windows.is_one or not windows.rows or (windows.table[:, 5] != windows.table[0, 5]).any():
+        return windows
+    some = windows.table[windows.sizes > 0].astype(np.int64)
+    start, end = some[:, :2].min(axis=0), (some[:, :2] + some[:, 2:4]).max(axis=0)
+    if (end - start).prod() * len(windows) > most * windows.rows:
+        return windows
+    all_alike = np.broadcast_to([*start, *(end - start), some[0, 5]], (len(windows), 5)).T
+    return Windows.of(*all_alike)
 
 
 def joined(first: Windows, second: Windows) -> Windows:

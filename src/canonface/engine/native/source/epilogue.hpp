@@ -144,7 +144,9 @@ class Finisher {
     // Floats that are more than the caches keep until the next layer reads them.
     static constexpr Index large = Index{1} << 21;
 
+    // Rows that lie somewhere else than in `out` are read at once.
     static bool is_large(const Deltas& out) {
+        if (!out.rows) return false;
         const auto address = reinterpret_cast<std::uintptr_t>(out.rows);
         return out.row_count * out.channels > large && out.channels % lanes == 0 && address % sizeof(Vec) == 0;
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -12,6 +13,12 @@
 
 namespace canonface {
 namespace {
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+}
 
 class Job {
   public:
@@ -40,6 +47,16 @@ class Job {
     std::exception_ptr failure_;
 };
 
+// Looks for a while whether something is so, before it would be waited for: a thread that the system has put to sleep
+// needs longer to come back than many kernels take.
+template <class Condition>
+void look(const Condition& condition) {
+    using Clock = std::chrono::steady_clock;
+    for (const auto until = Clock::now() + std::chrono::microseconds(100); !condition() && Clock::now() < until;) {
+        for (int i = 0; i < 32; ++i) pause();
+    }
+}
+
 class Pool {
   public:
     // False if the pool is busy with another caller's job.
@@ -65,8 +82,12 @@ class Pool {
 
     // No helper may join any more; those that did are waited for.
     void close() {
+        {
+            const std::lock_guard<std::mutex> lock(state_);
+            places_ = 0;
+        }
+        look([this] { return active_ == 0; });
         std::unique_lock<std::mutex> lock(state_);
-        places_ = 0;
         idle_.wait(lock, [this] { return active_ == 0; });
     }
 
@@ -80,8 +101,9 @@ class Pool {
     }
 
     [[noreturn]] void help() {
-        std::unique_lock<std::mutex> lock(state_);
         for (;;) {
+            look([this] { return places_ > 0; });
+            std::unique_lock<std::mutex> lock(state_);
             wake_.wait(lock, [this] { return places_ > 0; });
             --places_;
             ++active_;
@@ -97,8 +119,8 @@ class Pool {
     std::mutex state_;
     std::condition_variable wake_, idle_;
     Job* job_ = nullptr;
-    int places_ = 0;
-    int active_ = 0;
+    std::atomic<int> places_{0};
+    std::atomic<int> active_{0};
     int threads_ = 0;
 };
 
