@@ -107,7 +107,8 @@ def test_separable(library, layer, channels, outputs, low, seed):
         base = slow.base_of(before, out.windows[p][5], out_hw)
         return slow.changed_by(change + whole(residual, p), base, "CLAMP", low=0, high=1)
 
-    assert_rows_close(rows, window_by_window(out, expected), out)
+    # two sums, one of the other: twice the rounding of one
+    assert_rows_close(rows, window_by_window(out, expected), out, tolerance=2e-5)
 
 
 def test_separable_needs_a_convolution_of_single_cells(library):
