@@ -16,7 +16,7 @@ from canonface.occlusions import Occlusions
 
 LEAST_GAIN = 1.3
 """Multiply-adds that must be saved before anything is measured."""
-ASKED_BOTH_WAYS = 4
+ASKED_BOTH_WAYS, TIMED = 4, 64
 RELATIVE = {"bfloat16": 0.1}
 """How far answers in half precision may be off those of the dense engine, as a share of the largest."""
 CLOSE, ROUNDING = 1e-3, 2e-5
@@ -47,7 +47,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
         )
     engine = local.best(x, wanted)
     session = local.network.session(engine, costs.probe_bytes, costs.kept_bytes)
-    few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, session.chunk)
+    few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, min(session.chunk, TIMED))
     slow, dense_answers = _timed(lambda: dense(few))
     original, hidden = local.answers(x, few, engine)
     error = float(np.abs(hidden - dense_answers).max())

@@ -265,33 +265,26 @@ def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows 
     assert function is not None
     borrowed = any(change.rows.data_ptr() == rows.data_ptr() for change in work.inputs)
     made = torch.empty_like(rows) if borrowed else rows
-    base, windows = work.bases.maps[work.step.before], work.out
+    before = base_under(work.bases.maps[work.step.before], work.out, work.step.out_hw)
+    if not work.out.is_one:
+        torch.add(rows, before, out=made)
+        return _activated(function, made).sub_(_activated(function, before))
     # Block by block: each is read again while it is still in the cache.
-    cells = max(1, BLOCK_BYTES // (rows.shape[1] * rows.element_size()))
-    if windows.is_one:
-        before = base_under(base, windows, work.step.out_hw)
-        probes = max(1, cells // len(before))
-        shape = (-1, *before.shape)
-        for part, to in zip(
-            torch.split(rows.view(shape), probes), torch.split(made.view(shape), probes), strict=True
-        ):
-            _activate(function, part, before, to)
-    else:
-        places = index(windows.cells(work.step.out_hw), base)
-        parts = (torch.split(each, cells) for each in (rows, made, places))
-        for part, to, place in zip(*parts, strict=True):
-            _activate(function, part, base.index_select(0, place), to)
+    unchanged = _activated(function, before.clone())
+    probes = max(1, BLOCK_BYTES // before.nbytes)
+    blocks = (torch.split(each.view(-1, *before.shape), probes) for each in (rows, made))
+    for change, to in zip(*blocks, strict=True):
+        torch.add(change, before, out=to)
+        changed = _activated(function, to)
+        torch.sub(changed, unchanged, out=to)
     return made
 
 
-def _activate(function: Activation, change: Tensor, before: Tensor, to: Tensor) -> None:
-    """``f(before + change) - f(before)``; ``to`` may be the change."""
-    torch.add(change, before, out=to)
-    if function.name == "clamp":
-        # In place: fresh memory for millions of numbers costs more than the clamping.
-        to.clamp_(function.low, function.high).sub_(before.clamp(function.low, function.high))
-    else:
-        to.copy_(function.function(to).sub_(function.function(before)))
+def _activated(function: Activation, values: Tensor) -> Tensor:
+    """In place where it can be: fresh memory for millions of numbers costs more than the clamping."""
+    return (
+        values.clamp_(function.low, function.high) if function.name == "clamp" else function.function(values)
+    )
 
 
 _Kernel = Callable[[TorchKernels, Work], Tensor]
