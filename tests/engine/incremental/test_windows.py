@@ -1,10 +1,15 @@
-"""Windows of several probes: parts of them, and one that holds them all."""
+"""Windows of several probes: parts of them, larger ones that hold them, and what is read and written under them."""
 
 import numpy as np
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonface.engine.incremental.windows import Windows, evened
+from canonface.engine.incremental.gathering import base_under, canvas_of, on, rows_of_canvas
+from canonface.engine.incremental.kernels import Change
+from canonface.engine.incremental.windows import Windows, evened, joined
+
+MAP_HW, EDGE = (14, 14), 12
 
 BOXES = st.lists(
     st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 5), st.integers(0, 5), st.integers(0, 1)),
@@ -26,24 +31,132 @@ def test_a_part_is_what_those_windows_would_be_alone(boxes, cut):
 
 
 @given(boxes=BOXES, most=st.sampled_from([1.0, 1.5, 4.0, 1e9]))
-def test_one_window_holds_all_of_them_or_they_stay(boxes, most):
+def test_windows_of_one_size_hold_them_or_they_stay(boxes, most):
     whole = windows_of(boxes)
-    even = evened(whole, most)
+    even = evened(whole, MAP_HW, most)
     if even is whole:
         return
-    assert even.is_one
+    assert even.common_size is not None
     assert even.rows <= most * whole.rows
     y, x, height, width, _, photo = whole.table.T
-    top, left, down, across, _, of = even.table[0]
-    some = height > 0
+    top, left, down, across, _, of = even.table.T
     assert (photo == of).all()
-    assert (top, left) == (y[some].min(), x[some].min())
-    assert top + down == (y + height)[some].max()
-    assert left + across == (x + width)[some].max()
+    some = height > 0
+    assert ((top <= y) & (left <= x))[some].all()
+    assert ((top + down >= y + height) & (left + across >= x + width))[some].all()
+    assert (top >= 0).all()
+    assert (left >= 0).all()
+    assert (top + down <= MAP_HW[0]).all()
+    assert (left + across <= MAP_HW[1]).all()
+    if even.is_one and len(boxes) > 1:
+        assert (top[0], left[0]) == (y[some].min(), x[some].min())
+        assert (down[0], across[0]) == ((y + height)[some].max() - top[0], (x + width)[some].max() - left[0])
+    else:
+        assert even.common_size == (height.max(), width.max())
 
 
 def test_one_window_is_taken_where_it_is_hardly_larger():
     near = windows_of([(2, 3, 4, 4, 0), (2, 4, 4, 4, 0)])
-    assert evened(near, 1.25).is_one
-    assert evened(near, 1.2) is near
-    assert evened(windows_of([(2, 3, 4, 4, 0), (2, 3, 4, 4, 1)]), 9.0).is_one is False, "two photos"
+    assert evened(near, MAP_HW, 1.25).is_one
+    assert evened(near, MAP_HW, 1.2) is near, "they have one size as they are"
+    assert evened(windows_of([(2, 3, 4, 4, 0), (2, 3, 4, 4, 1)]), MAP_HW, 9.0).is_one is False, "two photos"
+
+
+def test_a_window_at_the_border_is_made_larger_inwards():
+    even = evened(windows_of([(2, 3, 4, 4, 0), (12, 0, 2, 3, 0)]), MAP_HW, 2.0)
+    assert even.common_size == (4, 4)
+    assert even.table[:, :2].tolist() == [[2, 3], [10, 0]]
+
+
+SIZED = st.tuples(
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 1)), min_size=1, max_size=6),
+)
+
+
+def sized(drawn):
+    (height, width), places = drawn
+    return windows_of([(y, x, height, width, photo) for y, x, photo in places])
+
+
+def change_on(windows, seed=0):
+    rows = np.random.default_rng(seed).normal(size=(windows.rows, 2)).astype(np.float32)
+    return Change(torch.as_tensor(rows), windows)
+
+
+def as_maps(change):
+    """Changes on whole maps, one a probe: what every way of writing them down has to agree with."""
+    maps = torch.zeros(len(change.windows), *MAP_HW, change.rows.shape[1])
+    for one, (y, x, height, width, first, _) in zip(maps, change.windows.table.tolist(), strict=True):
+        one[y : y + height, x : x + width] = change.rows[first : first + height * width].view(
+            height, width, -1
+        )
+    return maps
+
+
+def cut_out(maps, tops, lefts, size):
+    """Canvases of maps, zero beyond their border."""
+    around = torch.nn.functional.pad(maps, (0, 0, EDGE, EDGE, EDGE, EDGE))
+    return torch.stack(
+        [
+            one[EDGE + y : EDGE + y + size[0], EDGE + x : EDGE + x + size[1]]
+            for one, y, x in zip(around, tops.tolist(), lefts.tolist(), strict=True)
+        ]
+    )
+
+
+@settings(deadline=None)
+@given(
+    drawn=SIZED,
+    size=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    shift=st.sampled_from([(0, 0), (-1, -1), (-2, 0), (1, 2)]),
+    stride=st.sampled_from([1, 2, 5]),
+)
+def test_a_canvas_holds_what_changes_there(drawn, size, shift, stride):
+    windows = sized(drawn)
+    change = change_on(windows)
+    tops, lefts = (windows.table[:, axis] // stride * stride + shift[axis] for axis in (0, 1))
+    found = canvas_of(change, tops, lefts, size)
+    torch.testing.assert_close(found, cut_out(as_maps(change), tops, lefts, size), rtol=0, atol=0)
+
+
+@settings(deadline=None)
+@given(drawn=SIZED, boxes=BOXES)
+def test_a_change_on_larger_windows_is_zero_around(drawn, boxes):
+    change = change_on(sized(drawn))
+    others = windows_of((boxes * 6)[: len(change.windows)])
+    for out in (joined(change.windows, others), evened(joined(change.windows, others), MAP_HW, 1e9)):
+        rows = on(change, out)
+        torch.testing.assert_close(as_maps(Change(rows, out)), as_maps(change), rtol=0, atol=0)
+
+
+@settings(deadline=None)
+@given(drawn=SIZED, reach=st.tuples(st.integers(1, 4), st.integers(1, 4)), shift=st.integers(-1, 2))
+def test_windows_are_cut_out_of_canvases(drawn, reach, shift):
+    windows = sized(drawn)
+    change = change_on(windows)
+    tops, lefts = (windows.table[:, axis].astype(np.int64) + shift for axis in (0, 1))
+    canvas = cut_out(as_maps(change), tops, lefts, reach)
+    rows = rows_of_canvas(canvas, tops, lefts, windows)
+    on_canvas = windows_of(
+        [(y, x, *reach, 0) for y, x in zip((tops + EDGE).tolist(), (lefts + EDGE).tolist(), strict=True)]
+    )
+    there = np.zeros((len(windows), MAP_HW[0] + 2 * EDGE, MAP_HW[1] + 2 * EDGE), dtype=bool)
+    for one, (y, x, *_) in zip(there, on_canvas.table.tolist(), strict=True):
+        one[y : y + reach[0], x : x + reach[1]] = True
+    inside = torch.as_tensor(there[:, EDGE:-EDGE, EDGE:-EDGE, None])
+    torch.testing.assert_close(as_maps(Change(rows, windows)), as_maps(change) * inside, rtol=0, atol=0)
+
+
+@settings(deadline=None)
+@given(drawn=SIZED, is_one=st.booleans())
+def test_the_base_under_windows(drawn, is_one):
+    windows = sized(drawn)
+    if is_one:
+        windows = windows[np.zeros(len(windows), dtype=np.int64)]
+    base = torch.randn(2 * MAP_HW[0] * MAP_HW[1], 3, generator=torch.Generator().manual_seed(0))
+    expected = base[torch.as_tensor(windows.cells(MAP_HW))]
+    found = base_under(base, windows, MAP_HW)
+    if windows.is_one:
+        expected = expected[: windows.table[0, 2] * windows.table[0, 3]]
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)

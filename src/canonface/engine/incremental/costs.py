@@ -109,9 +109,7 @@ def _mean_size(windows: Windows) -> tuple[float, float]:
 
 def _live_bytes(program: Program, windows: Mapping[str, Windows]) -> list[int]:
     """Bytes of all changes that are at hand after each step, a question."""
-    channels = {program.source.name: program.in_shape[0]} | {
-        step.output: step.out_shape[0] for step in program.steps
-    }
+    channels = {name: shape[0] for name, shape in program.shapes.items()}
     last, found = program.last_use(), []
     live = {program.source.name}
     for place, step in enumerate(program.steps):

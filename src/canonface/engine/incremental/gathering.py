@@ -11,6 +11,9 @@ from torch.nn import functional as F  # noqa: N812
 from canonface.engine.incremental.kernels import Change
 from canonface.engine.incremental.windows import Pair, Sliding, Windows
 
+FRAME = 2
+"""Cells by which places of windows on their canvases may differ: by one with a stride of two."""
+
 
 def index(values: np.ndarray, like: Tensor) -> Tensor:
     """Row numbers, or a choice of rows, as a tensor on the device of another."""
@@ -32,21 +35,51 @@ def taken(rows: Float[Tensor, "rows c"], chosen: Int[np.ndarray, "k"]) -> Float[
 
 def base_under(values: Float[Tensor, "cells c"], windows: Windows, map_hw: Pair) -> Float[Tensor, "rows c"]:
     """A copy of a base map under each window's cells, one after another; if all are one window, under that alone."""
-    if not windows.is_one:
+    channels = values.shape[1]
+    if windows.common_size is None:
         return values.index_select(0, index(windows.cells(map_hw), values))
-    y, x, height, width, _, photo = windows.table[0].tolist()
-    maps = values.view(-1, *map_hw, values.shape[1])
-    block = maps[photo, y : y + height, x : x + width]
-    return block.clone(memory_format=torch.contiguous_format).view(-1, values.shape[1])
+    y, x, photo = (
+        windows.table[: 1 if windows.is_one else None, column].astype(np.int64) for column in (0, 1, 5)
+    )
+    starts = (photo * map_hw[0] + y) * map_hw[1] + x
+    return _boxes(values, map_hw[1], starts, windows.common_size).view(-1, channels)
+
+
+def _boxes(
+    values: Float[Tensor, "cells c"], width: int, starts: Int[np.ndarray, "k"], size: Pair
+) -> Float[Tensor, "k h _"]:
+    """Boxes of one size out of maps of one width, from the cells at which they start."""
+    # A view that holds one box a cell; those at places where none fits are not taken.
+    channels, reach = values.shape[1], (size[0] - 1) * width + size[1] - 1
+    everywhere = values.as_strided(
+        (len(values) - reach, size[0], size[1] * channels), (channels, width * channels, 1)
+    )
+    return everywhere.index_select(0, index(starts, values))
+
+
+def offset(windows: Windows, top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"]) -> Pair | None:
+    """How far below and right of places windows lie, where all have one size and lie alike."""
+    if windows.common_size is None:
+        return None
+    down, right = windows.table[:, 0] - top, windows.table[:, 1] - left
+    if (down != down[0]).any() or (right != right[0]).any():
+        return None
+    return (int(down[0]), int(right[0]))
+
+
+def blocks(change: Change) -> Float[Tensor, "p h w c"]:
+    """A change under windows of one size."""
+    height, width = change.windows.common_size or (0, 0)
+    return change.rows.view(len(change.windows), height, width, -1)
 
 
 def on(change: Change, out: Windows) -> Float[Tensor, "rows c"]:
     """A change on larger windows: zero where it has no cell."""
     if change.windows.same_cells(out):
         return change.rows
-    if change.windows.is_one and out.is_one:
-        top, left, height, width, *_ = out.table[0].tolist()
-        return _moved(change, top, left, (height, width)).reshape(out.rows, -1)
+    below = offset(change.windows, out.table[:, 0], out.table[:, 1])
+    if below is not None and out.common_size is not None:
+        return _cut(blocks(change), below, out.common_size).reshape(out.rows, -1)
     return taken(change.rows, change.windows.rows_at(*out.places()))
 
 
@@ -80,14 +113,14 @@ def canvas_of(
 ) -> Float[Tensor, "p h w c"]:
     """Changes on canvases of one size, each with its upper left cell at a place of its own on the map."""
     windows = change.windows
-    if bool(
-        np.array_equal(windows.table[:, 0], top)
-        and np.array_equal(windows.table[:, 1], left)
-        and (windows.table[:, 2:4] == size).all()
-    ):
-        return change.rows.view(len(windows), *size, -1)
-    if windows.is_one and (top == top[0]).all() and (left == left[0]).all():
-        return _moved(change, int(top[0]), int(left[0]), size)
+    below = offset(windows, top, left)
+    if below is not None:
+        return _cut(blocks(change), below, size)
+    if windows.common_size is not None:
+        down, right = windows.table[:, 0] - top, windows.table[:, 1] - left
+        framed = _framed(change, down, right, size)
+        if framed is not None:
+            return framed
     y = top[:, None, None] + np.arange(size[0])[:, None]
     x = left[:, None, None] + np.arange(size[1])
     owner = np.arange(len(windows))[:, None, None]
@@ -95,22 +128,31 @@ def canvas_of(
     return taken(change.rows, rows).view(len(windows), *size, -1)
 
 
+def _framed(
+    change: Change, down: Int[np.ndarray, "p"], right: Int[np.ndarray, "p"], size: Pair
+) -> Float[Tensor, "p h w c"] | None:
+    """Changes of windows of one size on canvases, each so far below and right of its canvas's corner.
+
+    All get a frame of zeros in which every canvas lies somewhere; None where that frame would be large.
+    """
+    block = blocks(change)
+    least, most = (int(down.min()), int(right.min())), (int(down.max()), int(right.max()))
+    if max(most[0] - least[0], most[1] - least[1]) > FRAME:
+        return None
+    tall, wide = size[0] + most[0] - least[0], size[1] + most[1] - least[1]
+    frame = _cut(block, most, (tall, wide))
+    starts = (np.arange(len(block)) * tall + most[0] - down) * wide + most[1] - right
+    return _boxes(frame.reshape(-1, block.shape[3]), wide, starts, size).view(len(block), *size, -1)
+
+
 def rows_of_canvas(
     canvas: Float[Tensor, "p h w c"], top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"], out: Windows
 ) -> Float[Tensor, "rows c"]:
     """The cells of windows out of canvases; zero where they reach beyond."""
     height, width = canvas.shape[1:3]
-    if bool(
-        np.array_equal(out.table[:, 0], top)
-        and np.array_equal(out.table[:, 1], left)
-        and (out.table[:, 2:4] == (height, width)).all()
-    ):
-        return canvas.reshape(out.rows, -1)
-    if out.is_one and (top == top[0]).all() and (left == left[0]).all():
-        y0, x0, down, across, *_ = out.table[0].tolist()
-        y0, x0 = y0 - int(top[0]), x0 - int(left[0])
-        edges = (0, 0, -x0, x0 + across - width, -y0, y0 + down - height)
-        return F.pad(canvas, edges).reshape(out.rows, -1)
+    start = offset(out, top, left)
+    if start is not None and out.common_size is not None:
+        return _cut(canvas, (-start[0], -start[1]), out.common_size).reshape(out.rows, -1)
     owner, y, x = out.places()
     y, x = y - top[owner], x - left[owner]
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
@@ -118,10 +160,11 @@ def rows_of_canvas(
     return taken(canvas.reshape(-1, canvas.shape[3]), places)
 
 
-def _moved(change: Change, top: int, left: int, size: Pair) -> Float[Tensor, "p h w c"]:
-    """Changes of one window on larger or smaller ones of one place."""
-    y, x, height, width, *_ = change.windows.table[0].tolist()
-    above, before = y - top, x - left
-    below, behind = size[0] - above - height, size[1] - before - width
-    rows = change.rows.view(len(change.windows), height, width, -1)
-    return F.pad(rows, (0, 0, before, behind, above, below))
+def _cut(canvas: Float[Tensor, "p h w c"], below: Pair, size: Pair) -> Float[Tensor, "p y x c"]:
+    """Canvases on others, so far below and right of their corners: with zeros around, and cut."""
+    if below == (0, 0) and tuple(canvas.shape[1:3]) == size:
+        return canvas
+    (down, right), (height, width) = below, canvas.shape[1:3]
+    if not (-height < down < size[0] and -width < right < size[1]):
+        return canvas.new_zeros(len(canvas), *size, canvas.shape[3])
+    return F.pad(canvas, (0, 0, right, size[1] - right - width, down, size[0] - down - height))

@@ -11,7 +11,7 @@ from torch import Tensor
 from canonface.engine.incremental.bases import Bases
 from canonface.engine.incremental.operators import Step
 from canonface.engine.incremental.program import End
-from canonface.engine.incremental.windows import Windows
+from canonface.engine.incremental.windows import Pair, Windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,8 @@ class Work:
 class Kernels(Protocol):
     """One way to compute the operators; all ways agree to float tolerance."""
 
-    def suited(self, windows: Windows) -> Windows:
-        """Windows that hold these of some probes, one each, and are fastest to compute on."""
+    def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
+        """Windows that hold these of some probes on a map of this size, one each, and are fastest to compute on."""
         ...
 
     def step(self, work: Work) -> Change:

@@ -27,7 +27,7 @@ from canonface.engine.incremental.operators import (
 )
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.torch_kernels import TorchKernels, activated
-from canonface.engine.incremental.windows import Windows
+from canonface.engine.incremental.windows import Pair, Windows
 from canonface.engine.incremental.workspace import Workspace
 from canonface.engine.native import Activation as Code
 from canonface.engine.native import Epilogue, Library
@@ -54,7 +54,7 @@ class NativeKernels:
     _space: Workspace = field(default_factory=Workspace)
     _packed: dict[Any, Any] = field(default_factory=dict)
 
-    def suited(self, windows: Windows) -> Windows:
+    def suited(self, windows: Windows, _map_hw: Pair, /) -> Windows:
         """See `canonface.engine.incremental.kernels.Kernels.suited`: each window has its true size."""
         return windows
 

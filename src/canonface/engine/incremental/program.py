@@ -88,6 +88,11 @@ class Program:
         """Names of the values that are kept for each photo."""
         return frozenset(name for step in self.steps for name in step.base_shapes)
 
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """``(c, h, w)`` of every value on windows, by name."""
+        return {self.source.name: self.in_shape} | {step.output: step.out_shape for step in self.steps}
+
     def windows(self, boxes: Windows) -> dict[str, Windows]:
         """The windows of every value, from those of the input."""
         found = {self.source.name: boxes}

@@ -102,10 +102,13 @@ class Session:
         ends = {end.value for end in self.program.ends if end.kind != "mean"}
         as_they_are = {id(windows[name]) for name in {self.program.source.name} | ends}
         found: dict[int, Windows] = {}
-        for each in windows.values():
+        for name, (_, height, width) in self.program.shapes.items():
+            each = windows[name]
             if id(each) not in found:
                 some = each[chunk]
-                found[id(each)] = some if id(each) in as_they_are else self.kernels.suited(some)
+                found[id(each)] = (
+                    some if id(each) in as_they_are else self.kernels.suited(some, (height, width))
+                )
         return {name: found[id(each)] for name, each in windows.items()}
 
     def _ends(self, change: Change, windows: Mapping[str, Windows], bases: Bases) -> list[Change]:

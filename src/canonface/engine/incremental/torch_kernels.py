@@ -15,9 +15,11 @@ from torch.nn import functional as F  # noqa: N812
 from canonface.engine.incremental import winograd
 from canonface.engine.incremental.gathering import (
     base_under,
+    blocks,
     canvas_of,
     index,
     map_cells,
+    offset,
     on,
     rows_of_canvas,
     taken,
@@ -61,9 +63,9 @@ class TorchKernels:
     precision: str = "float32"
     _packed: dict[Any, Any] = field(default_factory=dict)
 
-    def suited(self, windows: Windows) -> Windows:
-        """See `canonface.engine.incremental.kernels.Kernels.suited`: one window is read and written as a block."""
-        return evened(windows, MOST_MORE)
+    def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
+        """See `canonface.engine.incremental.kernels.Kernels.suited`: one size is read and written as blocks."""
+        return evened(windows, map_hw, MOST_MORE)
 
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
@@ -156,7 +158,7 @@ class TorchKernels:
         if padding is None:
             canvas, padding = canvas_of(change, top, left, (size[0], size[1])), (0, 0)
         else:
-            canvas = change.rows.view(len(out), *change.windows.table[0, 2:4].tolist(), -1)
+            canvas = blocks(change)
         dtype = self._dtype(operator, change.rows)
         weight = self._once(
             operator, lambda: _maps(operator.weight.to(dtype).permute(0, 2, 3, 1).contiguous())
@@ -248,10 +250,9 @@ def _padding(
     windows: Windows, top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"], size: Pair
 ) -> Pair | None:
     """Zeros above and left that make canvases of the same windows, if there are at most as many below and right."""
-    if not windows.is_one or (top != top[0]).any() or (left != left[0]).any():
+    if (start := offset(windows, top, left)) is None or windows.common_size is None:
         return None
-    y, x, height, width, *_ = windows.table[0].tolist()
-    above, before = y - int(top[0]), x - int(left[0])
+    (above, before), (height, width) = start, windows.common_size
     below, behind = size[0] - above - height, size[1] - before - width
     return (above, before) if above >= below >= 0 and before >= behind >= 0 else None
 

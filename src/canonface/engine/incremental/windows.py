@@ -94,6 +94,14 @@ class Windows:
         return Windows.of(y, x, height, width, photo)
 
     @cached_property
+    def common_size(self) -> Pair | None:
+        """Height and width, where all have the same and hold a cell."""
+        sizes = self.table[:, 2:4]
+        if not self.rows or (sizes != sizes[0]).any():
+            return None
+        return (int(sizes[0, 0]), int(sizes[0, 1]))
+
+    @cached_property
     def is_one(self) -> bool:
         """Whether all are the same window of the same photo, and hold a cell."""
         places = self.table[:, [0, 1, 2, 3, 5]]
@@ -164,16 +172,28 @@ def boxes(
     return Windows.of(top, left, bottom - top, right - left, photo)
 
 
-def evened(windows: Windows, most: float) -> Windows:
-    """The same window for all, the smallest that holds them, if its cells are at most so many times theirs."""
-    if windows.is_one or not windows.rows or (windows.table[:, 5] != windows.table[0, 5]).any():
+def evened(windows: Windows, map_hw: Pair, most: float) -> Windows:
+    """The same window for all, or windows of the same size, the smallest that hold theirs.
+
+    Args:
+        windows: of some probes.
+        map_hw: height and width of the map.
+        most: how many times the cells of ``windows`` there are at most; else they stay as they are.
+    """
+    if windows.is_one or not windows.rows:
         return windows
     some = windows.table[windows.sizes > 0].astype(np.int64)
     start, end = some[:, :2].min(axis=0), (some[:, :2] + some[:, 2:4]).max(axis=0)
-    if (end - start).prod() * len(windows) > most * windows.rows:
+    of_one_photo = not (windows.table[:, 5] != windows.table[0, 5]).any()
+    if of_one_photo and (end - start).prod() * len(windows) <= most * windows.rows:
+        all_alike = np.broadcast_to([*start, *(end - start), some[0, 5]], (len(windows), 5)).T
+        return Windows.of(*all_alike)
+    size = some[:, 2:4].max(axis=0)
+    if windows.common_size is not None or size.prod() * len(windows) > most * windows.rows:
         return windows
-    all_alike = np.broadcast_to([*start, *(end - start), some[0, 5]], (len(windows), 5)).T
-    return Windows.of(*all_alike)
+    y, x = (np.minimum(windows.table[:, axis], map_hw[axis] - size[axis]) for axis in (0, 1))
+    height, width = (np.full(len(windows), side) for side in size)
+    return Windows.of(y, x, height, width, windows.table[:, 5])
 
 
 def joined(first: Windows, second: Windows) -> Windows:
