@@ -46,12 +46,12 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
             plan, why=f"a patch changes so much that only {gain:.1f} times fewer multiply-adds are needed"
         )
     engine = local.best(x, wanted)
-    session = local.network.session(engine, costs.probe_bytes, costs.kept_bytes)
+    session = local.network.session(engine, costs.probe_bytes, costs.kept_bytes, costs.filled)
     few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, min(session.chunk, TIMED))
     slow, dense_answers = _timed(lambda: dense(few))
     original, hidden = local.answers(x, few, engine)
     error = float(np.abs(hidden - dense_answers).max())
-    plan = replace(plan, error=error)
+    plan = replace(plan, error=error, dense_from=session.program.dense_because)
     if not agree(hidden, dense_answers, original, engine, local.model.outputs):
         return replace(plan, why=f"answers of the {engine} engine are off by up to {error:.2g}")
     fast, _ = _timed(lambda: local.answers(x, some, engine)[1])

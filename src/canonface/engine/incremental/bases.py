@@ -50,8 +50,8 @@ class _Recorder(fx.Interpreter):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program.graph)
-        inner = set(program.rest)
-        given = {node for last in program.rest for node in last.all_input_nodes if node not in inner}
+        dense = {*program.maps, *program.rest}
+        given = {node for last in dense for node in last.all_input_nodes if node not in dense}
         self._kept = given | {end.node for end in program.ends}
         self._maps = program.bases
         self.maps: dict[str, Tensor] = {}
@@ -64,20 +64,3 @@ class _Recorder(fx.Interpreter):
         if n in self._kept:
             self.values[n] = value.clone() if isinstance(value, Tensor) else value
         return value
-
-
-class Rest(fx.Interpreter):
-    """Computes the nodes that are dense, from the values of those that are not."""
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(program.graph)
-        self._nodes = program.rest
-
-    def answer(self, known: dict[fx.Node, Any]) -> Any:
-        """What the network returns."""
-        self.env = dict(known)
-        result: Any = None
-        for node in self._nodes:
-            result = self.run_node(node)
-            self.env[node] = result
-        return result

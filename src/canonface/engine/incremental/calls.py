@@ -181,7 +181,7 @@ def call_of(node: fx.Node, layers: Mapping[str, nn.Module]) -> Call | None:
     if node.op == "call_module":
         layer = layers[str(node.target)]
         known = _LAYERS.get(type(layer))
-        if known is None or _has_hooks(layer):
+        if known is None or has_hooks(layer):
             return None
         name, arguments = known(layer)
         return Call(name, {"input": node.args[0] if node.args else None} | arguments, str(node.target))
@@ -237,5 +237,6 @@ def where_of(node: fx.Node) -> str:
     return f"{last}.{name_of(node)}" if last else name_of(node)
 
 
-def _has_hooks(layer: nn.Module) -> bool:
+def has_hooks(layer: nn.Module) -> bool:
+    """Whether something runs before or after a layer."""
     return bool(layer._forward_hooks or layer._forward_pre_hooks)

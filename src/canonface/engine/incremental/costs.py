@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from canonface.engine.incremental.operators import Convolution
@@ -12,6 +12,9 @@ from canonface.engine.incremental.windows import Windows
 
 FLOAT = 4
 """Bytes of a number."""
+HARDLY_MORE = 1.15
+"""How many times the multiply-adds of windows whole maps may take where they are computed instead: their convolutions
+take batch norms and activations with them, and read and write one block."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Costs:
         probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
             neighbours one window, may take half as much again.
         dense_bytes: activations of one whole image, likewise.
+        filled: name of the value from which on whole maps take hardly more multiply-adds than windows; else nothing.
     """
 
     layers: tuple[LayerCost, ...]
@@ -34,6 +38,7 @@ class Costs:
     cell_bytes: int
     probe_bytes: int
     dense_bytes: int
+    filled: str = ""
 
     @property
     def kept_bytes(self) -> int:
@@ -59,18 +64,38 @@ def costs(program: Program, boxes: Windows) -> Costs:
         boxes: windows of the input that the questions change.
     """
     windows = program.windows(boxes)
-    layers = [*_of_steps(program, windows), *_of_ends(program, windows), *program.rest_costs]
+    steps, ends = [*_of_steps(program, windows)], [*_of_ends(program, windows)]
     live = _live_bytes(program, windows)
     kept = {name: shape for step in program.steps for name, shape in step.base_shapes.items()}
     return Costs(
-        tuple(layers),
+        (*steps, *ends, *program.rest_costs),
         FLOAT * sum(map(math.prod, kept.values())),
         FLOAT * sum(_weights(layer) for layer in program.steps),
         FLOAT * sum(map(_end_weights, program.ends)),
         max(live, default=0),
         FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
                     default=math.prod(program.in_shape)),
+        _filled(program, steps, ends),
     )  # fmt: skip
+
+
+def _filled(program: Program, steps: Sequence[LayerCost], ends: Sequence[LayerCost]) -> str:
+    """The first value that is all that later steps and ends read, and from which on windows save next to nothing."""
+    for place, step in enumerate(program.steps[:-1]):
+        later = [*steps[place + 1 :], *ends]
+        needed, dense = sum(cost.needed for cost in later), sum(cost.dense for cost in later)
+        if dense and dense <= HARDLY_MORE * needed and _goes_on_from(program, place):
+            return step.output
+    return ""
+
+
+def _goes_on_from(program: Program, place: int) -> bool:
+    """Whether nothing that was made before a step is read after it."""
+    later = program.steps[place + 1 :]
+    known = {program.steps[place].output} | {step.output for step in later}
+    return all(name in known for step in later for name in step.inputs) and all(
+        end.value in known for end in program.ends
+    )
 
 
 def _of_steps(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,50 +18,80 @@ from canonface.engine.incremental.program import End, LayerCost, Program, Shape
 
 SIZES = frozenset({"size", "shape", "dim", "getattr", "ndim"})
 """What asks for nothing but the shape of a value."""
+FILLED = "a patch changes nearly all that it reads"
 PASSING = frozenset({"identity", "dropout"})
 FLATTENING = frozenset({"flatten", "view", "reshape", "squeeze"})
 
 
-def lowered(graph: fx.GraphModule, x: Tensor) -> Program:
+def lowered(graph: fx.GraphModule, x: Tensor, filled: str = "") -> Program:
     """The program of a graph.
 
     Args:
         graph: see `canonface.engine.incremental.tracing.traced`; in evaluation mode.
         x: ``(1, c, h, w)`` an input, for whose shape the program is made.
+        filled: name of a value from which on all is dense: see `canonface.engine.incremental.costs.Costs`.
     """
     known = _Known(graph)
     with torch.inference_mode():
         # A copy: a first layer that works in place would write over it.
         known.run(x.clone())
-    lowering = _Lowering(graph, dict(graph.named_modules()), known)
+    lowering = _Lowering(graph, dict(graph.named_modules()), known, filled)
     for node in graph.graph.nodes:
         lowering.take(node)
     steps, ends = folded(lowering.steps, lowering.ends(), x.dtype)
+    maps, rest = lowering.maps_and_rest()
     return Program(
         graph=graph,
         source=lowering.source,
         in_shape=(int(x.shape[1]), int(x.shape[2]), int(x.shape[3])),
         steps=steps,
         ends=ends,
-        rest=tuple(lowering.dense),
-        sizes=lowering.sizes(),
+        maps=tuple(maps),
+        rest=tuple(rest),
+        sizes=lowering.sizes(rest),
         rest_costs=tuple(lowering.rest_costs()),
         dense_because=tuple(lowering.reasons),
     )
 
 
+def _has_cells(value: Any) -> bool:
+    """Whether a value is a map, tokens, or several of them."""
+    if isinstance(value, list | tuple):
+        return any(map(_has_cells, value))
+    return isinstance(value, Tensor) and value.ndim > 2 and math.prod(value.shape[2:]) > 1
+
+
+def _is_numbers(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_numbers, value))
+    return isinstance(value, int | float | str | torch.dtype | torch.device | type(None))
+
+
 class _Known(fx.Interpreter):
-    """Runs the graph once and notes the shapes of values, and those that do not depend on the input."""
+    """Runs the graph once and notes what its values are.
+
+    Attributes:
+        shapes: of tensors.
+        maps: what has cells.
+        numbers: sizes, and what is made of them.
+        constants: what does not depend on the input.
+    """
 
     def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__(graph)
         self.shapes: dict[fx.Node, tuple[int, ...]] = {}
         self.constants: dict[fx.Node, Any] = {}
+        self.maps: set[fx.Node] = set()
+        self.numbers: set[fx.Node] = set()
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
         if isinstance(value, Tensor):
             self.shapes[n] = tuple(value.shape)
+        if _has_cells(value):
+            self.maps.add(n)
+        if _is_numbers(value):
+            self.numbers.add(n)
         inputs = n.all_input_nodes
         if n.op == "get_attr" or (inputs and all(node in self.constants for node in inputs)):
             self.constants[n] = value
@@ -90,6 +120,7 @@ class _Lowering:
     graph: fx.GraphModule
     layers: Mapping[str, Any]
     known: _Known
+    filled: str
     steps: list[Step] = field(default_factory=list)
     changes: dict[fx.Node, str] = field(default_factory=dict)
     flat: dict[fx.Node, fx.Node] = field(default_factory=dict)
@@ -113,6 +144,11 @@ class _Lowering:
             return
         read = [given for given in node.all_input_nodes if given not in self.known.constants]
         on_windows = any(given in self.changes or given in self.flat for given in read)
+        if on_windows and any(given.name == self.filled for given in read):
+            self.dense.append(node)
+            if FILLED not in dict(self.reasons).values():
+                self.reasons.append((where_of(node), FILLED))
+            return
         if node.op in ("output", "placeholder") or not on_windows or _operator(node) in SIZES:
             self.dense.append(node)
             return
@@ -141,21 +177,36 @@ class _Lowering:
                 ends.append(End("map", self.changes[source], node, self.known.shape(source), factor=factor))
         return ends
 
-    def sizes(self) -> dict[fx.Node, tuple[int, ...]]:
-        """Maps on windows whose size the dense rest asks for."""
-        return {
-            given: self.known.shape(given)
-            for node in self.dense
-            if _operator(node) in SIZES
-            for given in node.all_input_nodes
-            if given in self.changes
-        } | {
-            given: (math.prod(self.known.shape(self.flat[given])),)
-            for node in self.dense
-            if _operator(node) in SIZES
-            for given in node.all_input_nodes
-            if given in self.flat
-        }
+    def maps_and_rest(self) -> tuple[list[fx.Node], list[fx.Node]]:
+        """The dense nodes up to the last that reads a map, and those that follow.
+
+        A size that both read is in both. Where something else than tensors is read later, all of them follow.
+        """
+        last = max((place for place, node in enumerate(self.dense) if self._reads_a_map(node)), default=-1)
+        maps, rest = self.dense[: last + 1], self.dense[last + 1 :]
+        for node in reversed(maps):
+            is_read = any(node in later.all_input_nodes and _operator(later) not in SIZES for later in rest)
+            if is_read and node in self.known.numbers:
+                rest.insert(0, node)
+            elif is_read and node not in self.known.shapes:
+                return [], self.dense
+        return maps, rest
+
+    def _reads_a_map(self, node: fx.Node) -> bool:
+        if node.op == "output" or _operator(node) in SIZES:
+            return False
+        return any(
+            given in self.known.maps and given not in self.known.constants for given in node.all_input_nodes
+        )
+
+    def sizes(self, rest: Sequence[fx.Node]) -> dict[fx.Node, tuple[int, ...]]:
+        """What has its size asked for where it is not at hand: maps on windows, and those before ``rest``."""
+        asked: dict[fx.Node, tuple[int, ...]] = {}
+        for node in self.dense:
+            for given in node.all_input_nodes if _operator(node) in SIZES else ():
+                if given in self.changes or given in self.flat or (node in rest and given not in rest):
+                    asked[given] = self.known.shapes[given][1:]
+        return asked
 
     def rest_costs(self) -> Iterator[LayerCost]:
         """What the dense layers cost that multiply by weights."""

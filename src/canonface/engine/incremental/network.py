@@ -41,31 +41,43 @@ class Network:
     sessions: dict[str, Session] = field(default_factory=dict)
     choice: dict[str, Any] = field(default_factory=dict)
 
-    def session(self, engine: str, probe_bytes: int, kept_bytes: int = 0) -> Session:
+    def session(self, engine: str, probe_bytes: int, kept_bytes: int = 0, filled: str = "") -> Session:
         """The program with the kernels of an engine.
 
         Args:
             engine: ``incremental``, ``bfloat16`` or, where it is, ``native``.
             probe_bytes: changes of one probe.
             kept_bytes: what the kernels hold beside them.
+            filled: value from which on whole maps take hardly more multiply-adds.
         """
         if engine not in self.sessions:
-            program, kernels, most = self._with_kernels(engine)
+            program, kernels, most = self._with_kernels(engine, filled)
             fitting = max(FEW, (ALL_BYTES - kept_bytes) // max(probe_bytes, 1))
             chunk = min(most, fitting, CHUNK_BYTES // max(probe_bytes, 1))
             self.sessions[engine] = Session(program, kernels, max(chunk, 1))
         return self.sessions[engine]
 
-    def _with_kernels(self, engine: str) -> tuple[Program, Kernels, int]:
+    def _with_kernels(self, engine: str, filled: str) -> tuple[Program, Kernels, int]:
         """The program as the kernels of an engine take it, these kernels, and how many probes suit them at once."""
-        if engine != "native":
-            return self.program, TorchKernels("bfloat16" if engine == "bfloat16" else "float32"), 32
+        if engine == "bfloat16":
+            return self.program, TorchKernels(engine), 32
+        if engine == "incremental":
+            return self._dense_from(filled), TorchKernels(), 32
         from canonface.engine import native
         from canonface.engine.incremental.native_kernels import CODES, NativeKernels
 
         library = native.library()
         assert library is not None
         return joined(self.program, frozenset(CODES)), NativeKernels(library), 256
+
+    def _dense_from(self, filled: str) -> Program:
+        """The program with whole maps from a value on."""
+        if not filled:
+            return self.program
+        graph = self.program.graph
+        like = next(graph.parameters(), torch.empty(0))
+        with evaluating(graph), torch.no_grad():
+            return lowered(graph, like.new_zeros(1, *self.program.in_shape), filled)
 
 
 _networks: WeakKeyDictionary[nn.Module, dict[Any, Network]] = WeakKeyDictionary()

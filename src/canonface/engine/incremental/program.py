@@ -67,8 +67,9 @@ class Program:
         in_shape: ``(c, h, w)`` of the input.
         steps: on windows, in order.
         ends: where windows end.
-        rest: nodes that are computed on whole values, in order.
-        sizes: nodes on windows of which the rest asks nothing but their size, with their shape.
+        maps: nodes that are computed on whole maps, in order.
+        rest: nodes after them, on what is no map any more.
+        sizes: nodes of which later ones ask nothing but their size, with their shape.
         rest_costs: of the layers that are computed as a whole.
         dense_because: layers that first needed a whole map, and why.
     """
@@ -78,6 +79,7 @@ class Program:
     in_shape: Shape
     steps: tuple[Step, ...]
     ends: tuple[End, ...]
+    maps: tuple[fx.Node, ...]
     rest: tuple[fx.Node, ...]
     sizes: dict[fx.Node, tuple[int, ...]]
     rest_costs: tuple[LayerCost, ...]
@@ -87,6 +89,22 @@ class Program:
     def bases(self) -> frozenset[str]:
         """Names of the values that are kept for each photo."""
         return frozenset(name for step in self.steps for name in step.base_shapes)
+
+    @property
+    def made(self) -> tuple[fx.Node, ...]:
+        """Nodes on whole maps that the rest reads."""
+        return tuple(node for node in self.maps if node in self._read)
+
+    @property
+    def read(self) -> tuple[fx.Node, ...]:
+        """What the rest reads: values at the ends, and what nodes on whole maps make."""
+        ends = dict.fromkeys(end.node for end in self.ends)
+        return tuple(node for node in ends if node in self._read) + self.made
+
+    @property
+    def _read(self) -> set[fx.Node]:
+        given = {given for node in self.rest for given in node.all_input_nodes}
+        return given - set(self.sizes) - set(self.rest)
 
     @property
     def shapes(self) -> dict[str, Shape]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, fx
 
-from canonface.engine.incremental.bases import Bases, Rest, bases_of, rows_of_map
+from canonface.engine.incremental.bases import Bases, bases_of, rows_of_map
 from canonface.engine.incremental.changes import Changes, changes_of
 from canonface.engine.incremental.kernels import Change, Kernels, Work
 from canonface.engine.incremental.program import End, Program
+from canonface.engine.incremental.rest import Rest
 from canonface.engine.incremental.windows import Windows
 from canonface.models.torch_module import evaluating
 from canonface.occlusions import Occlusions
@@ -40,6 +42,11 @@ class Session:
     kernels: Kernels
     chunk: int = 64
     lock: AbstractContextManager[Any] = field(default_factory=threading.Lock, repr=False)
+
+    @cached_property
+    def rest(self) -> Rest:
+        """What is dense of the program."""
+        return Rest(self.program)
 
     def answers(
         self,
@@ -69,14 +76,19 @@ class Session:
 
     def _answered(self, changes: Changes, bases: Bases) -> Iterator[Any]:
         """What the network returns, some probes after others."""
-        rest, finish = Rest(self.program), _Finish(self.program, self.kernels, bases)
-        whole_maps = any(end.kind == "map" for end in self.program.ends)
-        together = self.chunk if whole_maps else max(VECTORS, self.chunk)
+        finish = _Finish(self.program, self.kernels, bases)
         count, windows = len(changes.windows), self.program.windows(changes.windows)
-        for start in range(0, count, together):
-            chosen = slice(start, min(start + together, count))
-            left = self._left(changes, windows, chosen, bases)
-            yield rest.answer(finish.known(left, chosen.stop - start))
+        are_maps = any(end.kind == "map" for end in self.program.ends)
+        pieces = self.chunk if are_maps else max(VECTORS, self.chunk)
+        together = pieces if are_maps and not self.program.maps else max(VECTORS, self.chunk)
+        for some in _pieces(slice(0, count), together):
+            parts = [
+                self.rest.after_maps(finish.ends(self._left(changes, windows, piece, bases)), bases)
+                for piece in _pieces(some, pieces)
+            ]
+            yield self.rest.answer(
+                {node: torch.cat([part[node] for part in parts]) for node in parts[0]}, bases
+            )
 
     def _left(
         self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, bases: Bases
@@ -86,9 +98,9 @@ class Session:
         gathered = [_Left(end, windows[end.value][chosen]) for end in ends]
         # For all at once: PyTorch's threads go on waiting for a while, in the way of the kernels'.
         whole = changes.of(chosen)
-        for low in range(0, len(whole.windows), self.chunk):
-            chunk = slice(chosen.start + low, min(chosen.start + low + self.chunk, chosen.stop))
-            parts = self._ends(whole.some(low, self.chunk), self._chosen(windows, chunk), bases)
+        for chunk in _pieces(chosen, self.chunk):
+            change = whole.some(chunk.start - chosen.start, self.chunk)
+            parts = self._ends(change, self._chosen(windows, chunk), bases)
             for left, part in zip(gathered, parts, strict=True):
                 left.add(part, self.kernels)
             # Two ends may read one change: it is given back once.
@@ -123,6 +135,12 @@ class Session:
                 if last.get(name) == place:
                     self.kernels.release(live.pop(name))
         return [live[end.value] for end in program.ends]
+
+
+def _pieces(whole: slice, size: int) -> Iterator[slice]:
+    """A slice as several, one after another, of so many at most."""
+    for start in range(whole.start, whole.stop, size):
+        yield slice(start, min(start + size, whole.stop))
 
 
 def _is_finite(occlusions: Occlusions) -> bool:
@@ -163,22 +181,16 @@ class _Finish:
     """From the changes at the ends to the values that the dense rest reads."""
 
     def __init__(self, program: Program, kernels: Kernels, bases: Bases) -> None:
-        self._program, self._kernels, self._bases = program, kernels, bases
+        self._kernels, self._bases = kernels, bases
         self._maps = {
             end.node: rows_of_map(bases.values[end.node].reshape(bases.photos, *end.shape))
             for end in program.ends
             if end.kind == "map"
         }
 
-    def known(self, gathered: Sequence[_Left], count: int) -> dict[fx.Node, Any]:
-        """Values by node for so many probes."""
-        at_ends = {end.node for end in self._program.ends}
-        known = {node: value for node, value in self._bases.values.items() if node not in at_ends}
-        for node, shape in self._program.sizes.items():
-            known[node] = torch.empty((count, *shape), device="meta")
-        for left in gathered:
-            known[left.end.node] = self._value(left)
-        return known
+    def ends(self, gathered: Sequence[_Left]) -> dict[fx.Node, Tensor]:
+        """Values by node, of all probes."""
+        return {left.end.node: self._value(left) for left in gathered}
 
     def _value(self, left: _Left) -> Tensor:
         end, windows = left.end, left.windows

@@ -1,0 +1,150 @@
+"""What is dense: the nodes of a program that are computed on whole values, compiled where PyTorch can."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.jit import TracerWarning  # type: ignore[attr-defined]
+
+from canonface.engine.incremental.bases import Bases
+from canonface.engine.incremental.calls import has_hooks
+from canonface.engine.incremental.program import Program
+from canonface.models.base import one_line
+
+logger = logging.getLogger("canonface")
+
+TOGETHER = 32
+"""Probes whose whole maps are computed at once: more only take memory."""
+CLOSE = 1e-3
+"""How far compiled nodes may be off, as a share of the largest number: above rounding, below a mistake."""
+WARM = 3
+"""Calls in which TorchScript looks at what it gets before it settles."""
+
+Values = Mapping[fx.Node, Any]
+
+
+class Rest:
+    """Answers of a network, from the values with which probes leave the windows."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._on_maps: Callable[..., tuple[Tensor, ...]] | None = None
+
+    def after_maps(self, ends: Mapping[fx.Node, Tensor], bases: Bases) -> dict[fx.Node, Tensor]:
+        """What the last nodes read: of the values at the ends, and of what nodes on whole maps make of them."""
+        program = self._program
+        known = dict(ends)
+        if program.maps:
+            known |= zip(program.made, self._made(ends, bases), strict=True)
+        return {node: known[node] for node in program.read}
+
+    def _made(self, ends: Mapping[fx.Node, Tensor], bases: Bases) -> list[Tensor]:
+        program = self._program
+        if self._on_maps is None:
+            self._on_maps = _on_maps(program, bases)
+        given = zip(*(torch.split(ends[end.node], TOGETHER) for end in program.ends), strict=True)
+        parts = [self._on_maps(*some) for some in given]
+        return [torch.cat(values) for values in zip(*parts, strict=True)]
+
+    def answer(self, read: Values, bases: Bases) -> Any:
+        """What the network returns, from what its last nodes read."""
+        return _run(self._program, self._program.rest, read, bases.values)[self._program.rest[-1]]
+
+
+def _on_maps(program: Program, bases: Bases) -> Callable[..., tuple[Tensor, ...]]:
+    """What nodes on whole maps make, of the values at the ends.
+
+    They are traced, frozen and optimised for inference: batch norms and activations go into the convolutions before
+    them. Where there is nothing to gain, where that fails, or makes other numbers, they are run one by one.
+    """
+    nodes = _OnMaps(program, bases.values)
+    if not any(cost.operator == "dense conv2d" for cost in program.rest_costs) or _is_hooked(program):
+        return nodes
+    ends = [bases.values[end.node] for end in program.ends]
+    if any(end.device.type != "cpu" or end.dtype != torch.float32 for end in ends):
+        return nodes
+    try:
+        compiled = _compiled(nodes, ends)
+        if all(_agree(compiled, nodes, _copies(ends, count)) for count in (3,) * WARM + (1,)):
+            return compiled
+        logger.debug("whole maps are computed node by node: compiled nodes make other numbers")
+    except Exception as error:
+        logger.debug("whole maps are computed node by node: %s", one_line(error), exc_info=True)
+    return nodes
+
+
+class _OnMaps(nn.Module):
+    """Nodes on whole maps, as a module that can be traced."""
+
+    def __init__(self, program: Program, values: Values) -> None:
+        super().__init__()
+        self.graph = program.graph
+        self.training = False  # its layers are in evaluation mode: see `canonface.engine.incremental.session`
+        self._program = program
+        self._constants = {node: value for node, value in values.items() if node not in _ends(program)}
+
+    def forward(self, *ends: Tensor) -> tuple[Tensor, ...]:
+        program = self._program
+        given = dict(zip(_ends(program), ends, strict=True))
+        known = _run(program, program.maps, given, self._constants)
+        return tuple(known[node] for node in program.made)
+
+
+def _ends(program: Program) -> list[fx.Node]:
+    return [end.node for end in program.ends]
+
+
+def _run(program: Program, nodes: Iterable[fx.Node], given: Values, constants: Values) -> dict[fx.Node, Any]:
+    """Values of nodes, run one by one.
+
+    Args:
+        program: whose nodes.
+        nodes: in order.
+        given: values of all probes, by node.
+        constants: by node, what does not depend on the input.
+    """
+    interpreter = fx.Interpreter(program.graph)
+    like = next(iter(given.values()))
+    # Nothing but their size is read: one number stands for all.
+    sizes = {node: like.flatten()[0].expand(like.shape[0], *shape) for node, shape in program.sizes.items()}
+    interpreter.env = {**constants, **sizes, **given}
+    for node in nodes:
+        interpreter.env[node] = interpreter.run_node(node)
+    return interpreter.env
+
+
+def _compiled(nodes: nn.Module, ends: Sequence[Tensor]) -> Callable[..., tuple[Tensor, ...]]:
+    """Nodes as TorchScript; ``torch.compile``, which PyTorch rather wants used, wants a compiler on the machine."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", TracerWarning)  # code that branches on values
+        traced = torch.jit.trace(nodes, tuple(_copies(ends, 2)), check_trace=False)  # type: ignore[no-untyped-call]
+        return torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+
+
+def _agree(
+    compiled: Callable[..., tuple[Tensor, ...]],
+    nodes: Callable[..., tuple[Tensor, ...]],
+    ends: Sequence[Tensor],
+) -> bool:
+    # Copies: a layer that works in place writes over what it is given.
+    pairs = zip(compiled(*(end.clone() for end in ends)), nodes(*(end.clone() for end in ends)), strict=True)
+    return all(
+        found.shape == made.shape and float((found - made).abs().max()) <= CLOSE * float(made.abs().max())
+        for found, made in pairs
+    )
+
+
+def _copies(ends: Sequence[Tensor], count: int) -> list[Tensor]:
+    """The first photo's values, so many times."""
+    return [end[:1].repeat(count, *(1,) * (end.ndim - 1)) for end in ends]
+
+
+def _is_hooked(program: Program) -> bool:
+    layers = dict(program.graph.named_modules())
+    return any(node.op == "call_module" and has_hooks(layers[str(node.target)]) for node in program.maps)

@@ -1,0 +1,163 @@
+"""What is dense of a network: whole maps from some layer on, compiled where that is possible, and alike where not."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from gate import GATE
+from named_networks import named_network
+from torch import nn
+
+from canonface.engine import Asker, drops, native
+from canonface.engine.incremental import rest, session
+from canonface.engine.incremental.lowering import FILLED
+from canonface.engine.incremental.network import network_of
+from canonface.functional import occlusion_boxes
+from canonface.models import TorchModel
+from canonface.occlusions import Occlusions
+from canonface.types import InputSpec
+
+SIDE, COUNT = 40, 75
+ENGINES = ("incremental", "native")
+
+
+class Excited(nn.Module):
+    """Squeeze and excitation after two layers: windows end there, and most of the network comes later."""
+
+    def __init__(self, head="mean"):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU6(inplace=True))
+        self.squeeze, self.excite = nn.Linear(8, 4), nn.Linear(4, 8)
+        self.middle = nn.Conv2d(8, 12, 3, 1, 1)
+        self.norm, self.relu = nn.BatchNorm2d(12), nn.ReLU(inplace=True)
+        self.last = nn.Conv2d(12, 12, 1)
+        self.head = nn.Linear(12, 5)
+        self.kind = head
+        for norm in (self.stem[1], self.norm):
+            norm.running_mean.uniform_(-0.3, 0.3)
+            norm.running_var.uniform_(0.5, 2)
+        with torch.no_grad():
+            self.head.weight.mul_(12)
+        self.eval()
+
+    def forward(self, x):
+        count = x.shape[0]
+        x = self.stem(x)
+        gate = torch.sigmoid(self.excite(torch.relu(self.squeeze(x.mean((2, 3))))))
+        x = x * gate.view(x.size(0), 8, 1, 1)
+        x = self.relu(self.norm(self.middle(x)))
+        x = x + self.last(x)
+        if self.kind == "sizes":
+            return self.head(x.flatten(2).mean(2).view(count, -1))
+        if self.kind == "two":
+            first, second = torch.split(x.mean((2, 3)), 6, 1)
+            return self.head(torch.cat([second, first], 1))
+        return self.head(x.mean((2, 3)))
+
+
+def photo():
+    return torch.randn(3, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
+
+
+def places(count=COUNT):
+    return np.random.default_rng(0).uniform(4, SIDE - 4, size=(count, 2))
+
+
+def session_of(module, x, engine):
+    if engine == "native" and native.library() is None:
+        pytest.skip("no compiler here: the native kernels cannot be built")
+    return network_of(module, x[None]).sessions[engine]
+
+
+def assert_engines_agree(module, x, engine, count=COUNT):
+    dense = drops(module, x, places(count), 9, engine="dense")
+    assert np.abs(dense).max() > 20 * GATE
+    np.testing.assert_allclose(drops(module, x, places(count), 9, engine=engine), dense, rtol=0, atol=GATE)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("head", ["mean", "sizes", "two"])
+@pytest.mark.parametrize("count", [1, 33, COUNT])
+def test_what_follows_an_excitation_is_compiled_and_alike(engine, head, count, monkeypatch, caplog):
+    monkeypatch.setattr(session, "VECTORS", 20)
+    module, x = Excited(head), photo()
+    assert_engines_agree(module, x, engine, count)
+    found = session_of(module, x, engine)
+    assert isinstance(found.rest._on_maps, torch.jit.ScriptModule)
+    assert any(node.target == "last" for node in found.program.maps)
+    assert any(node.target == "head" for node in found.program.rest)
+    assert "asked by the dense engine" not in caplog.text
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_photos_and_parts_of_them_are_kept_apart(precision, monkeypatch):
+    monkeypatch.setattr(rest, "TOGETHER", 7)
+    module = Excited().to(precision)
+    x = torch.stack([photo(), photo().flip(2), 2 * photo()]).to(precision)
+    boxes = Occlusions(occlusion_boxes(places(20), 9, (SIDE, SIDE)), np.array(0.2))
+    asked = network_of(module, x).session("incremental", 1)
+    together = asked.answers(x, [boxes] * 3, lambda answer: answer)[1]
+    alone = [asked.answers(x[i : i + 1], [boxes], lambda answer: answer)[1] for i in range(3)]
+    bound = 1e-11 if precision == torch.float64 else 1e-5
+    assert float((together - torch.cat(alone)).abs().max()) <= bound * float(together.abs().max())
+    assert isinstance(asked.rest._on_maps, torch.jit.ScriptModule) == (precision == torch.float32)
+
+
+def test_a_layer_with_a_hook_is_run_as_it_is():
+    module, x, seen = Excited(), photo(), []
+    module.last.register_forward_hook(lambda layer, given, made: seen.append(len(made)) or made * 1.5)
+    assert_engines_agree(module, x, "incremental")
+    assert not isinstance(session_of(module, x, "incremental").rest._on_maps, torch.jit.ScriptModule)
+    assert sum(seen) > COUNT
+
+
+@pytest.mark.parametrize("failure", ["error", "other numbers"])
+def test_what_cannot_be_compiled_is_run_node_by_node(failure, monkeypatch, caplog):
+    def compiled(nodes, ends):
+        if failure == "error":
+            raise RuntimeError("no TorchScript here")
+        return lambda *given: tuple(made * 1.01 for made in nodes(*given))
+
+    monkeypatch.setattr(rest, "_compiled", compiled)
+    caplog.set_level(logging.DEBUG, "canonface")
+    module, x = Excited(), photo()
+    assert_engines_agree(module, x, "incremental")
+    assert "whole maps are computed node by node" in caplog.text
+    assert not isinstance(session_of(module, x, "incremental").rest._on_maps, torch.jit.ScriptModule)
+
+
+def test_compiling_leaves_the_module_as_it_was():
+    module, x = Excited(), photo()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    module.train()
+    drops(module, x, places(), 9, engine="incremental")
+    assert all(layer.training for layer in module.modules())
+    for name, value in module.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+    assert torch.jit.ScriptModule not in {type(layer) for layer in module.modules()}
+
+
+def test_where_windows_fill_the_maps_the_network_goes_on_with_whole_maps(caplog):
+    module, x = named_network("mobilenetv2")
+    side = x.shape[-1]
+    model = TorchModel(module, "net", InputSpec(size_hw=(side, side)))
+    boxes = Occlusions(occlusion_boxes(np.full((40, 2), side / 2) + np.arange(40)[:, None], 12, (side, side)),
+                       np.array(0.1))  # fmt: skip
+    asker = Asker(model, "incremental")
+    found = asker.both(x, boxes)[1]
+    [(layer, why)] = asker.plan.dense_from
+    assert why == FILLED
+    program = network_of(module, x[None]).sessions["incremental"].program
+    assert [end.kind for end in program.ends] == ["map"]
+    whole = network_of(module, x[None]).program
+    assert len(program.steps) < len(whole.steps)
+    assert layer in {step.layer for step in whole.steps} - {step.layer for step in program.steps}
+    costs = asker.plan.costs
+    later = [cost for cost in costs.layers if cost.layer not in {step.layer for step in program.steps}]
+    assert sum(cost.needed for cost in later) >= sum(cost.dense for cost in later) / 1.15
+    assert costs.needed < costs.dense / 1.5
+    dense = Asker(model, "dense").both(x, boxes)[1]
+    np.testing.assert_allclose(found, dense, rtol=0, atol=1e-4 * float(np.abs(dense).max()))
+    assert "asked by the dense engine" not in caplog.text
