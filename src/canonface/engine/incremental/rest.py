@@ -86,7 +86,8 @@ class _OnMaps(nn.Module):
         self.graph = program.graph
         self.training = False  # its layers are in evaluation mode: see `canonface.engine.incremental.session`
         self._program = program
-        self._constants = {node: value for node, value in values.items() if node not in _ends(program)}
+        changing = {*_ends(program), *program.sizes}
+        self._constants = {node: value for node, value in values.items() if node not in changing}
 
     def forward(self, *ends: Tensor) -> tuple[Tensor, ...]:
         program = self._program

@@ -25,6 +25,8 @@ from canonface.occlusions import Occlusions
 
 VECTORS = 512
 """Probes that go through the dense rest together, where that takes vectors: each weight is read once for all."""
+READ_BYTES = 64 * 2**20
+"""Vectors that wait for others at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +81,17 @@ class Session:
         finish = _Finish(self.program, self.kernels, bases)
         count, windows = len(changes.windows), self.program.windows(changes.windows)
         are_maps = any(end.kind == "map" for end in self.program.ends)
-        pieces = self.chunk if are_maps else max(VECTORS, self.chunk)
-        together = pieces if are_maps and not self.program.maps else max(VECTORS, self.chunk)
-        for some in _pieces(slice(0, count), together):
-            parts = [
-                self.rest.after_maps(finish.ends(self._left(changes, windows, piece, bases)), bases)
-                for piece in _pieces(some, pieces)
-            ]
-            yield self.rest.answer(
-                {node: torch.cat([part[node] for part in parts]) for node in parts[0]}, bases
-            )
+        enough = self.chunk if are_maps and not self.program.maps else VECTORS
+        parts: list[dict[fx.Node, Tensor]] = []
+        first = 0
+        for piece in _pieces(slice(0, count), self.chunk if are_maps else max(VECTORS, self.chunk)):
+            parts.append(self.rest.after_maps(finish.ends(self._left(changes, windows, piece, bases)), bases))
+            size = sum(value.nbytes for part in parts for value in part.values())
+            if piece.stop == count or piece.stop - first >= enough or size >= READ_BYTES:
+                read = {node: torch.cat([part[node] for part in parts]) for node in parts[0]}
+                yield self.rest.answer(read, bases)
+                first = piece.stop
+                parts.clear()
 
     def _left(
         self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, bases: Bases
