@@ -46,7 +46,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
             plan, why=f"a patch changes so much that only {gain:.1f} times fewer multiply-adds are needed"
         )
     engine = local.best(x, wanted)
-    session = local.network.session(engine, costs.probe_bytes, costs.kept_bytes, costs.filled)
+    session = local.network.session(engine, costs.probe_bytes, costs.kept_bytes)
     few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, min(session.chunk, TIMED))
     slow, dense_answers = _timed(lambda: dense(few))
     original, hidden = local.answers(x, few, engine)

@@ -14,7 +14,7 @@ from allocations import Allocations
 from named_networks import NAMED, centres, named_network
 
 from canonface.engine import native
-from canonface.engine.incremental import session, torch_kernels
+from canonface.engine.incremental import rest, session, torch_kernels
 from canonface.engine.incremental.changes import windows_of
 from canonface.engine.incremental.costs import costs
 from canonface.engine.incremental.network import Network, network_of
@@ -67,6 +67,7 @@ def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
     torch.manual_seed(0)
     module, x = VGG16(width=1, hidden=4096, classes=2).eval(), torch.rand(3, 224, 224)
     widest = module.classifier[0].weight.nbytes
+    monkeypatch.setattr("canonface.engine.incremental.network.filled", lambda _: "")
     network, occlusions = compiled(module, x), questions(x)
     at_once = ask(session_of(network, "incremental", chunk=20), x, occlusions)
     monkeypatch.setattr(torch_kernels, "CELLS_BYTES", widest // 16)
@@ -81,7 +82,9 @@ def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
 
 @pytest.mark.parametrize("engine", ["incremental", "native"])
 @pytest.mark.parametrize("name", NAMED)
-def test_nothing_is_left_behind_by_questions(name, engine):
+def test_nothing_is_left_behind_by_questions(name, engine, monkeypatch):
+    # TorchScript runs no operator that is watched.
+    monkeypatch.setattr(rest, "_compiled", None)
     module, x = named_network(name)
     asked, occlusions = session_of(compiled(module, x), engine, chunk=4), questions(x)
     ask(asked, x, occlusions)

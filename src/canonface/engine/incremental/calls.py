@@ -192,7 +192,7 @@ def call_of(node: fx.Node, layers: Mapping[str, nn.Module]) -> Call | None:
     bound = dict(zip(signature, node.args, strict=False)) | dict(node.kwargs)
     if len(node.args) > len(signature) and name in SIGNATURES:
         return None
-    extra = {"rest": node.args[1:]} if name not in SIGNATURES else {}
+    extra = {"rest": node.args[1:]} if name not in SIGNATURES and len(node.args) > 1 else {}
     return Call(name, bound | extra, where_of(node))
 
 

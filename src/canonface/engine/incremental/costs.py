@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from canonface.engine.incremental.operators import Convolution
@@ -12,7 +12,7 @@ from canonface.engine.incremental.windows import Windows
 
 FLOAT = 4
 """Bytes of a number."""
-HARDLY_MORE = 1.15
+HARDLY_MORE = 1.1
 """How many times the multiply-adds of windows whole maps may take where they are computed instead: their convolutions
 take batch norms and activations with them, and read and write one block."""
 
@@ -29,7 +29,6 @@ class Costs:
         probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
             neighbours one window, may take half as much again.
         dense_bytes: activations of one whole image, likewise.
-        filled: name of the value from which on whole maps take hardly more multiply-adds than windows; else nothing.
     """
 
     layers: tuple[LayerCost, ...]
@@ -38,7 +37,6 @@ class Costs:
     cell_bytes: int
     probe_bytes: int
     dense_bytes: int
-    filled: str = ""
 
     @property
     def kept_bytes(self) -> int:
@@ -65,26 +63,32 @@ def costs(program: Program, boxes: Windows) -> Costs:
     """
     windows = program.windows(boxes)
     steps, ends = [*_of_steps(program, windows)], [*_of_ends(program, windows)]
-    live = _live_bytes(program, windows)
+    live = live_bytes(program, windows)
     kept = {name: shape for step in program.steps for name, shape in step.base_shapes.items()}
     return Costs(
         (*steps, *ends, *program.rest_costs),
         FLOAT * sum(map(math.prod, kept.values())),
         FLOAT * sum(_weights(layer) for layer in program.steps),
         FLOAT * sum(map(_end_weights, program.ends)),
-        max(live, default=0),
+        live,
         FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
                     default=math.prod(program.in_shape)),
-        _filled(program, steps, ends),
     )  # fmt: skip
 
 
-def _filled(program: Program, steps: Sequence[LayerCost], ends: Sequence[LayerCost]) -> str:
-    """The first value that is all that later steps and ends read, and from which on windows save next to nothing."""
+def filled(program: Program) -> str:
+    """The first value that is all that later steps and ends read, and from which on windows save next to nothing.
+
+    That is of the network, whatever patches it is asked about first: see `Program.windows_of_a_patch`. Nothing where
+    there is no such value.
+    """
+    windows = program.windows_of_a_patch()
+    steps, ends = [*_of_steps(program, windows)], [*_of_ends(program, windows)]
     for place, step in enumerate(program.steps[:-1]):
         later = [*steps[place + 1 :], *ends]
         needed, dense = sum(cost.needed for cost in later), sum(cost.dense for cost in later)
-        if dense and dense <= HARDLY_MORE * needed and _goes_on_from(program, place):
+        is_convolved = any(cost.dense for cost in steps[place + 1 :])
+        if is_convolved and dense <= HARDLY_MORE * needed and _goes_on_from(program, place):
             return step.output
     return ""
 
@@ -132,8 +136,8 @@ def _mean_size(windows: Windows) -> tuple[float, float]:
     return (height, width)
 
 
-def _live_bytes(program: Program, windows: Mapping[str, Windows]) -> list[int]:
-    """Bytes of all changes that are at hand after each step, a question."""
+def live_bytes(program: Program, windows: Mapping[str, Windows]) -> int:
+    """Bytes of all changes that are at hand after a step, a question: at the step where they are most."""
     channels = {name: shape[0] for name, shape in program.shapes.items()}
     last, found = program.last_use(), []
     live = {program.source.name}
@@ -141,7 +145,7 @@ def _live_bytes(program: Program, windows: Mapping[str, Windows]) -> list[int]:
         live.add(step.output)
         found.append(FLOAT * sum(windows[name].rows * channels[name] for name in live))
         live -= {name for name in step.inputs if last.get(name) == place}
-    return [total // max(len(windows[program.source.name]), 1) for total in found]
+    return max(found, default=0) // max(len(windows[program.source.name]), 1)
 
 
 def _weights(step: object) -> int:

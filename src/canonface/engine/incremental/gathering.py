@@ -74,7 +74,7 @@ def blocks(change: Change) -> Float[Tensor, "p h w c"]:
 
 
 def on(change: Change, out: Windows) -> Float[Tensor, "rows c"]:
-    """A change on larger windows: zero where it has no cell."""
+    """A change on other windows: zero where it has no cell."""
     if change.windows.same_cells(out):
         return change.rows
     below = offset(change.windows, out.table[:, 0], out.table[:, 1])
@@ -152,7 +152,7 @@ def rows_of_canvas(
     height, width = canvas.shape[1:3]
     start = offset(out, top, left)
     if start is not None and out.common_size is not None:
-        return _cut(canvas, (-start[0], -start[1]), out.common_size).reshape(out.rows, -1)
+        return _cut(canvas, (-start[0], -start[1]), out.common_size).reshape(out.rows, -1).contiguous()
     owner, y, x = out.places()
     y, x = y - top[owner], x - left[owner]
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)

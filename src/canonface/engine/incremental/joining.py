@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-
-import numpy as np
 
 from canonface.engine.incremental.operators import Add, Convolution, Joined, Step
 from canonface.engine.incremental.program import Program
-from canonface.engine.incremental.windows import Windows, boxes
 
 
 def joined(program: Program, fused: frozenset[str]) -> Program:
@@ -31,7 +28,7 @@ class _Joining:
         self._readers = Counter(name for step in program.steps for name in step.inputs)
         self._readers.update(end.value for end in program.ends)
         self._reader = {name: step for step in program.steps for name in step.inputs}
-        self._windows = _windows_of_a_patch(program)
+        self._windows = program.windows_of_a_patch()
 
     def steps(self) -> Iterator[Step]:
         known, taken = {self._program.source.name}, set()
@@ -88,11 +85,3 @@ class _Joining:
 
     def _is_fused(self, step: Step) -> bool:
         return step.activation is None or step.activation.name in self._fused
-
-
-def _windows_of_a_patch(program: Program) -> Mapping[str, Windows]:
-    """The windows of a small patch in the middle."""
-    _, height, width = program.in_shape
-    edges = (height * 7 // 16, width * 7 // 16, height * 9 // 16 + 1, width * 9 // 16 + 1)
-    top, left, bottom, right = (np.array([edge]) for edge in edges)
-    return program.windows(boxes(top, left, bottom, right, np.array([0]), (height, width)))

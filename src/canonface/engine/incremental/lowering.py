@@ -29,7 +29,7 @@ def lowered(graph: fx.GraphModule, x: Tensor, filled: str = "") -> Program:
     Args:
         graph: see `canonface.engine.incremental.tracing.traced`; in evaluation mode.
         x: ``(1, c, h, w)`` an input, for whose shape the program is made.
-        filled: name of a value from which on all is dense: see `canonface.engine.incremental.costs.Costs`.
+        filled: name of a value from which on all is dense: see `canonface.engine.incremental.costs.filled`.
     """
     known = _Known(graph)
     with torch.inference_mode():
@@ -48,6 +48,7 @@ def lowered(graph: fx.GraphModule, x: Tensor, filled: str = "") -> Program:
         ends=ends,
         maps=tuple(maps),
         rest=tuple(rest),
+        read=tuple(lowering.read(rest)),
         sizes=lowering.sizes(rest),
         rest_costs=tuple(lowering.rest_costs()),
         dense_because=tuple(lowering.reasons),
@@ -93,7 +94,9 @@ class _Known(fx.Interpreter):
         if _is_numbers(value):
             self.numbers.add(n)
         inputs = n.all_input_nodes
-        if n.op == "get_attr" or (inputs and all(node in self.constants for node in inputs)):
+        # An argument beside the input is what the network takes by default.
+        is_given = n.op == "get_attr" or (n.op == "placeholder" and bool(n.args))
+        if is_given or (inputs and all(node in self.constants for node in inputs)):
             self.constants[n] = value
         return value
 
@@ -180,7 +183,8 @@ class _Lowering:
     def maps_and_rest(self) -> tuple[list[fx.Node], list[fx.Node]]:
         """The dense nodes up to the last that reads a map, and those that follow.
 
-        A size that both read is in both. Where something else than tensors is read later, all of them follow.
+        A size that both read is in both. All follow where something is read later that is not one tensor with a
+        row for each probe.
         """
         last = max((place for place, node in enumerate(self.dense) if self._reads_a_map(node)), default=-1)
         maps, rest = self.dense[: last + 1], self.dense[last + 1 :]
@@ -188,9 +192,16 @@ class _Lowering:
             is_read = any(node in later.all_input_nodes and _operator(later) not in SIZES for later in rest)
             if is_read and node in self.known.numbers:
                 rest.insert(0, node)
-            elif is_read and node not in self.known.shapes:
+            elif is_read and len(self.known.shapes.get(node, ())) < 2:
                 return [], self.dense
         return maps, rest
+
+    def read(self, rest: Sequence[fx.Node]) -> Iterator[fx.Node]:
+        """What the last nodes read, but for sizes."""
+        asked = {
+            given for node in rest if _operator(node) not in SIZES for given in node.all_input_nodes
+        } - set(rest)
+        return (node for node in self.graph.graph.nodes if node in asked and node not in self.known.constants)
 
     def _reads_a_map(self, node: fx.Node) -> bool:
         if node.op == "output" or _operator(node) in SIZES:

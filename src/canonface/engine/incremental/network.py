@@ -9,22 +9,20 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from canonface.engine.incremental.costs import filled
 from canonface.engine.incremental.joining import joined
 from canonface.engine.incremental.kernels import Kernels
 from canonface.engine.incremental.lowering import lowered
 from canonface.engine.incremental.program import Program
-from canonface.engine.incremental.session import Session
+from canonface.engine.incremental.session import CHUNK_BYTES, Session
 from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.incremental.tracing import traced
 from canonface.models.torch_module import evaluating
 
 SAMPLE = 16
 """Numbers of each tensor that are looked at to tell whether it changed."""
-CHUNK_BYTES = 192 * 2**20
-"""Bound on the changes of the probes that go through the steps together."""
-FEW = 64
-ALL_BYTES = 640 * 2**20
-"""Bound on these changes with what is kept beside them, from so many probes on: more only save calls."""
+FEW, ALL_BYTES = 64, 640 * 2**20
+"""Bound on the changes of probes with what is kept beside them, from so many probes on: more only save calls."""
 
 
 @dataclass(eq=False)
@@ -35,34 +33,35 @@ class Network:
         program: what is done.
         sessions: by engine: the program with its kernels, whose packed weights are kept.
         choice: the plan that was found, by the engine that was asked for.
+        like: an input; None: in single precision on the CPU.
     """
 
     program: Program
     sessions: dict[str, Session] = field(default_factory=dict)
     choice: dict[str, Any] = field(default_factory=dict)
+    like: Tensor | None = None
 
-    def session(self, engine: str, probe_bytes: int, kept_bytes: int = 0, filled: str = "") -> Session:
+    def session(self, engine: str, probe_bytes: int, kept_bytes: int = 0) -> Session:
         """The program with the kernels of an engine.
 
         Args:
             engine: ``incremental``, ``bfloat16`` or, where it is, ``native``.
             probe_bytes: changes of one probe.
             kept_bytes: what the kernels hold beside them.
-            filled: value from which on whole maps take hardly more multiply-adds.
         """
         if engine not in self.sessions:
-            program, kernels, most = self._with_kernels(engine, filled)
+            program, kernels, most = self._with_kernels(engine)
             fitting = max(FEW, (ALL_BYTES - kept_bytes) // max(probe_bytes, 1))
             chunk = min(most, fitting, CHUNK_BYTES // max(probe_bytes, 1))
             self.sessions[engine] = Session(program, kernels, max(chunk, 1))
         return self.sessions[engine]
 
-    def _with_kernels(self, engine: str, filled: str) -> tuple[Program, Kernels, int]:
+    def _with_kernels(self, engine: str) -> tuple[Program, Kernels, int]:
         """The program as the kernels of an engine take it, these kernels, and how many probes suit them at once."""
         if engine == "bfloat16":
             return self.program, TorchKernels(engine), 32
         if engine == "incremental":
-            return self._dense_from(filled), TorchKernels(), 32
+            return self._with_whole_maps(), TorchKernels(), 32
         from canonface.engine import native
         from canonface.engine.incremental.native_kernels import CODES, NativeKernels
 
@@ -70,14 +69,14 @@ class Network:
         assert library is not None
         return joined(self.program, frozenset(CODES)), NativeKernels(library), 256
 
-    def _dense_from(self, filled: str) -> Program:
-        """The program with whole maps from a value on."""
-        if not filled:
+    def _with_whole_maps(self) -> Program:
+        """The program with whole maps from where windows save next to nothing."""
+        graph, name = self.program.graph, filled(self.program)
+        if not name:
             return self.program
-        graph = self.program.graph
-        like = next(graph.parameters(), torch.empty(0))
+        x = torch.zeros(1, *self.program.in_shape) if self.like is None else self.like
         with evaluating(graph), torch.no_grad():
-            return lowered(graph, like.new_zeros(1, *self.program.in_shape), filled)
+            return lowered(graph, x, name)
 
 
 _networks: WeakKeyDictionary[nn.Module, dict[Any, Network]] = WeakKeyDictionary()
@@ -99,7 +98,7 @@ def network_of(module: nn.Module, x: Tensor) -> Network:
         # One is kept: another state of the module, or another size, is a rare visitor.
         known.clear()
         with evaluating(module), torch.no_grad():
-            known[key] = Network(lowered(traced(module, x[:1]), x[:1]))
+            known[key] = Network(lowered(traced(module, x[:1]), x[:1]), like=torch.zeros_like(x[:1]))
     return known[key]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import numpy as np
 from torch import Tensor, fx
 
 from canonface.engine.incremental.operators import Step
-from canonface.engine.incremental.windows import Windows
+from canonface.engine.incremental.windows import Windows, boxes
 
 EndKind = Literal["cells", "mean", "map"]
 Shape = tuple[int, int, int]
@@ -69,6 +70,7 @@ class Program:
         ends: where windows end.
         maps: nodes that are computed on whole maps, in order.
         rest: nodes after them, on what is no map any more.
+        read: what the rest reads but for sizes: values at the ends, and what nodes on whole maps make.
         sizes: nodes of which later ones ask nothing but their size, with their shape.
         rest_costs: of the layers that are computed as a whole.
         dense_because: layers that first needed a whole map, and why.
@@ -81,6 +83,7 @@ class Program:
     ends: tuple[End, ...]
     maps: tuple[fx.Node, ...]
     rest: tuple[fx.Node, ...]
+    read: tuple[fx.Node, ...]
     sizes: dict[fx.Node, tuple[int, ...]]
     rest_costs: tuple[LayerCost, ...]
     dense_because: tuple[tuple[str, str], ...]
@@ -93,18 +96,7 @@ class Program:
     @property
     def made(self) -> tuple[fx.Node, ...]:
         """Nodes on whole maps that the rest reads."""
-        return tuple(node for node in self.maps if node in self._read)
-
-    @property
-    def read(self) -> tuple[fx.Node, ...]:
-        """What the rest reads: values at the ends, and what nodes on whole maps make."""
-        ends = dict.fromkeys(end.node for end in self.ends)
-        return tuple(node for node in ends if node in self._read) + self.made
-
-    @property
-    def _read(self) -> set[fx.Node]:
-        given = {given for node in self.rest for given in node.all_input_nodes}
-        return given - set(self.sizes) - set(self.rest)
+        return tuple(node for node in self.read if node in self.maps)
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -117,6 +109,13 @@ class Program:
         for step in self.steps:
             found[step.output] = step.operator.windows(tuple(found[name] for name in step.inputs))
         return found
+
+    def windows_of_a_patch(self) -> dict[str, Windows]:
+        """The windows of every value for a patch in the middle, a sixteenth of the input's side wide."""
+        _, height, width = self.in_shape
+        edges = (height * 15 // 32, width * 15 // 32, height * 17 // 32 + 1, width * 17 // 32 + 1)
+        top, left, bottom, right = (np.array([edge]) for edge in edges)
+        return self.windows(boxes(top, left, bottom, right, np.array([0]), (height, width)))
 
     def last_use(self) -> dict[str, int]:
         """Place of the last step that reads each value."""

@@ -110,7 +110,7 @@ def _run(program: Program, nodes: Iterable[fx.Node], given: Values, constants: V
         constants: by node, what does not depend on the input.
     """
     interpreter = fx.Interpreter(program.graph)
-    like = next(iter(given.values()))
+    like = next(iter(given.values()), torch.empty(1, 1))
     # Nothing but their size is read: one number stands for all.
     sizes = {node: like.flatten()[0].expand(like.shape[0], *shape) for node, shape in program.sizes.items()}
     interpreter.env = {**constants, **sizes, **given}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor, fx
 
 from canonface.engine.incremental.bases import Bases, bases_of, rows_of_map
 from canonface.engine.incremental.changes import Changes, changes_of
+from canonface.engine.incremental.costs import live_bytes
 from canonface.engine.incremental.kernels import Change, Kernels, Work
 from canonface.engine.incremental.program import End, Program
 from canonface.engine.incremental.rest import Rest
@@ -25,6 +26,8 @@ from canonface.occlusions import Occlusions
 
 VECTORS = 512
 """Probes that go through the dense rest together, where that takes vectors: each weight is read once for all."""
+CHUNK_BYTES = 192 * 2**20
+"""Bound on the changes of the probes that go through the steps together, and on the whole maps that they become."""
 READ_BYTES = 64 * 2**20
 """Vectors that wait for others at most."""
 
@@ -36,19 +39,20 @@ class Session:
     Attributes:
         program: what is done.
         kernels: how.
-        chunk: probes that go through the steps together.
+        chunk: probes that go through the steps together at most.
+        rest: what is dense of the program.
         lock: one caller at a time: kernels use their memory again.
     """
 
     program: Program
     kernels: Kernels
     chunk: int = 64
+    rest: Rest = field(default=None, repr=False)  # type: ignore[assignment]
     lock: AbstractContextManager[Any] = field(default_factory=threading.Lock, repr=False)
 
-    @cached_property
-    def rest(self) -> Rest:
-        """What is dense of the program."""
-        return Rest(self.program)
+    def __post_init__(self) -> None:
+        if self.rest is None:
+            object.__setattr__(self, "rest", Rest(self.program))
 
     def answers(
         self,
@@ -80,12 +84,14 @@ class Session:
         """What the network returns, some probes after others."""
         finish = _Finish(self.program, self.kernels, bases)
         count, windows = len(changes.windows), self.program.windows(changes.windows)
-        are_maps = any(end.kind == "map" for end in self.program.ends)
-        enough = self.chunk if are_maps and not self.program.maps else VECTORS
+        chunk, piece_size = self._together(windows)
+        enough = VECTORS if self.program.maps or piece_size > chunk else piece_size
         parts: list[dict[fx.Node, Tensor]] = []
         first = 0
-        for piece in _pieces(slice(0, count), self.chunk if are_maps else max(VECTORS, self.chunk)):
-            parts.append(self.rest.after_maps(finish.ends(self._left(changes, windows, piece, bases)), bases))
+        for piece in _pieces(slice(0, count), piece_size):
+            parts.append(
+                self.rest.after_maps(finish.ends(self._left(changes, windows, piece, chunk, bases)), bases)
+            )
             size = sum(value.nbytes for part in parts for value in part.values())
             if piece.stop == count or piece.stop - first >= enough or size >= READ_BYTES:
                 read = {node: torch.cat([part[node] for part in parts]) for node in parts[0]}
@@ -93,17 +99,29 @@ class Session:
                 first = piece.stop
                 parts.clear()
 
+    def _together(self, windows: Mapping[str, Windows]) -> tuple[int, int]:
+        """How many probes go through the steps together, and how many leave them before something dense is done."""
+        chunk = min(self.chunk, CHUNK_BYTES // max(live_bytes(self.program, windows), 1))
+        whole = [4 * math.prod(end.shape) for end in self.program.ends if end.kind == "map"]
+        if whole:
+            chunk = min(chunk, CHUNK_BYTES // sum(whole))
+            return max(chunk, 1), max(chunk, 1)
+        source = windows[self.program.source.name]
+        # Changes of the input, and the places of their cells.
+        each = source.rows * (4 * self.program.in_shape[0] + 40) // max(len(source), 1)
+        return max(chunk, 1), max(chunk, 1, min(VECTORS, CHUNK_BYTES // max(each, 1)))
+
     def _left(
-        self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, bases: Bases
+        self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, chunk: int, bases: Bases
     ) -> list[_Left]:
         """What some probes leave the windows with, one an end, gathered chunk by chunk."""
         ends = self.program.ends
         gathered = [_Left(end, windows[end.value][chosen]) for end in ends]
         # For all at once: PyTorch's threads go on waiting for a while, in the way of the kernels'.
         whole = changes.of(chosen)
-        for chunk in _pieces(chosen, self.chunk):
-            change = whole.some(chunk.start - chosen.start, self.chunk)
-            parts = self._ends(change, self._chosen(windows, chunk), bases)
+        for some in _pieces(chosen, chunk):
+            change = whole.some(some.start - chosen.start, chunk)
+            parts = self._ends(change, self._chosen(windows, some), bases)
             for left, part in zip(gathered, parts, strict=True):
                 left.add(part, self.kernels)
             # Two ends may read one change: it is given back once.

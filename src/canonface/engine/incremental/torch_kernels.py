@@ -206,7 +206,7 @@ class TorchKernels:
         a, b = (base_under(work.bases.maps[name], work.out, hw) for name in work.step.operands)
         if len(first):
             first, second = first.view(-1, *a.shape), second.view(-1, *b.shape)
-        return (a * second + b * first + first * second).view(work.out.rows, -1)
+        return (a * second + b * first + first * second).view(work.out.rows, work.step.out_shape[0])
 
     def _concat(self, work: Work) -> Float[Tensor, "rows c"]:
         return torch.cat([on(change, work.out) for change in work.inputs], dim=1)
@@ -273,8 +273,8 @@ def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows 
     # Block by block: each is read again while it is still in the cache.
     unchanged = _activated(function, before.clone())
     probes = max(1, BLOCK_BYTES // before.nbytes)
-    blocks = (torch.split(each.view(-1, *before.shape), probes) for each in (rows, made))
-    for change, to in zip(*blocks, strict=True):
+    some = (torch.split(each.view(-1, *before.shape), probes) for each in (rows, made))
+    for change, to in zip(*some, strict=True):
         torch.add(change, before, out=to)
         changed = _activated(function, to)
         torch.sub(changed, unchanged, out=to)

@@ -1,8 +1,8 @@
 """Where a change lies: one window a probe, on each map of a network.
 
 A patch changes a rectangle of the input, and every layer turns that rectangle into the smallest one that holds all
-it can change of the next map. The cells of all windows lie one after another, row by row, in one array ``(rows, c)``:
-each window keeps its true size; strides, borders and saturation are ordinary cases of interval arithmetic.
+it can change of the next map. The cells of all windows lie one after another, row by row, in one array ``(rows, c)``,
+each window at its own size; strides, borders and saturation are ordinary cases of interval arithmetic.
 """
 
 from __future__ import annotations
