@@ -82,7 +82,7 @@ def filled(program: Program) -> str:
     That is of the network, whatever patches it is asked about first: see `Program.windows_of_a_patch`. Nothing where
     there is no such value.
     """
-    windows = program.windows_of_a_patch()
+    windows = program.windows_of_a_patch(16)
     steps, ends = [*_of_steps(program, windows)], [*_of_ends(program, windows)]
     for place, step in enumerate(program.steps[:-1]):
         later = [*steps[place + 1 :], *ends]

@@ -28,7 +28,7 @@ class _Joining:
         self._readers = Counter(name for step in program.steps for name in step.inputs)
         self._readers.update(end.value for end in program.ends)
         self._reader = {name: step for step in program.steps for name in step.inputs}
-        self._windows = program.windows_of_a_patch()
+        self._windows = program.windows_of_a_patch(8)
 
     def steps(self) -> Iterator[Step]:
         known, taken = {self._program.source.name}, set()

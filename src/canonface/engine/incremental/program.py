@@ -110,10 +110,12 @@ class Program:
             found[step.output] = step.operator.windows(tuple(found[name] for name in step.inputs))
         return found
 
-    def windows_of_a_patch(self) -> dict[str, Windows]:
-        """The windows of every value for a patch in the middle, a sixteenth of the input's side wide."""
+    def windows_of_a_patch(self, share: int) -> dict[str, Windows]:
+        """The windows of every value for a patch in the middle whose side is the input's by ``share``."""
         _, height, width = self.in_shape
-        edges = (height * 15 // 32, width * 15 // 32, height * 17 // 32 + 1, width * 17 // 32 + 1)
+        edges = [
+            side * (share + way) // (2 * share) + (way > 0) for way in (-1, 1) for side in (height, width)
+        ]
         top, left, bottom, right = (np.array([edge]) for edge in edges)
         return self.windows(boxes(top, left, bottom, right, np.array([0]), (height, width)))
 
