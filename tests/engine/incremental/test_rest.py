@@ -196,6 +196,20 @@ def by_functions(net, _first, x, _flag):
     return net.fc(x.mean((2, 3)))
 
 
+def by_named_tuple(net, _first, x, _flag):
+    return net.fc(torch.softmax(x, 1).flatten(2).max(2).values)
+
+
+def by_transpose(net, _first, x, _flag):
+    mean = torch.softmax(x, 1).flatten(2).mean(2)
+    return (net.fc.weight @ mean.T).T
+
+
+def with_rows_of_its_own(net, _first, x, _flag):
+    rows = 20 * x.new_ones(8, 8).tril()
+    return net.fc(torch.softmax(x, 1).mean((2, 3)) @ rows)
+
+
 def with_constants_of_its_own(net, _first, x, _flag):
     weight = x.new_ones(8)
     x = torch.softmax(x, 1)
@@ -212,6 +226,9 @@ def with_constants_of_its_own(net, _first, x, _flag):
         of_two_ends,
         by_functions,
         with_constants_of_its_own,
+        with_rows_of_its_own,
+        by_named_tuple,
+        by_transpose,
     ],
 )
 def test_heads_that_ask_for_sizes_are_followed(head, engine, assert_engines_agree):

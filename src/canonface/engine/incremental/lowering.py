@@ -17,7 +17,7 @@ from canonface.engine.incremental.operators import Step
 from canonface.engine.incremental.program import End, LayerCost, Program, Shape
 
 SIZES = frozenset({"size", "shape", "dim", "getattr", "ndim"})
-"""What asks for nothing but the shape of a value."""
+"""What asks for nothing but the shape of a value, where it makes numbers."""
 FILLED = "a patch changes nearly all that it reads"
 PASSING = frozenset({"identity", "dropout"})
 FLATTENING = frozenset({"flatten", "view", "reshape", "squeeze"})
@@ -152,7 +152,7 @@ class _Lowering:
             if FILLED not in dict(self.reasons).values():
                 self.reasons.append((where_of(node), FILLED))
             return
-        if node.op in ("output", "placeholder") or not on_windows or _operator(node) in SIZES:
+        if node.op in ("output", "placeholder") or not on_windows or self._asks_size(node):
             self.dense.append(node)
             return
         call = call_of(node, self.layers)
@@ -171,7 +171,7 @@ class _Lowering:
             for node, m, w in self.finals
         ]
         read = dict.fromkeys(
-            given for node in self.dense if _operator(node) not in SIZES for given in node.all_input_nodes
+            given for node in self.dense if not self._asks_size(node) for given in node.all_input_nodes
         )
         for node in read:
             if node in self.changes or node in self.flat:
@@ -189,22 +189,26 @@ class _Lowering:
         last = max((place for place, node in enumerate(self.dense) if self._reads_a_map(node)), default=-1)
         maps, rest = self.dense[: last + 1], self.dense[last + 1 :]
         for node in reversed(maps):
-            is_read = any(node in later.all_input_nodes and _operator(later) not in SIZES for later in rest)
+            is_read = any(node in later.all_input_nodes and not self._asks_size(later) for later in rest)
             if is_read and node in self.known.numbers:
                 rest.insert(0, node)
-            elif is_read and len(self.known.shapes.get(node, ())) < 2:
+            elif is_read and (len(shape := self.known.shapes.get(node, ())) < 2 or shape[0] != 1):
                 return [], self.dense
         return maps, rest
 
     def read(self, rest: Sequence[fx.Node]) -> Iterator[fx.Node]:
         """What the last nodes read, but for sizes."""
-        asked = {
-            given for node in rest if _operator(node) not in SIZES for given in node.all_input_nodes
-        } - set(rest)
+        asked = {given for node in rest if not self._asks_size(node) for given in node.all_input_nodes} - set(
+            rest
+        )
         return (node for node in self.graph.graph.nodes if node in asked and node not in self.known.constants)
 
+    def _asks_size(self, node: fx.Node) -> bool:
+        """Whether nothing but the shape of a value is asked for: an attribute may also be its transpose."""
+        return _operator(node) in SIZES and node in self.known.numbers
+
     def _reads_a_map(self, node: fx.Node) -> bool:
-        if node.op == "output" or _operator(node) in SIZES:
+        if node.op == "output" or self._asks_size(node):
             return False
         return any(
             given in self.known.maps and given not in self.known.constants for given in node.all_input_nodes
@@ -214,7 +218,7 @@ class _Lowering:
         """What has its size asked for where it is not at hand: maps on windows, and those before ``rest``."""
         asked: dict[fx.Node, tuple[int, ...]] = {}
         for node in self.dense:
-            for given in node.all_input_nodes if _operator(node) in SIZES else ():
+            for given in node.all_input_nodes if self._asks_size(node) else ():
                 if given in self.changes or given in self.flat or (node in rest and given not in rest):
                     asked[given] = self.known.shapes[given][1:]
         return asked

@@ -20,7 +20,7 @@ logger = logging.getLogger("canonface")
 
 TOGETHER = 32
 """Probes whose whole maps are computed at once: more only take memory."""
-CLOSE = 1e-3
+CLOSE = 1e-4
 """How far compiled nodes may be off, as a share of the largest number: above rounding, below a mistake."""
 WARM = 3
 """Calls in which TorchScript looks at what it gets before it settles."""
@@ -49,7 +49,13 @@ class Rest:
             self._on_maps = _on_maps(program, bases)
         given = zip(*(torch.split(ends[end.node], TOGETHER) for end in program.ends), strict=True)
         parts = [self._on_maps(*some) for some in given]
-        return [torch.cat(values) for values in zip(*parts, strict=True)]
+        made, count = (
+            [torch.cat(values) for values in zip(*parts, strict=True)],
+            len(next(iter(ends.values()))),
+        )
+        if any(len(values) != count for values in made):
+            raise RuntimeError("a value behind the whole maps does not have a row for each probe")
+        return made
 
     def answer(self, read: Values, bases: Bases) -> Any:
         """What the network returns, from what its last nodes read."""
@@ -142,10 +148,12 @@ def _agree(
 
 
 def _copies(ends: Sequence[Tensor], count: int) -> list[Tensor]:
-    """The first photo's values, so many times."""
-    return [end[:1].repeat(count, *(1,) * (end.ndim - 1)) for end in ends]
+    """The first photo's values, so many times, each time larger: rows that are mixed up differ."""
+    factors = 1 + 0.2 * torch.arange(count, dtype=torch.float32)
+    return [end[:1] * factors.view(-1, *(1,) * (end.ndim - 1)) for end in ends]
 
 
 def _is_hooked(program: Program) -> bool:
     layers = dict(program.graph.named_modules())
-    return any(node.op == "call_module" and has_hooks(layers[str(node.target)]) for node in program.maps)
+    called = (layers[str(node.target)] for node in program.maps if node.op == "call_module")
+    return any(has_hooks(inner) for layer in called for inner in layer.modules())
