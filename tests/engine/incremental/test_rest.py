@@ -205,11 +205,6 @@ def by_transpose(net, _first, x, _flag):
     return (net.fc.weight @ mean.T).T
 
 
-def with_rows_of_its_own(net, _first, x, _flag):
-    rows = 20 * x.new_ones(8, 8).tril()
-    return net.fc(torch.softmax(x, 1).mean((2, 3)) @ rows)
-
-
 def with_constants_of_its_own(net, _first, x, _flag):
     weight = x.new_ones(8)
     x = torch.softmax(x, 1)
@@ -226,7 +221,6 @@ def with_constants_of_its_own(net, _first, x, _flag):
         of_two_ends,
         by_functions,
         with_constants_of_its_own,
-        with_rows_of_its_own,
         by_named_tuple,
         by_transpose,
     ],
