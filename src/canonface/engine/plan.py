@@ -49,7 +49,7 @@ class Plan:
         costs: multiply-adds and memory; None where there are no layers to count.
         seconds: a question, measured, by engine.
         error: largest difference of an output from the dense engine's, on the questions that were asked both ways.
-        dense_from: layers that windows cannot follow, and why.
+        dense_from: layers from which on whole maps are computed, and why: windows cannot follow, or fill them.
     """
 
     engine: str

@@ -84,7 +84,7 @@ def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
 @pytest.mark.parametrize("name", NAMED)
 def test_nothing_is_left_behind_by_questions(name, engine, monkeypatch):
     # TorchScript runs no operator that is watched.
-    monkeypatch.setattr(rest, "_compiled", None)
+    monkeypatch.setattr(rest, "_on_maps", lambda program, bases: rest._OnMaps(program, bases.values))
     module, x = named_network(name)
     asked, occlusions = session_of(compiled(module, x), engine, chunk=4), questions(x)
     ask(asked, x, occlusions)

@@ -15,7 +15,7 @@ from canonface.engine.incremental.changes import changes_of
 from canonface.engine.incremental.costs import filled
 from canonface.engine.incremental.lowering import FILLED
 from canonface.engine.incremental.network import network_of
-from canonface.functional import occlusion_boxes
+from canonface.functional import occlude, occlusion_boxes
 from canonface.models import TorchModel
 from canonface.occlusions import Occlusions
 from canonface.types import InputSpec
@@ -112,6 +112,10 @@ def test_photos_and_parts_of_them_are_kept_apart(precision, monkeypatch):
     alone = [asked.answers(x[i : i + 1], [boxes], lambda answer: answer)[1] for i in range(3)]
     bound = 1e-11 if precision == torch.float64 else 1e-5
     assert float((together - torch.cat(alone)).abs().max()) <= bound * float(together.abs().max())
+    with torch.inference_mode():
+        hidden = [occlude(one, boxes.boxes, 0.2) for one in x]
+        theirs = torch.cat([module(copies) for copies in hidden])
+    assert float((together - theirs).abs().max()) <= bound * float(together.abs().max())
     assert isinstance(asked.rest._on_maps, torch.jit.ScriptModule) == (precision == torch.float32)
 
 

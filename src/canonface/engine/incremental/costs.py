@@ -27,7 +27,7 @@ class Costs:
         weight_bytes: weights of convolutions as kernels read them, beside the network's own.
         cell_bytes: weights of dense layers by cell, which the native kernels keep.
         probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
-            neighbours one window, may take half as much again.
+            neighbours one window or windows of one size, may take half as much again.
         dense_bytes: activations of one whole image, likewise.
     """
 

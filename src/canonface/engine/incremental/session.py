@@ -16,7 +16,7 @@ from torch import Tensor, fx
 
 from canonface.engine.incremental.bases import Bases, bases_of, rows_of_map
 from canonface.engine.incremental.changes import Changes, changes_of
-from canonface.engine.incremental.costs import live_bytes
+from canonface.engine.incremental.costs import FLOAT, live_bytes
 from canonface.engine.incremental.kernels import Change, Kernels, Work
 from canonface.engine.incremental.program import End, Program
 from canonface.engine.incremental.rest import Rest
@@ -102,13 +102,13 @@ class Session:
     def _together(self, windows: Mapping[str, Windows]) -> tuple[int, int]:
         """How many probes go through the steps together, and how many leave them before something dense is done."""
         chunk = min(self.chunk, CHUNK_BYTES // max(live_bytes(self.program, windows), 1))
-        whole = [4 * math.prod(end.shape) for end in self.program.ends if end.kind == "map"]
+        whole = [FLOAT * math.prod(end.shape) for end in self.program.ends if end.kind == "map"]
         if whole:
             chunk = min(chunk, CHUNK_BYTES // sum(whole))
             return max(chunk, 1), max(chunk, 1)
         source = windows[self.program.source.name]
         # Changes of the input, and the places of their cells.
-        each = source.rows * (4 * self.program.in_shape[0] + 40) // max(len(source), 1)
+        each = source.rows * (FLOAT * self.program.in_shape[0] + 40) // max(len(source), 1)
         return max(chunk, 1), max(chunk, 1, min(VECTORS, CHUNK_BYTES // max(each, 1)))
 
     def _left(
