@@ -33,7 +33,7 @@ def test_a_part_is_what_those_windows_would_be_alone(boxes, cut):
 @given(boxes=BOXES, most=st.sampled_from([1.0, 1.5, 4.0, 1e9]))
 def test_windows_of_one_size_hold_them_or_they_stay(boxes, most):
     whole = windows_of(boxes)
-    even = evened(whole, MAP_HW, most)
+    even = evened(whole, MAP_HW, most, most)
     if even is whole:
         return
     assert even.common_size is not None
@@ -57,13 +57,15 @@ def test_windows_of_one_size_hold_them_or_they_stay(boxes, most):
 
 def test_one_window_is_taken_where_it_is_hardly_larger():
     near = windows_of([(2, 3, 4, 4, 0), (2, 4, 4, 4, 0)])
-    assert evened(near, MAP_HW, 1.25).is_one
-    assert evened(near, MAP_HW, 1.2) is near, "they have one size as they are"
-    assert evened(windows_of([(2, 3, 4, 4, 0), (2, 3, 4, 4, 1)]), MAP_HW, 9.0).is_one is False, "two photos"
+    assert evened(near, MAP_HW, 1.25, 1.25).is_one
+    assert evened(near, MAP_HW, 1.2, 9.0) is near, "they have one size as they are"
+    assert evened(windows_of([(2, 3, 4, 4, 0), (2, 3, 4, 4, 1)]), MAP_HW, 9.0, 9.0).is_one is False, (
+        "two photos"
+    )
 
 
 def test_a_window_at_the_border_is_made_larger_inwards():
-    even = evened(windows_of([(2, 3, 4, 4, 0), (12, 0, 2, 3, 0)]), MAP_HW, 2.0)
+    even = evened(windows_of([(2, 3, 4, 4, 0), (12, 0, 2, 3, 0)]), MAP_HW, 2.0, 2.0)
     assert even.common_size == (4, 4)
     assert even.table[:, :2].tolist() == [[2, 3], [10, 0]]
 
@@ -125,7 +127,7 @@ def test_a_canvas_holds_what_changes_there(drawn, size, shift, stride):
 def test_a_change_on_larger_windows_is_zero_around(drawn, boxes):
     change = change_on(sized(drawn))
     others = windows_of((boxes * 6)[: len(change.windows)])
-    for out in (joined(change.windows, others), evened(joined(change.windows, others), MAP_HW, 1e9)):
+    for out in (joined(change.windows, others), evened(joined(change.windows, others), MAP_HW, 1e9, 1e9)):
         rows = on(change, out)
         torch.testing.assert_close(as_maps(Change(rows, out)), as_maps(change), rtol=0, atol=0)
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from canonface.engine.incremental.operators import Convolution
+from canonface.engine.incremental import winograd
+from canonface.engine.incremental.operators import Convolution, Step
 from canonface.engine.incremental.program import End, LayerCost, Program
 from canonface.engine.incremental.windows import Windows
 
@@ -68,7 +69,7 @@ def costs(program: Program, boxes: Windows) -> Costs:
     return Costs(
         (*steps, *ends, *program.rest_costs),
         FLOAT * sum(map(math.prod, kept.values())),
-        FLOAT * sum(_weights(layer) for layer in program.steps),
+        FLOAT * sum(_weights(step, windows) for step in program.steps),
         FLOAT * sum(map(_end_weights, program.ends)),
         live,
         FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
@@ -148,11 +149,15 @@ def live_bytes(program: Program, windows: Mapping[str, Windows]) -> int:
     return max(found, default=0) // max(len(windows[program.source.name]), 1)
 
 
-def _weights(step: object) -> int:
-    operator = getattr(step, "operator", None)
+def _weights(step: Step, windows: Mapping[str, Windows]) -> int:
+    operator = step.operator
     if not isinstance(operator, Convolution):
         return 0
-    return operator.weight.numel() * (4 if operator.suits_winograd else 1)
+    if not operator.suits_winograd:
+        return operator.weight.numel()
+    height, width = windows[step.inputs[0]].table[:, 2:4].max(axis=0, initial=0).tolist()
+    span = winograd.span_of(winograd.tile_for((height, width)))
+    return operator.weight[:, :, 0, 0].numel() * span**2
 
 
 def _end_weights(end: End) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -33,6 +34,11 @@ class Change:
         windows = self.windows[first : first + count]
         start = int(self.windows.table[first, 4])
         return Change(self.rows[start : start + windows.rows], windows)
+
+    def parts(self, count: int) -> Iterator[Change]:
+        """Those of so many neighbouring probes at most, one after another."""
+        for first in range(0, len(self.windows), count):
+            yield self.some(first, count)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,31 @@ from canonface.engine.incremental.windows import Pair, Windows, evened
 
 CELLS_BYTES = 32 * 2**20
 """Weights of a dense layer that are ordered by cell at once."""
+MOST_OF_MAP = 0.7
+"""Share of a map from which on a dense layer reads all of it: ordering weights and adding by cell cost as much."""
 
 
 BLOCK_BYTES = 2 * 2**20
 """Changes that an activation is applied to at once."""
 MOST_MORE = 1.5
-"""How many times the cells of windows are computed at most, so that all are the same."""
+"""How many times the cells of windows are computed at most, so that all have the same size."""
+MOST_MORE_OF_ONE = 1.15
+"""How many times, so that all are the same window: what that spares beside is little."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Tiled:
+    """Weights of a 3x3 convolution for tiles of one size.
+
+    Attributes:
+        tile: side of a tile.
+        size: height and width of the largest windows that they were chosen for.
+        weight: see `winograd.packed`.
+    """
+
+    tile: int
+    size: Pair
+    weight: Float[Tensor, "ss i o"]
 
 
 @dataclass(eq=False)
@@ -65,7 +85,7 @@ class TorchKernels:
 
     def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
         """See `canonface.engine.incremental.kernels.Kernels.suited`: one size is read and written as blocks."""
-        return evened(windows, map_hw, MOST_MORE)
+        return evened(windows, map_hw, MOST_MORE_OF_ONE, MOST_MORE)
 
     def step(self, work: Work) -> Change:
         """See `canonface.engine.incremental.kernels.Kernels.step`."""
@@ -82,13 +102,16 @@ class TorchKernels:
         assert end.weight is not None
         windows, (channels, height, width) = change.windows, end.shape
         answer = base.index_select(0, index(windows.table[:, 5], base))
+        if end.factor is not None:
+            change = Change(change.rows * end.factor.to(change.rows), windows)
+        if windows.rows >= MOST_OF_MAP * height * width * len(windows):
+            self._whole_maps(end, change, answer)
+            return answer
         owner, y, x = windows.places()
         cell = y * width + x
         order = np.argsort(cell, kind="stable")
         starts = np.searchsorted(cell[order], np.arange(height * width + 1))
         rows, owners = change.rows.index_select(0, index(order, answer)), index(owner[order], answer)
-        if end.factor is not None:
-            rows.mul_(end.factor.to(rows))
         # Ordered by cell anew each time: a copy of the layer may be as large as the rest of the network.
         outputs = max(1, CELLS_BYTES // (end.weight[0].numel() * end.weight.element_size()))
         for weight, part in zip(
@@ -101,6 +124,16 @@ class TorchKernels:
                 made.index_add_(0, owners[here], rows[here] @ by_cell[number])
             part.add_(made)
         return answer
+
+    def _whole_maps(self, end: End, change: Change, answer: Float[Tensor, "p n"]) -> None:
+        """Add what a dense layer makes of changes that fill most of the map: its weights are read as they lie."""
+        assert end.weight is not None
+        _, height, width = end.shape
+        together = max(1, CELLS_BYTES // (end.weight[0].numel() * change.rows.element_size()))
+        for first, part in zip(count(0, together), change.parts(together), strict=False):
+            corner = np.zeros(len(part.windows), dtype=np.int64)
+            maps = canvas_of(part, corner, corner, (height, width)).permute(0, 3, 1, 2)
+            answer[first : first + together].addmm_(maps.reshape(len(maps), -1), end.weight.t())
 
     def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.sums`."""
@@ -130,13 +163,14 @@ class TorchKernels:
         return made
 
     def _winograd(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
-        weight = self._once(operator, lambda: winograd.packed(operator.weight.to(change.rows.dtype)))
         windows = change.windows
         if not windows.rows or not out.rows:
-            return change.rows.new_zeros(out.rows, weight.shape[2])
-        sizes = [winograd.padded_to_tiles(int(windows.table[:, axis].max())) for axis in (2, 3)]
-        canvas = canvas_of(change, windows.table[:, 0], windows.table[:, 1], (sizes[0], sizes[1]))
-        made = winograd.full_convolution(canvas, weight)
+            return change.rows.new_zeros(out.rows, operator.weight.shape[0])
+        height, width = (int(windows.table[:, axis].max()) for axis in (2, 3))
+        tiled = self._tiled(operator, (height, width), change.rows.dtype)
+        size = winograd.padded_to_tiles((height, width), tiled.tile)
+        canvas = canvas_of(change, windows.table[:, 0], windows.table[:, 1], size)
+        made = winograd.full_convolution(canvas, tiled.weight)
         padding = operator.sliding.padding
         top = windows.table[:, 0] + padding[0] - 2
         left = windows.table[:, 1] + padding[1] - 2
@@ -229,6 +263,20 @@ class TorchKernels:
         """Filters of a single channel gain nothing by half precision, and oneDNN 3.12 fails at them (see `_maps`)."""
         halved = self.precision == "bfloat16" and operator.weight.shape[1] > 1
         return torch.bfloat16 if halved else rows.dtype
+
+    def _tiled(self, operator: Convolution, size: Pair, dtype: torch.dtype) -> _Tiled:
+        """Weights for the tile that suits the largest windows so far: all kinds of tiles would take much memory."""
+        known: _Tiled | None = self._packed.get(operator)
+        if known is not None:
+            size = (max(size[0], known.size[0]), max(size[1], known.size[1]))
+        if known is None or size != known.size:
+            tile = winograd.tile_for(size)
+            if known is not None and known.tile == tile:
+                weight = known.weight
+            else:
+                weight = winograd.packed(operator.weight.to(dtype), tile)
+            known = self._packed[operator] = _Tiled(tile, size, weight)
+        return known
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What is prepared once a program: packed weights."""

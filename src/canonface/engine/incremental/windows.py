@@ -172,20 +172,21 @@ def boxes(
     return Windows.of(top, left, bottom - top, right - left, photo)
 
 
-def evened(windows: Windows, map_hw: Pair, most: float) -> Windows:
+def evened(windows: Windows, map_hw: Pair, most_one: float, most: float) -> Windows:
     """The same window for all, or windows of the same size, the smallest that hold theirs.
 
     Args:
         windows: of some probes.
         map_hw: height and width of the map.
-        most: how many times the cells of ``windows`` there are at most; else they stay as they are.
+        most_one: how many times the cells of ``windows`` there are at most, if all are the same window.
+        most: how many times, if they only have the same size; else they stay as they are.
     """
     if windows.is_one or not windows.rows:
         return windows
     some = windows.table[windows.sizes > 0].astype(np.int64)
     start, end = some[:, :2].min(axis=0), (some[:, :2] + some[:, 2:4]).max(axis=0)
     of_one_photo = not (windows.table[:, 5] != windows.table[0, 5]).any()
-    if of_one_photo and (end - start).prod() * len(windows) <= most * windows.rows:
+    if of_one_photo and (end - start).prod() * len(windows) <= most_one * windows.rows:
         all_alike = np.broadcast_to([*start, *(end - start), some[0, 5]], (len(windows), 5)).T
         return Windows.of(*all_alike)
     size = some[:, 2:4].max(axis=0)

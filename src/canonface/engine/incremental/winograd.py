@@ -9,6 +9,7 @@ output).
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -16,75 +17,106 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-TILE = 4
+from canonface.engine.incremental.windows import Pair
+
+TILES = (2, 3, 4, 5)
+"""Sides of tiles. Those of seven cells would round ten times as much as those of six."""
 KERNEL = 3
-SPAN = TILE + KERNEL - 1
-POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
-"""Where the polynomials are evaluated; the sixth point is infinity."""
+POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, -0.5)
+"""Where the polynomials are evaluated, as many of them as a tile needs; one more point is infinity.
+
+In this order few of them round least, as in B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg, Error Analysis and
+Improving the Accuracy of Winograd Convolution for Deep Neural Networks, ACM TOMS 2020, arXiv 1803.10986.
+"""
 
 
-def _evaluation(count: int) -> Float[np.ndarray, "6 count"]:
-    """Matrix that takes ``count`` coefficients to the values at the six points."""
+def tile_for(size: Pair) -> int:
+    """The tile with which windows of a size cost fewest products."""
+    return min(TILES, key=lambda tile: _products(size, tile))
+
+
+def span_of(tile: int) -> int:
+    """Cells, one way, that a tile reaches, and points at which its polynomial is known."""
+    return tile + KERNEL - 1
+
+
+def _products(size: Pair, tile: int) -> int:
+    down, across = (-(-side // tile) for side in size)
+    return down * across * span_of(tile) ** 2
+
+
+def padded_to_tiles(size: Pair, tile: int) -> Pair:
+    """The next multiples of a tile."""
+    height, width = (-(-side // tile) * tile for side in size)
+    return height, width
+
+
+def _evaluation(count: int, points: int) -> Float[np.ndarray, "points count"]:
+    """Matrix that takes ``count`` coefficients to the values at so many points."""
     at_infinity = np.eye(count)[-1:]
-    return np.concatenate([np.vander(POINTS, count, increasing=True), at_infinity])
+    return np.concatenate([np.vander(POINTS[: points - 1], count, increasing=True), at_infinity])
 
 
 @cache
-def transforms() -> tuple[Float[np.ndarray, "36 16"], Float[np.ndarray, "36 36"], Float[np.ndarray, "6 3"]]:
-    """Of tiles, of products back to cells, and of one axis of a kernel."""
-    back = np.linalg.inv(_evaluation(SPAN))
-    tiles = _evaluation(TILE)
-    return np.kron(tiles, tiles), np.kron(back, back), _evaluation(KERNEL)
+def transforms(
+    tile: int,
+) -> tuple[Float[np.ndarray, "ss tt"], Float[np.ndarray, "ss ss"], Float[np.ndarray, "ss 9"]]:
+    """Of tiles of ``t`` x ``t`` cells to ``s`` x ``s`` values, of products back to cells, and of kernels."""
+    span = span_of(tile)
+    back, tiles, kernels = (
+        np.linalg.inv(_evaluation(span, span)),
+        _evaluation(tile, span),
+        _evaluation(KERNEL, span),
+    )
+    return np.kron(tiles, tiles), np.kron(back, back), np.kron(kernels, kernels)
 
 
-def packed(weight: Float[Tensor, "o i 3 3"]) -> Float[Tensor, "36 i o"]:
+def packed(weight: Float[Tensor, "o i 3 3"], tile: int) -> Float[Tensor, "ss i o"]:
     """Values of the kernels at the points, computed in double precision."""
-    axis = torch.as_tensor(transforms()[2], device=weight.device)
-    turned = weight.double().flip(2, 3)
-    values = torch.einsum("ya,xb,oiab->yxio", axis, axis, turned)
-    return values.reshape(SPAN**2, *values.shape[2:]).to(weight.dtype).contiguous()
+    outs, ins = weight.shape[:2]
+    at_points = torch.as_tensor(transforms(tile)[2], device=weight.device)
+    turned = weight.double().flip(2, 3).permute(2, 3, 1, 0).reshape(KERNEL**2, -1)
+    return (at_points @ turned).view(-1, ins, outs).to(weight.dtype)
 
 
 def full_convolution(
-    canvas: Float[Tensor, "p h w i"], weight: Float[Tensor, "36 i o"]
+    canvas: Float[Tensor, "p h w i"], weight: Float[Tensor, "ss i o"]
 ) -> Float[Tensor, "p h2 w2 o"]:
     """Every cell that a 3x3 kernel can reach from a window: two more each way.
 
     Args:
-        canvas: height and width are multiples of `TILE`.
-        weight: see `packed`.
+        canvas: height and width are multiples of the tile's side ``t``.
+        weight: see `packed`; ``s`` is ``t + 2``.
 
     Returns:
-        ``(p, h + 4, w + 4, o)``, of which the last two rows and columns are zero; cell ``(u, v)`` of the result lies
+        ``(p, h + t, w + t, o)``, of which the last ``t - 2`` rows and columns are zero; cell ``(u, v)`` lies
         ``2 - padding`` cells above and left of cell ``(u, v)`` of the canvas.
     """
+    span = math.isqrt(len(weight))
+    tile = span - KERNEL + 1
     probes, height, width, channels = canvas.shape
-    down, across = height // TILE, width // TILE
+    down, across = height // tile, width // tile
     forward, back, _ = (
-        torch.as_tensor(matrix, device=canvas.device).to(canvas.dtype) for matrix in transforms()
+        torch.as_tensor(matrix, device=canvas.device).to(canvas.dtype) for matrix in transforms(tile)
     )
     outs = weight.shape[2]
-    tiles = canvas.view(probes, down, TILE, across, TILE, channels).permute(2, 4, 0, 1, 3, 5)
+    tiles = canvas.view(probes, down, tile, across, tile, channels).permute(2, 4, 0, 1, 3, 5)
     # One name: each is several times the canvas, and the one before it must not outlive its use.
-    values = forward @ tiles.reshape(TILE**2, -1)
-    values = torch.bmm(values.view(SPAN**2, -1, channels), weight)
-    values = back @ values.view(SPAN**2, -1)
-    return _overlapped(values.view(SPAN, SPAN, probes, down, across, outs))
+    values = forward @ tiles.reshape(tile**2, -1)
+    values = torch.bmm(values.view(span**2, -1, channels), weight)
+    values = back @ values.view(span**2, -1)
+    return _overlapped(values.view(span, span, probes, down, across, outs))
 
 
-def _overlapped(cells: Float[Tensor, "6 6 p down across o"]) -> Float[Tensor, "p h w o"]:
-    """Tiles of 6 x 6 cells laid every four cells and added."""
-    probes, down, across, outs = cells.shape[2:]
-    result = cells.new_zeros(probes, down + 1, TILE, across + 1, TILE, outs)
-    over = SPAN - TILE
+def _overlapped(cells: Float[Tensor, "s s p down across o"]) -> Float[Tensor, "p h w o"]:
+    """What tiles reach, laid as far apart as they are wide, and added."""
+    span, _, probes, down, across, outs = cells.shape
+    over = KERNEL - 1
+    tile = span - over
+    result = cells.new_zeros(probes, down + 1, tile, across + 1, tile, outs)
     ordered = cells.permute(2, 3, 0, 4, 1, 5)
-    result[:, :down, :, :across] = ordered[:, :, :TILE, :, :TILE]
-    result[:, 1:, :over, :across] += ordered[:, :, TILE:, :, :TILE]
-    result[:, :down, :, 1:, :over] += ordered[:, :, :TILE, :, TILE:]
-    result[:, 1:, :over, 1:, :over] += ordered[:, :, TILE:, :, TILE:]
-    return result.view(probes, (down + 1) * TILE, (across + 1) * TILE, outs)
-
-
-def padded_to_tiles(size: int) -> int:
-    """The next multiple of `TILE`."""
-    return -(-size // TILE) * TILE
+    result[:, :down, :, :across] = ordered[:, :, :tile, :, :tile]
+    result[:, 1:, :over, :across] += ordered[:, :, tile:, :, :tile]
+    result[:, :down, :, 1:, :over] += ordered[:, :, :tile, :, tile:]
+    result[:, 1:, :over, 1:, :over] += ordered[:, :, tile:, :, tile:]
+    return result.view(probes, (down + 1) * tile, (across + 1) * tile, outs)

@@ -1,0 +1,48 @@
+"""Dense layers that read a flattened map: by changed cells, or all of it where most has changed."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import fx
+
+from canonface.engine.incremental import torch_kernels
+from canonface.engine.incremental.kernels import Change
+from canonface.engine.incremental.program import End
+from canonface.engine.incremental.torch_kernels import TorchKernels
+from canonface.engine.incremental.windows import Windows
+
+SHAPE, OUTS, PHOTOS = (3, 4, 5), 6, 2
+MOST = [(0, 0, 4, 5, 0), (0, 1, 4, 4, 1), (0, 0, 3, 5, 0), (1, 0, 3, 5, 1)]
+FEW = [(0, 0, 4, 5, 0), (2, 3, 1, 2, 1), (1, 1, 2, 2, 0), (0, 0, 0, 0, 1)]
+
+
+def drawn(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    "factor", [None, 2.0, [0.5, -1.0, 3.0]], ids=["plain", "a number", "of each channel"]
+)
+@pytest.mark.parametrize("together", [1, 3, 10**6], ids=["one by one", "three", "at once"])
+@pytest.mark.parametrize(
+    ("boxes", "whole"), [(MOST, True), (FEW, False)], ids=["most of the map", "few cells"]
+)
+def test_cells_times_their_weights_are_added(boxes, whole, together, factor, monkeypatch):
+    windows = Windows.of(*np.array(boxes).T)
+    assert (windows.rows >= torch_kernels.MOST_OF_MAP * len(boxes) * math.prod(SHAPE[1:])) == whole
+    monkeypatch.setattr(torch_kernels, "CELLS_BYTES", together * math.prod(SHAPE) * 8)
+    weight, base, rows = drawn(OUTS, math.prod(SHAPE)), drawn(PHOTOS, OUTS), drawn(windows.rows, SHAPE[0])
+    given = rows.clone()
+    scale = None if factor is None else torch.tensor(factor, dtype=torch.float64)
+    end = End("cells", "value", fx.Graph().placeholder("value"), SHAPE, weight, scale)
+    made = TorchKernels().cells(end, Change(rows, windows), base)
+    maps = torch.zeros(len(boxes), *SHAPE, dtype=torch.float64)
+    scaled = given if scale is None else given * scale
+    for each, (y, x, height, width, first, _) in zip(maps, windows.table.tolist(), strict=True):
+        part = scaled[first : first + height * width].view(height, width, SHAPE[0])
+        each[:, y : y + height, x : x + width] = part.permute(2, 0, 1)
+    photos = torch.as_tensor(windows.table[:, 5]).long()
+    torch.testing.assert_close(made, base[photos] + maps.flatten(1) @ weight.t())
+    assert torch.equal(rows, given), "what is read is not written to"
