@@ -53,14 +53,16 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     error = float(np.abs(hidden - dense_answers).max())
     plan = replace(plan, error=error, dense_from=session.program.dense_because)
     if not agree(hidden, dense_answers, original, engine, local.model.outputs):
-        return replace(plan, why=f"answers of the {engine} engine are off by up to {error:.2g}{_rounded(x)}")
-    fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
-    timed = len(few)
+        return replace(
+            plan, why=f"answers of the {engine} engine are off by up to {error:.2g}{_maybe(x, engine)}"
+        )
     if x.device.type != "cpu":
-        # An accelerator is idle under a few copies, and the first of them waited for it.
+        # An accelerator is idle under a few copies, and slow at the first of a size.
+        few = some
+        dense(some), local.answers(x, some, engine)
         slow, _ = _timed(lambda: dense(some))
-        timed = len(some)
-    plan = replace(plan, seconds={"dense": slow / timed, engine: fast / len(some)})
+    fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
+    plan = replace(plan, seconds={"dense": slow / len(few), engine: fast / len(some)})
     ratio = plan.seconds["dense"] / plan.seconds[engine]
     if wanted == "auto" and ratio < 1:
         return replace(plan, why=f"here it is {1 / ratio:.1f} times faster than the {engine} engine")
@@ -97,13 +99,14 @@ def agree(
     return found.shape == dense.shape and float(np.abs(found - dense).max()) <= max(bound, 1e-10)
 
 
-def _rounded(x: Tensor) -> str:
+def _maybe(x: Tensor, engine: str) -> str:
     """Why numbers may be off on a GPU though neither engine is wrong."""
-    import torch
-
-    if x.device.type != "cuda" or not torch.backends.cudnn.allow_tf32:
+    if engine == "bfloat16" or x.device.type != "cuda" or "float32" not in str(x.dtype):
         return ""
-    return " where cuDNN rounds to TF32 (torch.backends.cudnn.allow_tf32 = False compares them in single precision)"
+    return (
+        "; GPUs may round convolutions to TF32: with torch.backends.cudnn.allow_tf32 = False they are compared in "
+        "single precision"
+    )
 
 
 def spread(occlusions: Occlusions, count: int) -> Occlusions:

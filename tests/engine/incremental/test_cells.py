@@ -14,6 +14,7 @@ from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.incremental.windows import Windows
 
 SHAPE, OUTS, PHOTOS = (3, 4, 5), 6, 2
+ALL = [(0, 0, 4, 5, 0), (0, 0, 4, 5, 1), (0, 0, 4, 5, 0), (0, 0, 4, 5, 1)]
 MOST = [(0, 0, 4, 5, 0), (0, 1, 4, 4, 1), (0, 0, 3, 5, 0), (1, 0, 3, 5, 1)]
 FEW = [(0, 0, 4, 5, 0), (2, 3, 1, 2, 1), (1, 1, 2, 2, 0), (0, 0, 0, 0, 1)]
 
@@ -30,14 +31,16 @@ def drawn(*shape):
     ("boxes", "whole"), [(MOST, True), (FEW, False)], ids=["most of the map", "few cells"]
 )
 def test_cells_times_their_weights_are_added(boxes, whole, together, factor, monkeypatch):
-    windows = Windows.of(*np.array(boxes).T)
-    assert (windows.rows >= torch_kernels.MOST_OF_MAP * len(boxes) * math.prod(SHAPE[1:])) == whole
+    windows, seen = Windows.of(*np.array(boxes).T), []
+    plain = TorchKernels._whole_maps
+    monkeypatch.setattr(TorchKernels, "_whole_maps", lambda *given: seen.append(given) or plain(*given))
     monkeypatch.setattr(torch_kernels, "CELLS_BYTES", together * math.prod(SHAPE) * 8)
     weight, base, rows = drawn(OUTS, math.prod(SHAPE)), drawn(PHOTOS, OUTS), drawn(windows.rows, SHAPE[0])
     given = rows.clone()
     scale = None if factor is None else torch.tensor(factor, dtype=torch.float64)
     end = End("cells", "value", fx.Graph().placeholder("value"), SHAPE, weight, scale)
     made = TorchKernels().cells(end, Change(rows, windows), base)
+    assert bool(seen) == whole
     maps = torch.zeros(len(boxes), *SHAPE, dtype=torch.float64)
     scaled = given if scale is None else given * scale
     for each, (y, x, height, width, first, _) in zip(maps, windows.table.tolist(), strict=True):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from canonface.engine.incremental.gathering import base_under, canvas_of, on, rows_of_canvas
 from canonface.engine.incremental.kernels import Change
+from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.incremental.windows import Windows, evened, joined
 
 MAP_HW, EDGE = (14, 14), 12
@@ -30,14 +31,16 @@ def test_a_part_is_what_those_windows_would_be_alone(boxes, cut):
     assert part.rows == alone.rows
 
 
-@given(boxes=BOXES, most=st.sampled_from([1.0, 1.5, 4.0, 1e9]))
-def test_windows_of_one_size_hold_them_or_they_stay(boxes, most):
+@given(
+    boxes=BOXES, most_one=st.sampled_from([1.0, 1.2, 4.0, 1e9]), most=st.sampled_from([1.0, 1.5, 4.0, 1e9])
+)
+def test_windows_of_one_size_hold_them_or_they_stay(boxes, most_one, most):
     whole = windows_of(boxes)
-    even = evened(whole, MAP_HW, most, most)
+    even = evened(whole, MAP_HW, most_one, most)
     if even is whole:
         return
     assert even.common_size is not None
-    assert even.rows <= most * whole.rows
+    assert even.rows <= (max(most_one, most) if even.is_one else most) * whole.rows
     y, x, height, width, _, photo = whole.table.T
     top, left, down, across, _, of = even.table.T
     assert (photo == of).all()
@@ -53,6 +56,16 @@ def test_windows_of_one_size_hold_them_or_they_stay(boxes, most):
         assert (down[0], across[0]) == ((y + height)[some].max() - top[0], (x + width)[some].max() - left[0])
     else:
         assert even.common_size == (height.max(), width.max())
+
+
+def test_pytorchs_operators_take_one_window_less_readily_than_one_size():
+    near = windows_of([(2, 3, 4, 4, 0), (2, 4, 4, 4, 0)])
+    assert TorchKernels().suited(near, MAP_HW) is near, "a quarter more"
+    assert TorchKernels().suited(windows_of([(0, 0, 9, 9, 0), (1, 0, 9, 9, 0)]), MAP_HW).is_one, (
+        "a ninth more"
+    )
+    uneven = windows_of([(2, 3, 4, 4, 0), (2, 9, 4, 3, 0)])
+    assert TorchKernels().suited(uneven, MAP_HW).common_size == (4, 4)
 
 
 def test_one_window_is_taken_where_it_is_hardly_larger():

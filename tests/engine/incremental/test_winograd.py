@@ -36,7 +36,7 @@ def test_tiles_of_every_size_make_the_convolution(tile, tiles):
 
 
 @pytest.mark.parametrize(("tile", "most"), [(2, 1e-6), (3, 2e-6), (4, 3e-6), (5, 6e-6)])
-def test_larger_tiles_round_more_and_by_how_much(tile, most):
+def test_tiles_round_no_more_than_said(tile, most):
     canvas, weight = drawn(8, 2 * tile, 2 * tile, 128), drawn(64, 128, 3, 3)
     exact = directly(canvas, weight)
     made = winograd.full_convolution(canvas.float(), winograd.packed(weight.float(), tile))
@@ -45,37 +45,96 @@ def test_larger_tiles_round_more_and_by_how_much(tile, most):
 
 
 @pytest.mark.parametrize(
-    ("size", "tile"), [((2, 2), 2), ((3, 3), 3), ((8, 8), 4), ((10, 10), 5), ((12, 12), 4), ((5, 10), 5)]
+    ("sizes", "tile"),
+    [
+        ([(2, 2)], 2),
+        ([(3, 3)], 3),
+        ([(8, 8)], 4),
+        ([(10, 10)], 5),
+        ([(12, 12)], 4),
+        ([(5, 10)], 5),
+        ([(10, 10), (12, 12)], 5),
+        ([(10, 10), (12, 12), (12, 12)], 4),
+        ([(0, 0), (3, 3)], 3),
+    ],
 )
-def test_the_tile_with_fewest_products_is_taken(size, tile):
-    assert winograd.tile_for(size) == tile
-    height, width = winograd.padded_to_tiles(size, tile)
-    assert (height % tile, width % tile) == (0, 0)
-    assert size[0] <= height < size[0] + tile
-    assert size[1] <= width < size[1] + tile
+def test_the_tile_with_fewest_products_of_all_windows_is_taken(sizes, tile):
+    assert winograd.tile_for(np.array(sizes, dtype=np.int32)) == tile
 
 
-def asked(kernels, operator, side):
-    """A convolution of changes under windows of one size, and what it should be."""
-    places, sides = np.array([4, 7]), np.full(2, side)
-    windows = Windows.of(places, places, sides, sides, np.zeros(2, dtype=int))
-    rows = drawn(windows.rows, CHANNELS)
-    shape = (CHANNELS, *MAP_HW)
-    step = Step(operator, ("read",), ("read",), "made", "layer", (shape,), shape)
-    work = Work(step, (Change(rows, windows),), operator.windows((windows,)), Bases(1, {}, {}, None))
-    exact = directly(rows.view(2, side, side, CHANNELS), operator.weight)
-    return kernels.step(work).rows, exact.reshape(-1, CHANNELS)
+def test_windows_are_padded_to_whole_tiles():
+    assert winograd.padded_to_tiles((9, 10), 5) == (10, 10)
+    assert winograd.padded_to_tiles((1, 11), 5) == (5, 15)
 
 
-def test_weights_are_of_the_tile_for_the_largest_windows_so_far():
-    operator = Convolution(
-        drawn(CHANNELS, CHANNELS, 3, 3), 1, Sliding((3, 3), (1, 1), (1, 1), (1, 1), MAP_HW)
+def convolution(padding=1):
+    out_hw = tuple(side + 2 * padding - 2 for side in MAP_HW)
+    return Convolution(
+        drawn(CHANNELS, CHANNELS, 3, 3), 1, Sliding((3, 3), (1, 1), (padding, padding), (1, 1), out_hw)
     )
-    kernels, packed = TorchKernels(), []
-    for side in (8, 10, 8, 9):
-        made, exact = asked(kernels, operator, side)
-        torch.testing.assert_close(made, exact)
-        [tiled] = kernels._packed.values()
-        packed.append(tiled)
-    assert [tiled.tile for tiled in packed] == [4, 5, 5, 5]
-    assert packed[1] is packed[2] is packed[3], "smaller windows order nothing anew"
+
+
+def step_of(operator):
+    shape = (CHANNELS, *MAP_HW)
+    made = (CHANNELS, *operator.sliding.out_hw)
+    return Step(operator, ("read",), ("read",), "made", "layer", (shape,), made)
+
+
+def windows_of(*boxes):
+    return Windows.of(*np.array(boxes).T)
+
+
+def assert_right(kernels, operator, windows):
+    """Changes under windows, against a convolution of the whole map."""
+    rows = drawn(windows.rows, CHANNELS)
+    out = operator.windows((windows,))
+    made = kernels.step(Work(step_of(operator), (Change(rows, windows),), out, Bases(1, {}, {}, None))).rows
+    exact = []
+    for read, write in zip(windows.table.tolist(), out.table.tolist(), strict=True):
+        y, x, height, width, first, _ = read
+        whole = torch.zeros(1, *MAP_HW, CHANNELS, dtype=rows.dtype)
+        whole[0, y : y + height, x : x + width] = rows[first : first + height * width].view(
+            height, width, CHANNELS
+        )
+        padding = operator.sliding.padding
+        answer = F.conv2d(whole.permute(0, 3, 1, 2), operator.weight, padding=padding).permute(0, 2, 3, 1)
+        y, x, height, width, _, _ = write
+        exact.append(answer[0, y : y + height, x : x + width].reshape(-1, CHANNELS))
+    torch.testing.assert_close(made, torch.cat(exact))
+
+
+@pytest.mark.parametrize("tile", winograd.TILES)
+@pytest.mark.parametrize("padding", [0, 1, 2])
+def test_windows_of_many_sizes_at_the_border_too(tile, padding):
+    windows = windows_of(
+        (0, 0, 4, 7, 0), (5, 9, 6, 3, 0), (0, 0, 0, 0, 0), (19, 21, 5, 3, 0), (23, 0, 1, 9, 0)
+    )
+    kernels, operator = TorchKernels(), convolution(padding)
+    kernels._tiles[operator] = tile
+    assert_right(kernels, operator, windows)
+    assert len(kernels._packed[operator]) == (tile + 2) ** 2
+
+
+def test_weights_are_ordered_anew_where_another_tile_makes_many_fewer_products():
+    operator, kernels, packed, tiles = convolution(), TorchKernels(), [], []
+    for side in (8, 12, 10, 11, 8):
+        windows = windows_of((4, 4, side, side, 0), (7, 3, side, side, 0))
+        kernels.prepare([step_of(operator)], {"read": windows})
+        assert_right(kernels, operator, windows)
+        [weight] = kernels._packed.values()
+        packed.append(weight)
+        tiles.append(kernels._tiles[operator])
+    assert tiles == [4, 4, 5, 4, 4]
+    assert packed[1] is packed[0]
+    assert packed[4] is packed[3]
+
+
+def test_a_few_products_more_are_no_reason_to_order_weights_anew():
+    operator, kernels = convolution(), TorchKernels()
+    kernels.prepare([step_of(operator)], {"read": windows_of((0, 0, 10, 10, 0))})
+    assert kernels._tiles[operator] == 5
+    kernels.prepare(
+        [step_of(operator)], {"read": windows_of(*[(0, 0, 10, 10, 0)] * 4, *[(0, 0, 12, 12, 0)] * 6)}
+    )
+    assert winograd.tile_for(np.array([(10, 10)] * 4 + [(12, 12)] * 6)) == 4
+    assert kernels._tiles[operator] == 5

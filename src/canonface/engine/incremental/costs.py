@@ -25,7 +25,8 @@ class Costs:
     Attributes:
         layers: in the network's order.
         base_bytes: activations that are kept once a photo.
-        weight_bytes: weights of convolutions as kernels read them, beside the network's own.
+        weight_bytes: weights of convolutions as PyTorch's operators read them, beside the network's own. The native
+            kernels' have up to 64 values for a filter of nine.
         cell_bytes: weights of dense layers by cell, which the native kernels keep.
         probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
             neighbours one window or windows of one size, may take half as much again.
@@ -155,9 +156,8 @@ def _weights(step: Step, windows: Mapping[str, Windows]) -> int:
         return 0
     if not operator.suits_winograd:
         return operator.weight.numel()
-    height, width = windows[step.inputs[0]].table[:, 2:4].max(axis=0, initial=0).tolist()
-    span = winograd.span_of(winograd.tile_for((height, width)))
-    return operator.weight[:, :, 0, 0].numel() * span**2
+    tile = winograd.tile_for(windows[step.inputs[0]].table[:, 2:4])
+    return operator.weight[:, :, 0, 0].numel() * winograd.span_of(tile) ** 2
 
 
 def _end_weights(end: End) -> int:

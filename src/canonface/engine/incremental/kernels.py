@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -35,11 +35,6 @@ class Change:
         start = int(self.windows.table[first, 4])
         return Change(self.rows[start : start + windows.rows], windows)
 
-    def parts(self, count: int) -> Iterator[Change]:
-        """Those of so many neighbouring probes at most, one after another."""
-        for first in range(0, len(self.windows), count):
-            yield self.some(first, count)
-
 
 @dataclass(frozen=True, eq=False)
 class Work:
@@ -66,6 +61,10 @@ class Work:
 @runtime_checkable
 class Kernels(Protocol):
     """One way to compute the operators; all ways agree to float tolerance."""
+
+    def prepare(self, steps: Sequence[Step], windows: Mapping[str, Windows]) -> None:
+        """Get ready for questions with these windows, by name of the value; what suited others may go."""
+        ...
 
     def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
         """Windows that hold these of some probes on a map of this size, one each, and are fastest to compute on."""

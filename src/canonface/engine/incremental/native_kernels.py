@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +53,9 @@ class NativeKernels:
     _torch: TorchKernels = field(default_factory=TorchKernels)
     _space: Workspace = field(default_factory=Workspace)
     _packed: dict[Any, Any] = field(default_factory=dict)
+
+    def prepare(self, steps: Sequence[Step], windows: Mapping[str, Windows]) -> None:
+        """See `canonface.engine.incremental.kernels.Kernels.prepare`: weights suit windows of every size."""
 
     def suited(self, windows: Windows, _map_hw: Pair, /) -> Windows:
         """See `canonface.engine.incremental.kernels.Kernels.suited`: each window has its true size."""

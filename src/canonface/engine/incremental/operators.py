@@ -127,7 +127,7 @@ class Convolution(Operator):
 
     @property
     def suits_winograd(self) -> bool:
-        """A dense 3x3 kernel that steps by one: three quarters of its multiplications can be saved."""
+        """A dense 3x3 kernel that steps by one: most of its multiplications can be saved."""
         slides = self.sliding
         kind = (slides.kernel, slides.stride, slides.dilation)
         return self.groups == 1 and kind == ((3, 3), (1, 1), (1, 1)) and self.weight.shape[1] >= 16
@@ -137,7 +137,10 @@ class Convolution(Operator):
         return slid(inputs[0], self.sliding)
 
     def multiply_adds(self, rows_in: int, rows_out: int) -> float:
-        """Direct: each weight once a cell that is made; Winograd: 36 products for 4 x 4 cells that are read."""
+        """Direct: each weight once a cell that is made; Winograd: 36 products for 4 x 4 cells that are read.
+
+        Tiles of another size make a few more or fewer.
+        """
         direct = float(rows_out * self.weight.numel())
         if not self.suits_winograd:
             return direct

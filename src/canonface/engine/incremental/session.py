@@ -84,6 +84,7 @@ class Session:
         """What the network returns, some probes after others."""
         finish = _Finish(self.program, self.kernels, bases)
         count, windows = len(changes.windows), self.program.windows(changes.windows)
+        self.kernels.prepare(self.program.steps, windows)
         chunk, piece_size = self._together(windows)
         enough = VECTORS if self.program.maps or piece_size > chunk else piece_size
         parts: list[dict[fx.Node, Tensor]] = []

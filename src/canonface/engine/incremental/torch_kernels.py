@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -39,37 +38,24 @@ from canonface.engine.incremental.operators import (
     Pad,
     Pointwise,
     Scale,
+    Step,
 )
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.windows import Pair, Windows, evened
 
 CELLS_BYTES = 32 * 2**20
-"""Weights of a dense layer that are ordered by cell at once."""
+"""Weights of a dense layer that are ordered by cell at once, and whole maps that it reads at once."""
 MOST_OF_MAP = 0.7
-"""Share of a map from which on a dense layer reads all of it: ordering weights and adding by cell cost as much."""
-
-
+"""Share of the maps, over all probes, from which on a dense layer reads all of them: ordering weights and adding by
+cell cost as much."""
 BLOCK_BYTES = 2 * 2**20
 """Changes that an activation is applied to at once."""
+MANY_MORE = 1.3
+"""How many times the fewest products tiles may make before others are taken."""
 MOST_MORE = 1.5
 """How many times the cells of windows are computed at most, so that all have the same size."""
 MOST_MORE_OF_ONE = 1.15
 """How many times, so that all are the same window: what that spares beside is little."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Tiled:
-    """Weights of a 3x3 convolution for tiles of one size.
-
-    Attributes:
-        tile: side of a tile.
-        size: height and width of the largest windows that they were chosen for.
-        weight: see `winograd.packed`.
-    """
-
-    tile: int
-    size: Pair
-    weight: Float[Tensor, "ss i o"]
 
 
 @dataclass(eq=False)
@@ -82,6 +68,23 @@ class TorchKernels:
 
     precision: str = "float32"
     _packed: dict[Any, Any] = field(default_factory=dict)
+    _tiles: dict[Convolution, int] = field(default_factory=dict)
+
+    def prepare(self, steps: Sequence[Step], windows: Mapping[str, Windows]) -> None:
+        """See `canonface.engine.incremental.kernels.Kernels.prepare`: tiles of 3x3 convolutions.
+
+        Weights for one kind of tile are kept: all kinds would take three times the memory. They are ordered for
+        another only where those at hand make many more products.
+        """
+        for step in steps:
+            operator = step.operator
+            if not (isinstance(operator, Convolution) and operator.suits_winograd):
+                continue
+            sizes = windows[step.inputs[0]].table[:, 2:4]
+            best, tile = winograd.tile_for(sizes), self._tiles.get(operator)
+            if tile is None or winograd.products(sizes, tile) > MANY_MORE * winograd.products(sizes, best):
+                self._tiles[operator] = best
+                self._packed.pop(operator, None)
 
     def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
         """See `canonface.engine.incremental.kernels.Kernels.suited`: one size is read and written as blocks."""
@@ -102,8 +105,6 @@ class TorchKernels:
         assert end.weight is not None
         windows, (channels, height, width) = change.windows, end.shape
         answer = base.index_select(0, index(windows.table[:, 5], base))
-        if end.factor is not None:
-            change = Change(change.rows * end.factor.to(change.rows), windows)
         if windows.rows >= MOST_OF_MAP * height * width * len(windows):
             self._whole_maps(end, change, answer)
             return answer
@@ -112,6 +113,8 @@ class TorchKernels:
         order = np.argsort(cell, kind="stable")
         starts = np.searchsorted(cell[order], np.arange(height * width + 1))
         rows, owners = change.rows.index_select(0, index(order, answer)), index(owner[order], answer)
+        if end.factor is not None:
+            rows.mul_(end.factor.to(rows))
         # Ordered by cell anew each time: a copy of the layer may be as large as the rest of the network.
         outputs = max(1, CELLS_BYTES // (end.weight[0].numel() * end.weight.element_size()))
         for weight, part in zip(
@@ -130,7 +133,10 @@ class TorchKernels:
         assert end.weight is not None
         _, height, width = end.shape
         together = max(1, CELLS_BYTES // (end.weight[0].numel() * change.rows.element_size()))
-        for first, part in zip(count(0, together), change.parts(together), strict=False):
+        for first in range(0, len(change.windows), together):
+            part = change.some(first, together)
+            if end.factor is not None:
+                part = Change(part.rows * end.factor.to(part.rows), part.windows)
             corner = np.zeros(len(part.windows), dtype=np.int64)
             maps = canvas_of(part, corner, corner, (height, width)).permute(0, 3, 1, 2)
             answer[first : first + together].addmm_(maps.reshape(len(maps), -1), end.weight.t())
@@ -167,10 +173,11 @@ class TorchKernels:
         if not windows.rows or not out.rows:
             return change.rows.new_zeros(out.rows, operator.weight.shape[0])
         height, width = (int(windows.table[:, axis].max()) for axis in (2, 3))
-        tiled = self._tiled(operator, (height, width), change.rows.dtype)
-        size = winograd.padded_to_tiles((height, width), tiled.tile)
+        tile = self._tiles.setdefault(operator, winograd.tile_for(windows.table[:, 2:4]))
+        weight = self._once(operator, lambda: winograd.packed(operator.weight.to(change.rows.dtype), tile))
+        size = winograd.padded_to_tiles((height, width), tile)
         canvas = canvas_of(change, windows.table[:, 0], windows.table[:, 1], size)
-        made = winograd.full_convolution(canvas, tiled.weight)
+        made = winograd.full_convolution(canvas, weight)
         padding = operator.sliding.padding
         top = windows.table[:, 0] + padding[0] - 2
         left = windows.table[:, 1] + padding[1] - 2
@@ -263,20 +270,6 @@ class TorchKernels:
         """Filters of a single channel gain nothing by half precision, and oneDNN 3.12 fails at them (see `_maps`)."""
         halved = self.precision == "bfloat16" and operator.weight.shape[1] > 1
         return torch.bfloat16 if halved else rows.dtype
-
-    def _tiled(self, operator: Convolution, size: Pair, dtype: torch.dtype) -> _Tiled:
-        """Weights for the tile that suits the largest windows so far: all kinds of tiles would take much memory."""
-        known: _Tiled | None = self._packed.get(operator)
-        if known is not None:
-            size = (max(size[0], known.size[0]), max(size[1], known.size[1]))
-        if known is None or size != known.size:
-            tile = winograd.tile_for(size)
-            if known is not None and known.tile == tile:
-                weight = known.weight
-            else:
-                weight = winograd.packed(operator.weight.to(dtype), tile)
-            known = self._packed[operator] = _Tiled(tile, size, weight)
-        return known
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:
         """What is prepared once a program: packed weights."""

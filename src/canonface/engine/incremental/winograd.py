@@ -14,13 +14,13 @@ from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from canonface.engine.incremental.windows import Pair
 
 TILES = (2, 3, 4, 5)
-"""Sides of tiles. Those of seven cells would round ten times as much as those of six."""
+"""Sides of tiles. Those of six make fewer products still, but to points and back they take as long as that saves."""
 KERNEL = 3
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, -0.5)
 """Where the polynomials are evaluated, as many of them as a tile needs; one more point is infinity.
@@ -30,19 +30,19 @@ Improving the Accuracy of Winograd Convolution for Deep Neural Networks, ACM TOM
 """
 
 
-def tile_for(size: Pair) -> int:
-    """The tile with which windows of a size cost fewest products."""
-    return min(TILES, key=lambda tile: _products(size, tile))
+def tile_for(sizes: Int[np.ndarray, "p 2"]) -> int:
+    """The tile with which windows of these heights and widths cost fewest products."""
+    return min(TILES, key=lambda tile: products(sizes, tile))
+
+
+def products(sizes: Int[np.ndarray, "p 2"], tile: int) -> int:
+    """Of all windows of these heights and widths, for one channel that is read and one that is made."""
+    return int((-(-sizes.astype(np.int64) // tile)).prod(axis=1).sum()) * span_of(tile) ** 2
 
 
 def span_of(tile: int) -> int:
     """Cells, one way, that a tile reaches, and points at which its polynomial is known."""
     return tile + KERNEL - 1
-
-
-def _products(size: Pair, tile: int) -> int:
-    down, across = (-(-side // tile) for side in size)
-    return down * across * span_of(tile) ** 2
 
 
 def padded_to_tiles(size: Pair, tile: int) -> Pair:
@@ -58,25 +58,24 @@ def _evaluation(count: int, points: int) -> Float[np.ndarray, "points count"]:
 
 
 @cache
-def transforms(
-    tile: int,
-) -> tuple[Float[np.ndarray, "ss tt"], Float[np.ndarray, "ss ss"], Float[np.ndarray, "ss 9"]]:
-    """Of tiles of ``t`` x ``t`` cells to ``s`` x ``s`` values, of products back to cells, and of kernels."""
+def transforms(tile: int) -> tuple[Float[np.ndarray, "ss tt"], Float[np.ndarray, "ss ss"]]:
+    """Of tiles of ``t`` x ``t`` cells to values at ``s`` x ``s`` points, and of products there back to cells."""
     span = span_of(tile)
-    back, tiles, kernels = (
-        np.linalg.inv(_evaluation(span, span)),
-        _evaluation(tile, span),
-        _evaluation(KERNEL, span),
-    )
-    return np.kron(tiles, tiles), np.kron(back, back), np.kron(kernels, kernels)
+    back, tiles = np.linalg.inv(_evaluation(span, span)), _evaluation(tile, span)
+    return np.kron(tiles, tiles), np.kron(back, back)
 
 
 def packed(weight: Float[Tensor, "o i 3 3"], tile: int) -> Float[Tensor, "ss i o"]:
-    """Values of the kernels at the points, computed in double precision."""
+    """Values of the kernels at the points, computed in double precision: one row of points after another."""
     outs, ins = weight.shape[:2]
-    at_points = torch.as_tensor(transforms(tile)[2], device=weight.device)
-    turned = weight.double().flip(2, 3).permute(2, 3, 1, 0).reshape(KERNEL**2, -1)
-    return (at_points @ turned).view(-1, ins, outs).to(weight.dtype)
+    span = span_of(tile)
+    axis = _evaluation(KERNEL, span)
+    at_points = torch.as_tensor(np.kron(axis, axis), device=weight.device)
+    turned = weight.flip(2, 3).permute(2, 3, 1, 0).reshape(KERNEL**2, -1).double()
+    made = weight.new_empty(span**2, ins, outs)
+    for some, row in zip(torch.split(at_points, span), torch.split(made, span), strict=True):
+        row.copy_((some @ turned).view(row.shape))
+    return made
 
 
 def full_convolution(
@@ -96,7 +95,7 @@ def full_convolution(
     tile = span - KERNEL + 1
     probes, height, width, channels = canvas.shape
     down, across = height // tile, width // tile
-    forward, back, _ = (
+    forward, back = (
         torch.as_tensor(matrix, device=canvas.device).to(canvas.dtype) for matrix in transforms(tile)
     )
     outs = weight.shape[2]
