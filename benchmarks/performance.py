@@ -45,10 +45,12 @@ NAMES = {
     "captum 64": "captum Occlusion, perturbations_per_eval=64",
     "paper": "loop of the paper's code: clones and a forward in batches of 16",
     "dense": "canonface, dense engine, batches of 16",
-    "best dense": "traced, frozen, optimised for inference, batches of 16",
+    "frozen": "traced, frozen, optimised for inference, batches of 16",
     "incremental": "canonface, incremental engine (PyTorch operators)",
     "native": "canonface, native engine (compiled kernels)",
 }
+WINDOWED = ("incremental", "native")
+"""All others are dense: they show whole copies."""
 
 
 def main() -> None:
@@ -103,7 +105,7 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
         **{f"captum {n}": Way(captum_occlusion(plain, x, patch, fill, n), max(n, few)) for n in CAPTUM_BATCHES},
         "paper": Way(paper_loop(plain, x, boxes, fill, BATCH), few),
         "dense": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "dense", BATCH), few),
-        "best dense": Way(frozen(module, x, boxes, fill, target, BATCH), few),
+        "frozen": Way(frozen(module, x, boxes, fill, target, BATCH), few),
         "incremental": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "incremental"), len(points)),
         "native": Way(lambda n: drops(module, x, points[:n], patch, fill, target, "native"), len(points)),
         "peak": Way(matrix_product(PEAK_SIZE), 8),
@@ -210,11 +212,12 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
         yield "| way | ms a question | to captum 1 | to best dense |"
         yield "|---|---|---|---|"
         timings = {way: Timing(**values) for way, values in found["seconds"].items()}
+        best_dense = min(timings[way].median for way in NAMES if way not in WINDOWED)
         for way, label in NAMES.items():
             t = timings[way]
             yield (
                 f"| {label} | {t.median * 1e3:.2f} ({t.least * 1e3:.2f}-{t.most * 1e3:.2f}) | "
-                f"{timings['captum 1'].median / t.median:.1f}x | {timings['best dense'].median / t.median:.1f}x |"
+                f"{timings['captum 1'].median / t.median:.1f}x | {best_dense / t.median:.1f}x |"
             )
         adds, peak = found["multiply_adds"], found["peak_flops"]
         done = 2 * adds["needed"] / timings["native"].median

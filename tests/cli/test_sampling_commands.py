@@ -1,6 +1,7 @@
 """Fewer questions from the command line: what is said of what was asked."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -71,7 +72,9 @@ def test_an_audit_that_stops_says_what_it_reached(place, monkeypatch, capsys):
     assert sampling_words(sampling)[-1].startswith("stopped: precise to ±1000.0 (map), after ")
     words = audit("--share", "0.2", "--precision", "0.000001", "--precision-of", "regions")
     code, out, _ = say(monkeypatch, capsys, *words)
-    assert "every photo was taken; the precision of ±1e-06 was not reached" in out
+    assert re.search(
+        r"every photo was taken, after [\d,]+ questions; the precision of ±1e-06 was not reached", out
+    )
     assert "unfinished" not in out
 
 
@@ -99,6 +102,9 @@ def test_one_photo_coarse_to_fine(place, monkeypatch, capsys):
     code, out, _ = say(monkeypatch, capsys, *words, "--design", "adaptive")
     assert code == 0
     assert "places were not asked but interpolated, typical error 0.0" in out
+    assert "too few to trust" not in out
+    _, out, _ = say(monkeypatch, capsys, *words, "--design", "adaptive", "--share", "0.2")
+    assert re.search(r"typical error [\d.e-]+; only (1\d|2[0-4])% were asked: too few to trust", out)
     _, out, _ = say(monkeypatch, capsys, *words, "--design", "adaptive", "--json")
     found = json.loads(out)["faces"][0]
     assert found["inferred"] > 50

@@ -1,7 +1,10 @@
 """Whatever goes wrong on the fast ways, the map is right and one line says what happened."""
 
 import logging
+import re
+from types import SimpleNamespace
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -89,6 +92,27 @@ def test_a_drop_is_what_the_formula_says(net, questions):
     assert drops(net, x, centres, 7, 0.2, target=3)[0] == pytest.approx(float((before - after)[3]), abs=1e-6)
 
 
+def test_an_inexact_engine_says_its_error(net, questions, caplog):
+    x, centres = questions
+    asking = asked(net, "bfloat16")
+    asking.answers(x, occlusions_of(centres))
+    [line] = lines(caplog)
+    assert re.search(r"not exact: outputs are off by up to [\d.e-]+, [\d.]+% of the largest change", line)
+
+
+def test_a_layer_that_was_written_over_is_asked_as_it_is(questions):
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    module[4].forward = lambda values: values.flatten(1) * 40  # drops that can be seen
+    x, centres = questions
+    drops(module, x, centres, 7, engine="incremental")
+    module[1].forward = lambda values: torch.relu(values) * 1.001
+    dense = drops(module, x, centres, 7, engine="dense")
+    np.testing.assert_allclose(drops(module, x, centres, 7, engine="incremental"), dense, rtol=0, atol=GATE)
+
+
 def test_a_point_that_is_not_known_is_not_asked(net, questions):
     x, centres = questions
     centres[3] = np.nan
@@ -109,6 +133,39 @@ def test_what_cannot_be_asked_is_refused_in_words(net, questions):
         OptionError, match=r"got shape \(3,\): a value for each channel has shape \(c, 1, 1\)"
     ):
         drops(net, x, centres, 7, fill=np.zeros(3))
+    broken = x.clone()
+    broken[0, 0, 0] = torch.nan
+    with pytest.raises(OptionError, match="x holds NaN or infinity"):
+        drops(net, broken, centres, 7)
+    with pytest.raises(OptionError, match=r"module is a torch\.nn\.Module; got a function"):
+        drops(lambda batch: batch, x, centres, 7)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("centres_xy", (4, 5), r"points of shape \(n, 2\); got shape \(2,\)"),
+        ("centres_xy", [(4, 5, 6)], r"points of shape \(n, 2\); got shape \(1, 3\)"),
+        ("centres_xy", [(4, 5), (6,)], "centres_xy is made of numbers"),
+        ("patch", "15", "patch is made of numbers; got '15'"),
+        ("patch", (7, 7), r"patch is one number, a side in pixels; got shape \(2,\)"),
+        ("fill", "blur", "fill is made of numbers; got 'blur'"),
+        ("fill", np.nan, "fill holds NaN or infinity"),
+        ("engine", None, "An engine has a known name; got None"),
+        ("batch", 1.5, "a whole number of images, at least 1; got 1.5"),
+        ("target", "happy", "one of 5 classes, counted from 0; got 'happy'"),
+        ("target", 1.5, "one of 5 classes, counted from 0; got 1.5"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(net, questions, option, value, words, monkeypatch):
+    x, centres = questions
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without checks of types
+    with pytest.raises(TargetError if option == "target" else OptionError, match=words):
+        drops(**{"module": net, "x": x, "centres_xy": centres, "patch": 7} | {option: value})
+
+
+def test_no_points_have_no_drops(net, questions):
+    assert drops(net, questions[0], [], 7).shape == (0,)
 
 
 def test_a_mirrored_array_is_an_input_like_another(net, questions):
@@ -251,6 +308,41 @@ def test_answers_that_turn_wrong_later_are_noticed_too(net, questions, monkeypat
 def test_what_is_rounding_depends_on_the_answers(off, size, outputs, alike):
     original = np.array([[size, -size]])
     assert choosing.agree(original + off, original, original, "native", outputs) is alike
+
+
+class Rounding:
+    """An input on a GPU, as far as is looked at."""
+
+    device, dtype = torch.device("cuda"), torch.float32
+
+
+@pytest.mark.parametrize(
+    ("cudnn", "matmul", "words"),
+    [
+        (True, True, "cudnn.allow_tf32 = False and torch.backends.cuda.matmul.allow_tf32 = False"),
+        (True, False, "with torch.backends.cudnn.allow_tf32 = False they"),
+        (False, True, "with torch.backends.cuda.matmul.allow_tf32 = False they"),
+        (False, False, ""),
+    ],
+)
+def test_what_rounds_to_tf32_is_named_where_it_is_switched_on(cudnn, matmul, words, monkeypatch):
+    monkeypatch.setattr(torch.backends, "cudnn", SimpleNamespace(allow_tf32=cudnn))
+    monkeypatch.setattr(torch.backends.cuda, "matmul", SimpleNamespace(allow_tf32=matmul))
+    said = choosing.tf32_hint(Rounding, "incremental")
+    assert words in said if words else said == ""
+    assert choosing.tf32_hint(Rounding, "bfloat16") == ""
+    assert choosing.tf32_hint(torch.zeros(1), "incremental") == ""
+
+
+def test_times_that_differ_little_are_taken_again(net, questions, monkeypatch):
+    x, centres = questions
+    seconds, timed = iter([1.0, 4.0, 0.5, 1.6]), choosing._timed
+    monkeypatch.setattr(choosing, "_timed", lambda ask: (next(seconds), timed(ask)[1]))
+    monkeypatch.setattr(choosing, "TIMED", 16)
+    asking = asked(net)
+    asking.answers(x, occlusions_of(centres))
+    fast = asking.plan.engine
+    assert asking.plan.seconds == {"dense": 0.5 / 4, fast: 1.6 / 16}
 
 
 def test_few_questions_are_asked_plainly_and_nothing_is_settled(net, questions):

@@ -9,6 +9,8 @@ from gate import GATE, allowed, drops_of
 from named_networks import NAMED, centres, named_network
 
 from canonface.engine import Asker
+from canonface.engine.choosing import ASKED_BOTH_WAYS
+from canonface.engine.local import LocalEngine
 from canonface.functional import occlusion_boxes
 from canonface.models import TorchModel
 from canonface.occlusions import Occlusions
@@ -70,6 +72,20 @@ def test_whoever_is_asked_densely_since_tf32_rounds_is_told_so(name):
 
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.usefixtures("single_precision")
-def test_both_engines_are_timed_on_as_many_questions(name):
+def test_both_engines_are_timed_warm_and_on_as_many_questions(name, monkeypatch):
+    counts, dense, answers = {"dense": [], "incremental": []}, Asker._dense, LocalEngine.answers
+
+    def counted(engine, ask):
+        def counting(self, x, occlusions, *more):
+            counts[engine].append(len(occlusions))
+            return ask(self, x, occlusions, *more)
+
+        return counting
+
+    monkeypatch.setattr(Asker, "_dense", counted("dense", dense))
+    monkeypatch.setattr(LocalEngine, "answers", counted("incremental", answers))
     plan, _ = asked(*named_network(name, full=True), "auto")
-    assert plan.engine == min(plan.seconds, key=plan.seconds.get), plan.why
+    assert set(plan.seconds) == {"dense", "incremental"}
+    for found in counts.values():
+        assert found[1] == found[2] > ASKED_BOTH_WAYS, "warmed up with as many as are timed"
+    assert counts["dense"][2] == counts["incremental"][2]

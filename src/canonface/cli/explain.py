@@ -12,6 +12,9 @@ from canonface.cli import console, options
 from canonface.cli.audit import Paths
 from canonface.cli.loading import chosen_aligner, loaded_model, method_options
 
+LEAST_ASKED = 0.25
+"""Share of the places below which a single face's map was found not to be trusted: see docs/sampling.md."""
+
 
 def explain(
     photos: Paths,
@@ -69,6 +72,7 @@ def explain(
     With a method of others: canonface explain me.jpg --model expression --target happy --method gradcam++
     """
     from canonface.cli.pictures import check_format
+    from canonface.engine import check_engine
     from canonface.errors import CanonfaceError
     from canonface.run import explain as explain_face
     from canonface.run import find_photos, make_settings
@@ -87,6 +91,7 @@ def explain(
         "method_options": method_options(layer, method_option),
     }
     check_format(picture_format)
+    check_engine(engine)
     make_settings(preset, target=target, **choices)
     check_adaptive(design, share, precision)
     loaded = loaded_model(
@@ -158,7 +163,9 @@ def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
     inferred = {}
     if cis.inferred is not None:
         error = cis.inferred_error if np.isfinite(cis.inferred_error) else None
-        inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error}
+        known = int(np.isfinite(cis.drops).sum())
+        share = 1 - int(cis.inferred.sum()) / max(known, 1)
+        inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error, "asked_share": share}
     return inferred | {
         "photo": name,
         "face": cis.face.index,
@@ -189,6 +196,8 @@ def _show(result: dict[str, Any]) -> None:
     if result.get("inferred"):
         error = result["inferred_error"]
         known = "of unknown error" if error is None else f"typical error {error:.3g}"
+        if result["asked_share"] < LEAST_ASKED:
+            known += f"; only {result['asked_share']:.0%} were asked: too few to trust the map of one face"
         out.print(f"  {result['inferred']} places were not asked but interpolated, {known}", soft_wrap=True)
     for path in result["pictures"]:
         out.print(f"  {path}", markup=False, soft_wrap=True)

@@ -96,8 +96,8 @@ Outputs = Annotated[
 Engine = Annotated[
     str,
     typer.Option(
-        help="How the model is asked: auto (the fastest exact way, measured), dense, incremental, native, or "
-        "bfloat16 (not exact; its error is said)."
+        help="How the model is asked: auto (native or dense, whichever is measured faster), dense, incremental, "
+        "native, or bfloat16 (not exact; its error is said)."
     ),
 ]
 Trust = Annotated[

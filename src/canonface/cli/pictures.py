@@ -218,10 +218,11 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
         }.get(
             sampling["stopped"], f"not finished: the map is of the {sampling['faces']} faces of the last look"
         )
+        why += f", after {sampling['questions']:,} questions"
         if sampling["precision"] is not None and sampling["stopped"] in ("max-questions", "all-photos"):
             why += f"; the precision of ±{sampling['precision']} was not reached"
             why += "" if sampling["trusted"] else ": a band that few faces carry does not count"
-        words.append(f"{why}, after {sampling['questions']:,} questions")
+        words.append(why)
     return words
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from canonface.engine import Plan
 
 MEGA = 2**20
+NOTICEABLE = 1.1
+"""How many times as long a question takes where another engine is named."""
 
 
 def plan(
@@ -62,6 +64,10 @@ def plan(
     out = console.stdout()
     if found.costs is not None:
         out.print(_layers(found, out.width))
+        if found.costs.uncounted:
+            out.print(
+                f"not counted, and computed as a whole: {', '.join(found.costs.uncounted)}", soft_wrap=True
+            )
         out.print(_memory(found), soft_wrap=True)
     for layer, why in found.dense_from:
         out.print(f"whole maps from [bold]{layer}[/] on: {why}", soft_wrap=True)
@@ -70,6 +76,9 @@ def plan(
     out.print(
         f"[bold]{loaded.name} would be asked by the {found.engine} engine[/]: {found.why}", soft_wrap=True
     )
+    fastest = min(found.seconds, key=lambda engine: found.seconds[engine], default=found.engine)
+    if found.seconds.get(found.engine, 0.0) > NOTICEABLE * found.seconds.get(fastest, 0.0):
+        out.print(f"{fastest} was faster just now: [bold]--engine {fastest}[/] asks by it")
 
 
 def _layers(found: Plan, width: int) -> Table:
@@ -103,7 +112,7 @@ def _adds(whole: float, needed: float) -> tuple[str, str, str]:
 def _memory(found: Plan) -> str:
     costs = found.costs
     assert costs is not None
-    weights = costs.weight_bytes + (costs.cell_bytes if found.engine == "native" else 0)
+    weights = costs.kept_bytes(found.engine)
     return (
         f"memory: {weights / MEGA:.0f} MB of weights in an order of their own, "
         f"{costs.base_bytes / MEGA:.0f} MB a photo, {costs.probe_bytes / MEGA:.2f} MB a question; "

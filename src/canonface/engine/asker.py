@@ -11,7 +11,7 @@ from canonface.engine.batching import BatchSize
 from canonface.engine.choosing import agree, choose
 from canonface.engine.dense import answers
 from canonface.engine.local import LocalEngine
-from canonface.engine.plan import ENGINES, NoLocalEngineError, Plan, failed
+from canonface.engine.plan import ENGINES, INEXACT, NoLocalEngineError, Plan, failed
 from canonface.errors import ModelOutputError, OptionError, near_names
 from canonface.functional import Tensor
 from canonface.models import Model, checked_outputs
@@ -131,10 +131,11 @@ class Asker:
         return False
 
     def _settle(self, plan: Plan, unexpected: bool = False) -> Plan:
-        """Keep a plan; say once what it is, and louder where it is not what was asked for."""
+        """Keep a plan; say once what it is, and louder where it is not what was asked for, or not exact."""
         if self.plan is None or self.plan.engine != plan.engine:
             refused = self.engine not in ("auto", plan.engine)
-            level = logging.WARNING if unexpected or refused else logging.INFO
+            is_loud = unexpected or refused or plan.engine in INEXACT
+            level = logging.WARNING if is_loud else logging.INFO
             logger.log(level, "%s is asked by the %s engine: %s", self.model.name, plan.engine, plan.why)
         self.plan = plan
         return plan
@@ -147,4 +148,4 @@ def check_engine(engine: str) -> None:
         OptionError: it does not; lists what does.
     """
     if engine not in ENGINES:
-        raise OptionError(f"An engine has a known name; got {engine!r}: {near_names(engine, ENGINES)}")
+        raise OptionError(f"An engine has a known name; got {engine!r}: {near_names(str(engine), ENGINES)}")

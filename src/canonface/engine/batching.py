@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from numbers import Integral
 
 from canonface.errors import OptionError
 
@@ -23,8 +24,8 @@ class BatchSize:
     max_bytes: int = 256 * 2**20
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise OptionError(f"A batch holds at least 1 image; got {self.size}.")
+        if not isinstance(self.size, Integral) or self.size < 1:
+            raise OptionError(f"A batch holds a whole number of images, at least 1; got {self.size!r}.")
 
     def for_input(self, input_bytes: int) -> int:
         """Copies of an input of so many bytes that make one batch."""

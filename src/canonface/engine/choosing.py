@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -22,6 +23,8 @@ RELATIVE = {"bfloat16": 0.1}
 CLOSE, ROUNDING = 1e-3, 2e-5
 """How far exact answers may be off, as a share of the largest change and of the answer itself: above what rounding
 does in deep networks, below a mistake."""
+DOUBTFUL = 1.5
+"""Times that differ by less are taken again: the least counts."""
 GATE = 5e-5
 """How far a drop may be off that an exact engine finds."""
 
@@ -46,7 +49,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
             plan, why=f"a patch changes so much that only {gain:.1f} times fewer multiply-adds are needed"
         )
     engine = local.best(x, wanted)
-    session = local.network.session(engine, costs.probe_bytes, costs.kept_bytes)
+    session = local.network.session(engine, costs.probe_bytes, costs.base_bytes + costs.kept_bytes(engine))
     few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, min(session.chunk, TIMED))
     slow, dense_answers = _timed(lambda: dense(few))
     original, hidden = local.answers(x, few, engine)
@@ -54,7 +57,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     plan = replace(plan, error=error, dense_from=session.program.dense_because)
     if not agree(hidden, dense_answers, original, engine, local.model.outputs):
         return replace(
-            plan, why=f"answers of the {engine} engine are off by up to {error:.2g}{_maybe(x, engine)}"
+            plan, why=f"answers of the {engine} engine are off by up to {error:.2g}{tf32_hint(x, engine)}"
         )
     if x.device.type != "cpu":
         # An accelerator is idle under a few copies, and slow at the first of a size.
@@ -62,11 +65,18 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
         dense(some), local.answers(x, some, engine)
         slow, _ = _timed(lambda: dense(some))
     fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
-    plan = replace(plan, seconds={"dense": slow / len(few), engine: fast / len(some)})
-    ratio = plan.seconds["dense"] / plan.seconds[engine]
+    slow, fast = slow / len(few), fast / len(some)
+    if wanted == "auto" and max(slow / fast, fast / slow) < DOUBTFUL:
+        slow = min(slow, _timed(lambda: dense(few))[0] / len(few))
+        fast = min(fast, _timed(lambda: local.answers(x, some, engine)[1])[0] / len(some))
+    plan, ratio = replace(plan, seconds={"dense": slow, engine: fast}), slow / fast
     if wanted == "auto" and ratio < 1:
         return replace(plan, why=f"here it is {1 / ratio:.1f} times faster than the {engine} engine")
-    why = f"{gain:.1f} times fewer multiply-adds, {ratio:.1f} times faster on {len(some)} questions"
+    speed = f"{ratio:.1f} times faster" if ratio >= 1 else f"{1 / ratio:.1f} times slower"
+    counted = " of the layers that are counted" if costs.uncounted else ""
+    why = f"{gain:.1f} times fewer multiply-adds{counted}, {speed} than the dense engine on {len(some)} questions"
+    if wanted == "native" and (refused := local.why_not_native(x)):
+        why = f"{refused}; {why}"
     if engine == "bfloat16":
         change = max(float(np.abs(dense_answers - original).max()), 1e-30)
         why += (
@@ -99,14 +109,27 @@ def agree(
     return found.shape == dense.shape and float(np.abs(found - dense).max()) <= max(bound, 1e-10)
 
 
-def _maybe(x: Tensor, engine: str) -> str:
-    """Why numbers may be off on a GPU though neither engine is wrong."""
+def tf32_hint(x: Tensor, engine: str) -> str:
+    """Why numbers may be off on a GPU though neither engine is wrong: what PyTorch is set to round there."""
     if engine == "bfloat16" or x.device.type != "cuda" or "float32" not in str(x.dtype):
         return ""
-    return (
-        "; GPUs may round convolutions to TF32: with torch.backends.cudnn.allow_tf32 = False they are compared in "
-        "single precision"
-    )
+    from torch import backends
+
+    settings = {
+        "torch.backends.cudnn.allow_tf32": backends.cudnn,
+        "torch.backends.cuda.matmul.allow_tf32": backends.cuda.matmul,
+    }
+    switched_on = [f"{name} = False" for name, place in settings.items() if _rounds(place)]
+    if not switched_on:
+        return ""
+    return f"; this GPU may round to TF32: with {' and '.join(switched_on)} they are compared in single precision"
+
+
+def _rounds(place: Any) -> bool:
+    try:
+        return bool(place.allow_tf32)
+    except RuntimeError:  # set by another interface of PyTorch, which does not let this one be read
+        return True
 
 
 def spread(occlusions: Occlusions, count: int) -> Occlusions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def drops(
         patch: side of the patch in pixels (eq. 2).
         fill: what hides the patch, in the values of ``x``: a number, or what broadcasts to ``(c, h, w)``.
         target: the class; None: the one that the module predicts for ``x``.
-        engine: ``auto`` measures and takes the fastest exact one; ``dense``, ``incremental`` (PyTorch's operators),
+        engine: see `canonface.engine.ENGINES`: ``auto``, ``dense``, ``incremental`` (PyTorch's operators),
             ``native`` (compiled kernels), ``bfloat16``. Where one cannot be used, another one answers, and a line
             of the log says so.
         batch: how many copies are shown at once where whole images are.
@@ -44,23 +45,30 @@ def drops(
         ``(n,)`` ``float64``; positive: the module relied on what was hidden; NaN: the point was not asked.
 
     Raises:
-        OptionError: an argument cannot be used.
+        OptionError: an argument cannot be used; ``x`` or ``fill`` holds NaN or infinity.
         TargetError: there is no such class.
         ModelError: the module failed, or answered with something other than ``(n, d)`` numbers.
     """
+    if not hasattr(module, "parameters"):
+        raise OptionError(f"module is a torch.nn.Module; got a {type(module).__name__}: put it into one.")
     if getattr(x, "ndim", None) != 3:
         raise OptionError(f"x is one input of shape (c, h, w); got shape {tuple(getattr(x, 'shape', ()))}.")
     height_width = (int(x.shape[1]), int(x.shape[2]))
-    points = np.asarray(centres_xy, dtype=np.float64)
+    points = _numbers(centres_xy, "centres_xy")
+    points = points.reshape(0, 2) if not points.size else points
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise OptionError(f"centres_xy are points of shape (n, 2); got shape {points.shape}.")
     known = np.isfinite(points).all(axis=1)
+    if np.ndim(side := _numbers(patch, "patch")):
+        raise OptionError(f"patch is one number, a side in pixels; got shape {side.shape}.")
     hidden_by = _checked_fill(fill, tuple(x.shape))
-    occlusions = Occlusions(occlusion_boxes(points[known], patch, height_width), hidden_by)
+    occlusions = Occlusions(occlusion_boxes(points[known], float(side), height_width), hidden_by)
     model = TorchModel(module, type(module).__name__, InputSpec(size_hw=height_width))
     tensor = _on_device(module, x)
     original, hidden = Asker(model, engine, batch).both(tensor, occlusions)
     index = int(original[0].argmax()) if target is None else target
-    if not 0 <= index < original.shape[1]:
-        raise TargetError(f"A target is one of {original.shape[1]} classes, counted from 0; got {target}.")
+    if not isinstance(index, Integral) or not 0 <= index < original.shape[1]:
+        raise TargetError(f"A target is one of {original.shape[1]} classes, counted from 0; got {target!r}.")
     result = np.full(len(points), np.nan)
     if known.any():
         before, after = (
@@ -73,7 +81,9 @@ def drops(
 def _checked_fill(fill: float | Tensor, shape: tuple[int, ...]) -> np.ndarray:
     if hasattr(fill, "detach"):
         fill = fill.detach().cpu().numpy()
-    values = np.asarray(fill, dtype=np.float64 if np.ndim(fill) == 0 else None)
+    values = _numbers(fill, "fill") if np.ndim(fill) == 0 else np.asarray(fill)
+    if not np.isfinite(values).all():
+        raise OptionError("fill holds NaN or infinity: it is shown to the module.")
     try:
         np.broadcast_to(values, shape)
     except ValueError:
@@ -84,6 +94,18 @@ def _checked_fill(fill: float | Tensor, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
+def _numbers(values: Any, name: str) -> Float[np.ndarray, "..."]:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    try:
+        found: Float[np.ndarray, "..."] = np.asarray(values)
+        if found.dtype.kind in "biuf":
+            return found.astype(np.float64)
+    except ValueError:  # rows of several lengths
+        pass
+    raise OptionError(f"{name} is made of numbers; got {values!r:.60}.")
+
+
 def _on_device(module: Any, x: Tensor) -> Tensor:
     """The input as a tensor where the module computes, in its float type."""
     import torch
@@ -92,4 +114,6 @@ def _on_device(module: Any, x: Tensor) -> Tensor:
     if isinstance(x, np.ndarray):
         x = np.ascontiguousarray(x)  # PyTorch takes no negative strides
     tensor = torch.as_tensor(x).detach()
+    if not torch.isfinite(tensor).all():
+        raise OptionError("x holds NaN or infinity: a drop says nothing where the input says nothing.")
     return tensor.clone() if weight is None else tensor.to(weight.device, weight.dtype, copy=True)

@@ -69,15 +69,19 @@ class LocalEngine:
 
     def best(self, x: Tensor, wanted: str) -> str:
         """The engine that is asked for, or the nearest that there is here."""
+        if wanted in ("incremental", "bfloat16"):
+            return wanted
+        return "incremental" if self.why_not_native(x) else "native"
+
+    def why_not_native(self, x: Tensor) -> str:
+        """Why an input cannot be asked about by the native engine; empty: it can."""
         import torch
 
         from canonface.engine import native
 
-        if wanted in ("incremental", "bfloat16"):
-            return wanted
         if x.device.type != "cpu" or x.dtype != torch.float32:
-            return "incremental"
-        return "native" if native.library() is not None else "incremental"
+            return "native kernels compute in single precision on the CPU"
+        return "" if native.library() is not None else "there are no native kernels here"
 
     def answers(
         self, x: Tensor, occlusions: Occlusions, engine: str

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from canonface.engine.incremental.costs import Costs
 
 ENGINES = ("auto", "dense", "incremental", "native", "bfloat16")
-"""``auto`` takes the fastest exact one; ``dense`` sends every occluded copy through the whole model; ``incremental``
-and ``native`` carry what a patch changes through the network, by PyTorch's operators or by compiled kernels;
-``bfloat16`` is ``incremental`` with convolutions in half precision, whose error is measured and said.
+"""``auto`` takes ``native`` (``incremental`` where that cannot be used) if it is measured faster than ``dense``;
+``dense`` sends every occluded copy through the whole model; ``incremental`` and ``native`` carry what a patch changes
+through the network, by PyTorch's operators or by compiled kernels; ``bfloat16`` is ``incremental`` with convolutions
+in half precision, whose error is measured and said.
 
 Its convolutions read and write numbers of eight binary digits: each result is off by at most ``3 * 2**-8`` of the sum
 of its products' sizes. Since products may cancel, that is no bound in terms of what a network answers; of random

@@ -1,4 +1,4 @@
-"""Dense layers that read a flattened map: by changed cells, or all of it where most has changed."""
+"""Dense layers that read a flattened map: by changed cells, or all of it where that costs less."""
 
 import math
 
@@ -28,11 +28,14 @@ def drawn(*shape):
 )
 @pytest.mark.parametrize("together", [1, 3, 10**6], ids=["one by one", "three", "at once"])
 @pytest.mark.parametrize(
-    ("boxes", "whole"), [(MOST, True), (FEW, False)], ids=["most of the map", "few cells"]
+    ("boxes", "ordered", "whole"),
+    [(ALL, 0, True), (MOST, 0, False), (MOST, 1, True), (FEW, 2, False), (FEW, 3, True)],
+    ids=["all of the map", "most of it", "most, dear to order", "few cells", "few probes"],
 )
-def test_cells_times_their_weights_are_added(boxes, whole, together, factor, monkeypatch):
+def test_cells_times_their_weights_are_added(boxes, ordered, whole, together, factor, monkeypatch):
     windows, seen = Windows.of(*np.array(boxes).T), []
     plain = TorchKernels._whole_maps
+    monkeypatch.setattr(torch_kernels, "ORDERED_MAPS", ordered)
     monkeypatch.setattr(TorchKernels, "_whole_maps", lambda *given: seen.append(given) or plain(*given))
     monkeypatch.setattr(torch_kernels, "CELLS_BYTES", together * math.prod(SHAPE) * 8)
     weight, base, rows = drawn(OUTS, math.prod(SHAPE)), drawn(PHOTOS, OUTS), drawn(windows.rows, SHAPE[0])

@@ -68,6 +68,7 @@ def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
     module, x = VGG16(width=1, hidden=4096, classes=2).eval(), torch.rand(3, 224, 224)
     widest = module.classifier[0].weight.nbytes
     monkeypatch.setattr("canonface.engine.incremental.network.filled", lambda _: "")
+    monkeypatch.setattr(torch_kernels, "ORDERED_MAPS", 0)
     network, occlusions = compiled(module, x), questions(x)
     at_once = ask(session_of(network, "incremental", chunk=20), x, occlusions)
     monkeypatch.setattr(torch_kernels, "CELLS_BYTES", widest // 16)

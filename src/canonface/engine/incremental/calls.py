@@ -177,11 +177,11 @@ _LAYERS: Mapping[type, Layer] = {
 
 
 def call_of(node: fx.Node, layers: Mapping[str, nn.Module]) -> Call | None:
-    """What a node does; None if it is a layer that we do not know, or one that the user has hooked into."""
+    """What a node does; None if it is a layer that we do not know, or that was altered."""
     if node.op == "call_module":
         layer = layers[str(node.target)]
         known = _LAYERS.get(type(layer))
-        if known is None or has_hooks(layer):
+        if known is None or is_altered(layer):
             return None
         name, arguments = known(layer)
         return Call(name, {"input": node.args[0] if node.args else None} | arguments, str(node.target))
@@ -237,6 +237,6 @@ def where_of(node: fx.Node) -> str:
     return f"{last}.{name_of(node)}" if last else name_of(node)
 
 
-def has_hooks(layer: nn.Module) -> bool:
-    """Whether something runs before or after a layer."""
-    return bool(layer._forward_hooks or layer._forward_pre_hooks)
+def is_altered(layer: nn.Module) -> bool:
+    """Whether something runs before or after a layer, or instead of it."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from canonface.engine.incremental import winograd
-from canonface.engine.incremental.operators import Convolution, Step
+from canonface.engine.incremental.operators import Convolution, Operator, Step
 from canonface.engine.incremental.program import End, LayerCost, Program
 from canonface.engine.incremental.windows import Windows
 
@@ -25,25 +25,27 @@ class Costs:
     Attributes:
         layers: in the network's order.
         base_bytes: activations that are kept once a photo.
-        weight_bytes: weights of convolutions as PyTorch's operators read them, beside the network's own. The native
-            kernels' have up to 64 values for a filter of nine.
+        weight_bytes: weights of convolutions as PyTorch's operators read them, beside the network's own.
+        native_bytes: as the native kernels read them, which have up to 64 values for a filter of nine.
         cell_bytes: weights of dense layers by cell, which the native kernels keep.
         probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
             neighbours one window or windows of one size, may take half as much again.
         dense_bytes: activations of one whole image, likewise.
+        uncounted: layers that multiply and are not among ``layers``: all of them are computed as a whole.
     """
 
     layers: tuple[LayerCost, ...]
     base_bytes: int
     weight_bytes: int
+    native_bytes: int
     cell_bytes: int
     probe_bytes: int
     dense_bytes: int
+    uncounted: tuple[str, ...] = ()
 
-    @property
-    def kept_bytes(self) -> int:
-        """What the kernels hold for all questions."""
-        return self.base_bytes + self.weight_bytes + self.cell_bytes
+    def kept_bytes(self, engine: str) -> int:
+        """Weights in an order of their own, which the kernels of an engine hold for all questions."""
+        return self.native_bytes + self.cell_bytes if engine == "native" else self.weight_bytes
 
     @property
     def dense(self) -> float:
@@ -71,10 +73,12 @@ def costs(program: Program, boxes: Windows) -> Costs:
         (*steps, *ends, *program.rest_costs),
         FLOAT * sum(map(math.prod, kept.values())),
         FLOAT * sum(_weights(step, windows) for step in program.steps),
+        FLOAT * sum(_native_weights(step.operator) for step in program.steps),
         FLOAT * sum(map(_end_weights, program.ends)),
         live,
         FLOAT * max((math.prod(step.out_shape) + sum(map(math.prod, step.in_shapes)) for step in program.steps),
                     default=math.prod(program.in_shape)),
+        program.uncounted,
     )  # fmt: skip
 
 
@@ -156,8 +160,16 @@ def _weights(step: Step, windows: Mapping[str, Windows]) -> int:
         return 0
     if not operator.suits_winograd:
         return operator.weight.numel()
-    tile = winograd.tile_for(windows[step.inputs[0]].table[:, 2:4])
+    tile = winograd.tile_for(winograd.padded_sizes([windows[step.inputs[0]]]))
     return operator.weight[:, :, 0, 0].numel() * winograd.span_of(tile) ** 2
+
+
+def _native_weights(operator: Operator) -> int:
+    """At most; Strassen's products of halves keep some more."""
+    if not isinstance(operator, Convolution):
+        return 0
+    is_small = operator.groups == 1 and operator.sliding.kernel == (3, 3)
+    return operator.weight[:, :, 0, 0].numel() * 64 if is_small else operator.weight.numel()
 
 
 def _end_weights(end: End) -> int:

@@ -62,8 +62,8 @@ class Work:
 class Kernels(Protocol):
     """One way to compute the operators; all ways agree to float tolerance."""
 
-    def prepare(self, steps: Sequence[Step], windows: Mapping[str, Windows]) -> None:
-        """Get ready for questions with these windows, by name of the value; what suited others may go."""
+    def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
+        """Get ready for chunks of probes with these windows, by name of the value; what suited others may go."""
         ...
 
     def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:

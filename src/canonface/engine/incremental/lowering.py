@@ -19,6 +19,8 @@ from canonface.engine.incremental.program import End, LayerCost, Program, Shape
 SIZES = frozenset({"size", "shape", "dim", "getattr", "ndim"})
 """What asks for nothing but the shape of a value, where it makes numbers."""
 FILLED = "a patch changes nearly all that it reads"
+MULTIPLYING = ("conv", "matmul", "mm", "einsum", "attention", "linear")
+"""What is in the names of functions that multiply maps, but for numbers one by one."""
 PASSING = frozenset({"identity", "dropout"})
 FLATTENING = frozenset({"flatten", "view", "reshape", "squeeze"})
 
@@ -51,6 +53,7 @@ def lowered(graph: fx.GraphModule, x: Tensor, filled: str = "") -> Program:
         read=tuple(lowering.read(rest)),
         sizes=lowering.sizes(rest),
         rest_costs=tuple(lowering.rest_costs()),
+        uncounted=tuple(lowering.uncounted()),
         dense_because=tuple(lowering.reasons),
     )
 
@@ -224,15 +227,33 @@ class _Lowering:
         return asked
 
     def rest_costs(self) -> Iterator[LayerCost]:
-        """What the dense layers cost that multiply by weights."""
+        """What the dense convolutions and linear layers cost."""
         for node in self.dense:
-            call = None if node.op in ("output", "placeholder") else call_of(node, self.layers)
-            weight = self._constant(call.arguments.get("weight")) if call else None
-            if call is None or call.name not in ("conv2d", "linear") or not isinstance(weight, Tensor):
+            if (found := self._multiplying(node)) is None:
                 continue
+            call, weight = found
             shape, cells = self._made(node, call.name)
             cost = float(cells * weight.numel())
             yield LayerCost(call.layer, f"dense {call.name}", shape, (shape[1], shape[2]), cost, cost)
+
+    def uncounted(self) -> Iterator[str]:
+        """The other dense layers that multiply, as far as their parameters or their names show it."""
+        for node in self.dense:
+            if node.op in ("output", "placeholder") or self._multiplying(node) is not None:
+                continue
+            if node.op == "call_module":
+                layer = self.layers[str(node.target)]
+                if any(parameter.ndim > 1 for parameter in layer.parameters()):
+                    yield f"{node.target} ({type(layer).__name__})"
+            elif any(word in _operator(node) for word in MULTIPLYING):
+                yield where_of(node)
+
+    def _multiplying(self, node: fx.Node) -> tuple[Call, Tensor] | None:
+        """The call and the weights of a dense convolution or linear layer."""
+        call = None if node.op in ("output", "placeholder") else call_of(node, self.layers)
+        weight = self._constant(call.arguments.get("weight")) if call else None
+        is_known = call is not None and call.name in ("conv2d", "linear") and isinstance(weight, Tensor)
+        return (call, weight) if is_known else None  # type: ignore[return-value]
 
     def _made(self, node: fx.Node, name: str) -> tuple[Shape, int]:
         """``(c, h, w)`` of what a layer with weights makes, and at how many places; tokens are cells in a column."""

@@ -54,7 +54,7 @@ class NativeKernels:
     _space: Workspace = field(default_factory=Workspace)
     _packed: dict[Any, Any] = field(default_factory=dict)
 
-    def prepare(self, steps: Sequence[Step], windows: Mapping[str, Windows]) -> None:
+    def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.prepare`: weights suit windows of every size."""
 
     def suited(self, windows: Windows, _map_hw: Pair, /) -> Windows:

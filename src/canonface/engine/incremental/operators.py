@@ -139,7 +139,7 @@ class Convolution(Operator):
     def multiply_adds(self, rows_in: int, rows_out: int) -> float:
         """Direct: each weight once a cell that is made; Winograd: 36 products for 4 x 4 cells that are read.
 
-        Tiles of another size make a few more or fewer.
+        Of windows that are no multiple of four cells, and by tiles of another size, there are more, or fewer.
         """
         direct = float(rows_out * self.weight.numel())
         if not self.suits_winograd:

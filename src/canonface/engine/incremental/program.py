@@ -72,7 +72,8 @@ class Program:
         rest: nodes after them, on what is no map any more.
         read: what the rest reads but for sizes: values at the ends, and what nodes on whole maps make.
         sizes: nodes of which later ones ask nothing but their size, with their shape.
-        rest_costs: of the layers that are computed as a whole.
+        rest_costs: of the convolutions and linear layers that are computed as a whole.
+        uncounted: the other layers among those that multiply.
         dense_because: layers that first needed a whole map, and why.
     """
 
@@ -86,6 +87,7 @@ class Program:
     read: tuple[fx.Node, ...]
     sizes: dict[fx.Node, tuple[int, ...]]
     rest_costs: tuple[LayerCost, ...]
+    uncounted: tuple[str, ...]
     dense_because: tuple[tuple[str, str], ...]
 
     @property

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
 from canonface.engine.incremental.bases import Bases
-from canonface.engine.incremental.calls import has_hooks
+from canonface.engine.incremental.calls import is_altered
 from canonface.engine.incremental.program import Program
 from canonface.models.base import one_line
 
@@ -156,4 +156,4 @@ def _copies(ends: Sequence[Tensor], count: int) -> list[Tensor]:
 def _is_hooked(program: Program) -> bool:
     layers = dict(program.graph.named_modules())
     called = (layers[str(node.target)] for node in program.maps if node.op == "call_module")
-    return any(has_hooks(inner) for layer in called for inner in layer.modules())
+    return any(is_altered(inner) for layer in called for inner in layer.modules())

@@ -84,15 +84,20 @@ class Session:
         """What the network returns, some probes after others."""
         finish = _Finish(self.program, self.kernels, bases)
         count, windows = len(changes.windows), self.program.windows(changes.windows)
-        self.kernels.prepare(self.program.steps, windows)
         chunk, piece_size = self._together(windows)
+        pieces = [
+            [(some, self._chosen(windows, some)) for some in _pieces(piece, chunk)]
+            for piece in _pieces(slice(0, count), piece_size)
+        ]
+        self.kernels.prepare(self.program.steps, [suited for chunks in pieces for _, suited in chunks])
         enough = VECTORS if self.program.maps or piece_size > chunk else piece_size
         parts: list[dict[fx.Node, Tensor]] = []
         first = 0
-        for piece in _pieces(slice(0, count), piece_size):
-            parts.append(
-                self.rest.after_maps(finish.ends(self._left(changes, windows, piece, chunk, bases)), bases)
-            )
+        for chunks in pieces:
+            piece = slice(chunks[0][0].start, chunks[-1][0].stop)
+            left = [_Left(end, windows[end.value][piece]) for end in self.program.ends]
+            self._gather(left, changes.of(piece), chunks, bases)
+            parts.append(self.rest.after_maps(finish.ends(left), bases))
             size = sum(value.nbytes for part in parts for value in part.values())
             if piece.stop == count or piece.stop - first >= enough or size >= READ_BYTES:
                 read = {node: torch.cat([part[node] for part in parts]) for node in parts[0]}
@@ -112,23 +117,30 @@ class Session:
         each = source.rows * (FLOAT * self.program.in_shape[0] + 40) // max(len(source), 1)
         return max(chunk, 1), max(chunk, 1, min(VECTORS, CHUNK_BYTES // max(each, 1)))
 
-    def _left(
-        self, changes: Changes, windows: Mapping[str, Windows], chosen: slice, chunk: int, bases: Bases
-    ) -> list[_Left]:
-        """What some probes leave the windows with, one an end, gathered chunk by chunk."""
-        ends = self.program.ends
-        gathered = [_Left(end, windows[end.value][chosen]) for end in ends]
-        # For all at once: PyTorch's threads go on waiting for a while, in the way of the kernels'.
-        whole = changes.of(chosen)
-        for some in _pieces(chosen, chunk):
-            change = whole.some(some.start - chosen.start, chunk)
-            parts = self._ends(change, self._chosen(windows, some), bases)
+    def _gather(
+        self,
+        gathered: Sequence[_Left],
+        change: Change,
+        chunks: Sequence[tuple[slice, Mapping[str, Windows]]],
+        bases: Bases,
+    ) -> None:
+        """What some probes leave the windows with, one an end, chunk by chunk.
+
+        Args:
+            gathered: takes it.
+            change: of the input, by all of them at once: PyTorch's threads go on waiting for a while, in the way of
+                the kernels'.
+            chunks: which of them go through the steps together, and their windows.
+            bases: activations of the photos.
+        """
+        first = chunks[0][0].start
+        for some, windows in chunks:
+            parts = self._ends(change.some(some.start - first, some.stop - some.start), windows, bases)
             for left, part in zip(gathered, parts, strict=True):
                 left.add(part, self.kernels)
             # Two ends may read one change: it is given back once.
             for part in dict.fromkeys(parts):
                 self.kernels.release(part)
-        return gathered
 
     def _chosen(self, windows: Mapping[str, Windows], chunk: slice) -> dict[str, Windows]:
         """The windows of some probes, as the kernels like them; values that share their windows still do."""

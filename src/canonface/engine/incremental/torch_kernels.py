@@ -45,9 +45,8 @@ from canonface.engine.incremental.windows import Pair, Windows, evened
 
 CELLS_BYTES = 32 * 2**20
 """Weights of a dense layer that are ordered by cell at once, and whole maps that it reads at once."""
-MOST_OF_MAP = 0.7
-"""Share of the maps, over all probes, from which on a dense layer reads all of them: ordering weights and adding by
-cell cost as much."""
+ORDERED_MAPS = 256
+"""Whole maps that a dense layer reads in the time in which its weights are ordered by cell."""
 BLOCK_BYTES = 2 * 2**20
 """Changes that an activation is applied to at once."""
 MANY_MORE = 1.3
@@ -70,21 +69,28 @@ class TorchKernels:
     _packed: dict[Any, Any] = field(default_factory=dict)
     _tiles: dict[Convolution, int] = field(default_factory=dict)
 
-    def prepare(self, steps: Sequence[Step], windows: Mapping[str, Windows]) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.prepare`: tiles of 3x3 convolutions.
+    def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
+        """See `canonface.engine.incremental.kernels.Kernels.prepare`: tiles of 3x3 convolutions."""
+        for step in steps:
+            if isinstance(step.operator, Convolution) and self._goes_by_tiles(step.operator):
+                self._take_tile(step.operator, [windows[step.inputs[0]] for windows in chunks])
+
+    def _goes_by_tiles(self, operator: Convolution) -> bool:
+        """Numbers of half precision are too few: tiles multiply them by as much as sixteen, twice."""
+        is_single = self.precision == "float32" and operator.weight.element_size() > 2
+        return operator.suits_winograd and is_single
+
+    def _take_tile(self, operator: Convolution, chunks: Sequence[Windows]) -> None:
+        """The tile for the windows that a convolution reads.
 
         Weights for one kind of tile are kept: all kinds would take three times the memory. They are ordered for
         another only where those at hand make many more products.
         """
-        for step in steps:
-            operator = step.operator
-            if not (isinstance(operator, Convolution) and operator.suits_winograd):
-                continue
-            sizes = windows[step.inputs[0]].table[:, 2:4]
-            best, tile = winograd.tile_for(sizes), self._tiles.get(operator)
-            if tile is None or winograd.products(sizes, tile) > MANY_MORE * winograd.products(sizes, best):
-                self._tiles[operator] = best
-                self._packed.pop(operator, None)
+        sizes = winograd.padded_sizes(chunks)
+        best, tile = winograd.tile_for(sizes), self._tiles.get(operator)
+        if tile is None or winograd.products(sizes, tile) > MANY_MORE * winograd.products(sizes, best):
+            self._tiles[operator] = best
+            self._packed.pop(operator, None)
 
     def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
         """See `canonface.engine.incremental.kernels.Kernels.suited`: one size is read and written as blocks."""
@@ -105,7 +111,7 @@ class TorchKernels:
         assert end.weight is not None
         windows, (channels, height, width) = change.windows, end.shape
         answer = base.index_select(0, index(windows.table[:, 5], base))
-        if windows.rows >= MOST_OF_MAP * height * width * len(windows):
+        if len(windows) * height * width <= ORDERED_MAPS * height * width + windows.rows:
             self._whole_maps(end, change, answer)
             return answer
         owner, y, x = windows.places()
@@ -129,7 +135,7 @@ class TorchKernels:
         return answer
 
     def _whole_maps(self, end: End, change: Change, answer: Float[Tensor, "p n"]) -> None:
-        """Add what a dense layer makes of changes that fill most of the map: its weights are read as they lie."""
+        """Add what a dense layer makes of the changes of whole maps: its weights are read as they lie."""
         assert end.weight is not None
         _, height, width = end.shape
         together = max(1, CELLS_BYTES // (end.weight[0].numel() * change.rows.element_size()))
@@ -155,7 +161,7 @@ class TorchKernels:
         slides = operator.sliding
         if operator.groups == 1 and slides.kernel == (1, 1):
             return self._one_cell(operator, change, out)
-        if operator.suits_winograd and self.precision == "float32":
+        if self._goes_by_tiles(operator):
             return self._winograd(operator, change, out)
         return self._canvas(operator, change, out)
 
@@ -173,7 +179,9 @@ class TorchKernels:
         if not windows.rows or not out.rows:
             return change.rows.new_zeros(out.rows, operator.weight.shape[0])
         height, width = (int(windows.table[:, axis].max()) for axis in (2, 3))
-        tile = self._tiles.setdefault(operator, winograd.tile_for(windows.table[:, 2:4]))
+        if operator not in self._tiles:
+            self._take_tile(operator, [windows])
+        tile = self._tiles[operator]
         weight = self._once(operator, lambda: winograd.packed(operator.weight.to(change.rows.dtype), tile))
         size = winograd.padded_to_tiles((height, width), tile)
         canvas = canvas_of(change, windows.table[:, 0], windows.table[:, 1], size)
