@@ -62,7 +62,7 @@ def main() -> None:
     if options.memory is not None:
         print(json.dumps(memory(*options.memory)))
         return
-    result: dict[str, Any] = {"machine": machine_words(), "models": {}}
+    result: dict[str, Any] = {"machine": machine_words(), "rounds": options.rounds, "models": {}}
     for name in options.models:
         print(f"{name} ...", file=sys.stderr, flush=True)
         result["models"][name] = _child("--one", name, "--rounds", str(options.rounds))
@@ -206,7 +206,10 @@ def page(result: dict[str, Any]) -> str:
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
-    yield f"{result['machine']} Medians over interleaved rounds, milliseconds a question, least and most in brackets."
+    yield (
+        f"{result['machine']} Medians over {result['rounds']} interleaved rounds, milliseconds a question, least and "
+        "most in brackets."
+    )
     for name, found in result["models"].items():
         yield from ("", f"### {name}, input {'x'.join(map(str, found['input']))}, patch {found['patch']}", "")
         yield "| way | ms a question | to captum 1 | to best dense |"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from canonface.demo import demo_folder
-from canonface.engine import choosing, native
+from canonface.engine import Plan, choosing, native
 from canonface.engine.incremental.torch_kernels import TorchKernels
 
 PHOTO = str(demo_folder() / "photos" / "op_P001_studio.jpg")
@@ -41,6 +41,9 @@ def shown(network):
 
 
 torch.manual_seed(0)
+enlarging = shown(nn.Sequential(
+    nn.Conv2d(3, 16, 3, 2, 1), nn.ConvTranspose2d(16, 16, 2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4)
+))
 convolutional, winding, attention = shown(SmallNetwork(4)), shown(Winding(4)), shown(Attention())
 squeezing = shown(nn.Sequential(
     nn.Conv2d(3, 16, 3, 2, 1), nn.ReLU(), SqueezeExcite(16), nn.Conv2d(16, 16, 3, 1, 1), nn.AdaptiveAvgPool2d(1),
@@ -135,6 +138,27 @@ def test_attention_is_counted_token_by_token_and_named(plan):
     assert "whole maps from flatten on: " in out
     # 36 tokens of 16 numbers into 48: whole, for every question.
     assert row(out, "words") == ["words", "dense linear", "48x36x1", "36x1", "0.03", "0.03", "100%"]
+    assert "not counted, and computed as a whole: matmul, matmul" in out
+
+
+def test_what_multiplies_and_is_not_counted_is_named(plan, measured):
+    code, out, _ = plan("some_networks:enlarging")
+    assert code == 0
+    assert "not counted, and computed as a whole: 1 (ConvTranspose2d)" in out
+    assert "times fewer multiply-adds of the layers that are counted, " in out
+    assert "not counted" not in plan("some_networks:convolutional")[1]
+
+
+def test_a_faster_engine_than_the_chosen_one_is_named(plan, monkeypatch):
+    seconds = {"dense": 0.002, "incremental": 0.001, "native": 0.0015}
+    settled = Plan("native", "so it is", seconds=seconds)
+    monkeypatch.setattr("canonface.run.planning.planned", lambda *given: settled)
+    assert (
+        "incremental was faster just now: --engine incremental asks by it"
+        in plan("some_networks:convolutional")[1]
+    )
+    seconds["native"] = 0.00105
+    assert "faster just now" not in plan("some_networks:convolutional")[1]
 
 
 @pytest.mark.parametrize(

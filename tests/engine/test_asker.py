@@ -4,7 +4,6 @@ import logging
 import re
 from types import SimpleNamespace
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -133,39 +132,6 @@ def test_what_cannot_be_asked_is_refused_in_words(net, questions):
         OptionError, match=r"got shape \(3,\): a value for each channel has shape \(c, 1, 1\)"
     ):
         drops(net, x, centres, 7, fill=np.zeros(3))
-    broken = x.clone()
-    broken[0, 0, 0] = torch.nan
-    with pytest.raises(OptionError, match="x holds NaN or infinity"):
-        drops(net, broken, centres, 7)
-    with pytest.raises(OptionError, match=r"module is a torch\.nn\.Module; got a function"):
-        drops(lambda batch: batch, x, centres, 7)
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "words"),
-    [
-        ("centres_xy", (4, 5), r"points of shape \(n, 2\); got shape \(2,\)"),
-        ("centres_xy", [(4, 5, 6)], r"points of shape \(n, 2\); got shape \(1, 3\)"),
-        ("centres_xy", [(4, 5), (6,)], "centres_xy is made of numbers"),
-        ("patch", "15", "patch is made of numbers; got '15'"),
-        ("patch", (7, 7), r"patch is one number, a side in pixels; got shape \(2,\)"),
-        ("fill", "blur", "fill is made of numbers; got 'blur'"),
-        ("fill", np.nan, "fill holds NaN or infinity"),
-        ("engine", None, "An engine has a known name; got None"),
-        ("batch", 1.5, "a whole number of images, at least 1; got 1.5"),
-        ("target", "happy", "one of 5 classes, counted from 0; got 'happy'"),
-        ("target", 1.5, "one of 5 classes, counted from 0; got 1.5"),
-    ],
-)
-def test_an_option_that_makes_no_sense_is_named(net, questions, option, value, words, monkeypatch):
-    x, centres = questions
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # users run without checks of types
-    with pytest.raises(TargetError if option == "target" else OptionError, match=words):
-        drops(**{"module": net, "x": x, "centres_xy": centres, "patch": 7} | {option: value})
-
-
-def test_no_points_have_no_drops(net, questions):
-    assert drops(net, questions[0], [], 7).shape == (0,)
 
 
 def test_a_mirrored_array_is_an_input_like_another(net, questions):
@@ -343,6 +309,15 @@ def test_times_that_differ_little_are_taken_again(net, questions, monkeypatch):
     asking.answers(x, occlusions_of(centres))
     fast = asking.plan.engine
     assert asking.plan.seconds == {"dense": 0.5 / 4, fast: 1.6 / 16}
+
+
+def test_who_names_the_native_engine_in_double_precision_is_told_why_not(net, questions, caplog):
+    x, centres = questions
+    asking = asked(net.double(), "native")
+    asking.answers(x.double(), occlusions_of(centres))
+    assert asking.plan.engine == "incremental"
+    [line] = lines(caplog)
+    assert "by the incremental engine: native kernels compute in single precision on the CPU; " in line
 
 
 def test_few_questions_are_asked_plainly_and_nothing_is_settled(net, questions):

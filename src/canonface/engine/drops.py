@@ -54,7 +54,7 @@ def drops(
     if getattr(x, "ndim", None) != 3:
         raise OptionError(f"x is one input of shape (c, h, w); got shape {tuple(getattr(x, 'shape', ()))}.")
     height_width = (int(x.shape[1]), int(x.shape[2]))
-    points = _numbers(centres_xy, "centres_xy")
+    points = _numbers(centres_xy, "centres_xy").astype(np.float64)
     points = points.reshape(0, 2) if not points.size else points
     if points.ndim != 2 or points.shape[1] != 2:
         raise OptionError(f"centres_xy are points of shape (n, 2); got shape {points.shape}.")
@@ -79,9 +79,7 @@ def drops(
 
 
 def _checked_fill(fill: float | Tensor, shape: tuple[int, ...]) -> np.ndarray:
-    if hasattr(fill, "detach"):
-        fill = fill.detach().cpu().numpy()
-    values = _numbers(fill, "fill") if np.ndim(fill) == 0 else np.asarray(fill)
+    values = _numbers(fill, "fill")
     if not np.isfinite(values).all():
         raise OptionError("fill holds NaN or infinity: it is shown to the module.")
     try:
@@ -95,12 +93,13 @@ def _checked_fill(fill: float | Tensor, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _numbers(values: Any, name: str) -> Float[np.ndarray, "..."]:
+    """What an argument is made of, in its own float type."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     try:
-        found: Float[np.ndarray, "..."] = np.asarray(values)
+        found = np.asarray(values)
         if found.dtype.kind in "biuf":
-            return found.astype(np.float64)
+            return found if found.dtype.kind == "f" else found.astype(np.float64)
     except ValueError:  # rows of several lengths
         pass
     raise OptionError(f"{name} is made of numbers; got {values!r:.60}.")

@@ -71,6 +71,12 @@ class CIS:
         )
 
     @property
+    def measured(self) -> Bool[np.ndarray, "n"]:
+        """Which drops were measured: neither hidden by the face nor interpolated."""
+        known: Bool[np.ndarray, "n"] = np.isfinite(self.drops)
+        return known if self.inferred is None else known & ~self.inferred
+
+    @property
     def map(self) -> Float[np.ndarray, "h w"]:
         """The drops on the canonical picture, in confidence units; 0 where ``count`` is 0."""
         return self._raster[0]

@@ -291,7 +291,7 @@ def _footer(*results: Result) -> str:
     if isinstance(first, CIS):
         words[0] += f", {first.patch:.3g} of the input's {first.input_height} px"
         single = [result for result in results if isinstance(result, CIS)]
-        asked = [_asked(cis) for cis in single]
+        asked = [int(cis.measured.sum()) for cis in single]
         count = f"{asked[0]:,}" if len(asked) == 1 else f"{min(asked):,} to {max(asked):,}"
         taken = "read" if first.method else "asked"
         words.append(f"{count} of {len(first.probes):,} places {taken}".replace(",", " "))
@@ -310,11 +310,6 @@ def _footer(*results: Result) -> str:
         taken = "read" if first.method else "asked"
         words.append(f"pale: not {taken} (hidden from the camera, or between the probes)")
     return " · ".join(words)
-
-
-def _asked(cis: CIS) -> int:
-    known = np.isfinite(cis.drops)
-    return int((known if cis.inferred is None else known & ~cis.inferred).sum())
 
 
 def _has_hidden(result: Result) -> bool:

@@ -228,18 +228,16 @@ class _Lowering:
 
     def rest_costs(self) -> Iterator[LayerCost]:
         """What the dense convolutions and linear layers cost."""
-        for node in self.dense:
-            if (found := self._multiplying(node)) is None:
-                continue
-            call, weight = found
+        for node, call, weight in self._weighted():
             shape, cells = self._made(node, call.name)
             cost = float(cells * weight.numel())
             yield LayerCost(call.layer, f"dense {call.name}", shape, (shape[1], shape[2]), cost, cost)
 
     def uncounted(self) -> Iterator[str]:
         """The other dense layers that multiply, as far as their parameters or their names show it."""
+        counted = {node for node, _, _ in self._weighted()}
         for node in self.dense:
-            if node.op in ("output", "placeholder") or self._multiplying(node) is not None:
+            if node in counted:
                 continue
             if node.op == "call_module":
                 layer = self.layers[str(node.target)]
@@ -248,12 +246,13 @@ class _Lowering:
             elif any(word in _operator(node) for word in MULTIPLYING):
                 yield where_of(node)
 
-    def _multiplying(self, node: fx.Node) -> tuple[Call, Tensor] | None:
-        """The call and the weights of a dense convolution or linear layer."""
-        call = None if node.op in ("output", "placeholder") else call_of(node, self.layers)
-        weight = self._constant(call.arguments.get("weight")) if call else None
-        is_known = call is not None and call.name in ("conv2d", "linear") and isinstance(weight, Tensor)
-        return (call, weight) if is_known else None  # type: ignore[return-value]
+    def _weighted(self) -> Iterator[tuple[fx.Node, Call, Tensor]]:
+        """The dense convolutions and linear layers, with their weights."""
+        for node in self.dense:
+            call = call_of(node, self.layers)
+            weight = self._constant(call.arguments.get("weight")) if call else None
+            if call is not None and call.name in ("conv2d", "linear") and isinstance(weight, Tensor):
+                yield node, call, weight
 
     def _made(self, node: fx.Node, name: str) -> tuple[Shape, int]:
         """``(c, h, w)`` of what a layer with weights makes, and at how many places; tokens are cells in a column."""
