@@ -42,7 +42,8 @@ def shown(network):
 
 torch.manual_seed(0)
 enlarging = shown(nn.Sequential(
-    nn.Conv2d(3, 16, 3, 2, 1), nn.ConvTranspose2d(16, 16, 2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 4)
+    nn.Conv2d(3, 16, 3, 2, 1), nn.ConvTranspose2d(16, 16, 2, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+    nn.Linear(16, 4),
 ))
 convolutional, winding, attention = shown(SmallNetwork(4)), shown(Winding(4)), shown(Attention())
 squeezing = shown(nn.Sequential(
