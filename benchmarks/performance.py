@@ -66,8 +66,8 @@ def main() -> None:
     for name in options.models:
         print(f"{name} ...", file=sys.stderr, flush=True)
         result["models"][name] = _child("--one", name, "--rounds", str(options.rounds))
-        result["models"][name]["memory_mb"] = {
-            engine: _child("--memory", name, engine)["peak_mb"]
+        result["models"][name]["memory_mib"] = {
+            engine: _child("--memory", name, engine)["peak_mib"]
             for engine in ("load", "dense", "native", "incremental")
         }
     result["start"] = start_times()
@@ -163,7 +163,7 @@ def _multiply_adds(module: Any, x: Any, points: np.ndarray, patch: int, fill: fl
 
 
 def memory(name: str, engine: str) -> dict[str, float]:
-    """Peak memory of a process that asks one photo, in MB; ``load`` only asks about the photo as it is."""
+    """Peak memory of a process that asks one photo, in MiB; ``load`` only asks about the photo as it is."""
     import torch
 
     from canonface.engine import drops
@@ -177,7 +177,7 @@ def memory(name: str, engine: str) -> dict[str, float]:
         drops(
             module, x, centres(height, width, 64 if engine == "dense" else 512), 15, 0.0, None, engine, BATCH
         )
-    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def start_times() -> dict[str, float]:
@@ -232,7 +232,7 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
             "same run.",
             _errors(found),
             "Peak memory of a process: "
-            + ", ".join(f"{engine} {mb:.0f} MB" for engine, mb in found["memory_mb"].items())
+            + ", ".join(f"{engine} {mib:.0f} MiB" for engine, mib in found["memory_mib"].items())
             + " (load: the network alone, asked once).",
         )
     if "start" in result:
