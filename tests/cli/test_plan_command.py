@@ -104,7 +104,7 @@ def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
     assert whole == pytest.approx(1.79, abs=0.01)
     assert needed < whole / 10
     assert re.search(
-        r"memory: \d+ MB of weights .*, \d+ MB a photo, [\d.]+ MB a question; whole images: ", out
+        r"memory: \d+ MiB of weights .*, \d+ MiB a photo, [\d.]+ MiB a question; whole images: ", out
     )
     assert "whole maps from" not in out
     assert re.search(

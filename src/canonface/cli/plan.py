@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from canonface.engine import Plan
 
-MEGA = 2**20
+MEBI = 2**20
 NOTICEABLE = 1.1
 """How many times as long a question takes where another engine is named."""
 
@@ -114,7 +114,7 @@ def _memory(found: Plan) -> str:
     assert costs is not None
     weights = costs.kept_bytes(found.engine)
     return (
-        f"memory: {weights / MEGA:.0f} MB of weights in an order of their own, "
-        f"{costs.base_bytes / MEGA:.0f} MB a photo, {costs.probe_bytes / MEGA:.2f} MB a question; "
-        f"whole images: {costs.dense_bytes / MEGA:.2f} MB each"
+        f"memory: {weights / MEBI:.0f} MiB of weights in an order of their own, "
+        f"{costs.base_bytes / MEBI:.0f} MiB a photo, {costs.probe_bytes / MEBI:.2f} MiB a question; "
+        f"whole images: {costs.dense_bytes / MEBI:.2f} MiB each"
     )

@@ -165,7 +165,7 @@ def _weights(step: Step, windows: Mapping[str, Windows]) -> int:
 
 
 def _native_weights(operator: Operator) -> int:
-    """At most; Strassen's products of halves keep some more."""
+    """At most, but for Strassen's products of halves, which keep some more."""
     if not isinstance(operator, Convolution):
         return 0
     is_small = operator.groups == 1 and operator.sliding.kernel == (3, 3)

@@ -69,7 +69,7 @@ def _on_maps(program: Program, bases: Bases) -> Callable[..., tuple[Tensor, ...]
     them. Where there is nothing to gain, where that fails, or makes other numbers, they are run one by one.
     """
     nodes = _OnMaps(program, bases.values)
-    if not any(cost.operator == "dense conv2d" for cost in program.rest_costs) or _is_hooked(program):
+    if not any(cost.operator == "dense conv2d" for cost in program.rest_costs) or _is_any_altered(program):
         return nodes
     ends = [bases.values[end.node] for end in program.ends]
     if any(end.device.type != "cpu" or end.dtype != torch.float32 for end in ends):
@@ -153,7 +153,7 @@ def _copies(ends: Sequence[Tensor], count: int) -> list[Tensor]:
     return [end[:1] * factors.view(-1, *(1,) * (end.ndim - 1)) for end in ends]
 
 
-def _is_hooked(program: Program) -> bool:
+def _is_any_altered(program: Program) -> bool:
     layers = dict(program.graph.named_modules())
     called = (layers[str(node.target)] for node in program.maps if node.op == "call_module")
     return any(is_altered(inner) for layer in called for inner in layer.modules())
