@@ -14,6 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from canonface import _deprecated
 from canonface._version import __version__
 from canonface.errors import CanonfaceError
 from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
         make_gallery,
         verify,
     )
+
+_deprecated.install()
 
 # Loaded when first used, so that `import canonface` stays light.
 _LAZY = {

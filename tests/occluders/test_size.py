@@ -58,7 +58,7 @@ def test_what_is_no_size_is_refused_in_words(given, words):
 
 
 def test_settings_pass_texts_on():
-    assert make_settings(patch="20%").hiding() == Square("20%")
+    assert make_settings(patch="20%").occluder_fn() == Square("20%")
     assert make_settings(patch="1.2cm", occluder="surface").describe()["occluder"] == {
         "name": "surface",
         "patch": "1.2cm",

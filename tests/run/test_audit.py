@@ -232,8 +232,8 @@ def test_failed_photos_are_asked_again_on_request(folder, model, tmp_path):
         (lambda b: 1 / 0, "model-failed"),
     ],
 )
-def test_a_model_that_fails_makes_rows_with_a_reason(folder, tmp_path, answer, reason):
-    run = audit(folder, load_model(answer, spec=SPEC), tmp_path / "run")
+def test_a_model_that_fails_makes_rows_with_a_reason(folder, tmp_path, prediction, reason):
+    run = audit(folder, load_model(prediction, spec=SPEC), tmp_path / "run")
     assert run.failures.column("reason").to_pylist() == [reason] * 5
     with pytest.raises(RunError, match=r"all 5 rows .* failed, e\.g\."):
         run.cms()

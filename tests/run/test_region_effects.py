@@ -39,14 +39,14 @@ def seen_in(face, name):
     return lambda batch: np.asarray(batch)[:, :, mask].mean(axis=(1, 2)) / whole
 
 
-def model_of(answer):
+def model_of(prediction):
     """A black box with one number as its answer."""
-    return load_model(lambda batch: answer(batch)[:, None], spec=SPEC, outputs="values", labels=("it",))
+    return load_model(lambda batch: prediction(batch)[:, None], spec=SPEC, outputs="values", labels=("it",))
 
 
-def ask(face, answer, *regions, **options):
+def ask(face, prediction, *regions, **options):
     return explain_regions(
-        face, model_of(answer), "it", regions=regions, confidence="value", fill="black", **options
+        face, model_of(prediction), "it", regions=regions, confidence="value", fill="black", **options
     )
 
 

@@ -55,10 +55,10 @@ def embedder():
 
 @pytest.fixture(scope="module")
 def black(model):
-    def answer(batch):
+    def prediction(batch):
         return model(model.to_device(batch))
 
-    return load_model(answer, spec=SPEC, labels=("no", "yes"), outputs="logits", name="box")
+    return load_model(prediction, spec=SPEC, labels=("no", "yes"), outputs="logits", name="box")
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ def face(aligner):
 def by_hand(name, model, face, target="yes", **options):
     """A method's heat at all vertices, without a run."""
     shown = prepare(face, model.spec)
-    question = make_settings(target=target).question()
-    from canonface.confidence import Original
+    confidence_fn = make_settings(target=target).confidence_fn()
+    from canonface.confidence import CleanPrediction
 
     outputs = checked_outputs(model, model.to_device(shown.x)[None])
-    bound = question.bind(Original(outputs, model.outputs, model.labels))
-    return at_vertices(make_method(name, **options).heat(model, shown.x, bound), shown)
+    bound = confidence_fn.bind(CleanPrediction(outputs, model.outputs, model.labels))
+    return at_vertices(make_method(name, **options).attribute(model, shown.x, bound), shown)
 
 
 def test_an_explanation_by_a_method_is_its_heat_at_the_probes(model, face):
@@ -135,11 +135,11 @@ def test_a_run_goes_on_with_its_own_method_alone(folder, model, tmp_path):
 
 
 def test_maps_of_drops_and_of_heat_are_not_merged(model, face):
-    drops, heat = (
+    drops, attribution = (
         CMS.of([explain(face, model, "yes", stride=10, method=method)]) for method in (None, "gradient")
     )
     with pytest.raises(OptionError, match="differs"):
-        drops.merge(heat)
+        drops.merge(attribution)
 
 
 def test_maps_from_files_make_a_run_and_a_missing_one_is_a_row_with_a_reason(
@@ -268,7 +268,7 @@ def test_methods_are_compared_on_one_face(model, face):
     assert found.failed == {}
     np.testing.assert_array_equal(found.cis.drops, explain(face, model, "yes", stride=10).drops)
     gradcam = found.maps["gradcam"]
-    assert gradcam.heat.shape == (32, 32)
+    assert gradcam.attribution.shape == (32, 32)
     np.testing.assert_array_equal(gradcam.cis.drops, by_hand("gradcam", model, face)[gradcam.cis.probes])
     assert found.maps["rise"].cis.model_calls == 40
     assert -1 <= found.agreement("gradcam") <= 1

@@ -166,14 +166,14 @@ def test_photos_are_taken_in_an_order_of_chance_person_by_person(photos, model, 
     def note(state):
         seen.append(state.done)
 
-    run = sample(photos, model, tmp_path / "run", max_questions=300, labels=labels, progress=note)
-    assert run.reached.stopped == "max-questions"
+    run = sample(photos, model, tmp_path / "run", max_forward_passes=300, labels=labels, progress=note)
+    assert run.reached.stopped == "max-forward-passes"
     assert run.manifest.configuration["cluster"] == "identity"
     names = run.labels("identity")
     taken = run.faces.column("photo").to_pylist()
     assert taken != list(range(len(taken))), "not the first of the list"
     asked = np.array(run.faces.column("model_calls").to_pylist())
-    assert run.reached.looks[-1].questions == asked.sum()
+    assert run.reached.looks[-1].forward_passes == asked.sum()
     assert 300 <= asked.sum() < 300 + asked.max()
     everyone = Run.open(tmp_path / "run").estimate()
     assert everyone.clusters == len(set(names)) < 11
@@ -188,7 +188,7 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     """Looking, and going on if one does not like what one sees, is peeking: the bands become wider for it."""
     levels, taken = [], []
     for budget in (300, 500, 10**6):
-        run = sample(photos, model, tmp_path / "run", max_questions=budget)
+        run = sample(photos, model, tmp_path / "run", max_forward_passes=budget)
         levels.append(run.estimate().map.level)
         taken.append(run.reached.looks[-1].photos)
     assert levels == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 4, 1 - 0.05 / 8])
@@ -196,15 +196,15 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     assert run.reached.unplanned == tuple(taken) == tuple(sorted(taken))
     assert run.estimate(level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
     # A smaller budget takes nothing back: what was asked is paid for, and another start is no other look.
-    again = sample(photos, model, tmp_path / "run", max_questions=300)
-    assert again.reached == replace(run.reached, max_questions=300, stopped="max-questions")
-    once = sample(photos, model, tmp_path / "once", max_questions=10**6)
+    again = sample(photos, model, tmp_path / "run", max_forward_passes=300)
+    assert again.reached == replace(run.reached, max_forward_passes=300, stopped="max-forward-passes")
+    once = sample(photos, model, tmp_path / "once", max_forward_passes=10**6)
     assert once.estimate().map.widest < run.estimate().map.widest
 
 
 def test_a_budget_beside_a_precision_is_a_look_more(photos, model, tmp_path):
-    run = sample(photos, model, tmp_path / "run", precision=1e-9, max_questions=300)
-    assert (run.reached.stopped, run.reached.looks[-1].extra) == ("max-questions", 1)
+    run = sample(photos, model, tmp_path / "run", precision=1e-9, max_forward_passes=300)
+    assert (run.reached.stopped, run.reached.looks[-1].extra) == ("max-forward-passes", 1)
     assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3 / 2)
     more = sample(photos, model, tmp_path / "run", precision=1e-9)
     assert [(look.photos, look.extra) for look in more.reached.looks] == [(32, 0), (40, 0)]
@@ -314,7 +314,7 @@ def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, mode
         ({"precision": 0.0}, "half-width above 0"),
         ({"precision": 0.1, "precision_of": "nose"}, "'map' or of its 'regions'; got 'nose'"),
         ({"precision_of": "regions"}, "and no precision: give both, or neither"),
-        ({"max_questions": 0}, "at least 1; got 0"),
+        ({"max_forward_passes": 0}, "at least 1; got 0"),
         ({"design": "adaptive"}, "use it with explain"),
         ({"share": 2.0}, "above 0 and at most 1"),
     ]:
@@ -333,7 +333,7 @@ def test_a_map_that_few_faces_carry_is_said_to_be_unsure(photos, tmp_path, caplo
 
 
 def test_a_file_that_is_no_result_is_named(photos, model, tmp_path):
-    run = sample(photos, model, tmp_path / "run", max_questions=100)
+    run = sample(photos, model, tmp_path / "run", max_forward_passes=100)
     (tmp_path / "run" / "reached.json").write_text("{}")
     with pytest.raises(RunError, match=r"reached\.json says what a run reached, and cannot be read"):
         _ = run.reached

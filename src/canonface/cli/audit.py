@@ -67,7 +67,7 @@ def audit(
         ),
     ] = None,
     precision_of: Annotated[str, typer.Option(help="What is to be that precise: map or regions.")] = "map",
-    max_questions: Annotated[
+    max_forward_passes: Annotated[
         int | None, typer.Option(help="Stop when the model has been shown so many images.", min=1)
     ] = None,
     cluster: Annotated[
@@ -128,7 +128,7 @@ def audit(
             share=share,
             precision=precision,
             precision_of=precision_of,  # type: ignore[arg-type]  # checked there, in words
-            max_questions=max_questions,
+            max_forward_passes=max_forward_passes,
             cluster=cluster,
             seed=seed,
             progress=progress,

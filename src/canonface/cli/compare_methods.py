@@ -235,9 +235,9 @@ def _save_npz(rows: list[Comparison], path: Path) -> Path:
         "matrices": np.array([row.matrix for row in rows]),
     }
     for name in names:
-        blank = np.full_like(next(row.maps[name].heat for row in rows if name in row.maps), np.nan)
+        blank = np.full_like(next(row.maps[name].attribution for row in rows if name in row.maps), np.nan)
         content[f"heat_{name}"] = np.array(
-            [row.maps[name].heat if name in row.maps else blank for row in rows]
+            [row.maps[name].attribution if name in row.maps else blank for row in rows]
         )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)

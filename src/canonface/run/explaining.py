@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface.confidence import BoundConfidence, Original
-from canonface.engine import Asker
+from canonface.confidence import BoundConfidence, CleanPrediction
+from canonface.engine import ModelRunner
 from canonface.errors import (
     NothingAskedError,
     OptionError,
@@ -22,11 +22,11 @@ from canonface.errors import (
 from canonface.functional import Tensor
 from canonface.maps import CIS, canonical_side
 from canonface.mesh import Canvas
-from canonface.methods import heat_unit
+from canonface.methods import attribution_unit
 from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.occlusions import Occlusions
 from canonface.run.galleries import check_model
-from canonface.run.heating import heat_at, refuse_questions_by_patches
+from canonface.run.heating import attribution_at, refuse_occlusion_options
 from canonface.run.photos import digest
 from canonface.run.probes import choose_probes, patch_in_cm
 from canonface.run.settings import Settings, make_settings
@@ -90,22 +90,22 @@ def explain(
         )
     settings = make_settings(preset, target=target, **options)
     adaptive = check_adaptive(design, share, precision)
-    refuse_questions_by_patches(
-        settings.heating(),
+    refuse_occlusion_options(
+        settings.attribution_method(),
         design=None if design == "full" else design,
         engine=None if engine == "auto" else engine,
     )
     loaded = load_model(model)
     check_method(settings, loaded)
-    check_model(settings.question(), loaded)
+    check_model(settings.confidence_fn(), loaded)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo = digest(Path(face.path)) if face.path else ""
-    known, asker = face_labels or {}, Asker(loaded, engine, batch)
+    known, runner = face_labels or {}, ModelRunner(loaded, engine, batch)
     if not adaptive:
-        return explain_face(face, loaded, settings, probes, known, asker, photo)
-    view, question, confidence = begun(face, loaded, settings, known, photo)
+        return explain_face(face, loaded, settings, probes, known, runner, photo)
+    view, confidence_fn, confidence = prepare_face(face, loaded, settings, known, photo)
     found = ask_adaptively(
-        lambda chosen: drops_at(view, question, confidence, probes[chosen], asker),
+        lambda chosen: drops_at(view, confidence_fn, confidence, probes[chosen], runner),
         face.mesh.vertices[probes].astype(np.float64),
         require_shown(view.shown.visible[probes]),
         patch_in_cm(face.mesh, settings, loaded.spec),
@@ -113,7 +113,7 @@ def explain(
         precision,
         seed,
     )
-    cis = view.cis(probes, found.drops, confidence, question.target, question.unit)
+    cis = view.cis(probes, found.drops, confidence, confidence_fn.target, confidence_fn.unit)
     return replace(cis, inferred=~found.asked & np.isfinite(found.drops), inferred_error=found.error)
 
 
@@ -144,7 +144,7 @@ def explain_face(
     settings: Settings,
     probes: Int[np.ndarray, "n"],
     face_labels: Mapping[str, str],
-    asker: Asker,
+    runner: ModelRunner,
     photo: str = "",
     chosen: Int[np.ndarray, "k"] | None = None,
 ) -> CIS:
@@ -156,33 +156,35 @@ def explain_face(
         settings: the choices.
         probes: vertices to ask about.
         face_labels: the face's row of the labels file.
-        asker: asks the model, and keeps what it learned of the fastest way.
+        runner: asks the model, and keeps what it learned of the fastest way.
         photo: SHA-256 of the face's photo, if it is known.
         chosen: positions in ``probes`` that a sampling design asks about; None: all.
     """
-    view, question, confidence = begun(face, model, settings, face_labels, photo)
-    method = settings.heating()
+    view, confidence_fn, confidence = prepare_face(face, model, settings, face_labels, photo)
+    method = settings.attribution_method()
     if method is not None:
         require_shown(view.shown.visible[probes])
-        heat, images = heat_at(method, model, view.shown, question, probes)
+        attribution, images = attribution_at(method, model, view.shown, confidence_fn, probes)
         view.calls += images
-        unit = heat_unit(method.name, question.target)
-        return replace(view.cis(probes, heat, confidence, question.target, unit), method=method.name)
+        unit = attribution_unit(method.name, confidence_fn.target)
+        return replace(
+            view.cis(probes, attribution, confidence, confidence_fn.target, unit), method=method.name
+        )
     candidates = np.arange(len(probes)) if chosen is None else chosen
     asked = candidates[require_shown(view.shown.visible[probes[candidates]])]
     drops = np.full(len(probes), np.nan)
-    drops[asked] = drops_at(view, question, confidence, probes[asked], asker)
-    return view.cis(probes, drops, confidence, question.target, question.unit)
+    drops[asked] = drops_at(view, confidence_fn, confidence, probes[asked], runner)
+    return view.cis(probes, drops, confidence, confidence_fn.target, confidence_fn.unit)
 
 
-def begun(
+def prepare_face(
     face: Face, model: Model, settings: Settings, face_labels: Mapping[str, str], photo: str
 ) -> tuple[View, BoundConfidence, float]:
     """A face as the model sees it, what is asked about it, and the confidence in it as it is."""
     view = View(face, model, settings)
-    original = Original(view.original, model.outputs, model.labels, face_labels, photo)
-    question = settings.question().bind(original)
-    return view, question, float(question.of(view.original)[0])
+    original = CleanPrediction(view.original, model.outputs, model.labels, face_labels, photo)
+    confidence_fn = settings.confidence_fn().bind(original)
+    return view, confidence_fn, float(confidence_fn(view.original)[0])
 
 
 def check_method(settings: Settings, model: Model) -> None:
@@ -192,7 +194,7 @@ def check_method(settings: Settings, model: Model) -> None:
         OptionError: it does not; says why, and what does.
         MissingDependencyError: its package is not installed.
     """
-    if (method := settings.heating()) is not None:
+    if (method := settings.attribution_method()) is not None:
         method.check(model, None)
 
 
@@ -211,10 +213,14 @@ def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
 
 
 def drops_at(
-    view: View, question: BoundConfidence, confidence: float, vertices: Int[np.ndarray, "n"], asker: Asker
+    view: View,
+    confidence_fn: BoundConfidence,
+    confidence: float,
+    vertices: Int[np.ndarray, "n"],
+    runner: ModelRunner,
 ) -> Float[np.ndarray, "n"]:
     """Drop with a patch over each vertex (eq. 1), the mean over the fills."""
-    of_fills = [question.of(occluded) for occluded in view.answers(vertices, asker)]
+    of_fills = [confidence_fn(occluded) for occluded in view.predict(vertices, runner)]
     return np.asarray(confidence - np.mean(of_fills, axis=0))
 
 
@@ -234,16 +240,16 @@ class View:
 
     def __init__(self, face: Face, model: Model, settings: Settings) -> None:
         self.face, self.model, self.settings = face, model, settings
-        self.occluder = settings.hiding()
+        self.occluder = settings.occluder_fn()
         self.occluder.check(model.spec)
         self.shown = prepare(face, model.spec)
         self._x = model.to_device(self.shown.x)
         self.original = asked_once(model, self._x)
         self.calls = 1
 
-    def answers(self, vertices: Int[np.ndarray, "n"], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
+    def predict(self, vertices: Int[np.ndarray, "n"], runner: ModelRunner) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs with a patch over each vertex, one array a fill."""
-        return self.answers_to(self.occlusions(vertices), asker)
+        return self.predict_occluded(self.occlusions(vertices), runner)
 
     def occlusions(self, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
         """What is hidden by a patch over each vertex, one `Occlusions` a fill."""
@@ -256,12 +262,14 @@ class View:
                 )
         return fills
 
-    def answers_to(self, fills: Sequence[Occlusions], asker: Asker) -> list[Float[np.ndarray, "n d"]]:
+    def predict_occluded(
+        self, fills: Sequence[Occlusions], runner: ModelRunner
+    ) -> list[Float[np.ndarray, "n d"]]:
         """The model's outputs for any occlusions of this face, one array a fill."""
         if not fills:
             raise OptionError("An occluder hides a place in at least one way, one Occlusions each; got none.")
         self.calls += sum(len(occlusions.distinct()[0]) for occlusions in fills)
-        return [asker.answers(self._x, occlusions) for occlusions in fills]
+        return [runner.predict(self._x, occlusions) for occlusions in fills]
 
     def cis(
         self,

@@ -31,7 +31,7 @@ def plan(face: Face, model: Any, *, preset: str = "default", batch: int = 64, **
         NothingAskedError: the face shows no probe.
     """
     settings = make_settings(preset, **options)
-    if (method := settings.heating()) is not None:
+    if (method := settings.attribution_method()) is not None:
         raise OptionError(
             f"A plan says how hidden places are asked about, and {method.name!r} hides none: leave method out."
         )

@@ -48,7 +48,7 @@ class Look:
         photos: taken so far.
         clusters: people (or photos) behind the map.
         faces: explained.
-        questions: images that the model was shown.
+        forward_passes: images that the model was shown.
         half_width: of the simultaneous band, the largest; None where it is unknown.
         effective: clusters that carry the map; too few, and no precision counts as reached.
         extra: 0 for a look that was planned; else which one it is of the others, counted from 1.
@@ -57,7 +57,7 @@ class Look:
     photos: int
     clusters: int = 0
     faces: int = 0
-    questions: int = 0
+    forward_passes: int = 0
     half_width: float | None = None
     effective: float = 0.0
     extra: int = 0
@@ -70,9 +70,9 @@ class Reached:
     Attributes:
         precision: half-width that was asked for, in the unit of the drop.
         precision_of: ``map`` or ``regions``.
-        max_questions: budget.
+        max_forward_passes: budget.
         level: of the bands at all looks together.
-        stopped: ``precision``, ``max-questions``, ``all-photos``, or empty while it goes on.
+        stopped: ``precision``, ``max-forward-passes``, ``all-photos``, or empty while it goes on.
         looks: in their order.
         unplanned: photos taken at each look that was not planned, in the order in which they happened; those of
             earlier starts with smaller budgets too, since each has its price.
@@ -80,7 +80,7 @@ class Reached:
 
     precision: float | None = None
     precision_of: str = "map"
-    max_questions: int | None = None
+    max_forward_passes: int | None = None
     level: float = LEVEL
     stopped: str = ""
     looks: tuple[Look, ...] = ()
@@ -116,7 +116,7 @@ class Reached:
             raise RunError(f"A run writes what it reached to {folder}, and cannot: {error}.") from error
 
 
-def check_stopping(precision: float | None, precision_of: str, max_questions: int | None) -> None:
+def check_stopping(precision: float | None, precision_of: str, max_forward_passes: int | None) -> None:
     """Refuse what cannot be reached.
 
     Raises:
@@ -134,9 +134,9 @@ def check_stopping(precision: float | None, precision_of: str, max_questions: in
         )
     if precision_of not in ("map", "regions"):
         raise OptionError(f"A precision is of the 'map' or of its 'regions'; got {precision_of!r}.")
-    whole = isinstance(max_questions, int) and not isinstance(max_questions, bool)
-    if max_questions is not None and not (whole and max_questions >= 1):
-        raise OptionError(f"A budget of questions is a whole number, at least 1; got {max_questions!r}.")
+    whole = isinstance(max_forward_passes, int) and not isinstance(max_forward_passes, bool)
+    if max_forward_passes is not None and not (whole and max_forward_passes >= 1):
+        raise OptionError(f"A budget of questions is a whole number, at least 1; got {max_forward_passes!r}.")
 
 
 def make_order(named: Mapping[int, str], seed: int, precision: float | None) -> Order:
@@ -172,23 +172,23 @@ class Until:
         looks = looks_at(self.order.clusters) if self.order.looks else ()
         self._planned = positions_of(self.ordered, looks)
 
-    def due(self, photos: int, questions: int, known: bool) -> bool:
+    def due(self, photos: int, forward_passes: int, known: bool) -> bool:
         """Whether the run is to be looked at after so many photos.
 
         Args:
             photos: taken so far.
-            questions: images that the model was shown for them.
+            forward_passes: images that the model was shown for them.
             known: the next photo was asked about in an earlier start: that spends nothing.
         """
-        return photos in self._planned or (self._spent(questions) and not known)
+        return photos in self._planned or (self._spent(forward_passes) and not known)
 
-    def look(self, photos: int, questions: int) -> bool:
+    def look(self, photos: int, forward_passes: int) -> bool:
         """Look, write down what was reached, and say whether it is enough."""
         unplanned = self.reached.unplanned
         if photos not in self._planned and photos not in unplanned:
             unplanned = (*unplanned, photos)
         extra = 0 if photos in self._planned else 1 + unplanned.index(photos)
-        seen = Look(photos, questions=questions, extra=extra)
+        seen = Look(photos, forward_passes=forward_passes, extra=extra)
         precise = False
         if (estimate := self.estimate(photos, self.order.level(seen))) is not None:
             band = estimate.map if self.reached.precision_of == "map" else estimate.regions
@@ -204,8 +204,8 @@ class Until:
         stopped = ""
         if precise:
             stopped = "precision"
-        elif self._spent(questions):
-            stopped = "max-questions"
+        elif self._spent(forward_passes):
+            stopped = "max-forward-passes"
         elif photos == len(self.ordered):
             stopped = "all-photos"
         earlier = (look for look in self.reached.looks if look.photos < photos)
@@ -213,5 +213,7 @@ class Until:
         self.reached.write(self.folder)
         return bool(stopped)
 
-    def _spent(self, questions: int) -> bool:
-        return self.reached.max_questions is not None and questions >= self.reached.max_questions
+    def _spent(self, forward_passes: int) -> bool:
+        return (
+            self.reached.max_forward_passes is not None and forward_passes >= self.reached.max_forward_passes
+        )

@@ -17,14 +17,14 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import (
     BoundConfidence,
     BoundPairConfidence,
-    Original,
+    CleanPrediction,
     PairConfidence,
     Threshold,
     VerificationConfidence,
     fit_threshold,
     is_same,
 )
-from canonface.engine import Asker, noted
+from canonface.engine import ModelRunner, noted
 from canonface.errors import (
     CanonfaceError,
     LabelsError,
@@ -36,11 +36,11 @@ from canonface.errors import (
 from canonface.functional import cosines
 from canonface.maps import CIS
 from canonface.mesh import Canvas, load_mesh
-from canonface.methods import HeatFiles, Method, heat_unit
+from canonface.methods import AttributionFiles, Method, attribution_unit
 from canonface.models import Model, load_model
 from canonface.run.auditing import describe_mesh, describe_model
 from canonface.run.explaining import View, check_method
-from canonface.run.heating import heat_at, refuse_questions_by_patches
+from canonface.run.heating import attribution_at, refuse_occlusion_options
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.pairs import PairList, read_pairs
 from canonface.run.parts import LABEL_COLUMN_PREFIX, SECOND_FACE, part_schema
@@ -103,14 +103,22 @@ def explain_pair(
         )
     loaded = load_model(model)
     check_method(settings, loaded)
-    question = VerificationConfidence(
+    confidence_fn = VerificationConfidence(
         threshold or 0.0, same="predicted" if same is None else "label:same", paper_sign=preset == "paper"
     )
-    question.check(loaded.outputs, loaded.labels)
+    confidence_fn.check(loaded.outputs, loaded.labels)
     labels = {} if same is None else {"same": str(int(same))}
     probes = choose_probes(first.mesh, settings, loaded.spec).vertices
     return explain_faces(
-        first, second, loaded, settings, question, hide, probes, labels, Asker(loaded, engine, batch)
+        first,
+        second,
+        loaded,
+        settings,
+        confidence_fn,
+        hide,
+        probes,
+        labels,
+        ModelRunner(loaded, engine, batch),
     )[:2]
 
 
@@ -119,11 +127,11 @@ def explain_faces(
     second: Face,
     model: Model,
     settings: Settings,
-    question: PairConfidence,
+    confidence_fn: PairConfidence,
     hide: Hide,
     probes: Int[np.ndarray, "n"],
     labels: Mapping[str, str],
-    asker: Asker,
+    runner: ModelRunner,
 ) -> tuple[CIS, CIS, float]:
     """`explain_pair` with everything loaded and decided; and the cosine of both faces."""
     _check_hide(hide)
@@ -133,8 +141,8 @@ def explain_faces(
             f"{second.mesh.name}: align both photos alike."
         )
     views = (View(first, model, settings), View(second, model, settings))
-    originals = [Original(view.original, model.outputs, model.labels, labels) for view in views]
-    bound = question.bind(originals[0], originals[1])
+    originals = [CleanPrediction(view.original, model.outputs, model.labels, labels) for view in views]
+    bound = confidence_fn.bind(originals[0], originals[1])
     hidden = [hide in ("both", "first"), hide in ("both", "second")]
     seen = [view.shown.visible[probes] for view, is_hidden in zip(views, hidden, strict=True) if is_hidden]
     asked = np.flatnonzero(np.logical_and.reduce(seen))
@@ -142,21 +150,21 @@ def explain_faces(
         raise NothingAskedError(
             "A pair is asked about places that both photos show; these two show none in common. Leave it out."
         )
-    confidence = float(bound.of(views[0].original, views[1].original)[0])
+    confidence = float(bound(views[0].original, views[1].original)[0])
     drops = np.full(len(probes), np.nan)
     similarity = float(cosines(views[0].original, views[1].original)[0])
-    if (method := settings.heating()) is not None:
-        drops[asked] = _heat_of_pair(method, model, views, bound, hidden, probes[asked])
-        unit = heat_unit(method.name, bound.target)
+    if (method := settings.attribution_method()) is not None:
+        drops[asked] = _attribution_of_pair(method, model, views, bound, hidden, probes[asked])
+        unit = attribution_unit(method.name, bound.target)
         heated = [view.cis(probes, drops, confidence, bound.target, unit) for view in views]
         first_map, second_map = _on_one_patch([replace(cis, method=method.name) for cis in heated], hidden)
         return first_map, second_map, similarity
     answered = [
-        view.answers(probes[asked], asker) if is_hidden else None
+        view.predict(probes[asked], runner) if is_hidden else None
         for view, is_hidden in zip(views, hidden, strict=True)
     ]
-    fills = len(next(answer for answer in answered if answer is not None))
-    of_fills = [bound.of(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
+    fills = len(next(prediction for prediction in answered if prediction is not None))
+    of_fills = [bound(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
     drops[asked] = confidence - np.mean(of_fills, axis=0)
     maps = [view.cis(probes, drops, confidence, bound.target, bound.unit) for view in views]
     first_map, second_map = _on_one_patch(maps, hidden)
@@ -170,8 +178,8 @@ def _on_one_patch(maps: list[CIS], hidden: list[bool]) -> tuple[CIS, CIS]:
     return first, second
 
 
-def _heat_of_pair(
-    method: Method | HeatFiles,
+def _attribution_of_pair(
+    method: Method | AttributionFiles,
     model: Model,
     views: tuple[View, View],
     bound: BoundPairConfidence,
@@ -180,15 +188,15 @@ def _heat_of_pair(
 ) -> Float[np.ndarray, "n"]:
     """A method's heat at some vertices: of the faces that are asked about, each with the other as it is, the sum."""
     total = np.zeros(len(vertices))
-    questions = (
-        BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(outputs, views[1].original)),
-        BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(views[0].original, outputs)),
+    forward_passes = (
+        BoundConfidence(bound.target, bound.unit, lambda outputs: bound(outputs, views[1].original)),
+        BoundConfidence(bound.target, bound.unit, lambda outputs: bound(views[0].original, outputs)),
     )
-    for view, question, is_asked in zip(views, questions, asked, strict=True):
+    for view, confidence_fn, is_asked in zip(views, forward_passes, asked, strict=True):
         if is_asked:
-            heat, images = heat_at(method, model, view.shown, question, vertices)
+            attribution, images = attribution_at(method, model, view.shown, confidence_fn, vertices)
             view.calls += images
-            total += heat
+            total += attribution
     return total
 
 
@@ -205,7 +213,7 @@ def _pair_settings(preset: str, options: Mapping[str, Any], engine: str) -> Sett
                 f"A pair is asked whether it shows one person; got {name}={options[name]!r}: leave it out."
             )
     settings = make_settings(preset, **options)
-    refuse_questions_by_patches(settings.heating(), engine=None if engine == "auto" else engine)
+    refuse_occlusion_options(settings.attribution_method(), engine=None if engine == "auto" else engine)
     return settings
 
 
@@ -214,8 +222,8 @@ def _both(
 ) -> list[Float[np.ndarray, "n d"]]:
     """Outputs for both faces with one fill; a face that is not hidden answers as it is."""
     return [
-        np.repeat(view.original, count, axis=0) if answer is None else answer[fill]
-        for view, answer in zip(views, answered, strict=True)
+        np.repeat(view.original, count, axis=0) if prediction is None else prediction[fill]
+        for view, prediction in zip(views, answered, strict=True)
     ]
 
 
@@ -284,26 +292,26 @@ def verify(
     _check_labels(found)
     paper_sign = preset == "paper"
     VerificationConfidence(0.0, same, paper_sign).check(loaded.outputs, loaded.labels)
-    settings.hiding().check(loaded.spec)
+    settings.occluder_fn().check(loaded.spec)
     aligner = aligner or LandmarkerAligner(load_mesh(level))
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
     kept: dict[str, Any] = {}
     if threshold is None:
         fitted = _fitted_once(Path(out), found, loaded, aligner, fmr)
-        question = VerificationConfidence(fitted, same, paper_sign)
+        confidence_fn = VerificationConfidence(fitted, same, paper_sign)
         # What decides is the rate; the number is found once and kept beside the configuration.
         stated = {"threshold": f"fitted at a false match rate of {fmr:g}", "fitted": None}
         kept = {"threshold": dict(fitted.describe())}
     else:
-        question = VerificationConfidence(threshold, same, paper_sign)
+        confidence_fn = VerificationConfidence(threshold, same, paper_sign)
         stated = {}
-    asked = dict(question.describe()) | stated
+    asked = dict(confidence_fn.describe()) | stated
     configuration = {
         "kind": "pairs",
         "hide": hide,
         "model": describe_model(loaded),
         "settings": dict(settings.describe()) | {"confidence": asked},
-        "unit": question.unit if settings.method is None else settings.unit,
+        "unit": confidence_fn.unit if settings.method is None else settings.unit,
         "mesh": describe_mesh(aligner.mesh),
         "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),
@@ -311,14 +319,21 @@ def verify(
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
     } | noted(engine)
-    asker = _Pairs(
-        found, loaded, settings, question, hide, aligner, probes.vertices, Asker(loaded, engine, batch)
+    runner = _Pairs(
+        found,
+        loaded,
+        settings,
+        confidence_fn,
+        hide,
+        aligner,
+        probes.vertices,
+        ModelRunner(loaded, engine, batch),
     )
     cases = [
         Case(
             number,
             dict(zip(("sha256", "sha256_b"), found.paths(number), strict=True)),
-            partial(asker.rows, number),
+            partial(runner.rows, number),
         )
         for number in range(len(found))
     ]
@@ -334,11 +349,11 @@ class _Pairs:
     found: PairList
     model: Model
     settings: Settings
-    question: PairConfidence
+    confidence_fn: PairConfidence
     hide: Hide
     aligner: Aligner
     probes: Int[np.ndarray, "n"]
-    asker: Asker
+    runner: ModelRunner
 
     def rows(self, number: int) -> Iterator[Row]:
         """The row of one pair, failed if one of its photos cannot be used."""
@@ -363,11 +378,11 @@ class _Pairs:
                 second,
                 self.model,
                 self.settings,
-                self.question,
+                self.confidence_fn,
                 self.hide,
                 self.probes,
                 labels,
-                self.asker,
+                self.runner,
             )
         except OptionError:
             raise
