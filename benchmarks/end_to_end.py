@@ -38,7 +38,7 @@ from canonface.errors import CanonfaceError
 from canonface.functional import occlusion_boxes
 from canonface.models import TorchModel, prepare
 from canonface.run import Run
-from canonface.run.estimating import estimate_rows
+from canonface.run.estimate import estimate_rows
 from canonface.types import InputSpec
 
 BATCH = 16

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 import canonface
+from canonface.data import find_photos
 from canonface.demo import demo_folder
 from canonface.maps import CMS
-from canonface.run import find_photos
 
 QUESTIONS = (("expression", "happy", (5, 7, 9, 11, 13, 15)), ("gender", "predicted", (3, 5, 7, 9)))
 

@@ -19,6 +19,24 @@ MODULES: dict[str, tuple[str, ...]] = {
     # cli
     # confidence
     # data, explanation, pipeline, run
+    "canonface.run.photos": ("canonface.data.photos",),
+    "canonface.run.labels": ("canonface.data.labels",),
+    "canonface.run.pairs": ("canonface.data.pairs",),
+    "canonface.run.settings": ("canonface.explanation.settings",),
+    "canonface.run.explaining": ("canonface.explanation.face", "canonface.explanation.view"),
+    "canonface.run.regions": ("canonface.explanation.regions",),
+    "canonface.run.comparing": ("canonface.explanation.comparison",),
+    "canonface.run.heating": ("canonface.explanation.attribution",),
+    "canonface.run.probes": ("canonface.explanation.probes",),
+    "canonface.run.galleries": ("canonface.explanation.gallery",),
+    "canonface.run.aligning": ("canonface.explanation.alignment",),
+    "canonface.run.planning": ("canonface.explanation.plan",),
+    "canonface.run.estimating": ("canonface.run.estimate",),
+    "canonface.run.auditing": ("canonface.pipeline.photos",),
+    "canonface.run.verifying": ("canonface.pipeline.pairs", "canonface.explanation.pair"),
+    "canonface.run.region_audit": ("canonface.pipeline.regions",),
+    "canonface.run.writing": ("canonface.pipeline.loop",),
+    "canonface.run.moments": ("canonface.pipeline.moments",),
     # engine
     # evaluation
     "canonface.evaluation.heats": ("canonface.evaluation.attributions",),
@@ -45,6 +63,35 @@ RENAMED: dict[str, str] = {
     "canonface.confidence:Original": "CleanPrediction",
     "canonface.confidence.base:Original": "CleanPrediction",
     # data, explanation, pipeline, run
+    "canonface.run:Comparison": "canonface.explanation:MethodComparison",
+    "canonface.run.comparing:Comparison": "MethodComparison",
+    "canonface.run.explaining:View": "FaceView",
+    "canonface.run.explaining:begun": "prepare_face",
+    "canonface.run.explaining:asked_once": "clean_prediction",
+    "canonface.run.heating:heat_at": "attribution_at",
+    "canonface.run.heating:heat_of": "attribution_of",
+    "canonface.run.stopping:Look": "InterimLook",
+    "canonface.run.stopping:Reached": "StoppingState",
+    "canonface.run.stopping:Until": "canonface.pipeline.stopping:StoppingRule",
+    "canonface.run.stopping:make_order": "canonface.pipeline.stopping:make_order",
+    "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",
+    "canonface.run:PRESETS": "canonface.explanation:PRESETS",
+    "canonface.run:RegionEffects": "canonface.explanation:RegionEffects",
+    "canonface.run:Settings": "canonface.explanation:Settings",
+    "canonface.run:align": "canonface.explanation:align",
+    "canonface.run:compare_methods": "canonface.explanation:compare_methods",
+    "canonface.run:explain": "canonface.explanation:explain",
+    "canonface.run:explain_pair": "canonface.explanation:explain_pair",
+    "canonface.run:explain_regions": "canonface.explanation:explain_regions",
+    "canonface.run:make_gallery": "canonface.explanation:make_gallery",
+    "canonface.run:make_settings": "canonface.explanation:make_settings",
+    "canonface.run:usable_methods": "canonface.explanation:usable_methods",
+    "canonface.run:Progress": "canonface.pipeline:Progress",
+    "canonface.run:RegionSummary": "canonface.pipeline:RegionSummary",
+    "canonface.run:audit": "canonface.pipeline:audit",
+    "canonface.run:audit_regions": "canonface.pipeline:audit_regions",
+    "canonface.run:verify": "canonface.pipeline:verify",
+    "canonface.run:find_photos": "canonface.data:find_photos",
     # engine
     # evaluation
     # finetuning
@@ -59,7 +106,7 @@ RENAMED: dict[str, str] = {
     # sampling
     # studies
 }
-"""``module:name`` of 0.1.0 -> the name now, in the same module or in those that replace it."""
+"""``module:name`` of 0.1.0 -> name now, in the same module or its replacements, or ``module:name`` now."""
 
 
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
@@ -76,8 +123,9 @@ def renamed_names(module: str) -> Callable[[str], Any]:
         new = RENAMED.get(f"{module}:{name}")
         if new is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        warn_renamed(f"{module}.{name}", new)
-        return getattr(import_module(module), new)
+        home, _, new = new.rpartition(":")
+        warn_renamed(f"{module}.{name}", f"{home or module}.{new}")
+        return getattr(import_module(home or module), new)
 
     return getattr_
 
@@ -108,8 +156,8 @@ class _MovedModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        homes = MODULES[self.__name__]
-        new = RENAMED.get(f"{self.__name__}:{name}", name)
+        home, _, new = RENAMED.get(f"{self.__name__}:{name}", name).rpartition(":")
+        homes = (home,) if home else MODULES[self.__name__]
         for home in homes:
             module = import_module(home)
             if hasattr(module, new):
@@ -124,7 +172,10 @@ class _MovedModules(MetaPathFinder, Loader):
     """Import hook for the modules of `MODULES`; consulted after every other finder."""
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None  # noqa: ARG002
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002
+        target: ModuleType | None = None,  # noqa: ARG002  # noqa: ARG002
     ) -> ModuleSpec | None:
         return ModuleSpec(fullname, self, is_package=True) if fullname in MODULES else None
 

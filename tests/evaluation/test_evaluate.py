@@ -26,10 +26,12 @@ from canonface.evaluation import (
 )
 from canonface.evaluation.evaluating import _minus, _ModelMaps, people_of
 from canonface.evaluation.tables import caption
+from canonface.explanation import make_gallery
 from canonface.maps import CMS
 from canonface.methods import AttributionFiles
 from canonface.models import load_model, prepare
-from canonface.run import Run, audit, make_gallery, verify
+from canonface.pipeline import audit, verify
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SIZE = (32, 32)

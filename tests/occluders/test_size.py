@@ -8,11 +8,11 @@ from toy_faces import RGB, flat_input, toy_face, toy_input
 
 from canonface.demo import demo_folder
 from canonface.errors import OptionError
+from canonface.explanation import make_settings
 from canonface.geometry import face_scale, face_scales
 from canonface.mesh import load_mesh
 from canonface.models import prepare
 from canonface.occluders import Size, Square, eye_distance, make_occluder, parse_size
-from canonface.run import make_settings
 from canonface.types import InputSpec
 
 

@@ -10,9 +10,10 @@ from small_network import SIDE, SmallNetwork
 from canonface.confidence import CONFIDENCES, RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.engine import native
+from canonface.explanation import explain, explain_pair, explain_regions, make_gallery
 from canonface.models import TorchModel, load_model
 from canonface.occluders import FILLS, OCCLUDERS
-from canonface.run import audit, explain, explain_pair, explain_regions, make_gallery
+from canonface.pipeline import audit
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(SIDE, SIDE))

@@ -6,9 +6,9 @@ import pytest
 
 from canonface import functional
 from canonface.errors import ModelError, ModelOutputError, OptionError, TargetError
+from canonface.explanation import explain
 from canonface.mesh import Canvas, load_mesh
 from canonface.models import load_model, prepare
-from canonface.run import explain
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(48, 48))

@@ -9,8 +9,9 @@ from canonface import functional
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, OptionError, TargetError
+from canonface.explanation import explain, explain_regions, make_gallery
 from canonface.models import load_model, prepare
-from canonface.run import audit, audit_regions, explain, explain_regions, make_gallery
+from canonface.pipeline import audit, audit_regions
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))

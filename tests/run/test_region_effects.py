@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from canonface.confidence import RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, NoFaceError, OptionError, PhotoError, TargetError
+from canonface.explanation import explain_regions, make_gallery
+from canonface.explanation.regions import region_names
 from canonface.mesh import load_mesh, region_mask
 from canonface.models import load_model, prepare
 from canonface.occluders import region_pixels
-from canonface.run import audit_regions, explain_regions, make_gallery
-from canonface.run.moments import Moments
-from canonface.run.region_audit import RegionSummary
-from canonface.run.regions import region_names
+from canonface.pipeline import audit_regions
+from canonface.pipeline.moments import Moments
+from canonface.pipeline.regions import RegionSummary
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(64, 64))

@@ -12,20 +12,13 @@ from canonface import plots
 from canonface.confidence import Gallery
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, OptionError
+from canonface.explanation import compare_methods, explain, explain_pair, make_settings, usable_methods
+from canonface.explanation.view import FaceView
 from canonface.maps import CMS
 from canonface.methods import at_vertices, make_method
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.run import (
-    Run,
-    audit,
-    compare_methods,
-    explain,
-    explain_pair,
-    make_settings,
-    usable_methods,
-    verify,
-)
-from canonface.run.explaining import View
+from canonface.pipeline import audit, verify
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))
@@ -236,8 +229,8 @@ def test_the_heat_of_a_pair_is_that_of_each_face_with_the_other_as_it_is(embedde
     np.testing.assert_array_equal(both.drops, other.drops)
     assert both.unit == "Gradient heat for same"
     assert both.method == "gradient"
-    view = View(faces[0], embedder, make_settings())
-    fixed = View(faces[1], embedder, make_settings()).original
+    view = FaceView(faces[0], embedder, make_settings())
+    fixed = FaceView(faces[1], embedder, make_settings()).original
     given = embedder.to_device(view.shown.x)[None].requires_grad_()
     score = torch.cosine_similarity(embedder.module(given), torch.tensor(fixed)).sum()
     [slope] = torch.autograd.grad(score, given)

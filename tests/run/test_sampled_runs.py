@@ -9,9 +9,12 @@ import pytest
 
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
+from canonface.explanation import explain
 from canonface.models import load_model
-from canonface.run import Run, audit, auditing, explain, writing
-from canonface.run.stopping import Look, Order, Reached, Until
+from canonface.pipeline import audit, writing
+from canonface.pipeline.stopping import StoppingRule
+from canonface.run import Run, auditing
+from canonface.run.stopping import InterimLook, Order, StoppingState
 from canonface.sampling import Design, estimate_map
 from canonface.types import InputSpec
 
@@ -285,7 +288,7 @@ def test_a_run_without_a_face_reaches_nothing(tmp_path, model):
     (folder / "none.jpg").write_text("no photo")
     run = sample(folder, model, tmp_path / "run", precision=0.5)
     assert run.reached.stopped == "all-photos"
-    assert run.reached.looks == (Look(photos=1),)
+    assert run.reached.looks == (InterimLook(photos=1),)
     with pytest.raises(RunError, match="at least one explained face"):
         run.estimate()
 
@@ -299,14 +302,16 @@ def test_a_map_carried_by_one_face_is_never_precise(tmp_path):
     places = np.arange(12.0).reshape(4, 3)
     estimate = estimate_map(sampled(drops, np.ones(drops.shape, bool), np.arange(40), places, 1.0))
     order, photos = Order(0, 40, 2), [f"photo {i}" for i in range(40)]
-    until = Until(order, photos, lambda _photos, _level: estimate, tmp_path, Reached(precision=0.5))
+    until = StoppingRule(
+        order, photos, lambda _photos, _level: estimate, tmp_path, StoppingState(precision=0.5)
+    )
     assert not until.due(31, 0, known=False)
     assert until.due(32, 0, known=True)
     assert not until.look(32, 0)
     assert until.reached.looks[0].half_width < 0.5
     until.estimate = lambda *_: replace(estimate, map=replace(estimate.map, effective=19.0))
     assert until.look(32, 0)
-    assert Reached.read(tmp_path).stopped == "precision"
+    assert StoppingState.read(tmp_path).stopped == "precision"
 
 
 def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, model, tmp_path):

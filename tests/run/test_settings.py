@@ -8,8 +8,8 @@ import pytest
 
 from canonface.confidence import ClassConfidence
 from canonface.errors import OptionError
+from canonface.explanation import Settings, make_settings
 from canonface.occluders import Square
-from canonface.run import Settings, make_settings
 from canonface.types import InputSpec
 
 

@@ -94,7 +94,7 @@ def audit(
 
     By a method of others: canonface audit photos/ --model gender --method gradcam++ -o my-gradcam-run
     """
-    from canonface import run
+    from canonface import pipeline
     from canonface.cli.pictures import check_draw_on, check_format, finish
 
     check_format(picture_format)
@@ -112,7 +112,7 @@ def audit(
     place = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
     known = None if gallery is None else made_gallery(gallery, loaded, identity, place, confidence)
     with console.photo_progress(loaded.name) as progress:
-        result = run.audit(
+        result = pipeline.audit(
             photos,
             loaded,
             out,

@@ -18,16 +18,16 @@ from canonface.confidence import (
     describe_confidence,
     make_confidence,
 )
+from canonface.data.photos import digest
 from canonface.errors import ConfigurationChangedError, ModelError, OptionError, PhotoError
 from canonface.evaluation.subjects import Subject
+from canonface.explanation.gallery import model_id
 from canonface.maps import CIS
 from canonface.models import Model, checked_outputs, load_model, prepare
+from canonface.pipeline.photos import describe_model
 from canonface.run import Run
-from canonface.run.auditing import describe_model
-from canonface.run.galleries import model_id
 from canonface.run.manifest import differences
 from canonface.run.parts import LABEL_COLUMN_PREFIX
-from canonface.run.photos import digest
 
 AGREES_WITHIN = 1e-3
 """How far a confidence may be from the one that the run wrote down: another machine, or threads in another order."""

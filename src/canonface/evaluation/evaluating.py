@@ -22,8 +22,9 @@ from canonface.evaluation.subjects import Attributions, Subject, View
 from canonface.maps import CMS
 from canonface.methods import AttributionFiles, make_method
 from canonface.models import Model
-from canonface.run import Progress, Run
-from canonface.run.estimating import cluster_names, cluster_of
+from canonface.pipeline import Progress
+from canonface.run import Run
+from canonface.run.estimate import cluster_names, cluster_of
 
 OURS = ("cms", "cis")
 """The canonical maps, drawn on each photo."""

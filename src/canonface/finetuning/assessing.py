@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.data.photos import Photos
 from canonface.errors import OptionError
 from canonface.finetuning.gathering import Report, find_cases, gather
 from canonface.finetuning.remembering import make_memory
@@ -18,7 +19,6 @@ from canonface.finetuning.tasks import chosen_classes, make_task
 from canonface.mesh import load_mesh
 from canonface.models import TorchModel, load_model
 from canonface.models.finetuned import is_finetuned, read_description
-from canonface.run.photos import Photos
 
 
 def assess(

@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from canonface.alignment import Aligner
+from canonface.data.labels import label_columns, read_labels, require_column
+from canonface.data.photos import PhotoList, Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, LabelsError
 from canonface.finetuning.remembering import Memory
 from canonface.finetuning.tasks import Task
 from canonface.models import Model, checked_outputs, prepare
-from canonface.run.labels import label_columns, read_labels, require_column
-from canonface.run.photos import PhotoList, Photos, digest, find_photos, table_of
 from canonface.types import Pose
 
 Report = Callable[[str, int, int], None]
@@ -55,7 +55,7 @@ class Gathered:
         values: class of each, by name.
         people: on each.
         groups: column -> value of each.
-        predictions: ``(2, n, d)`` model outputs for each photo and its mirror image; ``(1, n, d)`` without the mirror.
+        predictions: ``(2, n, d)`` model outputs for each photo and its mirror image; ``(1, n, d)`` without mirroring.
         pixels: ``(n, h, w, 3)`` what it was shown, as bytes; None unless they were asked for.
         left_out: reason -> number of photos.
         digest: SHA-256 over the photos' own, in order: which data this was.

@@ -10,12 +10,12 @@ from typing import Any
 
 from canonface.alignment import Aligner
 from canonface.confidence import CleanPrediction, FunctionConfidence
+from canonface.data.labels import label_columns, read_labels
+from canonface.data.photos import Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, RunError
+from canonface.explanation.settings import make_settings
 from canonface.functional import cosines
 from canonface.models import Model, checked_outputs, prepare
-from canonface.run.labels import label_columns, read_labels
-from canonface.run.photos import Photos, digest, find_photos, table_of
-from canonface.run.settings import make_settings
 
 EXPLAINED = "explained"
 """Column of the table that holds each photo's target."""

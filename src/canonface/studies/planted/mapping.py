@@ -10,12 +10,12 @@ from jaxtyping import UInt8
 
 from canonface.confidence import CleanPrediction
 from canonface.engine import ModelRunner
+from canonface.explanation.probes import choose_probes
+from canonface.explanation.settings import make_settings
+from canonface.explanation.view import FaceView
 from canonface.maps import CMS
 from canonface.methods import Method, at_vertices, checked_attribution
 from canonface.models import Model
-from canonface.run.explaining import View
-from canonface.run.probes import choose_probes
-from canonface.run.settings import make_settings
 from canonface.studies.planted.network import LABELS
 from canonface.studies.planted.portraits import Portraits
 from canonface.studies.planted.rules import CANONICAL, LOG_ODDS, SIGNS, read_by
@@ -51,12 +51,12 @@ def model_maps(
     parts: dict[str, list[CMS]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     for index, picture in zip(chosen, pixels, strict=True):
-        view = View(portraits.face(index, picture), model, settings)
+        view = FaceView(portraits.face(index, picture), model, settings)
         original = CleanPrediction(view.original, model.outputs, model.labels, {}, "")
         confidence_fn = settings.confidence_fn().bind(original)
         seen = view.shown.visible[probes]
 
-        def add(name: str, drops: np.ndarray, unit: str, view: View = view) -> None:
+        def add(name: str, drops: np.ndarray, unit: str, view: FaceView = view) -> None:
             cis = view.cis(probes, drops, 1.0, LABELS[1], unit)
             parts[name].append(CMS.of([cis]))
 

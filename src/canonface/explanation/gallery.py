@@ -14,11 +14,11 @@ import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Confidence, Gallery, RecognitionConfidence
+from canonface.data.labels import read_labels, require_column
+from canonface.data.photos import Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, LabelsError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import Model, checked_outputs, load_model, prepare
-from canonface.run.labels import read_labels, require_column
-from canonface.run.photos import Photos, digest, find_photos, table_of
 
 logger = logging.getLogger("canonface")
 

@@ -12,15 +12,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from canonface.confidence import CleanPrediction
+from canonface.data.photos import digest
 from canonface.engine import ModelRunner
 from canonface.errors import OptionError, near_names
+from canonface.explanation.gallery import check_model
+from canonface.explanation.settings import Settings, make_settings
+from canonface.explanation.view import FaceView
 from canonface.mesh import REGION_GROUPS, groups_of, region_mask
 from canonface.models import Model, load_model
 from canonface.occluders import hide_pixels, region_pixels
-from canonface.run.explaining import View
-from canonface.run.galleries import check_model
-from canonface.run.photos import digest
-from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, Mesh
 
 MIN_VISIBLE = 0.25
@@ -179,7 +179,7 @@ def region_effects(
     runner: ModelRunner,
 ) -> RegionEffects:
     """`explain_regions` with everything loaded and decided."""
-    view = View(face, model, settings)
+    view = FaceView(face, model, settings)
     shown = view.shown
     # Recognition leaves the face's own photo out of the gallery.
     photo = digest(Path(face.path)) if face.path else ""

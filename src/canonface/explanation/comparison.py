@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from canonface.data.photos import digest
 from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError, near_names
+from canonface.explanation.attribution import attribution_of
+from canonface.explanation.face import explain_face
+from canonface.explanation.gallery import check_model
+from canonface.explanation.probes import choose_probes
+from canonface.explanation.settings import make_settings
+from canonface.explanation.view import prepare_face
 from canonface.maps import CIS
 from canonface.methods import (
     METHODS,
@@ -24,12 +31,6 @@ from canonface.methods import (
     title_of,
 )
 from canonface.models import Model, load_model
-from canonface.run.explaining import explain_face, prepare_face
-from canonface.run.galleries import check_model
-from canonface.run.heating import attribution_of
-from canonface.run.photos import digest
-from canonface.run.probes import choose_probes
-from canonface.run.settings import make_settings
 from canonface.types import Face
 
 Options = Mapping[str, Mapping[str, Any]]
@@ -52,7 +53,7 @@ class MethodMap:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class MethodComparison:
     """One face, explained by canonface and by other methods.
 
     Attributes:
@@ -155,7 +156,7 @@ def compare_methods(
     batch: int = 64,
     engine: str = "auto",
     **options: Any,
-) -> Comparison:
+) -> MethodComparison:
     """What canonface and other methods say of one face and one question.
 
     Args:
@@ -216,4 +217,4 @@ def compare_methods(
         )
         cis = replace(cis, method=method.name, model_calls=images)
         maps[name] = MethodMap(attribution, cis, time.perf_counter() - start)
-    return Comparison(own, view.shown.matrix, maps, failed, seconds)
+    return MethodComparison(own, view.shown.matrix, maps, failed, seconds)

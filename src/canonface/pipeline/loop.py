@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from canonface.data.photos import digest
 from canonface.errors import RunError
 from canonface.mesh import is_named, save_mesh
+from canonface.pipeline.stopping import StoppingRule
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.parts import next_number, read_parts, write_part
-from canonface.run.photos import digest
 from canonface.run.rows import Row
 from canonface.run.run import MESH_FILE, PARTS, Run
-from canonface.run.stopping import Until
 from canonface.types import Mesh
 
 logger = logging.getLogger("canonface")
@@ -62,7 +62,7 @@ def write_run(
     schema: Any,
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    until: Until | None = None,
+    until: StoppingRule | None = None,
 ) -> Run:
     """Carry out what is left of a run.
 

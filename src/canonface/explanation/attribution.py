@@ -47,7 +47,7 @@ def refuse_occlusion_options(method: Method | AttributionFiles | None, **given: 
     """Refuse choices of how places are hidden, which a method of others does not do.
 
     Args:
-        method: of `canonface.run.Settings.heating`; None refuses nothing.
+        method: of `canonface.explanation.Settings.heating`; None refuses nothing.
         **given: option -> its value, where it is not its usual one; None where it is.
 
     Raises:

@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.data.labels import read_labels, require_column
+from canonface.data.photos import Photos, find_photos, printable, table_of
 from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError
+from canonface.explanation.gallery import check_model
+from canonface.explanation.regions import RegionEffects, region_effects, region_names, region_settings
 from canonface.mesh import load_mesh
 from canonface.models import load_model
-from canonface.run.galleries import check_model
-from canonface.run.labels import read_labels, require_column
-from canonface.run.moments import Moments
-from canonface.run.photos import Photos, find_photos, printable, table_of
-from canonface.run.regions import RegionEffects, region_effects, region_names, region_settings
-from canonface.run.writing import Progress
+from canonface.pipeline.loop import Progress
+from canonface.pipeline.moments import Moments
 from canonface.types import Face
 
 

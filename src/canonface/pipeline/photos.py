@@ -15,25 +15,26 @@ from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
+from canonface.data.labels import Labels, label_columns, read_labels, require_column
+from canonface.data.photos import PhotoList, Photos, digest, find_photos, printable, table_of
 from canonface.engine import ModelRunner, noted
 from canonface.errors import CanonfaceError, OptionError
+from canonface.explanation.attribution import refuse_occlusion_options
+from canonface.explanation.face import check_method, explain_face
+from canonface.explanation.gallery import check_model, make_gallery
+from canonface.explanation.probes import Probes, choose_probes
+from canonface.explanation.settings import Settings, make_settings
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.methods import AttributionFiles
 from canonface.models import Model, load_model
-from canonface.run.estimating import photo_cluster, until_reached
-from canonface.run.explaining import check_method, explain_face
-from canonface.run.galleries import check_model, make_gallery
-from canonface.run.heating import refuse_occlusion_options
-from canonface.run.labels import Labels, label_columns, read_labels, require_column
+from canonface.pipeline.loop import Case, Progress, write_run
+from canonface.pipeline.stopping import make_order, stopping_rule
+from canonface.run.estimate import photo_cluster
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
-from canonface.run.photos import PhotoList, Photos, digest, find_photos, printable, table_of
-from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
-from canonface.run.settings import Settings, make_settings
-from canonface.run.stopping import Order, PrecisionOf, Reached, check_stopping, make_order
-from canonface.run.writing import Case, Progress, write_run
+from canonface.run.stopping import Order, PrecisionOf, StoppingState, check_stopping
 from canonface.sampling import Design, Sampler, make_design
 from canonface.types import Mesh, WhichFaces
 
@@ -178,8 +179,8 @@ def audit(
     until = None
     if order is not None:
         cases = [cases[number] for number in order.sorted(people)]
-        reached = Reached(precision, precision_of, max_forward_passes)
-        until = until_reached(Path(out), manifest, order, people, reached)
+        reached = StoppingState(precision, precision_of, max_forward_passes)
+        until = stopping_rule(Path(out), manifest, order, people, reached)
     return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress, until)
 
 

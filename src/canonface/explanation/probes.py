@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Int
 
 from canonface.errors import RunError
+from canonface.explanation.settings import Settings
 from canonface.maps import canonical_side
 from canonface.mesh import Canvas, poisson_probes, probe_vertices
 from canonface.models import without_pixels
-from canonface.run.settings import Settings
 from canonface.types import Face, InputSpec, Mesh, Pose
 
 PROBES_A_PATCH = 4
