@@ -50,7 +50,7 @@ def main() -> None:
         faces = []
         for index in chosen:
             try:
-                faces += canonface.align(found.path(found.names[index]), level=level)
+                faces += canonface.align(found.path(found.names[index]), subdivision=level)
             except canonface.CanonfaceError as error:
                 print(f"left out: {found.names[index]} ({error.reason})")
         for name, target in QUESTIONS:

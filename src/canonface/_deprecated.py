@@ -67,7 +67,7 @@ RENAMED: dict[str, str] = {
     "canonface.run.comparing:Comparison": "MethodComparison",
     "canonface.run.explaining:View": "FaceView",
     "canonface.run.explaining:begun": "prepare_face",
-    "canonface.run.explaining:asked_once": "clean_prediction",
+    "canonface.run.explaining:asked_once": "clean_outputs",
     "canonface.run.heating:heat_at": "attribution_at",
     "canonface.run.heating:heat_of": "attribution_of",
     "canonface.run.stopping:Look": "InterimLook",

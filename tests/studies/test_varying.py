@@ -136,7 +136,7 @@ def test_maps_that_are_flat_or_on_other_meshes_have_no_correlation(toy_run):
 
 def test_density_draws_the_same_drops_divided_and_summed(people_folder, tmp_path):
     photos = sorted(people_folder.glob("*studio.jpg"))[:4]
-    found = studies.density(photos, toy_model(), tmp_path, target="yes", level=0)
+    found = studies.density(photos, toy_model(), tmp_path, target="yes", subdivision=0)
     assert found.names == (EVERY_VERTEX, SUMMED, EVEN)
     divided, summed, even = found.columns
     np.testing.assert_array_equal(divided.run.drops(), summed.run.drops())

@@ -1,4 +1,4 @@
-"""The manifest of a run: everything that decides its result, so that it can be continued or refused."""
+"""Manifest of a run: the configuration that decides its result, and its provenance."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from canonface._version import __version__
 from canonface.errors import ConfigurationChangedError, RunError
+from canonface.files import atomic_write
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
@@ -25,14 +26,14 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is written into ``run.json``.
+    """Content of ``run.json``.
 
     Attributes:
-        configuration: everything that decides the result; a run is only continued with the same.
+        configuration: everything that decides the result; a run is continued only with the same one.
         photo_root: folder that the paths of the rows are relative to; may move between starts.
         created: date and time of the first start, UTC.
-        versions: of canonface and of the packages that take part.
-        fitted: what was fitted on the photos at the first start, e.g. a threshold; later starts take it over.
+        versions: of canonface and of the packages that it uses.
+        fitted: values fitted on the photos at the first start, e.g. a threshold; later starts use them.
         schema_version: of the files of a run.
     """
 
@@ -47,14 +48,14 @@ class Manifest:
     def new(
         cls, configuration: dict[str, Any], photo_root: Path, fitted: dict[str, Any] | None = None
     ) -> Manifest:
-        """A manifest for a run that starts now."""
+        """Return a manifest for a run that starts now."""
         versions = {"canonface": __version__, "python": platform.python_version()}
         for package in _PACKAGES:
             try:
                 versions[package] = version(package)
             except PackageNotFoundError:
                 continue
-        # As JSON gives it back: tuples become lists, so that both sides compare alike.
+        # As read back from JSON: tuples become lists, so that both sides compare equal.
         plain = json.loads(json.dumps(configuration, default=_plain))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(plain, str(photo_root), now, versions, fitted or {})
@@ -65,11 +66,9 @@ class Manifest:
         Raises:
             RunError: the folder cannot be written to.
         """
-        temporary = folder / f".{FILE_NAME}.tmp"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-            temporary.replace(folder / FILE_NAME)
+            atomic_write(folder / FILE_NAME, json.dumps(asdict(self), indent=2) + "\n")
         except OSError as error:
             raise RunError(
                 f"A run needs a folder that can be written to; {folder} cannot: {error.strerror or error}. "
@@ -81,7 +80,7 @@ class Manifest:
         """Read ``run.json``.
 
         Raises:
-            RunError: the folder is no run, or one of a newer version.
+            RunError: the folder holds no run, or a run of a newer version.
         """
         path = folder / FILE_NAME
         try:
@@ -101,11 +100,7 @@ class Manifest:
         return manifest
 
     def require_same(self, other: Manifest, folder: Path) -> None:
-        """Refuse to continue a run whose configuration is another.
-
-        Raises:
-            ConfigurationChangedError: says what differs.
-        """
+        """Raise ConfigurationChangedError, with the differences, if another manifest has another configuration."""
         changes = differences(self.configuration, other.configuration)
         if changes:
             raise ConfigurationChangedError(
@@ -116,17 +111,17 @@ class Manifest:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy as a number."""
+    """Return a NumPy number as a Python number."""
     if isinstance(value, np.generic):
         return value.item()
     raise RunError(
-        f"What a confidence, occluder or aligner says in describe() is written down as JSON: texts, numbers, lists "
-        f"and dictionaries; got a {type(value).__name__}."
+        f"describe() of a confidence, occluder or aligner returns JSON values: texts, numbers, lists and "
+        f"dictionaries; got a {type(value).__name__}."
     )
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
-    """Where two configurations differ, one line each: ``settings.patch: 5 then, 7 now``."""
+    """Return the differences of two configurations, one line each: ``settings.patch: 5 then, 7 now``."""
     if isinstance(before, dict) and isinstance(now, dict):
         return [
             line
