@@ -51,7 +51,7 @@ def reproduce(
     from canonface.cli.main import app
     from canonface.demo import demo_folder
     from canonface.models import available_models, check_model_name
-    from canonface.studies.figures import FIGURES, Wanted, figure_of
+    from canonface.studies.figures import FIGURES, FigureRequest, figure_of
     from canonface.studies.photo_sets import open_photo_set
 
     if figure is None:
@@ -69,7 +69,7 @@ def reproduce(
     names = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands
              if command.callback is not None]  # fmt: skip
     folder = out or Path(f"figure-{chosen.number}")
-    wanted = Wanted(
+    wanted = FigureRequest(
         photo_set, folder, model, target, photos, seed, [card.name for card in available_models()], names
     )
     plan = chosen.plan(wanted)

@@ -1,4 +1,4 @@
-"""Does a map depend on what the model has learned? Its weights are drawn anew, layer by layer (figure 8).
+"""Sanity check of a map: randomise the model's weights layer by layer and compare the maps (figure 8).
 
 Sources: J. Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018, arXiv 1810.03292 (the model parameter
 randomisation test, MPRT); A. Hedström et al., "Sanity Checks Revisited: An Exploration to Repair the Model Parameter
@@ -14,40 +14,42 @@ from typing import Any, Literal
 
 import numpy as np
 
+from canonface._deprecated import renamed_parameters
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.errors import OptionError
 from canonface.maps import CMS
 from canonface.mesh import load_mesh
-from canonface.models import load_model
+from canonface.models import Model, load_model
 from canonface.run import Run
+from canonface.statistics import spearman
+from canonface.studies.aligners import CachedAligner, NoisyCopies
 from canonface.studies.comparison import map_of
-from canonface.studies.copies import NoisyCopies
-from canonface.studies.fixing import fix_targets, with_confidence_fn
 from canonface.studies.layers import Layer, grouped, layers_of, randomised, require_torch
-from canonface.studies.similarity import complexity, rank_correlation, structural_similarity
-from canonface.studies.tables import Table
-from canonface.studies.varying import Remembering, Setting, Told, vary
+from canonface.studies.similarity import complexity, structural_similarity
+from canonface.studies.sweep import Setting, StudyProgress, vary
+from canonface.studies.tables import Table, json_value
+from canonface.studies.targets import fix_targets, with_confidence
 
 CANONICAL = "canonical"
-"""canonface's own maps, among the names of methods."""
-OF_HIDING = frozenset({"occluder", "fill", "engine", "design", "share"})
-"""Options of how places are hidden: they are of canonical maps, and mean nothing to a method of others."""
+"""Name of canonface's own maps among the methods."""
+OCCLUSION_OPTIONS = frozenset({"occluder", "fill", "engine", "design", "share"})
+"""Options of occlusion: other methods do not use them."""
 Direction = Literal["output", "input", "all"]
 ROUNDING = 1e-6
-"""Largest value of a map below which single precision alone may have drawn it."""
+"""Largest absolute value of a map that rounding in single precision alone may cause."""
 DEPENDS = 0.5
-"""Rank correlation below which a map is said to depend on the weights: less than a quarter of the variance of its
-ranks is common with the trained network's map."""
+"""Rank correlation below which a map depends on the weights: less than a quarter of the variance of its ranks is
+common with the trained network's map."""
 
 
 @dataclass(frozen=True)
-class Network:
-    """One network of the cascade.
+class RandomisedNetwork:
+    """A network of the cascade.
 
     Attributes:
-        name: for a heading and a folder.
-        direction: from which end layers were drawn anew; ``all``: every layer.
-        layers: those that were, in the order of the network.
+        name: name for a heading and a folder.
+        direction: end from which layers were randomised; ``all``: every layer.
+        layers: the randomised layers, in the order of the network.
         draw: number of the draw.
     """
 
@@ -59,20 +61,20 @@ class Network:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How a method's map of one network compares with that of the trained one.
+    """Similarity of a method's map of one network to its map of the trained network.
 
     Attributes:
-        method: ``canonical`` or the name of a method of others.
-        smooth: whether each face's map is the mean over noisy copies of its photo.
-        network: name of the network; ``trained`` for the model as it is.
-        direction: from which end its layers were drawn anew.
-        layers: how many were.
-        share: of all parameters that they hold.
+        method: ``canonical`` or the name of another method.
+        smooth: True where each face's map is the mean over noisy copies of its photo.
+        network: name of the network; ``trained`` for the original model.
+        direction: end from which its layers were randomised.
+        layers: number of randomised layers.
+        share: share of all parameters that these layers hold.
         draw: number of the draw.
         spearman: rank correlation over the probes; NaN where one of the maps is flat.
-        ssim: structural similarity on the canonical face; likewise.
+        ssim: structural similarity on the canonical face; NaN where one of the maps is 0 everywhere.
         largest: largest absolute value of the map, in its own unit.
-        entropy: complexity of single faces' maps, the mean over faces, in nats.
+        entropy: mean complexity of the faces' maps, in nats.
     """
 
     method: str
@@ -90,18 +92,18 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a method's maps passed.
+    """Verdict on a method's maps.
 
     Attributes:
-        method: its name.
-        smooth: whether maps were averaged over noisy copies.
-        passed: whether the map depends on the weights by the criterion; None where it cannot be said.
+        method: name of the method.
+        smooth: True where maps were averaged over noisy copies.
+        passed: True where the map depends on the weights by the criterion; None where the trained map is flat.
         spearman: mean absolute rank correlation with the trained network's map, over the draws of all layers.
-        ssim: mean structural similarity over them.
-        rise: relative rise of the complexity from the trained to the random networks (efficient MPRT); above 0 is
-            what the test expects.
-        flat: draws whose map was the same everywhere.
-        draws: all of them.
+        ssim: mean structural similarity over these draws.
+        rise: relative rise of the complexity from the trained to the random networks (efficient MPRT); the test
+            expects a value above 0.
+        flat: number of draws with a flat map.
+        draws: number of draws.
     """
 
     method: str
@@ -115,35 +117,35 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """The verdict as a sentence with its reason."""
+        """The verdict and its reason as a sentence."""
         name = f"{self.method}, smoothed" if self.smooth else self.method
         if self.passed is None:
-            return f"{name}: cannot be judged; the trained network's own map is the same everywhere."
+            return f"{name}: cannot be judged; the map of the trained network is flat."
         rise = (
             f"complexity {self.rise:+.0%} (efficient MPRT expects a rise)" if np.isfinite(self.rise) else ""
         )
         if not np.isfinite(self.spearman):
-            return f"{name}: passed; without what it learned the network's map is flat, in all {self.draws} draws."
+            return f"{name}: passed; with every layer randomised the map is flat, in all {self.draws} draws."
         flat = f", {self.flat} of {self.draws} maps flat" if self.flat else ""
-        how = "below" if self.passed else "not below"
+        side = "below" if self.passed else "not below"
         verdict = "passed" if self.passed else "FAILED"
         return (
-            f"{name}: {verdict}; with every layer drawn anew |rank correlation| is {self.spearman:.2f}, {how} "
+            f"{name}: {verdict}; with every layer randomised |rank correlation| is {self.spearman:.2f}, {side} "
             f"{DEPENDS:g}; SSIM {self.ssim:.2f}; {rise}{flat}."
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Randomization:
-    """The cascade's maps and how alike they are to the trained network's.
+    """Maps of the cascade and their similarity to the trained network's maps.
 
     Attributes:
-        likenesses: one a method, network and smoothing, the trained network's own first.
-        verdicts: one a method and smoothing.
+        likenesses: one for each method, network and smoothing, the trained network first.
+        verdicts: one for each method and smoothing.
         maps: (method, smooth, network) -> map.
-        layers: of the model, in order.
-        faces: how many faces the maps are means of; of each, where maps are smooth, so many noisy copies.
-        notes: what else is to be known.
+        layers: layers of the model, in order.
+        faces: number of faces that the maps are means of, without noisy copies.
+        notes: further remarks, a sentence each.
     """
 
     likenesses: tuple[Likeness, ...]
@@ -154,29 +156,30 @@ class Randomization:
     notes: tuple[str, ...] = ()
 
     def table(self) -> Table:
-        """A row a method, network and smoothing."""
+        """Return a row for each method, network and smoothing."""
         return [vars(likeness) for likeness in self.likenesses]
 
     def summary(self) -> dict[str, Any]:
-        """The findings for a script; a number that is not known is None."""
+        """Return the findings for a script; a number that is not known is None."""
         return {
             "faces": self.faces,
-            "criterion": f"|rank correlation| below {DEPENDS:g} with every layer drawn anew",
-            "verdicts": [{k: _plain(v) for k, v in vars(verdict).items()} for verdict in self.verdicts],
+            "criterion": f"|rank correlation| below {DEPENDS:g} with every layer randomised",
+            "verdicts": [{k: json_value(v) for k, v in vars(verdict).items()} for verdict in self.verdicts],
             "notes": list(self.notes),
         }
 
     def words(self) -> list[str]:
-        """The findings in words."""
+        """Return the findings, a sentence a line."""
         drawn = self.verdicts[0].draws
         first = (
-            f"{len(self.layers)} layers drawn anew, from the output and from the input; maps of {self.faces} faces. "
+            f"{len(self.layers)} layers randomised, from the output and from the input; maps of {self.faces} faces. "
             f"A map passes if the mean |rank correlation| with the trained network's map is below {DEPENDS:g} once "
             f"all layers are random ({drawn} draws)."
         )
         return [first, *(verdict.words for verdict in self.verdicts), *self.notes]
 
 
+@renamed_parameters(told="progress", level="subdivision")
 def randomize(
     photos: Any,
     model: Any,
@@ -187,84 +190,88 @@ def randomize(
     draws: int = 3,
     smooth: int = 0,
     noise: float = 0.1,
-    told: Told | None = None,
+    progress: StudyProgress | None = None,
     seed: int = 0,
-    aligner: Aligner | None = None,
-    level: int = 1,
     **options: Any,
 ) -> Randomization:
-    """Draw a model's weights anew, layer by layer, and compare the maps (the paper's figure 8).
+    """Randomise a model's weights layer by layer, and compare the maps (the paper's figure 8).
 
-    Every layer is drawn by its own initialisation; one that has none has its numbers shuffled. The cascade from the
-    output starts with the last layer, the one from the input with the first; both end with all. Each face is asked
-    about the class that the trained model chose, or that ``target`` names.
+    Every layer is drawn by its own initialisation; a layer without one has its weights shuffled. The cascade from the
+    output starts with the last layer, the cascade from the input with the first; both end with all layers. Each face
+    is explained for the class that the trained model predicts, or for ``target``.
 
     Args:
         photos: as `canonface.audit` takes them; a few are enough.
-        model: a PyTorch module, or what `canonface.load_model` makes one of. It is left as it is.
-        out: folder of the study; a run a network and method.
-        methods: ``canonical`` and whatever ``canonface.audit(method=...)`` takes.
-        steps: into how many groups the layers are put, at most.
-        draws: networks that are random throughout.
-        smooth: also maps that are means over so many noisy copies of each photo (smooth MPRT); 0: none.
-        noise: of the copies, a standard deviation as a share of the photo's range of values.
-        told: is told of the progress.
-        seed: of the draws and the noise.
-        aligner: places faces; by default the landmarker.
-        level: of its mesh.
-        **options: of `canonface.audit`; those of how places are hidden are of canonical maps alone. An embedding
-            model without a gallery is asked how like itself the face stays.
+        model: a PyTorch module, or an argument of `canonface.load_model`. It is not changed.
+        out: folder of the study; one run a network and method.
+        methods: ``canonical`` and values of ``canonface.audit(method=...)``.
+        steps: largest number of groups of layers.
+        draws: number of networks with every layer randomised.
+        smooth: number of noisy copies of each photo, for additional maps that are means over them (smooth MPRT); 0:
+            none.
+        noise: standard deviation of the copies' noise, as a share of the photo's range of values.
+        progress: called after each photo.
+        seed: seed of the draws and of the noise.
+        **options: ``aligner`` (default: the landmarker, on a mesh of ``subdivision`` 1) and other options of
+            `canonface.audit`. Options of occlusion apply to canonical maps only. An embedding model without a gallery
+            is explained by the similarity of the occluded face to the whole face.
 
     Raises:
-        OptionError: the model's layers cannot be drawn anew, or an option cannot be used.
+        OptionError: the model's layers cannot be randomised, or an option cannot be used.
     """
-    loaded = require_torch(load_model(model))
+    original = require_torch(load_model(model))
     if draws < 1:
-        raise OptionError(f"At least one network is random throughout; got draws={draws}.")
-    layers = layers_of(loaded)
+        raise OptionError(f"At least one network has every layer randomised; got draws={draws}.")
+    layers = layers_of(original)
     networks = cascade(layers, steps, draws)
-    found = Remembering(aligner or LandmarkerAligner(load_mesh(level)))
+    subdivision = options.pop("subdivision", 1)
+    cached = CachedAligner(options.pop("aligner", None) or LandmarkerAligner(load_mesh(subdivision)))
     place = Path(out)
-    given = with_confidence_fn(loaded, options)
-    listed, given = fix_targets(photos, loaded, found, place, given)
-    changed = {
-        network.name: randomised(loaded, network.layers, _seed(seed, network.draw)) for network in networks
+    shared = with_confidence(original, options)
+    listed, shared = fix_targets(photos, original, cached, place, shared)
+    models = {"trained": original} | {
+        network.name: randomised(original, network.layers, _seed(seed, network.draw)) for network in networks
     }
-    places: dict[bool, Aligner] = {False: found}
+    aligners: dict[bool, Aligner] = {False: cached}
     if smooth:
-        places[True] = NoisyCopies(found, loaded.spec, smooth, noise, seed)
+        aligners[True] = NoisyCopies(cached, original.spec, smooth, noise, seed)
     likenesses: list[Likeness] = []
     verdicts: list[Verdict] = []
     maps: dict[tuple[str, bool, str], CMS] = {}
     faces = 0
-    for smoothed, where in places.items():
+    for smoothed, aligner in aligners.items():
         for method in methods:
             name = name_of(method)
-            kind = f"{name}, smooth" if smoothed else name
-            settings = [
-                Setting(f"{kind}, {network}", {"model": changed.get(network, loaded)})
-                for network in ("trained", *changed)
-            ]
-            own = given
-            if name != CANONICAL:
-                own = {k: v for k, v in given.items() if k not in OF_HIDING} | {"method": method}
-            runs = vary(listed, settings, place, told=told, aligner=where, **own)
-            named = dict(zip(("trained", *changed), runs, strict=True))
-            these = _likenesses(name, smoothed, named, networks, layers)
-            likenesses += these
-            verdicts.append(verdict_of(these))
-            shared = _common(named)
-            faces = faces if smoothed else len(shared)
-            maps |= {(name, smoothed, network): _map(run, shared) for network, run in named.items()}
-    return Randomization(
-        tuple(likenesses), tuple(verdicts), maps, layers, faces, _notes(layers, likenesses, seed)
-    )
+            settings, own = _settings(method, smoothed, models, shared)
+            runs = vary(listed, settings, place, progress=progress, aligner=aligner, **own)
+            named = dict(zip(models, runs, strict=True))
+            found = _likenesses(name, smoothed, named, networks, layers)
+            likenesses += found
+            verdicts.append(verdict_of(found))
+            common = _common(named)
+            faces = faces if smoothed else len(common)
+            maps |= {(name, smoothed, network): _map(run, common) for network, run in named.items()}
+    notes = _notes(layers, likenesses, seed)
+    return Randomization(tuple(likenesses), tuple(verdicts), maps, layers, faces, notes)
 
 
-def cascade(layers: Sequence[Layer], steps: int, draws: int) -> list[Network]:
-    """The networks: from the output, from the input, and with all layers drawn, so often.
+def _settings(
+    method: Any, smoothed: bool, models: Mapping[str, Model], shared: Mapping[str, Any]
+) -> tuple[list[Setting], dict[str, Any]]:
+    """Return a setting for each network, and the options that they share."""
+    name = name_of(method)
+    kind = f"{name}, smooth" if smoothed else name
+    settings = [Setting(f"{kind}, {network}", {"model": model}) for network, model in models.items()]
+    if name == CANONICAL:
+        return settings, dict(shared)
+    own = {key: value for key, value in shared.items() if key not in OCCLUSION_OPTIONS}
+    return settings, own | {"method": method}
 
-    Names hold the layer at which the random part ends.
+
+def cascade(layers: Sequence[Layer], steps: int, draws: int) -> list[RandomisedNetwork]:
+    """Return the networks of the cascade: from the output, from the input, and ``draws`` with all layers randomised.
+
+    Each name contains the layer at which the randomised part ends.
 
     Raises:
         OptionError: ``steps`` is below 1.
@@ -273,30 +280,32 @@ def cascade(layers: Sequence[Layer], steps: int, draws: int) -> list[Network]:
     networks = []
     for count in range(1, len(groups)):
         last = tuple(layer for group in groups[-count:] for layer in group)
-        networks.append(Network(f"output {count}, from {last[0].name} on", "output", last))
+        networks.append(RandomisedNetwork(f"output {count}, from {last[0].name} on", "output", last))
     for count in range(1, len(groups)):
         first = tuple(layer for group in groups[:count] for layer in group)
-        networks.append(Network(f"input {count}, up to {first[-1].name}", "input", first))
+        networks.append(RandomisedNetwork(f"input {count}, up to {first[-1].name}", "input", first))
     everything = tuple(layers)
     return networks + [
-        Network("all layers" if draw == 0 else f"all layers, draw {draw + 1}", "all", everything, draw)
+        RandomisedNetwork(
+            "all layers" if draw == 0 else f"all layers, draw {draw + 1}", "all", everything, draw
+        )
         for draw in range(draws)
     ]
 
 
 def name_of(method: Any) -> str:
-    """Name of a method: its own, a function's, or the text that names it."""
+    """Return the name of a method, of a function, or the text itself."""
     if isinstance(method, str):
         return method
     return str(getattr(method, "name", None) or getattr(method, "__name__", type(method).__name__))
 
 
 def verdict_of(likenesses: Sequence[Likeness]) -> Verdict:
-    """What the likenesses of one method say."""
+    """Return the verdict on one method from its likenesses."""
     trained = next(likeness for likeness in likenesses if likeness.network == "trained")
     ends = [likeness for likeness in likenesses if likeness.direction == "all" and likeness is not trained]
     known = [abs(likeness.spearman) for likeness in ends if np.isfinite(likeness.spearman)]
-    spearman = float(np.mean(known)) if known else float("nan")
+    correlation = float(np.mean(known)) if known else float("nan")
     similar = [likeness.ssim for likeness in ends if np.isfinite(likeness.ssim)]
     entropies = [likeness.entropy for likeness in ends if np.isfinite(likeness.entropy)]
     rise = (
@@ -306,8 +315,8 @@ def verdict_of(likenesses: Sequence[Likeness]) -> Verdict:
     return Verdict(
         method=trained.method,
         smooth=trained.smooth,
-        passed=bool(not known or spearman < DEPENDS) if judged else None,
-        spearman=spearman,
+        passed=bool(not known or correlation < DEPENDS) if judged else None,
+        spearman=correlation,
         ssim=float(np.mean(similar)) if similar else float("nan"),
         rise=rise,
         flat=len(ends) - len(known),
@@ -319,7 +328,7 @@ def _likenesses(
     method: str,
     smooth: bool,
     runs: Mapping[str, Run],
-    networks: Sequence[Network],
+    networks: Sequence[RandomisedNetwork],
     layers: Sequence[Layer],
 ) -> list[Likeness]:
     shared = _common(runs)
@@ -342,7 +351,7 @@ def _likenesses(
                 layers=len(drawn),
                 share=sum(layer.parameters for layer in drawn) / whole if whole else 0.0,
                 draw=network.draw if network else 0,
-                spearman=rank_correlation(trained.vertex_values[probes], cms.vertex_values[probes]),
+                spearman=spearman(trained.vertex_values[probes], cms.vertex_values[probes]),
                 ssim=structural_similarity(trained.map, cms.map, inside),
                 largest=float(np.abs(cms.map[inside]).max(initial=0.0)),
                 entropy=_entropy(run, shared),
@@ -352,12 +361,12 @@ def _likenesses(
 
 
 def _common(runs: Mapping[str, Run]) -> set[str]:
-    """Faces that every network's run has explained."""
+    """Return the faces that every network's run has explained."""
     found = set.intersection(*(set(run.faces.column("face_id").to_pylist()) for run in runs.values()))
     if not found:
         run = runs["trained"]
         raise OptionError(
-            f"A map needs at least one face that every network has explained; {run.folder} and the runs beside it "
+            f"A map needs at least one face that every network has explained; {run.folder} and the runs next to it "
             "have none: look at their rows."
         )
     return found
@@ -372,7 +381,7 @@ def _map(run: Run, shared: set[str]) -> CMS:
 
 
 def _entropy(run: Run, shared: set[str]) -> float:
-    """Complexity of the single faces' rows, the mean over them."""
+    """Return the mean complexity of the faces' rows."""
     rows = run.drops()[_rows(run, shared)]
     return float(np.mean([complexity(row) for row in rows]))
 
@@ -381,7 +390,7 @@ def _notes(layers: Sequence[Layer], likenesses: Sequence[Likeness], seed: int) -
     notes = [f"Seed {seed}."]
     if shuffled := [name for layer in layers for name in layer.shuffled]:
         shown = ", ".join(shuffled[:4]) + (", ..." if len(shuffled) > 4 else "")
-        notes.append(f"Without an initialisation of their own, so that their numbers were shuffled: {shown}.")
+        notes.append(f"Shuffled, since they have no initialisation of their own: {shown}.")
     largest = {
         like.network: like.largest for like in likenesses if like.method == CANONICAL and not like.smooth
     }
@@ -389,16 +398,12 @@ def _notes(layers: Sequence[Layer], likenesses: Sequence[Likeness], seed: int) -
     if ends and largest.get("trained"):
         notes.append(
             f"Largest value of the canonical map: {largest['trained']:.2g} trained, {max(ends):.2g} with all layers "
-            "random."
+            "randomised."
         )
     if faint := [name for name, value in largest.items() if 0 < value < ROUNDING]:
-        notes.append(f"Hardly more than rounding (below {ROUNDING:g}): {', '.join(faint)}.")
+        notes.append(f"Not above rounding error (below {ROUNDING:g}): {', '.join(faint)}.")
     return tuple(notes)
 
 
 def _seed(seed: int, draw: int) -> int:
     return seed * 1000 + draw
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

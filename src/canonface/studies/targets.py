@@ -1,9 +1,7 @@
-"""What a model as it is was asked about, written down, so that a changed copy can be asked the same."""
+"""Confidences and targets that the original model and its changed copies share."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +10,11 @@ from canonface.alignment import Aligner
 from canonface.confidence import CleanPrediction, FunctionConfidence
 from canonface.data.labels import label_columns, read_labels
 from canonface.data.photos import Photos, digest, find_photos, table_of
-from canonface.errors import CanonfaceError, RunError
+from canonface.errors import CanonfaceError
 from canonface.explanation.settings import make_settings
 from canonface.functional import cosines
 from canonface.models import Model, checked_outputs, prepare
+from canonface.studies.tables import write_csv
 
 EXPLAINED = "explained"
 """Column of the table that holds each photo's target."""
@@ -23,54 +22,69 @@ _PREDICTED = "predicted"
 
 
 def likeness(original: Any, occluded: Any) -> Any:
-    """Cosine between a face's embedding as it is and with a place hidden: 1 where the place does not count."""
+    """Return the cosine between a face's embedding and its embedding with a place hidden.
+
+    1 where the place does not count.
+    """
     return cosines(occluded, original)
 
 
-def likeness_confidence() -> FunctionConfidence:
-    """What an embedding model can be asked without a gallery: does the face stay itself when a place is hidden?"""
-    return FunctionConfidence(likeness, unit="likeness to the whole face (cosine)", target="the same face")
+class SelfSimilarity(FunctionConfidence):
+    """Confidence of an embedding model without a gallery: how similar the occluded face is to the whole face."""
+
+    def __init__(self) -> None:
+        super().__init__(likeness, unit="likeness to the whole face (cosine)", target="the same face")
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return the choices as version 0.1.0 wrote them, so that its runs can be continued."""
+        return {
+            "name": "function",
+            "function": "canonface.studies.fixing:likeness",
+            "fingerprint": "ebc426065d2c5d625e1c60013fbf1210472c2590b7568a46d0ac81a4426be8fd",
+            "unit": self.unit,
+            "target": self.target,
+        }
 
 
-def with_confidence_fn(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with a question that suits the model: an embedding without a gallery is asked its likeness."""
-    given = dict(options)
-    asked = any(given.get(name) is not None for name in ("confidence", "gallery"))
-    if model.outputs == "embedding" and not asked:
-        given["confidence"] = likeness_confidence()
-        given.pop("target", None)
-    return given
+def with_confidence(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with a confidence that fits the model: `SelfSimilarity` for embeddings without a gallery."""
+    completed = dict(options)
+    chosen = any(completed.get(name) is not None for name in ("confidence", "gallery"))
+    if model.outputs == "embedding" and not chosen:
+        completed["confidence"] = SelfSimilarity()
+        completed.pop("target", None)
+    return completed
 
 
 def fix_targets(
     photos: Photos, model: Model, aligner: Aligner, out: Path, options: Mapping[str, Any]
 ) -> tuple[list[Path] | Photos, dict[str, Any]]:
-    """Photos and options of an audit that asks every model about the classes that this one chose.
+    """Freeze the original model's targets: return photos and options that make every model explain them.
 
-    Where the target is ``predicted``, each photo's first face is shown to the model once, and its choice written into
-    ``out/targets.csv`` beside the labels; the target is then that column. Any other target is the same for every
+    Where the target is ``predicted``, the model predicts each photo's first face once, and its class is written into
+    ``out/targets.csv`` next to the labels; the target is then that column. Any other target is the same for every
     model anyway.
 
     Args:
         photos: as `canonface.audit` takes them.
-        model: the one whose choice counts.
-        aligner: places faces.
+        model: the original model.
+        aligner: finds the faces.
         out: folder of the study.
-        options: of `canonface.audit`.
+        options: options of `canonface.audit`.
 
     Raises:
         RunError: the table cannot be written.
     """
-    given = dict(options)
-    choices = {name: given[name] for name in ("target", "confidence") if given.get(name) is not None}
-    if "gallery" in given:
-        return photos, given
-    settings = make_settings(given.get("preset", "default"), **choices)
+    fixed = dict(options)
+    choices = {name: fixed[name] for name in ("target", "confidence") if fixed.get(name) is not None}
+    if "gallery" in fixed:
+        return photos, fixed
+    settings = make_settings(fixed.get("preset", "default"), **choices)
     confidence_fn = settings.confidence_fn()
     if confidence_fn.describe().get("target") != _PREDICTED:
-        return photos, given
+        return photos, fixed
     found = find_photos(photos)
-    table = given.get("labels") or table_of(photos)
+    table = fixed.get("labels") or table_of(photos)
     known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
     columns = label_columns(known)
     rows = []
@@ -80,26 +94,10 @@ def fix_targets(
         try:
             face = aligner(path)[0]
             outputs = checked_outputs(model, model.to_device(prepare(face, model.spec).x)[None])
-            original = CleanPrediction(outputs, model.outputs, model.labels, known[name], digest(path))
-            row[EXPLAINED] = confidence_fn.bind(original).target.removeprefix("class ")
+            clean = CleanPrediction(outputs, model.outputs, model.labels, known[name], digest(path))
+            row[EXPLAINED] = confidence_fn.bind(clean).target.removeprefix("class ")
         except CanonfaceError:
-            row[EXPLAINED] = ""  # the run itself says why
+            row[EXPLAINED] = ""  # the run itself records the reason
         rows.append(row)
-    given |= {"labels": _written(rows, out / "targets.csv"), "target": f"label:{EXPLAINED}"}
-    return [found.path(name) for name in found.names], given
-
-
-def _written(rows: list[dict[str, str]], path: Path) -> Path:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(buffer.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise RunError(
-            f"A study needs a folder that can be written to; {path} cannot be written: {error.strerror or error}. "
-            "Name another folder with -o."
-        ) from error
-    return path
+    fixed |= {"labels": write_csv(rows, out / "targets.csv", "A study"), "target": f"label:{EXPLAINED}"}
+    return [found.path(name) for name in found.names], fixed

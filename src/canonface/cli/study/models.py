@@ -29,7 +29,7 @@ def models(
     loaded = [shared.loaded(name) for name in model]
     with Telling() as told:
         found = studies.models(
-            shared.photos, loaded, shared.out, told=told, splits=shared.splits, **shared.audit_options()
+            shared.photos, loaded, shared.out, progress=told, splits=shared.splits, **shared.audit_options()
         )
     draw_comparison(found, shared, f"What {len(loaded)} models rely on, on the same photos")
 
@@ -49,14 +49,14 @@ def tasks(
     Example: canonface study tasks photos/ --task facenet --task gender=female --task expression=happy -o tasks
     """
     from canonface import studies
-    from canonface.studies import Asked
+    from canonface.studies import ModelTask
 
     shared.check()
-    asked = [Asked.parse(text) for text in task]
-    loaded = [Asked(shared.loaded(item.model), item.target, item.confidence) for item in asked]
+    asked = [ModelTask.parse(text) for text in task]
+    loaded = [ModelTask(shared.loaded(item.model), item.target, item.confidence) for item in asked]
     with Telling() as told:
         found = studies.tasks(
-            shared.photos, loaded, shared.out, told=told, splits=shared.splits, **shared.audit_options()
+            shared.photos, loaded, shared.out, progress=told, splits=shared.splits, **shared.audit_options()
         )
     draw_comparison(found, shared, f"What {len(loaded)} tasks rely on, on the same photos")
 
@@ -86,7 +86,7 @@ def alignment(
             shared.out,
             alignments=listed(alignments) or [],
             scored=scored,
-            told=told,
+            progress=told,
             splits=shared.splits,
             **shared.audit_options(),
         )

@@ -80,7 +80,7 @@ def planted(
             methods=listed(methods),
             seed=seed,
             quick=quick,
-            told=told,
+            progress=told,
         )
     figures = {
         "planted-rates": plots.planted_rates_figure(found),

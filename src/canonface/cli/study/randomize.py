@@ -11,7 +11,7 @@ from canonface.cli.study.settings import listed
 from canonface.cli.study.shared import Shared, Telling, with_shared
 
 if TYPE_CHECKING:
-    from canonface.studies.randomizing import Verdict
+    from canonface.studies.randomization import Verdict
 
 
 @with_shared
@@ -56,7 +56,7 @@ def randomize(
             draws=draws,
             smooth=smooth,
             noise=noise,
-            told=told,
+            progress=told,
             **shared.audit_options(),
         )
     first = next(iter(found.maps.values()))
@@ -83,7 +83,7 @@ def randomize(
 def _title(model: str, verdict: Verdict) -> str:
     """Whose map is drawn: the pictures of several methods look alike otherwise."""
     from canonface.methods import title_of
-    from canonface.studies.randomizing import CANONICAL
+    from canonface.studies.randomization import CANONICAL
 
     by = "" if verdict.method == CANONICAL else f" by {title_of(verdict.method)}"
     return f"What is left of the {model} model's map{by} when the model forgets"

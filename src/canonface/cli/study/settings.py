@@ -11,7 +11,7 @@ from canonface.cli.study.convergence import numbers
 from canonface.cli.study.shared import Shared, Telling, draw_comparison, with_shared
 
 if TYPE_CHECKING:
-    from canonface.studies.comparison import Comparison
+    from canonface.studies.comparison import SettingComparison
 
 
 @with_shared
@@ -43,7 +43,7 @@ def patch(
             shared.out,
             sizes=listed(sizes),
             strides=numbers(strides) or (),
-            told=told,
+            progress=told,
             splits=shared.splits,
             **shared.audit_options("patch"),
         )
@@ -64,7 +64,7 @@ def density(shared: Shared, model: options.ModelName) -> None:
             shared.photos,
             shared.loaded(model),
             shared.out,
-            told=told,
+            progress=told,
             splits=shared.splits,
             **shared.audit_options(),
         )
@@ -94,7 +94,7 @@ def fill(
             shared.loaded(model),
             shared.out,
             fills=listed(fills) or FILLS,
-            told=told,
+            progress=told,
             splits=shared.splits,
             **shared.audit_options("fill"),
         )
@@ -123,7 +123,7 @@ def confidence(
             shared.loaded(model),
             shared.out,
             confidences=listed(confidences),
-            told=told,
+            progress=told,
             splits=shared.splits,
             **shared.audit_options("confidence"),
         )
@@ -135,5 +135,5 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _name(found: Comparison) -> str:
+def _name(found: SettingComparison) -> str:
     return found.columns[0].run.model_name

@@ -15,7 +15,7 @@ from canonface.cli import console, options
 if TYPE_CHECKING:
     from canonface.models import Model
     from canonface.pipeline import Progress
-    from canonface.studies.comparison import Comparison
+    from canonface.studies.comparison import SettingComparison
 
 Photos = Annotated[
     list[str], typer.Argument(help="Folders, files, patterns in quotes, or CSV files with a column path.")
@@ -62,10 +62,11 @@ class Shared:
     def audit_options(self, *left_out: str) -> dict[str, Any]:
         """Those that `canonface.audit` takes, as far as they were given, without some."""
         names = {
-            "labels", "target", "confidence", "gallery", "occluder", "patch", "fill", "stride", "spacing", "level",
+            "labels", "target", "confidence", "gallery", "occluder", "patch", "fill", "stride", "spacing",
             "share", "batch", "engine", "cluster", "seed",
         } - set(left_out)  # fmt: skip
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return given | {"subdivision": self.level}
 
     def loaded(self, model: str) -> Model:
         """The model of a name or a path, on the device."""
@@ -145,7 +146,7 @@ class Telling:
 
 
 def draw_comparison(
-    found: Comparison, shared: Shared, title: str, pictures: Mapping[str, Any] | None = None
+    found: SettingComparison, shared: Shared, title: str, pictures: Mapping[str, Any] | None = None
 ) -> None:
     """End a study that compares settings: its figure, its tables, its words.
 
