@@ -121,7 +121,7 @@ def grouped(layers: Sequence[Layer], steps: int) -> list[tuple[Layer, ...]]:
 
 
 def _holds(module: Any) -> bool:
-    """Return True for a module with weights or running statistics of its own."""
+    """Return True for a module that holds weights or running statistics itself."""
     own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
     return any(tensor.is_floating_point() for tensor in own)
 

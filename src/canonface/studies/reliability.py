@@ -30,7 +30,7 @@ def stepped_up(reliability: float, factor: float) -> float:
     0.75
 
     Args:
-        reliability: reliability of the mean at hand, a correlation.
+        reliability: reliability of the original mean, a correlation.
         factor: k, above 0.
     """
     return factor * reliability / (1 + (factor - 1) * reliability)

@@ -33,7 +33,7 @@ class MethodResult:
         mass: median share of the positive map in the region.
         auc: median AUC.
         distance_cm: median distance of the peak to the region.
-        seconds: mean time for a face; NaN where the method has no time of its own.
+        seconds: mean time for a face; NaN where no time was measured.
     """
 
     kind: str
