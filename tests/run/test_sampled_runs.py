@@ -200,7 +200,9 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     assert run.estimate(confidence_level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
     # A smaller budget takes nothing back: what was asked is paid for, and another start is no other look.
     again = sample(photos, model, tmp_path / "run", max_forward_passes=300)
-    assert again.stopping_state == replace(run.stopping_state, max_forward_passes=300, stopped="max-forward-passes")
+    assert again.stopping_state == replace(
+        run.stopping_state, max_forward_passes=300, stopped="max-forward-passes"
+    )
     once = sample(photos, model, tmp_path / "once", max_forward_passes=10**6)
     assert once.estimate().map.widest < run.estimate().map.widest
 
@@ -340,7 +342,9 @@ def test_a_map_that_few_faces_carry_is_said_to_be_unsure(photos, tmp_path, caplo
 def test_a_file_that_is_no_result_is_named(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", max_forward_passes=100)
     (tmp_path / "run" / "reached.json").write_text("{}")
-    with pytest.raises(RunError, match=r"reached\.json holds the state of a run that may stop early, and cannot be read"):
+    with pytest.raises(
+        RunError, match=r"reached\.json holds the state of a run that may stop early, and cannot be read"
+    ):
         _ = run.stopping_state
 
 

@@ -51,7 +51,7 @@ def reproduce(
     """
     from canonface.demo import demo_folder
     from canonface.models import available_models, check_model_name
-    from canonface.studies.figures import FIGURES, Wanted, figure_of
+    from canonface.studies.figures import FIGURES, FigureRequest, figure_of
     from canonface.studies.photo_sets import open_photo_set
 
     if figure is None:
@@ -68,7 +68,7 @@ def reproduce(
         target = "female"
     names = list(getattr(context.parent.command, "commands", ())) if context.parent else []
     folder = out or Path(f"figure-{chosen.number}")
-    wanted = Wanted(
+    wanted = FigureRequest(
         photo_set, folder, model, target, photos, seed, [card.name for card in available_models()], names
     )
     plan = chosen.plan(wanted)

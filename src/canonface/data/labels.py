@@ -117,7 +117,9 @@ def _matched(rows: list[dict[str, str]], path: Path, photos: PhotoList) -> dict[
         if place in by_path:
             name = by_path[place]
             if found.setdefault(name, columns) != columns:
-                raise LabelsError(f"A labels file has one row for each photo; {path} has two rows for {name!r}.")
+                raise LabelsError(
+                    f"A labels file has one row for each photo; {path} has two rows for {name!r}."
+                )
         elif not Path(place).exists():
             elsewhere.setdefault(PurePosixPath(row["path"].replace("\\", "/")).name, []).append(columns)
     left: dict[str, list[str]] = {}

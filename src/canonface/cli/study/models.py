@@ -30,7 +30,7 @@ def models(
     loaded = [shared.loaded(name) for name in model]
     with SettingProgress() as report:
         found = studies.models(
-            shared.photos, loaded, shared.out, told=report, splits=shared.splits, **shared.audit_options()
+            shared.photos, loaded, shared.out, progress=report, splits=shared.splits, **shared.audit_options()
         )
     draw_comparison(found, shared, f"What {len(loaded)} models rely on, on the same photos")
 
@@ -50,14 +50,14 @@ def tasks(
     Example: canonface study tasks photos/ --task facenet --task gender=female --task expression=happy -o tasks
     """
     from canonface import studies
-    from canonface.studies import Asked
+    from canonface.studies import ModelTask
 
     shared.check()
-    asked = [Asked.parse(text) for text in task]
-    loaded = [Asked(shared.loaded(item.model), item.target, item.confidence) for item in asked]
+    tasks_given = [ModelTask.parse(text) for text in task]
+    loaded = [ModelTask(shared.loaded(item.model), item.target, item.confidence) for item in tasks_given]
     with SettingProgress() as report:
         found = studies.tasks(
-            shared.photos, loaded, shared.out, told=report, splits=shared.splits, **shared.audit_options()
+            shared.photos, loaded, shared.out, progress=report, splits=shared.splits, **shared.audit_options()
         )
     draw_comparison(found, shared, f"What {len(loaded)} tasks rely on, on the same photos")
 
@@ -87,7 +87,7 @@ def alignment(
             shared.out,
             alignments=listed(alignments) or [],
             scored=scored,
-            told=report,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options(),
         )

@@ -80,7 +80,7 @@ def planted(
             methods=listed(methods),
             seed=seed,
             quick=quick,
-            told=report,
+            progress=report,
         )
     figures = {
         "planted-rates": plots.planted_rates_figure(found),

@@ -12,7 +12,7 @@ from canonface.cli.study.settings import listed
 from canonface.cli.study.shared import SettingProgress, Shared
 
 if TYPE_CHECKING:
-    from canonface.studies.randomizing import Verdict
+    from canonface.studies.randomization import Verdict
 
 
 @grouped
@@ -55,7 +55,7 @@ def randomize(
             draws=draws,
             smooth=smooth,
             noise=noise,
-            told=report,
+            progress=report,
             **shared.audit_options(),
         )
     first = next(iter(found.maps.values()))
@@ -82,7 +82,7 @@ def randomize(
 def _title(model: str, verdict: Verdict) -> str:
     """Return the title of the figure, which names the method."""
     from canonface.methods import title_of
-    from canonface.studies.randomizing import CANONICAL
+    from canonface.studies.randomization import CANONICAL
 
     by = "" if verdict.method == CANONICAL else f" by {title_of(verdict.method)}"
     return f"What is left of the {model} model's map{by} when the model forgets"

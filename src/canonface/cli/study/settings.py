@@ -12,7 +12,7 @@ from canonface.cli.study.convergence import numbers
 from canonface.cli.study.shared import SettingProgress, Shared, draw_comparison
 
 if TYPE_CHECKING:
-    from canonface.studies.comparison import Comparison
+    from canonface.studies.comparison import SettingComparison
 
 
 @grouped
@@ -44,7 +44,7 @@ def patch(
             shared.out,
             sizes=listed(sizes),
             strides=numbers(strides) or (),
-            told=report,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options("patch"),
         )
@@ -65,7 +65,7 @@ def density(shared: Shared, model: options.ModelName) -> None:
             shared.photos,
             shared.loaded(model),
             shared.out,
-            told=report,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options(),
         )
@@ -95,7 +95,7 @@ def fill(
             shared.loaded(model),
             shared.out,
             fills=listed(fills) or FILLS,
-            told=report,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options("fill"),
         )
@@ -124,7 +124,7 @@ def confidence(
             shared.loaded(model),
             shared.out,
             confidences=listed(confidences),
-            told=report,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options("confidence"),
         )
@@ -136,5 +136,5 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _name(found: Comparison) -> str:
+def _name(found: SettingComparison) -> str:
     return found.columns[0].run.model_name

@@ -13,7 +13,7 @@ from canonface.cli import console, options
 if TYPE_CHECKING:
     from canonface.models import Model
     from canonface.pipeline import Progress
-    from canonface.studies.comparison import Comparison
+    from canonface.studies.comparison import SettingComparison
 
 Splits = Annotated[int, typer.Option(help="Random halves for the reliability.", min=1)]
 
@@ -95,7 +95,7 @@ class SettingProgress:
 
 
 def draw_comparison(
-    found: Comparison, shared: Shared, title: str, pictures: Mapping[str, Any] | None = None
+    found: SettingComparison, shared: Shared, title: str, pictures: Mapping[str, Any] | None = None
 ) -> None:
     """Write and print the figure, the tables and the findings of a study that compares settings.
 
