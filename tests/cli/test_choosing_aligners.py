@@ -17,12 +17,12 @@ def test_the_registrys_names_are_known_or_explained():
 
 
 @pytest.mark.parametrize("name", sorted({*loading.ALIGNERS} - {"landmarker"}))
-def test_a_level_is_refused_where_it_means_nothing(name):
-    with pytest.raises(OptionError, match=f"the mesh of --aligner {name} has one level"):
+def test_a_subdivision_is_refused_where_it_means_nothing(name):
+    with pytest.raises(OptionError, match=f"--subdivision belongs to the landmarker.s mesh; got --aligner {name}"):
         chosen_aligner(name, 2, False, False, None, None)
 
 
-def test_a_level_is_the_landmarkers():
-    for level in (0, 2):
-        name = chosen_aligner("landmarker", level, False, False, None, None).mesh.name
-        assert name == f"landmarker-468/{level}"
+def test_a_subdivision_is_the_landmarkers():
+    for subdivision in (0, 2):
+        name = chosen_aligner("landmarker", subdivision, False, False, None, None).mesh.name
+        assert name == f"landmarker-468/{subdivision}"

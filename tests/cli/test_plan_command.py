@@ -94,7 +94,7 @@ def row(out, layer):
 def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
     code, out, err = plan("some_networks:convolutional")
     assert code == 0, err
-    assert out.splitlines()[0].startswith("Multiply-adds a question, in millions")
+    assert out.splitlines()[0].startswith("Multiply-adds of a forward pass, in millions")
     # 16 filters of 3 x 3 x 3 at 24 x 24 places.
     assert row(out, "stem.0")[:3] == ["stem.0", "convolution 3x3", "16x24x24"]
     assert row(out, "stem.0")[4] == "0.25"
@@ -104,13 +104,13 @@ def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
     assert whole == pytest.approx(1.79, abs=0.01)
     assert needed < whole / 10
     assert re.search(
-        r"memory: \d+ MiB of weights .*, \d+ MiB a photo, [\d.]+ MiB a question; whole images: ", out
+        r"memory: \d+ MiB of weights .*, \d+ MiB a photo, [\d.]+ MiB a forward pass; whole images: ", out
     )
     assert "whole maps from" not in out
     assert re.search(
-        r"would be asked by the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out
+        r"would run on the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out
     )
-    assert re.search(r"^dense: [\d.]+ ms a question$", out, re.MULTILINE)
+    assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
 
 
 def test_every_exact_engine_that_there_is_is_timed(plan):
@@ -130,7 +130,7 @@ def test_a_squeeze_is_named_with_the_reason_for_whole_maps(plan):
     assert "whole maps from 2.mul on: mul joins a map with what changes everywhere" in out
     assert row(out, "3")[1] == "dense conv2d"
     assert row(out, "3")[-1] == "100%"
-    assert "would be asked by the dense engine: a patch changes so much that only 1.2 times fewer" in out
+    assert "would run on the dense engine: a patch changes so much that only 1.2 times fewer" in out
 
 
 def test_attention_is_counted_token_by_token_and_named(plan):
@@ -173,8 +173,8 @@ def test_without_layers_to_count_there_is_a_reason_and_a_time(plan, model, why):
     code, out, _ = plan(f"some_networks:{model}")
     assert code == 0
     assert "Multiply-adds" not in out
-    assert re.search(r"^dense: [\d.]+ ms a question$", out, re.MULTILINE)
-    assert f"would be asked by the dense engine: {why}" in out
+    assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
+    assert f"would run on the dense engine: {why}" in out
 
 
 def test_without_a_compiler_the_table_is_there_without_native(plan, monkeypatch):
@@ -194,10 +194,10 @@ def test_where_windows_fail_the_plan_is_dense_and_says_why(plan, monkeypatch):
     code, out, _ = plan("some_networks:convolutional")
     assert code == 0
     assert (
-        "would be asked by the dense engine: questions by windows failed: RuntimeError: the kernel is broken"
+        "would run on the dense engine: questions by windows failed: RuntimeError: the kernel is broken"
         in out
     )
-    assert re.search(r"^dense: [\d.]+ ms a question$", out, re.MULTILINE)
+    assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

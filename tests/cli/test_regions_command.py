@@ -85,3 +85,20 @@ def test_what_cannot_be_is_refused_in_words(canonface, arguments, words):
     code, _, err = canonface(*PHOTOS[:1], *arguments)
     assert code == 2
     assert words in err
+
+
+def test_a_run_with_json_and_a_picture(canonface, tmp_path):
+    arguments = (*PHOTOS, "-t", "light", "--hide", "mouth,forehead", "--fill", "black", "-o", "found")
+    code, out, _ = canonface(*arguments)
+    assert code == 0
+    assert "found/regions.png" in out
+    numbers = json.loads((tmp_path / "found" / "regions.json").read_text())
+    assert numbers["faces"] == 2
+    assert Image.open(tmp_path / "found" / "regions.png").size[0] > 400
+    assert (tmp_path / "found" / "run.json").exists()
+    code, again, _ = canonface(*arguments, "--json")
+    assert code == 0
+    assert json.loads(again)["regions"] == numbers["regions"]
+    code, _, err = canonface(*arguments[:-2], "-o", "found", "--dilate", "1")
+    assert code == 2
+    assert "regions.dilate_cm" in err

@@ -101,10 +101,10 @@ def test_one_photo_coarse_to_fine(place, monkeypatch, capsys):
     words = ["explain", photo, "-m", "toy_models:model", "-t", "yes", "--stride", "8", "-o", "one"]
     code, out, _ = say(monkeypatch, capsys, *words, "--design", "adaptive")
     assert code == 0
-    assert "places were not asked but interpolated, typical error 0.0" in out
+    assert "probes were interpolated, not evaluated: typical error 0.0" in out
     assert "too few to trust" not in out
     _, out, _ = say(monkeypatch, capsys, *words, "--design", "adaptive", "--share", "0.2")
-    assert re.search(r"typical error [\d.e-]+; only (1\d|2[0-4])% were asked: too few to trust", out)
+    assert re.search(r"typical error [\d.e-]+; only (1\d|2[0-4])% were evaluated: too few to trust", out)
     _, out, _ = say(monkeypatch, capsys, *words, "--design", "adaptive", "--json")
     found = json.loads(out)["faces"][0]
     assert found["inferred"] > 50
@@ -118,7 +118,7 @@ def test_one_photo_coarse_to_fine(place, monkeypatch, capsys):
     [
         (audit("--design", "adaptive"), "use it with explain"),
         (audit("--precision", "0"), "half-width above 0"),
-        (["explain", "photos", "-m", "gender", "--design", "random"], "A single face is asked by"),
+        (["explain", "photos", "-m", "gender", "--design", "random"], "A single face is sampled by"),
         (["explain", "photos", "-m", "gender", "--design", "adaptive", "--share", "2"], "four of ten"),
         (["explain", "photos", "-m", "gender", "--precision", "0.1"], "go with design='adaptive'"),
         (audit("--share", "2"), "above 0 and at most 1; got 2.0"),

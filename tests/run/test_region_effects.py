@@ -7,15 +7,24 @@ from hypothesis import strategies as st
 
 from canonface.confidence import RecognitionConfidence
 from canonface.demo import demo_folder
-from canonface.errors import LabelsError, NoFaceError, OptionError, PhotoError, TargetError
+from canonface.errors import (
+    ConfigurationChangedError,
+    LabelsError,
+    NoFaceError,
+    OptionError,
+    PhotoError,
+    RunError,
+    TargetError,
+)
 from canonface.explanation import explain_regions, make_gallery
 from canonface.explanation.regions import region_names
 from canonface.mesh import load_mesh, region_mask
 from canonface.models import load_model, prepare
 from canonface.occluders import region_pixels
-from canonface.pipeline import audit_regions
+from canonface.pipeline import audit, audit_regions
 from canonface.pipeline.moments import Moments
 from canonface.pipeline.regions import RegionSummary
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(64, 64))
@@ -214,7 +223,9 @@ class TestManyFaces:
         np.testing.assert_allclose(merged.interactions.sem, whole.interactions.sem, atol=1e-12)
         assert merged.faces == whole.faces
         other = audit_regions(faces[:1], model, "it", regions=["mouth"], confidence="value")
-        with pytest.raises(OptionError, match="Summaries of one question are merged; names differ"):
+        with pytest.raises(
+            OptionError, match="Summaries of the same regions, model and unit are merged; names differ"
+        ):
             whole.merge(other)
 
     def test_the_strongest_come_first(self, faces, model):
@@ -257,3 +268,62 @@ class TestManyFaces:
             audit_regions(table, model, "label:tine", **options)
         with pytest.raises(TargetError, match="dim"):
             audit_regions(table, model, "dim", **options)
+
+
+class TestRunOnDisk:
+    OPTIONS = OPTIONS | {"subdivision": 0}
+
+    @pytest.fixture
+    def photos(self):
+        return [PHOTOS / f"{name}.jpg" for name in ("op_P001_studio", "op_P005_studio", "op_P002_studio")]
+
+    @pytest.fixture
+    def model(self):
+        return model_of(lambda batch: np.asarray(batch)[:, :, 20:44].mean(axis=(1, 2, 3)))
+
+    def test_it_holds_the_numbers_of_one_that_is_not_written(self, photos, model, tmp_path):
+        written = audit_regions(photos, model, "it", out=tmp_path / "run", **self.OPTIONS)
+        plain = audit_regions(photos, model, "it", **self.OPTIONS)
+        opened = RegionSummary.open(tmp_path / "run")
+        for name in ("drops", "joint", "interactions", "areas"):
+            np.testing.assert_array_equal(getattr(written, name).total, getattr(plain, name).total)
+            np.testing.assert_array_equal(getattr(opened, name).squares, getattr(plain, name).squares)
+        assert (opened.names, opened.unit, opened.model, opened.faces) == (
+            plain.names,
+            plain.unit,
+            plain.model,
+            3,
+        )
+
+    def test_an_interrupted_one_goes_on_where_it_stopped(self, photos, model, tmp_path):
+        class StopNowError(Exception):
+            pass
+
+        def stop(state):
+            if state.done == 2:
+                raise StopNowError
+
+        with pytest.raises(StopNowError):
+            audit_regions(photos, model, "it", out=tmp_path / "run", progress=stop, **self.OPTIONS)
+        assert RegionSummary.open(tmp_path / "run").faces == 2
+        seen = []
+        again = audit_regions(photos, model, "it", out=tmp_path / "run", progress=seen.append, **self.OPTIONS)
+        assert [(state.done, state.resumed) for state in seen] == [(3, 2)]
+        whole = audit_regions(photos, model, "it", **self.OPTIONS)
+        np.testing.assert_array_equal(again.joint.total, whole.joint.total)
+        with pytest.raises(ConfigurationChangedError, match=r"regions\.dilate_cm"):
+            audit_regions(photos, model, "it", out=tmp_path / "run", dilate_cm=1.0, **self.OPTIONS)
+
+    def test_runs_of_maps_and_of_regions_are_told_apart(self, photos, model, tmp_path):
+        audit_regions(photos[:1], model, "it", out=tmp_path / "regions", **self.OPTIONS)
+        with pytest.raises(RunError, match="run of whole regions"):
+            Run.open(tmp_path / "regions")
+        audit(
+            photos[0], model, tmp_path / "maps", confidence="value", target="it", subdivision=0, spacing=3.0
+        )
+        with pytest.raises(RunError, match=r"use canonface\.Run\.open"):
+            RegionSummary.open(tmp_path / "maps")
+
+    def test_faces_are_not_written(self, face, model, tmp_path):
+        with pytest.raises(OptionError, match="A run is written of photos; got faces"):
+            audit_regions([face], model, "it", out=tmp_path / "run", **OPTIONS)

@@ -170,9 +170,9 @@ def test_a_function_of_ones_own_makes_a_run(folder, model, tmp_path):
     [
         ({"fill": "black"}, "fill says what hides a place"),
         ({"occluder": "disc"}, "occluder says what hides a place"),
-        ({"engine": "dense"}, "engine says how a model is asked about hidden places"),
-        ({"share": 0.2}, "design says how a model is asked"),
-        ({"design": "random", "share": 0.2}, "design says how a model is asked"),
+        ({"engine": "dense"}, "engine says how a model is run on occluded faces"),
+        ({"share": 0.2}, "design says how a model is run"),
+        ({"design": "random", "share": 0.2}, "design says how a model is run"),
         ({"method_options": {"samples": 3}}, "An option of 'gradcam' has a known name; got 'samples'"),
         ({"method": "gradcm"}, "did you mean 'gradcam'"),
         ({"method": None, "method_options": {"layer": "conv"}}, "and no method"),

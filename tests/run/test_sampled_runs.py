@@ -66,7 +66,7 @@ def test_a_sampled_run_asks_what_its_design_says_and_nothing_else(photos, model,
 def test_its_map_is_the_estimate_and_says_so(photos, model, whole, tmp_path):
     run = sample(photos, model, tmp_path / "run", labels=demo_folder() / "labels.csv")
     estimate, cms = run.estimate(), run.cms()
-    assert cms.note == "20.1% of the places of each face asked, the rest inferred"
+    assert cms.note == "20.1% of the probes of each face evaluated, the rest inferred"
     assert cms.half_width == estimate.map.widest
     assert (whole.cms().note, np.isnan(whole.cms().half_width)) == ("", True)
     assert cms.faces == 40

@@ -1,0 +1,108 @@
+"""Settings, sampling and engine as objects say what the keywords say."""
+
+import io
+from contextlib import redirect_stderr
+
+import numpy as np
+import pytest
+
+import canonface
+from canonface import Engine, InputSpec, Sampling, load_model
+from canonface.demo import demo_folder
+from canonface.errors import OptionError
+from canonface.explanation import PRESETS, make_settings
+
+PHOTO = demo_folder() / "photos" / "op_P001_studio.jpg"
+SMALL = {"subdivision": 0, "spacing": 2.5}
+
+
+@pytest.fixture(scope="module")
+def model():
+    def sides(batch):
+        light = batch[:, :, :, :12].mean(axis=(1, 2, 3))
+        return np.stack([light, 1 - light], axis=1)
+
+    return load_model(sides, spec=InputSpec((24, 24)), outputs="probabilities", labels=("light", "dark"))
+
+
+@pytest.fixture(scope="module")
+def face():
+    [found] = canonface.align(PHOTO, subdivision=0)
+    return found
+
+
+def test_settings_are_the_keywords(face, model):
+    settings = make_settings("default", target="light", fill="blur", spacing=2.5, patch=5)
+    by_object = canonface.explain(face, model, settings=settings)
+    by_keyword = canonface.explain(face, model, "light", fill="blur", spacing=2.5, patch=5)
+    np.testing.assert_array_equal(by_object.drops, by_keyword.drops)
+
+
+def test_a_keyword_replaces_a_field(face, model):
+    settings = make_settings("default", target="dark", spacing=2.5, patch=5)
+    replaced = canonface.explain(face, model, "light", settings=settings)
+    assert replaced.target == "light"
+    assert replaced.patch == 5
+
+
+def test_a_sampling_is_the_keywords(model, tmp_path):
+    sampling = Sampling(design="random", share=0.5, seed=3)
+    by_object = canonface.audit(PHOTO, model, tmp_path / "a", target="light", sampling=sampling, **SMALL)
+    by_keyword = canonface.audit(
+        PHOTO, model, tmp_path / "b", target="light", design="random", share=0.5, seed=3, **SMALL
+    )
+    np.testing.assert_array_equal(by_object.drops(), by_keyword.drops())
+    assert by_object.manifest.configuration == by_keyword.manifest.configuration
+
+
+def test_an_engine_is_its_name_and_batch(face, model):
+    by_object = canonface.explain(face, model, "light", engine=Engine("dense", 7), spacing=2.5)
+    by_keyword = canonface.explain(face, model, "light", engine="dense", batch=7, spacing=2.5)
+    np.testing.assert_array_equal(by_object.drops, by_keyword.drops)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fil": "blur"}, "got 'fil': did you mean 'fill'"),
+        ({"settings": PRESETS["paper"], "preset": "paper"}, "leave one out"),
+        ({"engine": "denze"}, "did you mean 'dense'"),
+        ({"engine": "dense", "batch": 0}, "A batch is a whole number, at least 1; got 0"),
+        ({"cluster": "identity"}, "got 'cluster'"),
+        ({"sampling": Sampling(cluster="identity")}, "cluster is for many faces"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_words(face, model, options, words):
+    with pytest.raises(OptionError, match=words):
+        canonface.explain(face, model, "light", **options)
+
+
+def test_names_of_0_1_0_warn_and_work(model, tmp_path):
+    with pytest.warns(DeprecationWarning, match=r"level=\.\.\. is now subdivision=\.\.\."):
+        run = canonface.audit(PHOTO, model, tmp_path / "run", target="light", level=0, spacing=2.5)
+    assert run.mesh.name.endswith("/0")
+    with pytest.warns(DeprecationWarning, match=r"max_questions=\.\.\. is now max_forward_passes"):
+        run = canonface.audit(
+            PHOTO, model, tmp_path / "budget", target="light", max_questions=10, subdivision=0, spacing=2.5
+        )
+    assert run.stopping_state.max_forward_passes == 10
+    with pytest.warns(DeprecationWarning, match=r"Run\.stopping_state"):
+        assert run.reached == run.stopping_state
+
+
+def test_progress_true_shows_a_bar(model, tmp_path):
+    screen = io.StringIO()
+    with redirect_stderr(screen):
+        canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, **SMALL)
+    assert "sides" in screen.getvalue()
+    assert "1/1" in screen.getvalue()
+
+
+def test_no_public_signature_is_wide():
+    import inspect
+
+    for name in canonface.__all__:
+        value = getattr(canonface, name)
+        if inspect.isfunction(value):
+            named = [p for p in inspect.signature(value).parameters.values() if p.kind is not p.VAR_KEYWORD]
+            assert len(named) <= 12, f"{name} takes {len(named)} parameters"
