@@ -25,7 +25,7 @@ LAYERS = [
     {"landmarker"},
     {"functional", "geometry", "importing", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
-    {"errors", "_version"},
+    {"errors", "_version", "files"},
 ]
 HEIGHT = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
 HEAVY = (
