@@ -38,7 +38,7 @@ from canonface.errors import CanonfaceError
 from canonface.functional import occlusion_boxes
 from canonface.models import TorchModel, prepare
 from canonface.run import Run
-from canonface.run.estimating import estimate_rows
+from canonface.run.estimate import estimate_rows
 from canonface.types import InputSpec
 
 BATCH = 16
@@ -138,7 +138,7 @@ def run_of(
     return run, {
         "faces": len(run.faces),
         "probes": len(run.probes),
-        "questions": run.estimate().asked,
+        "forward_passes": run.estimate().asked,
         "seconds": seconds,
         "half": half,
         "whole": 2 * half / (1 + half),
@@ -180,10 +180,10 @@ def papers_way(
         start = time.perf_counter()
         ask(TIMED)
         seconds.append((time.perf_counter() - start) / TIMED)
-    question = float(np.median(seconds))
+    confidence_fn = float(np.median(seconds))
     return {
-        "seconds_a_question": question,
-        "seconds": question * full["questions"] + float(np.median(aligning)) * full["faces"],
+        "seconds_a_question": confidence_fn,
+        "seconds": confidence_fn * full["forward_passes"] + float(np.median(aligning)) * full["faces"],
         "timed": TIMED * len(seconds),
     }
 
@@ -210,7 +210,7 @@ def page(result: dict[str, Any]) -> str:
         (f"canonface, {share['share']:.0%} asked", share["seconds"], share),
     ):
         lines.append(
-            f"| {label} | {of['faces']} | {of['questions']:,} | {seconds:,.0f} s | "
+            f"| {label} | {of['faces']} | {of['forward_passes']:,} | {seconds:,.0f} s | "
             f"{paper['seconds'] / seconds:.0f}x | {of['half']:.3f}, {of['whole']:.3f} |"
         )
     return "\n".join(lines)

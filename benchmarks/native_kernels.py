@@ -160,7 +160,7 @@ def other_cases(library: Library, probes: int, threads: int) -> list[Case]:
     a, b, total = rows_of(small, 512), rows_of(small, 512), rows_of(small, 512)
     epilogue = relu(28, 512)
     many = table(4 * probes, 5, 7, 0)
-    changes, answers = rows_of(many, 512), torch.zeros(4 * probes, 4096)
+    changes, predictions = rows_of(many, 512), torch.zeros(4 * probes, 4096)
     cells = library.pack_cells(torch.randn(4096, 512 * 49), 512, (7, 7))
     sums = torch.zeros(probes, 512)
     hw, out_hw = (224, 224), (112, 112)
@@ -180,7 +180,7 @@ def other_cases(library: Library, probes: int, threads: int) -> list[Case]:
         Case("pool sum 512", lambda: library.pool_sum(a, small, 1.0, sums, threads), 1.0 * a.numel()),
         Case(
             "vgg fc6, 4 x probes",
-            lambda: library.cells_linear(cells, changes, many, answers, threads),
+            lambda: library.cells_linear(cells, changes, many, predictions, threads),
             2.0 * len(changes) * 512 * 4096,
         ),
     ]

@@ -88,7 +88,7 @@ def _row(name: str, rounds: int) -> str:
 
 def _plan(name: str, points: np.ndarray, engine: str) -> Plan:
     """What a new model is asked by where an engine is wanted."""
-    from canonface.engine import Asker
+    from canonface.engine import ModelRunner
     from canonface.functional import occlusion_boxes
     from canonface.models import TorchModel
     from canonface.occlusions import Occlusions
@@ -96,9 +96,9 @@ def _plan(name: str, points: np.ndarray, engine: str) -> Plan:
 
     module, x = network(name)
     size = (x.shape[1], x.shape[2])
-    asker = Asker(TorchModel(module.cuda(), name, InputSpec(size_hw=size), device="cuda"), engine)
-    asker.both(x.cuda(), Occlusions(occlusion_boxes(points, PATCH, size), np.array(0.0)))
-    return asker.plan
+    runner = ModelRunner(TorchModel(module.cuda(), name, InputSpec(size_hw=size), device="cuda"), engine)
+    runner.both(x.cuda(), Occlusions(occlusion_boxes(points, PATCH, size), np.array(0.0)))
+    return runner.plan
 
 
 if __name__ == "__main__":

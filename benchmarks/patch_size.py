@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 import canonface
+from canonface.data import find_photos
 from canonface.demo import demo_folder
 from canonface.maps import CMS
-from canonface.run import find_photos
 
 QUESTIONS = (("expression", "happy", (5, 7, 9, 11, 13, 15)), ("gender", "predicted", (3, 5, 7, 9)))
 
@@ -70,8 +70,8 @@ def _row(faces: list[canonface.Face], model: canonface.Model, target: str, patch
     r = float(np.corrcoef(halves[0].map[both], halves[1].map[both])[0, 1])
     peak = whole.peak()
     share = patch / model.spec.size_hw[0]
-    question = f"{model.name}, {target} ({len(faces)} faces)"
-    cells = (question, patch, f"{share:.0%}", f"{r:.2f}", f"{2 * r / (1 + r):.2f}", f"{peak.value:.3f}")
+    confidence_fn = f"{model.name}, {target} ({len(faces)} faces)"
+    cells = (confidence_fn, patch, f"{share:.0%}", f"{r:.2f}", f"{2 * r / (1 + r):.2f}", f"{peak.value:.3f}")
     return f"| {' | '.join(map(str, cells))} | {', '.join(peak.regions)} |"
 
 

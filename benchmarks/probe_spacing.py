@@ -19,10 +19,10 @@ import numpy as np
 
 import canonface
 from canonface import functional
+from canonface.data import find_photos
 from canonface.demo import demo_folder
 from canonface.maps import CIS, CMS
 from canonface.mesh import poisson_probes
-from canonface.run import find_photos
 
 QUESTIONS = (("expression", "predicted"), ("gender", "predicted"), ("age", "predicted"))
 SHARES = (2, 3, 4, 6)

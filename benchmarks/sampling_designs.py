@@ -29,7 +29,7 @@ import numpy as np
 import canonface
 from canonface.demo import demo_folder
 from canonface.run import Run
-from canonface.run.estimating import sampled_rows
+from canonface.run.estimate import sampled_rows
 from canonface.sampling import (
     DESIGNS,
     Design,

@@ -50,7 +50,7 @@ def rows_of(folder: Path, keep: Callable[[Row], bool] = bool, limit: int | None 
     return rows if limit is None else random.Random(0).sample(rows, min(limit, len(rows)))
 
 
-def answers(
+def predict(
     aligner: LandmarkerAligner, folder: Path, rows: Sequence[Row], models: Sequence[Model]
 ) -> list[list[Sample]]:
     """Samples of each model; every photo is aligned once, and models are asked in batches."""
@@ -176,7 +176,7 @@ def tune(
         rows = rows_of(folder, TUNING_PHOTOS[task], limit or 800)
         print(f"\n{model.name}, {folder.name}\n{HEADS[task]}")
         variants = [with_margin(model, margin) for margin in margins]
-        for variant, samples in zip(variants, answers(aligner, folder, rows, variants), strict=True):
+        for variant, samples in zip(variants, predict(aligner, folder, rows, variants), strict=True):
             title = f"{variant.spec.margin:g}"
             print(
                 age_row(title, samples, midpoint, model)
@@ -197,7 +197,7 @@ def hold_out(data: Path, aligner: LandmarkerAligner, models: Sequence[Model], li
         asked = [model for model in models if name in sets[task_of(model)]]
         rows = rows_of(data / name, limit=limit)
         if asked:
-            answered = answers(aligner, data / name, rows, asked)
+            answered = predict(aligner, data / name, rows, asked)
             found |= {(model.name, name): samples for model, samples in zip(asked, answered, strict=True)}
     for model in models:
         task = task_of(model)

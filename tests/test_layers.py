@@ -16,16 +16,18 @@ LAYERS = [
     {"plots"},
     {"studies"},
     {"evaluation", "finetuning"},
+    {"pipeline"},
     {"run"},
+    {"explanation"},
     {"sampling", "methods"},
     {"maps"},
     {"engine"},
-    {"mesh", "alignment", "models", "confidence", "occluders"},
+    {"data", "mesh", "alignment", "models", "confidence", "occluders"},
     {"occlusions"},
     {"landmarker"},
     {"functional", "geometry", "importing", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
-    {"errors", "_version", "files"},
+    {"errors", "_version", "_deprecated", "files"},
 ]
 HEIGHT = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
 HEAVY = (

@@ -14,6 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from canonface import _deprecated
 from canonface._version import __version__
 from canonface.errors import CanonfaceError
 from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
@@ -21,24 +22,24 @@ from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 if TYPE_CHECKING:
     from canonface.alignment import read_photo
     from canonface.evaluation import evaluate
-    from canonface.finetuning import finetune
-    from canonface.maps import CIS, CMS, canonicalise
-    from canonface.mesh import Canvas, load_mesh
-    from canonface.models import Model, available_models, load_model
-    from canonface.plots import save
-    from canonface.run import (
-        Run,
+    from canonface.explanation import (
         Settings,
         align,
-        audit,
-        audit_regions,
         compare_methods,
         explain,
         explain_pair,
         explain_regions,
         make_gallery,
-        verify,
     )
+    from canonface.finetuning import finetune
+    from canonface.maps import CIS, CMS, canonicalise
+    from canonface.mesh import Canvas, load_mesh
+    from canonface.models import Model, available_models, load_model
+    from canonface.pipeline import audit, audit_regions, verify
+    from canonface.plots import save
+    from canonface.run import Run
+
+_deprecated.install()
 
 # Loaded when first used, so that `import canonface` stays light.
 _LAZY = {
@@ -47,24 +48,24 @@ _LAZY = {
     "Canvas": "canonface.mesh",
     "Model": "canonface.models",
     "Run": "canonface.run",
-    "Settings": "canonface.run",
-    "align": "canonface.run",
-    "audit": "canonface.run",
-    "audit_regions": "canonface.run",
+    "Settings": "canonface.explanation",
+    "align": "canonface.explanation",
+    "audit": "canonface.pipeline",
+    "audit_regions": "canonface.pipeline",
     "canonicalise": "canonface.maps",
-    "compare_methods": "canonface.run",
+    "compare_methods": "canonface.explanation",
     "available_models": "canonface.models",
     "evaluate": "canonface.evaluation",
-    "explain": "canonface.run",
-    "explain_pair": "canonface.run",
-    "explain_regions": "canonface.run",
+    "explain": "canonface.explanation",
+    "explain_pair": "canonface.explanation",
+    "explain_regions": "canonface.explanation",
     "finetune": "canonface.finetuning",
     "load_mesh": "canonface.mesh",
     "load_model": "canonface.models",
-    "make_gallery": "canonface.run",
+    "make_gallery": "canonface.explanation",
     "read_photo": "canonface.alignment",
     "save": "canonface.plots",
-    "verify": "canonface.run",
+    "verify": "canonface.pipeline",
 }
 
 __all__ = [

@@ -77,7 +77,7 @@ class TargetError(CanonfaceError):
     reason = "bad-target"
 
 
-class HeatError(CanonfaceError):
+class AttributionError(CanonfaceError):
     """A method of others has no map of a face: its file is missing, or its gradient is 0."""
 
     reason = "no-heat"

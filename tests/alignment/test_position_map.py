@@ -113,8 +113,8 @@ def test_a_pickle_under_the_name_of_a_network_is_not_executed(tmp_path, texels, 
         (np.zeros((SIZE, SIZE, 2), dtype=np.float32), r"answered with shape \(1, 256, 256, 2\)"),
     ],
 )
-def test_another_answer_is_told(tmp_path, texels, answer, message):
-    save_position_onnx(tmp_path / "net.onnx", MESH, answer)
+def test_another_answer_is_told(tmp_path, texels, prediction, message):
+    save_position_onnx(tmp_path / "net.onnx", MESH, prediction)
     with pytest.raises(AlignmentError, match=message):
         PositionMapAligner(MESH, tmp_path / "net.onnx", texels)(STUDIO)
 

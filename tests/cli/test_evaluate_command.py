@@ -11,7 +11,7 @@ from PIL import Image
 
 from canonface.demo import demo_folder
 from canonface.models import load_model
-from canonface.run import audit
+from canonface.pipeline import audit
 
 PHOTOS = [str(demo_folder() / "photos" / f"op_P00{i}_studio.jpg") for i in (1, 4, 5)]
 LOWER = """

@@ -85,7 +85,7 @@ def test_a_precision_that_few_faces_carry_is_not_reached_and_the_words_say_why(p
 
 
 def test_a_budget(place, monkeypatch, capsys):
-    code, out, _ = say(monkeypatch, capsys, *audit("--max-questions", "300"))
+    code, out, _ = say(monkeypatch, capsys, *audit("--max-forward-passes", "300"))
     assert code == 0
     assert "stopped: the budget of questions is spent, after " in out
     assert "design" not in out

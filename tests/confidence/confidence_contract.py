@@ -75,32 +75,32 @@ class ConfidenceContract:
 
     @pytest.mark.parametrize("n", [0, 1, 7])
     def test_one_finite_number_an_answer(self, case, n):
-        got = case.bind(case.original).of(case.occluded[:n])
+        got = case.bind(case.original)(case.occluded[:n])
         assert got.shape == (n,)
         assert got.dtype == np.float64
         assert np.isfinite(got).all()
 
     def test_pieces_answer_as_the_whole(self, case):
-        of = case.bind(case.original).of
+        of = case.bind(case.original)
         pieces = np.concatenate([of(case.occluded[i : i + 3]) for i in range(0, 7, 3)])
         np.testing.assert_allclose(pieces, of(case.occluded), rtol=1e-9, atol=1e-12)
 
     def test_it_sees_a_difference(self, case):
-        got = case.bind(case.original).of(case.occluded)
+        got = case.bind(case.original)(case.occluded)
         assert np.ptp(got) > 0
 
     def test_nothing_is_changed_for_the_caller(self, case):
         original, occluded = case.original.copy(), case.occluded.copy()
-        case.bind(original).of(occluded)
+        case.bind(original)(occluded)
         np.testing.assert_array_equal(original, case.original)
         np.testing.assert_array_equal(occluded, case.occluded)
 
     def test_what_was_bound_stays_when_the_caller_reuses_its_arrays(self, case):
         original = case.original.copy()
         bound = case.bind(original)
-        before = bound.of(case.occluded)
+        before = bound(case.occluded)
         original[:] = case.occluded[3]
-        np.testing.assert_array_equal(bound.of(case.occluded), before)
+        np.testing.assert_array_equal(bound(case.occluded), before)
 
     def test_it_travels_to_workers(self, case):
         again = pickle.loads(pickle.dumps(case.confidence))
@@ -117,7 +117,7 @@ class ConfidenceContract:
         if case.worse is None:
             assert case.confidence.describe()["form"] == "change"
             return
-        of = case.bind(case.original).of
+        of = case.bind(case.original)
         assert of(case.original)[0] - of(case.worse)[0] > 0.05
 
     def test_what_does_not_suit_is_refused_in_words(self, case):

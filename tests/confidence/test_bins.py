@@ -8,7 +8,7 @@ import slow_confidences as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonface.confidence import AGE_BINS, BinConfidence, Bins, Original
+from canonface.confidence import AGE_BINS, BinConfidence, Bins, CleanPrediction
 from canonface.errors import OptionError, TargetError
 
 AGES = tuple(map(str, range(81)))
@@ -21,9 +21,11 @@ def logits(*peaks):
     return rows
 
 
-def answers(target, outputs, labels=None, **options):
-    bound = BinConfidence(target=target, **options).bind(Original(outputs[:1], "logits", AGES, labels or {}))
-    return bound, bound.of(outputs)
+def predict(target, outputs, labels=None, **options):
+    bound = BinConfidence(target=target, **options).bind(
+        CleanPrediction(outputs[:1], "logits", AGES, labels or {})
+    )
+    return bound, bound(outputs)
 
 
 def test_ages_fall_into_ten_bins_of_ten_years():
@@ -51,10 +53,10 @@ def test_names_come_from_the_edges():
 
 def test_the_probability_of_a_bin_is_the_sum_of_its_classes():
     outputs = np.log(np.full((1, 81), 1.0, np.float32))
-    bound, got = answers("30-39", outputs)
+    bound, got = predict("30-39", outputs)
     np.testing.assert_allclose(got, [10 / 81])
     assert (bound.target, bound.unit) == ("30-39", "probability of 30-39")
-    _, got = answers("80-89", outputs)
+    _, got = predict("80-89", outputs)
     np.testing.assert_allclose(got, [1 / 81])
 
 
@@ -63,8 +65,8 @@ def test_the_probability_of_a_bin_is_the_sum_of_its_classes():
 def test_it_equals_the_slow_replica_and_the_bins_sum_to_one(values, chosen):
     numbers, edges = [1, 4, 5, 9, 20], (0, 5, 10, math.inf)
     row = np.float32([values])
-    original = Original(row, "logits", tuple(map(str, numbers)))
-    got = [BinConfidence(Bins(edges), name).bind(original).of(row)[0] for name in Bins(edges).names]
+    original = CleanPrediction(row, "logits", tuple(map(str, numbers)))
+    got = [BinConfidence(Bins(edges), name).bind(original)(row)[0] for name in Bins(edges).names]
     expected = slow.in_bin(row[0].tolist(), numbers, edges[chosen], edges[chosen + 1])
     assert got[chosen] == pytest.approx(expected, abs=1e-12)
     assert sum(got) == pytest.approx(1.0)
@@ -83,23 +85,23 @@ def test_it_equals_the_slow_replica_and_the_bins_sum_to_one(values, chosen):
     ],
 )
 def test_a_target_in_each_form(target, labels, expected):
-    assert answers(target, logits(41), labels)[0].target == expected
+    assert predict(target, logits(41), labels)[0].target == expected
 
 
 def test_hiding_what_the_answer_rests_on_is_a_positive_drop():
-    _, got = answers("predicted", logits(41, 48, 35))
+    _, got = predict("predicted", logits(41, 48, 35))
     assert got[0] - got[1] == pytest.approx(0, abs=1e-9)
     assert got[0] - got[2] > 0.9
 
 
 def test_the_predicted_bin_is_the_most_probable_bin_and_not_that_of_the_top_class():
     names = ("10", "21", "22", "23")
-    original = Original(np.array([[0.4, 0.2, 0.2, 0.2]]), "probabilities", names)
+    original = CleanPrediction(np.array([[0.4, 0.2, 0.2, 0.2]]), "probabilities", names)
     assert BinConfidence().bind(original).target == "20-29"
 
 
 def test_values_may_stand_in_for_names():
-    original = Original(np.array([[0.25, 0.75]]), "probabilities")
+    original = CleanPrediction(np.array([[0.25, 0.75]]), "probabilities")
     bound = BinConfidence(values=(5.0, 15.0)).bind(original)
     assert bound.target == "10-19"
 
@@ -115,12 +117,12 @@ def test_errors():
     with pytest.raises(TargetError, match="no bin '-3'"):
         BinConfidence(target="-3")
     with pytest.raises(TargetError, match="no bin '3-9'"):
-        answers("label:age", logits(3), {"age": "3-9"})
+        predict("label:age", logits(3), {"age": "3-9"})
     with pytest.raises(TargetError, match="has none: add it, leave the photo out, or name a bin"):
-        answers("label:age", logits(3), {"age": ""})
+        predict("label:age", logits(3), {"age": ""})
     with pytest.raises(TargetError, match=r"none of the model's numbers lies in '90\+'.*0-9, 10-19"):
         BinConfidence(target="90+").check("logits", AGES)
-    unnamed, values = Original(np.zeros((1, 2)), "logits", (), {"age": "90"}), (5.0, 15.0)
+    unnamed, values = CleanPrediction(np.zeros((1, 2)), "logits", (), {"age": "90"}), (5.0, 15.0)
     # The same for every face where the bin is fixed, this face's own trouble where its label names it.
     with pytest.raises(OptionError, match="none of the model's numbers lies in"):
         BinConfidence(target="90+", values=values).bind(unnamed)

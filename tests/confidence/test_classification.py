@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonface.confidence import ClassConfidence, Original
+from canonface.confidence import ClassConfidence, CleanPrediction
 from canonface.errors import ModelOutputError, OptionError, TargetError
 
 NAMES = ("female", "male")
@@ -15,8 +15,8 @@ NAMES = ("female", "male")
 
 def bind(target, values, names=NAMES, labels=None, scale="probability", outputs="logits"):
     values = np.asarray(values, np.float32)
-    bound = ClassConfidence(target, scale).bind(Original(values[:1], outputs, names, labels or {}))
-    return bound, bound.of(values)
+    bound = ClassConfidence(target, scale).bind(CleanPrediction(values[:1], outputs, names, labels or {}))
+    return bound, bound(values)
 
 
 def test_softmax_by_hand():
@@ -56,9 +56,9 @@ def test_rows_beyond_those_computed_at_once_are_answered_alike(scale):
 @pytest.mark.parametrize("scale", ["probability", "log-odds"])
 def test_many_classes_are_not_copied_as_a_whole(scale):
     values = np.zeros((500, 10_000), np.float32)
-    bound = ClassConfidence(0, scale).bind(Original(values[:1], "logits"))
+    bound = ClassConfidence(0, scale).bind(CleanPrediction(values[:1], "logits"))
     tracemalloc.start()
-    bound.of(values)
+    bound(values)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < values.nbytes / 2

@@ -13,10 +13,10 @@ from canonface.confidence import (
     BinConfidence,
     Bins,
     ClassConfidence,
+    CleanPrediction,
     ExpectedValue,
     FunctionConfidence,
     Gallery,
-    Original,
     PoseBinConfidence,
     RecognitionConfidence,
     Threshold,
@@ -33,7 +33,7 @@ def of_one(confidence, kind, names, labels=None):
     original, occluded = outputs_of(kind, width, 1, seed=1), outputs_of(kind, width, 7)
 
     def bind(outputs):
-        return confidence.bind(Original(outputs, kind, names, labels or {}))
+        return confidence.bind(CleanPrediction(outputs, kind, names, labels or {}))
 
     worse = None if confidence.describe().get("form") == "change" else opposite(original, kind)
     return Case(confidence, kind, original, occluded, worse, bind)
@@ -110,14 +110,14 @@ class TestVerification(ConfidenceContract):
         other = original.copy() if same == "1" else -original
 
         def bind(outputs):
-            pair = (Original(x, "embedding", (), {"same": same}) for x in (outputs, other))
+            pair = (CleanPrediction(x, "embedding", (), {"same": same}) for x in (outputs, other))
             bound = confidence.bind(*pair)
 
             def of(a):
                 both = np.concatenate([np.repeat(other, len(a), axis=0), other + 0.1])[: len(a)]
-                return bound.of(a, other if request.param == "first" else both)
+                return bound(a, other if request.param == "first" else both)
 
-            return replace(bound, of=of)
+            return replace(bound, fn=of)
 
         return Case(confidence, "embedding", original, occluded, -original, bind)
 
@@ -156,13 +156,13 @@ QUESTIONS = [
 
 
 def test_two_questions_describe_themselves_differently():
-    said = [json.dumps(question.describe(), sort_keys=True) for question in QUESTIONS]
+    said = [json.dumps(confidence_fn.describe(), sort_keys=True) for confidence_fn in QUESTIONS]
     assert [text for text in said if said.count(text) > 1] == []
 
 
-def unchecked(question, **fields):
+def unchecked(confidence_fn, **fields):
     """The question with other fields, made as outside the tests: nothing there checks annotations."""
-    made = copy.copy(question)
+    made = copy.copy(confidence_fn)
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     made.__post_init__()

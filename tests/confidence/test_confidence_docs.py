@@ -10,7 +10,7 @@ from confidence_contract import AGES, Case, ConfidenceContract, outputs_of
 
 import canonface
 from canonface.alignment import LandmarkerAligner
-from canonface.confidence import CONFIDENCES, Original, make_confidence
+from canonface.confidence import CONFIDENCES, CleanPrediction, make_confidence
 from canonface.demo import demo_folder
 from canonface.errors import OptionError, TargetError
 from canonface.mesh import load_mesh
@@ -79,7 +79,7 @@ class TestOwnClass(ConfidenceContract):
         original = original[:, ::-1].copy()  # sure of a high age
 
         def bind(outputs):
-            return confidence.bind(Original(outputs, "probabilities", AGES))
+            return confidence.bind(CleanPrediction(outputs, "probabilities", AGES))
 
         return Case(confidence, "probabilities", original, occluded, original[:, ::-1].copy(), bind)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import canonface.confidence.function as module
-from canonface.confidence import FunctionConfidence, Original
+from canonface.confidence import CleanPrediction, FunctionConfidence
 from canonface.errors import ModelOutputError, OptionError
 
 OUTPUTS = np.array([[1.0, 2.0], [1.0, 0.0], [4.0, 6.0]])
@@ -30,7 +30,7 @@ class Weighted:
 
 
 def of(function, outputs=OUTPUTS):
-    return FunctionConfidence(function).bind(Original(outputs[:1], "values")).of(outputs)
+    return FunctionConfidence(function).bind(CleanPrediction(outputs[:1], "values"))(outputs)
 
 
 def test_a_drop_is_f_of_the_original_minus_f_of_the_occluded():
@@ -42,7 +42,7 @@ def test_the_unit_is_the_name_unless_it_is_given():
     confidence = FunctionConfidence(how_near)
     assert (confidence.unit, confidence.target) == ("how near", "how_near")
     confidence = FunctionConfidence(how_near, unit="nearness", target="both")
-    assert confidence.bind(Original(OUTPUTS[:1], "values")).unit == "nearness"
+    assert confidence.bind(CleanPrediction(OUTPUTS[:1], "values")).unit == "nearness"
     assert (confidence.unit, confidence.target) == ("nearness", "both")
     assert FunctionConfidence(Weighted(2)).target == "Weighted"
 
@@ -113,8 +113,8 @@ def test_a_function_that_works_in_place_changes_nothing():
         return occluded.sum(axis=1)
 
     before = OUTPUTS.copy()
-    bound = FunctionConfidence(in_place).bind(Original(OUTPUTS[:1], "values"))
-    np.testing.assert_array_equal(bound.of(OUTPUTS), bound.of(OUTPUTS))
+    bound = FunctionConfidence(in_place).bind(CleanPrediction(OUTPUTS[:1], "values"))
+    np.testing.assert_array_equal(bound(OUTPUTS), bound(OUTPUTS))
     np.testing.assert_array_equal(OUTPUTS, before)
 
 
@@ -154,8 +154,8 @@ def test_a_function_that_fails_says_which_and_what_it_was_given():
         return occluded[:, 2]
 
     outputs = np.ones((1, 2), np.float32)
-    bound = FunctionConfidence(needs_three).bind(Original(outputs, "logits"))
+    bound = FunctionConfidence(needs_three).bind(CleanPrediction(outputs, "logits"))
     with pytest.raises(
         ModelOutputError, match=r"needs_three raised IndexError: .*arrays of \(1, 2\) and \(4, 2\)"
     ):
-        bound.of(np.ones((4, 2), np.float32))
+        bound(np.ones((4, 2), np.float32))

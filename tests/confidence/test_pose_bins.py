@@ -6,7 +6,7 @@ import slow_confidences as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonface.confidence import POSE_BINS, Original, PoseBinConfidence, pose_bin
+from canonface.confidence import POSE_BINS, CleanPrediction, PoseBinConfidence, pose_bin
 from canonface.confidence.pose_bins import pose_memberships
 from canonface.errors import OptionError, TargetError
 
@@ -15,8 +15,10 @@ POSE = ("yaw", "pitch", "roll")
 
 def bind(target, poses, labels=None, names=POSE, **options):
     poses = np.asarray(poses, np.float32)
-    bound = PoseBinConfidence(target, **options).bind(Original(poses[:1], "values", names, labels or {}))
-    return bound, bound.of(poses)
+    bound = PoseBinConfidence(target, **options).bind(
+        CleanPrediction(poses[:1], "values", names, labels or {})
+    )
+    return bound, bound(poses)
 
 
 @pytest.mark.parametrize(

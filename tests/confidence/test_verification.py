@@ -9,8 +9,8 @@ import pytest
 from canonface import functional as F
 from canonface.confidence import (
     BoundPairConfidence,
+    CleanPrediction,
     Confidence,
-    Original,
     PairConfidence,
     VerificationConfidence,
     fit_threshold,
@@ -24,7 +24,7 @@ A, B = np.array([[2.0, 0.0]]), np.array([[4.0, 3.0]])  # cosine 0.8
 
 def bind(same="label:same", told="1", threshold=0.5, paper_sign=False):
     labels = {} if told is None else {"same": told}
-    pair = (Original(outputs, "embedding", (), labels) for outputs in (A, B))
+    pair = (CleanPrediction(outputs, "embedding", (), labels) for outputs in (A, B))
     return VerificationConfidence(threshold, same, paper_sign).bind(*pair)
 
 
@@ -41,7 +41,7 @@ def test_eq_8_by_hand(told, paper_sign, target, expected):
     bound = bind(told=told, paper_sign=paper_sign)
     assert isinstance(bound, BoundPairConfidence)
     assert bound.target == target
-    np.testing.assert_allclose(bound.of(A, B), [expected])
+    np.testing.assert_allclose(bound(A, B), [expected])
     assert F.verification_confidence(A[0], B[0], target == "same", 0.5, paper_sign) == pytest.approx(expected)
 
 
@@ -55,16 +55,16 @@ def test_units_say_which_side():
 def test_hidden_in_both_or_in_one():
     many = np.array([[2.0, 0.0], [0.0, 1.0], [4.0, 3.0]])
     bound = bind()
-    np.testing.assert_allclose(bound.of(many, np.repeat(B, 3, axis=0)), [0.3, 0.1, 0.5])
-    np.testing.assert_allclose(bound.of(many, B), bound.of(many, np.repeat(B, 3, axis=0)))
-    np.testing.assert_allclose(bound.of(A, many), [0.5, -0.5, 0.3])
+    np.testing.assert_allclose(bound(many, np.repeat(B, 3, axis=0)), [0.3, 0.1, 0.5])
+    np.testing.assert_allclose(bound(many, B), bound(many, np.repeat(B, 3, axis=0)))
+    np.testing.assert_allclose(bound(A, many), [0.5, -0.5, 0.3])
 
 
 def test_a_drop_is_positive_where_the_right_decision_relied_on_what_was_hidden():
     apart, alike = np.array([[0.0, 5.0]]), np.array([[4.0, 3.0]])
-    genuine = bind(told="1").of(np.vstack([A, apart]), B)
+    genuine = bind(told="1")(np.vstack([A, apart]), B)
     assert genuine[0] - genuine[1] > 0
-    impostor = bind(told="0").of(np.vstack([A, alike]), B)
+    impostor = bind(told="0")(np.vstack([A, alike]), B)
     assert impostor[0] - impostor[1] > 0
 
 
@@ -103,7 +103,7 @@ def test_it_is_a_question_about_pairs_only(monkeypatch):
     confidence = VerificationConfidence(0.5)
     assert isinstance(confidence, PairConfidence)
     assert not isinstance(confidence, Confidence)
-    monkeypatch.setitem(sys.modules, "own_pairs", SimpleNamespace(question=confidence))
+    monkeypatch.setitem(sys.modules, "own_pairs", SimpleNamespace(confidence_fn=confidence))
     with pytest.raises(OptionError, match="VerificationConfidence is about two faces"):
         make_confidence("own_pairs:question")
 
@@ -122,7 +122,7 @@ def test_errors():
     with pytest.raises(OptionError, match="'verification' compares feature vectors"):
         VerificationConfidence(0.5).check("probabilities", ())
     with pytest.raises(ModelOutputError, match="zeros alone"):
-        bind().of(A * 0, B)
-    pair = [Original(A, "embedding", (), {"same": told}) for told in "10"]
+        bind()(A * 0, B)
+    pair = [CleanPrediction(A, "embedding", (), {"same": told}) for told in "10"]
     with pytest.raises(TargetError, match="say different things"):
         VerificationConfidence(0.5).bind(*pair)

@@ -8,7 +8,7 @@ import torch
 from gate import GATE, allowed, drops_of
 from named_networks import NAMED, centres, named_network
 
-from canonface.engine import Asker
+from canonface.engine import ModelRunner
 from canonface.engine.choosing import ASKED_BOTH_WAYS
 from canonface.engine.local import LocalEngine
 from canonface.functional import occlusion_boxes
@@ -40,9 +40,9 @@ def asked(module, x, engine):
     """The plan and the drops by an engine."""
     module, x, side = module.cuda(), x.cuda(), x.shape[-1]
     boxes = occlusion_boxes(centres(side, 100), side // 6, (side, side))
-    asker = Asker(TorchModel(module, "net", InputSpec(size_hw=(side, side)), device="cuda"), engine)
-    original, hidden = asker.both(x, Occlusions(boxes, np.array(0.1)))
-    return asker.plan, drops_of(hidden, original)
+    runner = ModelRunner(TorchModel(module, "net", InputSpec(size_hw=(side, side)), device="cuda"), engine)
+    original, hidden = runner.both(x, Occlusions(boxes, np.array(0.1)))
+    return runner.plan, drops_of(hidden, original)
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["narrow", "full"])
@@ -73,7 +73,7 @@ def test_whoever_is_asked_densely_since_tf32_rounds_is_told_so(name):
 @pytest.mark.parametrize("name", NAMED)
 @pytest.mark.usefixtures("single_precision")
 def test_both_engines_are_timed_warm_and_on_as_many_questions(name, monkeypatch):
-    counts, dense, answers = {"dense": [], "incremental": []}, Asker._dense, LocalEngine.answers
+    counts, dense, predictions = {"dense": [], "incremental": []}, ModelRunner._dense, LocalEngine.predictions
 
     def counted(engine, ask):
         def counting(self, x, occlusions, *more):
@@ -82,8 +82,8 @@ def test_both_engines_are_timed_warm_and_on_as_many_questions(name, monkeypatch)
 
         return counting
 
-    monkeypatch.setattr(Asker, "_dense", counted("dense", dense))
-    monkeypatch.setattr(LocalEngine, "answers", counted("incremental", answers))
+    monkeypatch.setattr(ModelRunner, "_dense", counted("dense", dense))
+    monkeypatch.setattr(LocalEngine, "answers", counted("incremental", predictions))
     plan, _ = asked(*named_network(name, full=True), "auto")
     assert set(plan.seconds) == {"dense", "incremental"}
     for found in counts.values():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonface import functional
-from canonface.engine import BatchSize, answers
+from canonface.engine import BatchSize
 from canonface.errors import ModelError, OptionError, OutOfMemoryError
 from canonface.occlusions import Occlusions
 
@@ -16,7 +16,7 @@ from canonface.occlusions import Occlusions
 def scores(scorer, x, boxes, fill=0.0, batch=None, masks=None):
     """Answers of a model with one output, a number each."""
     fill = np.asarray(fill) if np.isscalar(fill) else fill
-    got = answers(lambda b: scorer(b)[:, None], x, Occlusions(np.asarray(boxes), fill, masks), batch)
+    got = predict(lambda b: scorer(b)[:, None], x, Occlusions(np.asarray(boxes), fill, masks), batch)
     return got[:, 0]
 
 
@@ -50,7 +50,7 @@ def test_equal_boxes_are_asked_once():
 
 def test_no_box_no_question():
     nothing = Occlusions(np.zeros((0, 4), int), np.zeros(1))
-    assert answers(lambda b: 1 / 0, np.zeros((1, 3, 3)), nothing).shape == (0, 0)
+    assert predict(lambda b: 1 / 0, np.zeros((1, 3, 3)), nothing).shape == (0, 0)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])

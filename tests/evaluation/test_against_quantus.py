@@ -32,13 +32,13 @@ def quiet(metric, **options):
 
 
 def test_deletion_is_pixel_flipping(world):
-    net, x, classes, heats = world
+    net, x, classes, attributions = world
     theirs = quiet(quantus.PixelFlipping, features_in_step=4, perturb_baseline="black", normalise=False)(
-        model=net, x_batch=x, y_batch=classes, a_batch=heats, device="cpu", softmax=True
+        model=net, x_batch=x, y_batch=classes, a_batch=attributions, device="cpu", softmax=True
     )
     for i in range(3):
         inputs = curve_inputs(
-            x[i], np.zeros_like(x[i]), hottest_first(heats[i, 0]), SIZE * SIZE // 4, "deletion"
+            x[i], np.zeros_like(x[i]), hottest_first(attributions[i, 0]), SIZE * SIZE // 4, "deletion"
         )
         with torch.no_grad():
             ours = net(torch.from_numpy(inputs)).softmax(1).numpy()[:, classes[i]]
@@ -58,15 +58,15 @@ def test_imputation_without_noise(share):
 
 
 def test_pointing_mass_and_roc_area(world):
-    net, x, classes, heats = world
+    net, x, classes, attributions = world
     inside = np.zeros((3, 1, SIZE, SIZE), bool)
     inside[0, 0, 2:5, 1:4] = inside[1, 0, :, 4:] = inside[2, 0, 6, 6] = True
-    heats[2, 0, 6, 6] = 2.0
+    attributions[2, 0, 6, 6] = 2.0
     given = {
         "model": net,
         "x_batch": x,
         "y_batch": classes,
-        "a_batch": heats,
+        "a_batch": attributions,
         "s_batch": inside,
         "device": "cpu",
     }
@@ -74,7 +74,7 @@ def test_pointing_mass_and_roc_area(world):
     masses = quiet(quantus.RelevanceMassAccuracy, normalise=False)(**given)
     areas = quiet(quantus.AUC, normalise=False)(**given)
     for i in range(3):
-        found = localisation(heats[i, 0], inside[i, 0])
+        found = localisation(attributions[i, 0], inside[i, 0])
         assert found.hit == float(hits[i])
         assert found.mass == pytest.approx(masses[i])
         assert found.auc == pytest.approx(areas[i])

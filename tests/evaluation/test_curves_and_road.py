@@ -69,13 +69,13 @@ def test_the_true_order_is_the_best_there_is():
     random = np.random.default_rng(1)
     x, weights = np.ones((1, 4, 4), np.float32), random.normal(size=(4, 4))
 
-    def area(heat, curve):
-        inputs = curve_inputs(x, np.zeros_like(x), hottest_first(heat), 16, curve)
+    def area(attribution, curve):
+        inputs = curve_inputs(x, np.zeros_like(x), hottest_first(attribution), 16, curve)
         return area_under((inputs * weights).sum(axis=(1, 2, 3)))
 
     others = [random.random((4, 4)) for _ in range(50)]
-    assert all(area(weights, "deletion") < area(heat, "deletion") for heat in others)
-    assert all(area(weights, "insertion") > area(heat, "insertion") for heat in others)
+    assert all(area(weights, "deletion") < area(attribution, "deletion") for attribution in others)
+    assert all(area(weights, "insertion") > area(attribution, "insertion") for attribution in others)
 
 
 def test_steps_are_equal_and_reach_both_ends():

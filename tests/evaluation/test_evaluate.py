@@ -26,10 +26,12 @@ from canonface.evaluation import (
 )
 from canonface.evaluation.evaluating import _minus, _ModelMaps, people_of
 from canonface.evaluation.tables import caption
+from canonface.explanation import make_gallery
 from canonface.maps import CMS
-from canonface.methods import HeatFiles
+from canonface.methods import AttributionFiles
 from canonface.models import load_model, prepare
-from canonface.run import Run, audit, make_gallery, verify
+from canonface.pipeline import audit, verify
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SIZE = (32, 32)
@@ -46,9 +48,9 @@ def reads_the_mouth(batch):
     return np.stack([np.zeros_like(bright), bright], axis=1)
 
 
-def model(answer=reads_the_mouth, **options):
+def model(prediction=reads_the_mouth, **options):
     return load_model(
-        answer, **({"spec": SPEC, "labels": ("no", "yes"), "outputs": "logits", "name": "toy"} | options)
+        prediction, **({"spec": SPEC, "labels": ("no", "yes"), "outputs": "logits", "name": "toy"} | options)
     )
 
 
@@ -285,8 +287,8 @@ class TestRecognition:
         made = audit(folder / "op_P001*.jpg", embedder(), tmp_path / "run", **options)
         with pytest.raises(OptionError, match="--gallery"):
             evaluate(made, embedder(), [])
-        question = RecognitionConfidence(gallery)
-        evaluation = evaluate(made, embedder(), ["random"], confidence=question, draws=300)
+        confidence_fn = RecognitionConfidence(gallery)
+        evaluation = evaluate(made, embedder(), ["random"], confidence=confidence_fn, draws=300)
         assert len(evaluation) == 2
         assert evaluation.unit == made.unit
         np.testing.assert_allclose(evaluation.original, made.faces.column("confidence"), atol=1e-5)
@@ -351,12 +353,12 @@ def test_maps_from_files_are_laid_over_the_input(run, tmp_path):
         height, width = face.image.shape[:2]
         columns, rows = np.meshgrid(np.arange(width), np.arange(height))
         np.save(tmp_path / f"{Path(face.path).stem}.npy", columns + 2.0 * rows)
-    files = HeatFiles(tmp_path)
+    files = AttributionFiles(tmp_path)
     shown = prepare(run.cis(0).face, SPEC)
-    heat = files.over_input(shown)
+    attribution = files.over_input(shown)
     inverse = np.linalg.inv(np.vstack([shown.matrix, [0, 0, 1]]))
     x, y, _ = inverse @ [10, 20, 1]
-    assert heat[20, 10] == pytest.approx(x + 2 * y)
+    assert attribution[20, 10] == pytest.approx(x + 2 * y)
     evaluation = evaluate(run, model(), [files], metrics=["drop"], draws=300)
     assert evaluation.methods == ("cms", "cis", "files")
     (tmp_path / f"{PHOTOS[0]}.npy").unlink()
@@ -371,7 +373,7 @@ def test_two_photos_do_not_share_a_map_from_a_file(folder, tmp_path):
     np.save(tmp_path / "maps" / "x.npy", np.eye(32))
     photos = [tmp_path / "a" / "x.jpg", tmp_path / "b" / "x.jpg"]
     made = audit(photos, model(), tmp_path / "run", target="yes", stride=10)
-    files = HeatFiles(tmp_path / "maps", over="input")
+    files = AttributionFiles(tmp_path / "maps", over="input")
     with pytest.raises(OptionError, match=r"a/x\.jpg and b/x\.jpg would both take x\.npy"):
         evaluate(made, model(), [files], metrics=["drop"], draws=300)
     one = evaluate(made, model(), [files], photos=["a/x.jpg"], metrics=["drop"], draws=300)

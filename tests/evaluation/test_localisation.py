@@ -55,17 +55,17 @@ def test_a_region_that_is_everything_has_no_roc():
         ([1.0, 1.0], [False, False], "sees no place"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(heat, region, words):
+def test_what_cannot_be_scored_is_refused(attribution, region, words):
     with pytest.raises(OptionError, match=words):
-        localisation(heat, region)
+        localisation(attribution, region)
 
 
 @given(hnp.arrays(np.float64, 12, elements=st.integers(-3, 3).map(float)), hnp.arrays(bool, 12))
-def test_the_roc_area_counts_pairs(heat, inside):
+def test_the_roc_area_counts_pairs(attribution, inside):
     if inside.all() or not inside.any():
         return
-    pairs = [(a > b) + 0.5 * (a == b) for a in heat[inside] for b in heat[~inside]]
-    assert localisation(heat, inside).auc == pytest.approx(np.mean(pairs))
+    pairs = [(a > b) + 0.5 * (a == b) for a in attribution[inside] for b in attribution[~inside]]
+    assert localisation(attribution, inside).auc == pytest.approx(np.mean(pairs))
 
 
 def test_regions_are_named_by_the_mesh():

@@ -5,7 +5,16 @@ import pytest
 
 from canonface.confidence import BoundConfidence
 from canonface.errors import OptionError
-from canonface.evaluation import METRICS, PAPER, CentreHeat, Choices, RandomHeat, Subject, common_total, score
+from canonface.evaluation import (
+    METRICS,
+    PAPER,
+    CentreAttribution,
+    Choices,
+    RandomAttribution,
+    Subject,
+    common_total,
+    score,
+)
 from canonface.evaluation.metrics import chosen_metrics
 from canonface.evaluation.scoring import pixels_of, whole_fill
 from canonface.models import load_model
@@ -35,14 +44,16 @@ def shown_as(x, spec):
     return ModelInput(face, spec, x, xy, np.ones(1, bool), np.eye(2, 3))
 
 
-def subject_of(answer, spec=None, pixels=None):
+def subject_of(prediction, spec=None, pixels=None):
     """A subject whose confidence is a function of the batch; by default a bright pixel on a dark ground."""
     spec = spec or InputSpec(size_hw=(SIZE, SIZE), crop="image")
     if pixels is None:
         pixels = np.full((SIZE, SIZE, 3), 50.0)
         pixels[READ] = 250
     shown = shown_as(spec.from_pixels(pixels), spec)
-    model = load_model(lambda batch: answer(np.asarray(batch, float))[:, None], spec=spec, outputs="values")
+    model = load_model(
+        lambda batch: prediction(np.asarray(batch, float))[:, None], spec=spec, outputs="values"
+    )
     return Subject.of_face("toy", shown, BoundConfidence("it", "it", lambda outputs: outputs[:, 0]), model)
 
 
@@ -51,15 +62,21 @@ def read(batch):
 
 
 def at(place, value=1.0):
-    heat = np.zeros((SIZE, SIZE))
-    heat[place] = value
-    return heat
+    attribution = np.zeros((SIZE, SIZE))
+    attribution[place] = value
+    return attribution
 
 
-def scores(subject, heats, metrics=FACES, **choices):
-    found = score(subject, {name: (heat,) for name, heat in heats.items()}, metrics, Choices(**choices))
+def scores(subject, attributions, metrics=FACES, **choices):
+    found = score(
+        subject,
+        {name: (attribution,) for name, attribution in attributions.items()},
+        metrics,
+        Choices(**choices),
+    )
     return found, {
-        metric: dict(zip(heats, values.tolist(), strict=True)) for metric, values in found.scores.items()
+        metric: dict(zip(attributions, values.tolist(), strict=True))
+        for metric, values in found.scores.items()
     }
 
 
@@ -113,25 +130,30 @@ def test_the_papers_metrics_by_hand():
 
 
 def test_the_total_is_the_same_or_it_is_said_what_was_taken():
-    heats = {"narrow": at(READ), "wide": np.arange(64.0).reshape(8, 8)}
+    attributions = {"narrow": at(READ), "wide": np.arange(64.0).reshape(8, 8)}
     wide = 32.0  # sum of 0..63 over 63
-    found, _ = scores(subject_of(read), heats, HIDING)
+    found, _ = scores(subject_of(read), attributions, HIDING)
     assert found.taken == pytest.approx({"narrow": 1 / 64, "wide": 1 / 64})
-    found, _ = scores(subject_of(read), heats, HIDING, total="largest")
+    found, _ = scores(subject_of(read), attributions, HIDING, total="largest")
     assert found.taken == pytest.approx({"narrow": 1 / 64, "wide": wide / 64})
-    found, _ = scores(subject_of(read), heats, HIDING, total="median")
+    found, _ = scores(subject_of(read), attributions, HIDING, total="median")
     assert found.taken["narrow"] == pytest.approx(1 / 64)
-    found, _ = scores(subject_of(read), heats, HIDING, total=0.25)
+    found, _ = scores(subject_of(read), attributions, HIDING, total=0.25)
     assert found.taken["wide"] == pytest.approx(0.25)
 
 
 def test_totals_by_name():
-    heats = {"cms": np.eye(4), "flat": np.ones((4, 4)), "one": at((0, 0))[:4, :4], "wide": 1 - np.eye(4)}
-    assert common_total(heats, "smallest") == 1
-    assert common_total(heats, "median") == 4
-    assert common_total(heats, "largest") == 12
-    assert common_total(heats, "cms") == 4
-    assert common_total(heats, 0.5) == 8
+    attributions = {
+        "cms": np.eye(4),
+        "flat": np.ones((4, 4)),
+        "one": at((0, 0))[:4, :4],
+        "wide": 1 - np.eye(4),
+    }
+    assert common_total(attributions, "smallest") == 1
+    assert common_total(attributions, "median") == 4
+    assert common_total(attributions, "largest") == 12
+    assert common_total(attributions, "cms") == 4
+    assert common_total(attributions, 0.5) == 8
     assert common_total({"flat": np.ones((4, 4))}, "smallest") == 0
     with pytest.raises(OptionError, match="not among the methods"):
         common_total({"flat": np.eye(4)}, "cms")
@@ -153,19 +175,19 @@ def test_maps_that_are_level_share_the_win():
 
 
 def test_nan_hides_nothing_and_comes_last():
-    heat = np.full((SIZE, SIZE), np.nan)
-    heat[READ], heat[0, 0] = 2.0, 1.0
-    found, by = scores(subject_of(read), {"seen": heat, "right": at(READ)}, deletion_fill="black")
+    attribution = np.full((SIZE, SIZE), np.nan)
+    attribution[READ], attribution[0, 0] = 2.0, 1.0
+    found, by = scores(subject_of(read), {"seen": attribution, "right": at(READ)}, deletion_fill="black")
     assert found.taken["seen"] == pytest.approx(1 / 64)
     assert by["average-drop"]["seen"] == pytest.approx(100)
     assert by["deletion"]["seen"] == by["deletion"]["right"]
 
 
 def test_negative_heat_is_lifted_or_clipped():
-    heat = at(READ) - at((1, 6))
+    attribution = at(READ) - at((1, 6))
     # lifted: 1/2 everywhere else; clipped: nothing anywhere else
-    lifted, _ = scores(subject_of(read), {"signed": heat}, HIDING)
-    clipped, _ = scores(subject_of(read), {"signed": heat}, HIDING, clip_negative=True)
+    lifted, _ = scores(subject_of(read), {"signed": attribution}, HIDING)
+    clipped, _ = scores(subject_of(read), {"signed": attribution}, HIDING, clip_negative=True)
     assert lifted.taken["signed"] == pytest.approx((1 + 62 / 2) / 64)
     assert clipped.taken["signed"] == pytest.approx(1 / 64)
 
@@ -253,15 +275,15 @@ def test_metrics_by_name():
 
 def test_controls_know_nothing_of_the_model():
     x = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32)
-    random, centre = RandomHeat(), CentreHeat()
+    random, centre = RandomAttribution(), CentreAttribution()
     model = load_model(
         lambda batch: np.zeros((len(batch), 1)), spec=InputSpec(size_hw=(20, 30)), outputs="values"
     )
     known = (model, x, BoundConfidence("it", "it", lambda outputs: outputs[:, 0]))
-    noise, blob = random.heat(*known), centre.heat(*known)
+    noise, blob = random.attribute(*known), centre.attribute(*known)
     assert noise.shape == blob.shape == (20, 30)
-    np.testing.assert_array_equal(noise, random.heat(*known))
-    assert np.abs(noise - random.heat(model, x + 1, known[2])).max() > 0.1
-    assert np.abs(noise - RandomHeat(seed=1).heat(*known)).max() > 0.1
+    np.testing.assert_array_equal(noise, random.attribute(*known))
+    assert np.abs(noise - random.attribute(model, x + 1, known[2])).max() > 0.1
+    assert np.abs(noise - RandomAttribution(seed=1).attribute(*known)).max() > 0.1
     np.testing.assert_allclose(blob, blob[::-1, ::-1])
     assert blob.max() == blob[9:11, 14:16].max()

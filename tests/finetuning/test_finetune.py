@@ -49,8 +49,8 @@ def test_what_is_linear_is_learnt(head):
 
 def test_the_model_itself_answers_with_the_right_names(head, photos):
     truth = [line.split(",")[1] for line in (photos / "labels.csv").read_text().splitlines()[1:7]]
-    answers = checked_outputs(head.model, head.model.to_device(x_of(photos)))
-    assert [head.model.labels[i] for i in answers.argmax(axis=1)] == truth
+    predictions = checked_outputs(head.model, head.model.to_device(x_of(photos)))
+    assert [head.model.labels[i] for i in predictions.argmax(axis=1)] == truth
 
 
 def test_it_judges_as_often_right_as_it_is_on_other_photos(head, tmp_path):

@@ -43,8 +43,8 @@ def test_another_question_or_photo_has_another_place(tmp_path):
     spec = InputSpec()
     one = make_memory(tmp_path, "digest", (), spec, "mesh")
     one.put("photo", np.ones((1, 3), np.float32), Pose(1.0, 2.0, 3.0))
-    answers, pose = one.get("photo")
-    assert (answers.tolist(), pose) == ([[1, 1, 1]], Pose(1.0, 2.0, 3.0))
+    predictions, pose = one.get("photo")
+    assert (predictions.tolist(), pose) == ([[1, 1, 1]], Pose(1.0, 2.0, 3.0))
     assert one.get("other") is None
     for other in (
         make_memory(tmp_path, "other", (), spec, "mesh"),

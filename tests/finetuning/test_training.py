@@ -72,8 +72,8 @@ def test_mirror_images_are_of_their_own_class():
     schedule = Schedule(**{**QUICK, "mirror": True})
     head, _ = fit_head(features, classes, 2, np.arange(60), np.arange(60, 80), schedule, balance=False)
     with torch.no_grad():
-        answers = head(torch.tensor([[1.0], [-1.0]])).argmax(dim=1).tolist()
-    assert answers == [1, 0]
+        predictions = head(torch.tensor([[1.0], [-1.0]])).argmax(dim=1).tolist()
+    assert predictions == [1, 0]
 
 
 def test_balance_lets_a_rare_class_weigh_alike():

@@ -37,19 +37,21 @@ def test_a_total_beyond_the_maps_own_is_clipped_and_never_wraps():
 def test_two_maps_with_one_total_take_the_same_heat_out_of_a_white_image():
     white = np.ones((2, 2, 3))
     narrow = np.array([[0.0, 0.0], [0.0, 3.0]])
-    taken = [3 * 4 - F.negative_explanation(white, heat, total=1.0).sum() for heat in (HEAT, narrow)]
+    taken = [
+        3 * 4 - F.negative_explanation(white, attribution, total=1.0).sum() for attribution in (HEAT, narrow)
+    ]
     np.testing.assert_allclose(taken, [3, 3])
 
 
 def test_negative_heat_is_part_of_the_range():
     # -1 .. 3: 0, 1/4, 1/2, 1
-    np.testing.assert_allclose(F.normalised_heat([[-1.0, 0.0], [1.0, 3.0]]), [[0, 0.25], [0.5, 1]])
+    np.testing.assert_allclose(F.normalised_attribution([[-1.0, 0.0], [1.0, 3.0]]), [[0, 0.25], [0.5, 1]])
     # all negative: -8 .. -4
-    np.testing.assert_allclose(F.normalised_heat([[-8.0, -7.0], [-6.0, -4.0]]), [[0, 0.25], [0.5, 1]])
+    np.testing.assert_allclose(F.normalised_attribution([[-8.0, -7.0], [-6.0, -4.0]]), [[0, 0.25], [0.5, 1]])
 
 
 def test_nan_hides_nothing_and_moves_no_other_pixel():
-    hot = F.normalised_heat([[np.nan, 2.0], [4.0, 6.0]])
+    hot = F.normalised_attribution([[np.nan, 2.0], [4.0, 6.0]])
     np.testing.assert_allclose(hot, [[0, 0], [0.5, 1]])
     np.testing.assert_array_equal(
         F.negative_explanation(IMAGE, [[np.nan, 2.0], [4.0, 6.0]])[0, 0], IMAGE[0, 0]
@@ -65,15 +67,15 @@ def test_a_map_that_prefers_no_pixel_hides_nothing(value, total):
 @pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e300])
 def test_very_small_and_very_large_heat_is_heat(scale):
     np.testing.assert_allclose(
-        F.normalised_heat(np.array([[-1.0, 0.0], [1.0, 1.0]]) * scale), [[0, 0.5], [1, 1]], atol=1e-3
+        F.normalised_attribution(np.array([[-1.0, 0.0], [1.0, 1.0]]) * scale), [[0, 0.5], [1, 1]], atol=1e-3
     )
 
 
 def test_neither_image_nor_heat_is_changed():
-    image, heat = IMAGE.copy(), HEAT.copy()
-    F.negative_explanation(image, heat, total=3)
+    image, attribution = IMAGE.copy(), HEAT.copy()
+    F.negative_explanation(image, attribution, total=3)
     np.testing.assert_array_equal(image, IMAGE)
-    np.testing.assert_array_equal(heat, HEAT)
+    np.testing.assert_array_equal(attribution, HEAT)
 
 
 @pytest.mark.parametrize(
@@ -90,27 +92,31 @@ def test_neither_image_nor_heat_is_changed():
         (IMAGE, HEAT, np.nan, "finite"),
     ],
 )
-def test_what_cannot_be_hidden_is_refused_in_words(image, heat, total, words):
+def test_what_cannot_be_hidden_is_refused_in_words(image, attribution, total, words):
     with pytest.raises(OptionError, match=words):
-        F.negative_explanation(image, heat, total)
+        F.negative_explanation(image, attribution, total)
 
 
-heats = hnp.arrays(np.float64, (3, 4), elements=st.floats(-1e6, 1e6) | st.just(np.nan))
+attributions = hnp.arrays(np.float64, (3, 4), elements=st.floats(-1e6, 1e6) | st.just(np.nan))
 
 
-@given(heats, st.floats(0, 50) | st.none())
-def test_an_image_stays_an_image_and_grows_no_brighter(heat, total):
+@given(attributions, st.floats(0, 50) | st.none())
+def test_an_image_stays_an_image_and_grows_no_brighter(attribution, total):
     image = np.linspace(0, 1, 36).reshape(3, 4, 3)
-    result = F.negative_explanation(image, heat, total)
+    result = F.negative_explanation(image, attribution, total)
     assert ((result >= 0) & (result <= image + 1e-12)).all()
 
 
-@given(heats, st.floats(0.1, 10), st.integers(-5, 5))
-def test_only_the_order_and_spacing_of_heat_counts(heat, factor, offset):
+@given(attributions, st.floats(0.1, 10), st.integers(-5, 5))
+def test_only_the_order_and_spacing_of_heat_counts(attribution, factor, offset):
     # A range far below the offset would drown in rounding.
-    if np.isnan(heat).all() or 0 < np.nanmax(heat) - np.nanmin(heat) < 1e-3:
+    if np.isnan(attribution).all() or 0 < np.nanmax(attribution) - np.nanmin(attribution) < 1e-3:
         return
-    np.testing.assert_allclose(F.normalised_heat(heat * factor + offset), F.normalised_heat(heat), atol=1e-6)
+    np.testing.assert_allclose(
+        F.normalised_attribution(attribution * factor + offset),
+        F.normalised_attribution(attribution),
+        atol=1e-6,
+    )
 
 
 def test_average_drop_by_hand():

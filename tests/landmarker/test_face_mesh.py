@@ -18,11 +18,11 @@ from canonface.landmarker.network import Network
 def test_points_are_shares_of_the_square_and_presence_is_a_probability(logit, presence):
     rows = np.zeros((478, 3), np.float32)
     rows[7] = (64, 256, -32)
-    answer = {
+    prediction = {
         "Identity": rows.reshape(1, 1, 1, 1434),
         "Identity_1": np.full((1, 1, 1, 1), logit, np.float32),
     }
-    points, found = face_points(lambda x: answer, np.zeros((256, 256, 3), np.float32))
+    points, found = face_points(lambda x: prediction, np.zeros((256, 256, 3), np.float32))
     np.testing.assert_allclose(points[7], (0.25, 1, -0.125))
     assert found == pytest.approx(presence, abs=1e-12)
 

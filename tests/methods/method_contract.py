@@ -74,27 +74,27 @@ class MethodContract:
         assert json.loads(json.dumps(described, allow_nan=False)) == dict(described)
 
     def test_a_finite_map_of_the_input_for_every_question(self, method, asked):
-        model, x, question = asked
-        assert method.check(model, question) is None
+        model, x, confidence_fn = asked
+        assert method.check(model, confidence_fn) is None
         assert method.check(model, None) is None
-        heat = method.heat(model, x, question)
-        assert heat.shape == SPEC.size_hw
-        assert heat.dtype == np.float64
-        assert np.isfinite(heat).all()
-        assert np.ptp(heat) > 0
+        attribution = method.attribute(model, x, confidence_fn)
+        assert attribution.shape == SPEC.size_hw
+        assert attribution.dtype == np.float64
+        assert np.isfinite(attribution).all()
+        assert np.ptp(attribution) > 0
 
     def test_it_gives_the_same_again_also_in_another_process(self, method):
         model, x = class_model(), picture()
-        question = asks_class(model, x)
-        first = method.heat(model, x, question)
+        confidence_fn = asks_class(model, x)
+        first = method.attribute(model, x, confidence_fn)
         torch.manual_seed(99)
         again = pickle.loads(pickle.dumps(method))
         assert again.describe() == method.describe()
-        np.testing.assert_array_equal(again.heat(model, x, question), first)
+        np.testing.assert_array_equal(again.attribute(model, x, confidence_fn), first)
 
     def test_everything_is_put_back(self, method):
         model, x = class_model(), picture()
-        question = asks_class(model, x)
+        confidence_fn = asks_class(model, x)
         model.module.train()
         model.module.norm.eval()
         model.module.head.weight.requires_grad_(False)
@@ -103,8 +103,8 @@ class MethodContract:
         np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
         states = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
         with torch.no_grad():
-            method.check(model, question)
-            method.heat(model, x, question)
+            method.check(model, confidence_fn)
+            method.attribute(model, x, confidence_fn)
             assert not torch.is_grad_enabled()
         np.testing.assert_array_equal(np.random.get_state()[1], states[0])  # noqa: NPY002
         assert torch.equal(torch.get_rng_state(), states[1])
@@ -113,20 +113,20 @@ class MethodContract:
 
     def test_the_answer_does_not_depend_on_the_mode_that_the_module_is_in(self, method):
         model, x = class_model(), picture()
-        question = asks_class(model, x)
+        confidence_fn = asks_class(model, x)
         model.module.eval()
-        expected = method.heat(model, x, question)
+        expected = method.attribute(model, x, confidence_fn)
         model.module.train()
-        np.testing.assert_array_equal(method.heat(model, x, question), expected)
+        np.testing.assert_array_equal(method.attribute(model, x, confidence_fn), expected)
 
     def test_everything_is_put_back_after_a_failure(self, method):
-        question = asks_class(class_model(), picture())
+        confidence_fn = asks_class(class_model(), picture())
         model = class_model(Breaks())
         model.module.train()
         before = state_of(model.module)
         drawn = torch.get_rng_state()
         with pytest.raises(ModelError, match="the network is broken"):
-            method.heat(model, picture(), question)
+            method.attribute(model, picture(), confidence_fn)
         assert_same_state(before, state_of(model.module))
         assert torch.equal(torch.get_rng_state(), drawn)
         assert torch.is_grad_enabled()
@@ -134,18 +134,18 @@ class MethodContract:
     def test_a_black_box_is_explained_alike_or_refused_in_words(self, method):
         white = class_model()
         x = picture()
-        question = asks_class(white, x)
+        confidence_fn = asks_class(white, x)
 
-        def answer(batch):
+        def prediction(batch):
             return white(white.to_device(batch))
 
-        black = load_model(answer, spec=SPEC, outputs="logits", labels=white.labels, name="box")
+        black = load_model(prediction, spec=SPEC, outputs="logits", labels=white.labels, name="box")
         if method.name in FOR_ANY_MODEL:
-            method.check(black, question)
-            heat = method.heat(black, x, question)
-            np.testing.assert_allclose(heat, method.heat(white, x, question), atol=1e-6)
+            method.check(black, confidence_fn)
+            attribution = method.attribute(black, x, confidence_fn)
+            np.testing.assert_allclose(attribution, method.attribute(white, x, confidence_fn), atol=1e-6)
             return
-        for call in (lambda: method.check(black, None), lambda: method.heat(black, x, question)):
+        for call in (lambda: method.check(black, None), lambda: method.attribute(black, x, confidence_fn)):
             with pytest.raises(OptionError, match="'box' gives answers alone") as error:
                 call()
             assert "occlusion and rise" in str(error.value)

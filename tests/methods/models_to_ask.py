@@ -5,7 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from canonface.confidence import FunctionConfidence, Gallery, Original, RecognitionConfidence, make_confidence
+from canonface.confidence import (
+    CleanPrediction,
+    FunctionConfidence,
+    Gallery,
+    RecognitionConfidence,
+    make_confidence,
+)
 from canonface.models import checked_outputs, load_model
 from canonface.types import InputSpec
 
@@ -62,7 +68,7 @@ def picture(spec=SPEC, seed=0):
 
 
 def original(model, x):
-    return Original(checked_outputs(model, model.to_device(x)[None]), model.outputs, model.labels)
+    return CleanPrediction(checked_outputs(model, model.to_device(x)[None]), model.outputs, model.labels)
 
 
 def asks_class(model, x, target="right", confidence="probability"):

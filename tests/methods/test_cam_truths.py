@@ -44,27 +44,27 @@ def asked():
 
 
 def test_gradcam_by_hand(asked):
-    model, x, question = asked
+    model, x, confidence_fn = asked
     activations = np.maximum(MIXES[:, None, None] * x[0], 0)
     weights = HEAD[1] / 12
     expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
     assert 0 < (expected == 0).sum() < 12
     np.testing.assert_allclose(
-        make_method("gradcam").heat(model, x, question), expected, rtol=1e-5, atol=1e-8
+        make_method("gradcam").attribute(model, x, confidence_fn), expected, rtol=1e-5, atol=1e-8
     )
 
 
 def test_gradcam_of_the_convolution_itself_takes_its_output_before_the_relu_in_place(asked):
-    model, x, question = asked
+    model, x, confidence_fn = asked
     activations = MIXES[:, None, None] * x[0]
     slopes = HEAD[1][:, None, None] / 12 * (activations > 0)
     expected = np.maximum(np.einsum("k,khw->hw", slopes.mean(axis=(1, 2)), activations), 0)
-    found = make_method("gradcam", layer="mix").heat(model, x, question)
+    found = make_method("gradcam", layer="mix").attribute(model, x, confidence_fn)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-8)
 
 
 def test_gradcam_plus_plus_by_hand(asked):
-    model, x, question = asked
+    model, x, confidence_fn = asked
     activations = np.maximum(MIXES[:, None, None] * x[0], 0).astype(np.float64)
     gradients = HEAD[1] / 12
     weights = np.zeros(3)
@@ -75,12 +75,12 @@ def test_gradcam_plus_plus_by_hand(asked):
             weights[k] += alpha * max(g, 0)
     expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
     np.testing.assert_allclose(
-        make_method("gradcam++").heat(model, x, question), expected, rtol=1e-4, atol=1e-8
+        make_method("gradcam++").attribute(model, x, confidence_fn), expected, rtol=1e-4, atol=1e-8
     )
 
 
 def test_scorecam_by_hand(asked):
-    model, x, question = asked
+    model, x, confidence_fn = asked
     activations = np.maximum(MIXES[:, None, None] * x[0], 0)
     scores = []
     for activation in activations:
@@ -89,13 +89,15 @@ def test_scorecam_by_hand(asked):
         scores.append(model(model.to_device((x * mask)[None]))[0, 1])
     weights = np.exp(scores) / np.exp(scores).sum()
     expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
-    np.testing.assert_allclose(make_method("scorecam").heat(model, x, question), expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        make_method("scorecam").attribute(model, x, confidence_fn), expected, rtol=1e-4
+    )
 
 
 def test_a_small_map_is_enlarged_bilinearly():
     model, x = class_model(), picture()
-    question = asks_class(model, x)
-    found = make_method("gradcam", layer="second").heat(model, x, question)
+    confidence_fn = asks_class(model, x)
+    found = make_method("gradcam", layer="second").attribute(model, x, confidence_fn)
     small = {}
     handle = model.module.second.register_forward_hook(lambda _m, _i, out: small.update(a=out))
     model.module.eval()
@@ -111,9 +113,9 @@ def test_a_small_map_is_enlarged_bilinearly():
 @pytest.mark.parametrize("plus", ["", "++"])
 def test_guided_maps_are_products(plus):
     model, x = class_model(), picture()
-    question = asks_class(model, x)
+    confidence_fn = asks_class(model, x)
     guided, cam, both = (
-        make_method(name).heat(model, x, question)
+        make_method(name).attribute(model, x, confidence_fn)
         for name in ("guided-backprop", f"gradcam{plus}", f"guided-gradcam{plus}")
     )
     np.testing.assert_allclose(both, guided * cam, rtol=1e-6)
@@ -220,8 +222,8 @@ class TwoAnswers(nn.Module):
 
     def forward(self, x):
         y = self.body(x)
-        answers = [self.first(y), self.second(y)]
-        return self.of_first(answers[0].mean(dim=(2, 3))), self.of_second(answers[1].mean(dim=(2, 3)))
+        predictions = [self.first(y), self.second(y)]
+        return self.of_first(predictions[0].mean(dim=(2, 3))), self.of_second(predictions[1].mean(dim=(2, 3)))
 
 
 @pytest.mark.parametrize("method", ["gradcam", "gradcam++", "scorecam"])
@@ -230,13 +232,13 @@ def test_the_layer_is_on_the_way_to_the_answer_that_is_read(method):
     given = model.to_device(x)[None]
     assert target_layer(model, given)[0] == "first"
     assert target_layer(class_model(model.module, output=1), given)[0] == "second"
-    question = asks_class(model, x)
+    confidence_fn = asks_class(model, x)
     made = make_method(method)
-    made.check(model, question)
-    expected = make_method(method, layer="first").heat(model, x, question)
-    np.testing.assert_array_equal(made.heat(model, x, question), expected)
+    made.check(model, confidence_fn)
+    expected = make_method(method, layer="first").attribute(model, x, confidence_fn)
+    np.testing.assert_array_equal(made.attribute(model, x, confidence_fn), expected)
     with pytest.raises(OptionError, match=r"does not depend on 'second\.1'"):
-        make_method(method, layer="second.1").check(model, question)
+        make_method(method, layer="second.1").check(model, confidence_fn)
 
 
 def test_activations_of_a_network_that_cuts_its_gradient_are_still_read():
@@ -248,9 +250,11 @@ def test_activations_of_a_network_that_cuts_its_gradient_are_still_read():
     with torch.inference_mode():
         made_for_answers = Network()
     x = picture()
-    expected = make_method("scorecam").heat(class_model(), x, asks_class(class_model(), x))
+    expected = make_method("scorecam").attribute(class_model(), x, asks_class(class_model(), x))
     for model in (class_model(Cut()), class_model(made_for_answers)):
-        np.testing.assert_array_equal(make_method("scorecam").heat(model, x, asks_class(model, x)), expected)
+        np.testing.assert_array_equal(
+            make_method("scorecam").attribute(model, x, asks_class(model, x)), expected
+        )
 
 
 @pytest.mark.parametrize(
@@ -299,14 +303,16 @@ def program(request, tmp_path):
 
 def test_a_program_has_gradients_but_shows_no_layers(program):
     x, whole = picture(), class_model()
-    question = asks_class(program, x, target=1)
+    confidence_fn = asks_class(program, x, target=1)
     for name in ("gradient", "integrated-gradients"):
         method = make_method(name)
-        method.check(program, question)
-        expected = method.heat(whole, x, asks_class(whole, x))
-        np.testing.assert_allclose(method.heat(program, x, question), expected, rtol=1e-3, atol=1e-6)
+        method.check(program, confidence_fn)
+        expected = method.attribute(whole, x, asks_class(whole, x))
+        np.testing.assert_allclose(
+            method.attribute(program, x, confidence_fn), expected, rtol=1e-3, atol=1e-6
+        )
     for name in ("gradcam", "gradcam++", "scorecam"):
         with pytest.raises(OptionError, match="keep theirs to themselves"):
-            make_method(name).check(program, question)
+            make_method(name).check(program, confidence_fn)
     with pytest.raises(OptionError, match="ReLU"):
-        make_method("guided-backprop").check(program, question)
+        make_method("guided-backprop").check(program, confidence_fn)

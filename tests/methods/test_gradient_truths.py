@@ -7,7 +7,7 @@ from models_to_ask import SPEC, Linear, asks_class, class_model, picture
 from torch import nn
 from torch.nn import functional
 
-from canonface.errors import HeatError, OptionError
+from canonface.errors import AttributionError, OptionError
 from canonface.methods import make_method
 from canonface.models import load_model
 from canonface.types import InputSpec
@@ -22,35 +22,38 @@ def linear():
 
 
 def test_the_gradient_of_a_linear_model_is_its_weights():
-    model, x, question = linear()
+    model, x, confidence_fn = linear()
     np.testing.assert_allclose(
-        make_method("gradient", reduce="sum").heat(model, x, question), WEIGHTS[1, 0], rtol=1e-6
+        make_method("gradient", reduce="sum").attribute(model, x, confidence_fn), WEIGHTS[1, 0], rtol=1e-6
     )
-    found = make_method("gradient").heat(model, x, question)
+    found = make_method("gradient").attribute(model, x, confidence_fn)
     np.testing.assert_allclose(found, np.abs(WEIGHTS[1, 0]), rtol=1e-6)
 
 
 def test_the_gradient_of_a_probability_is_p_times_what_the_class_has_over_the_mean():
-    model, x, question = linear()
+    model, x, confidence_fn = linear()
     logits = np.einsum("chw,kchw->k", x.astype(np.float64), WEIGHTS)
     p = np.exp(logits) / np.exp(logits).sum()
     expected = p[1] * (WEIGHTS[1, 0] - np.einsum("k,khw->hw", p, WEIGHTS[:, 0]))
-    found = make_method("gradient", score="confidence", reduce="sum").heat(model, x, question)
+    found = make_method("gradient", score="confidence", reduce="sum").attribute(model, x, confidence_fn)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
 
 
 def test_noise_does_not_move_the_gradient_of_a_linear_model():
-    model, x, question = linear()
-    found = make_method("smoothgrad", samples=7, reduce="sum").heat(model, x, question)
+    model, x, confidence_fn = linear()
+    found = make_method("smoothgrad", samples=7, reduce="sum").attribute(model, x, confidence_fn)
     np.testing.assert_allclose(found, WEIGHTS[1, 0], rtol=1e-5)
 
 
 def test_smoothgrad_is_the_mean_gradient_of_noisy_copies_and_its_seed_decides():
     model, x = class_model(), picture()
-    question = asks_class(model, x)
+    confidence_fn = asks_class(model, x)
     options = {"samples": 6, "batch": 3, "noise": 0.2, "reduce": "sum"}
-    found = make_method("smoothgrad", seed=4, **options).heat(model, x, question)
-    assert np.abs(found - make_method("smoothgrad", seed=5, **options).heat(model, x, question)).max() > 1e-6
+    found = make_method("smoothgrad", seed=4, **options).attribute(model, x, confidence_fn)
+    assert (
+        np.abs(found - make_method("smoothgrad", seed=5, **options).attribute(model, x, confidence_fn)).max()
+        > 1e-6
+    )
     model.module.eval()
     total = np.zeros(SPEC.size_hw)
     deviation = float(0.2 * (x.max() - x.min()))
@@ -64,8 +67,8 @@ def test_smoothgrad_is_the_mean_gradient_of_noisy_copies_and_its_seed_decides():
 
 
 def test_integrated_gradients_of_a_linear_model_are_input_times_weights():
-    model, x, question = linear()
-    found = make_method("integrated-gradients", steps=3).heat(model, x, question)
+    model, x, confidence_fn = linear()
+    found = make_method("integrated-gradients", steps=3).attribute(model, x, confidence_fn)
     np.testing.assert_allclose(found, (x * WEIGHTS[1])[0], rtol=1e-4, atol=1e-6)
 
 
@@ -74,14 +77,14 @@ def test_integrated_gradients_of_a_linear_model_are_input_times_weights():
 def test_integrated_gradients_add_up_to_the_change_of_the_score(baseline, score):
     model, x = class_model(), picture()
     model.module.head.weight.data.mul_(20)
-    question = asks_class(model, x)
-    found = make_method("integrated-gradients", steps=80, batch=40, baseline=baseline, score=score).heat(
-        model, x, question
+    confidence_fn = asks_class(model, x)
+    found = make_method("integrated-gradients", steps=80, batch=40, baseline=baseline, score=score).attribute(
+        model, x, confidence_fn
     )
     codes = {"black": np.zeros(3), "mean": np.array(SPEC.mean) * 255, "#4080c0": np.array([64.0, 128, 192])}
     start = np.broadcast_to(SPEC.from_pixels(codes[baseline][None, None]), x.shape)
-    answers = model(model.to_device(np.stack([x, start])))
-    ends = answers[:, 1] if score == "logit" else question.of(answers)
+    predictions = model(model.to_device(np.stack([x, start])))
+    ends = predictions[:, 1] if score == "logit" else confidence_fn(predictions)
     assert abs(ends[0] - ends[1]) > 1e-3
     assert found.sum() == pytest.approx(ends[0] - ends[1], rel=0.05)
 
@@ -112,7 +115,7 @@ RELUS = {
 @pytest.mark.parametrize("kind", RELUS)
 def test_guided_backpropagation_cuts_what_is_negative_however_a_relu_is_called(kind):
     model, x = class_model(OneLayer(RELUS[kind]()), GREY), picture(GREY)
-    question = asks_class(model, x)
+    confidence_fn = asks_class(model, x)
     first, second = model.module.first.detach().numpy(), model.module.second.detach().numpy()
     on = first @ x.ravel() > 0
     assert 5 < on.sum() < 25
@@ -120,7 +123,7 @@ def test_guided_backpropagation_cuts_what_is_negative_however_a_relu_is_called(k
     guided = (first.T @ (np.maximum(second[1], 0) * on)).reshape(4, 5)
     assert np.abs(plain - guided).max() > 0.1
     for name, expected in (("gradient", plain), ("guided-backprop", guided)):
-        found = make_method(name, reduce="sum").heat(model, x, question)
+        found = make_method(name, reduce="sum").attribute(model, x, confidence_fn)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -130,7 +133,7 @@ def test_guided_backpropagation_is_refused_where_it_would_be_a_plain_gradient():
     with pytest.raises(OptionError, match="in 'toy' there are no ReLU"):
         method.check(model, None)
     with pytest.raises(OptionError, match="no ReLU"):
-        method.heat(model, x, asks_class(model, x))
+        method.attribute(model, x, asks_class(model, x))
 
 
 def test_guided_backpropagation_is_refused_where_a_relu_in_place_is_read_later():
@@ -159,16 +162,16 @@ def test_a_network_that_cuts_its_gradient_is_refused_in_words():
 def test_a_confidence_without_a_slope_is_said():
     model = load_model(Linear(WEIGHTS), spec=GREY, outputs="values", labels=("a", "b", "c"), name="toy")
     x = picture(GREY)
-    question = asks_class(model, x, target=None, confidence="value-distance")
-    with pytest.raises(HeatError, match="has no slope at this face"):
-        make_method("gradient").heat(model, x, question)
+    confidence_fn = asks_class(model, x, target=None, confidence="value-distance")
+    with pytest.raises(AttributionError, match="has no slope at this face"):
+        make_method("gradient").attribute(model, x, confidence_fn)
 
 
 def test_the_logit_of_no_class_is_refused():
     model = load_model(Linear(WEIGHTS), spec=GREY, outputs="values", labels=("a", "b", "c"), name="toy")
     x = picture(GREY)
-    question = asks_class(model, x, target="a", confidence="value")
+    confidence_fn = asks_class(model, x, target="a", confidence="value")
     with pytest.raises(OptionError, match="score='logit' is the logit of one class"):
-        make_method("gradient", score="logit").check(model, question)
-    found = make_method("gradient", reduce="sum").heat(model, x, question)
+        make_method("gradient", score="logit").check(model, confidence_fn)
+    found = make_method("gradient", reduce="sum").attribute(model, x, confidence_fn)
     np.testing.assert_allclose(found, WEIGHTS[0, 0], rtol=1e-5)

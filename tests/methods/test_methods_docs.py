@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from canonface.methods import METHODS
-from canonface.methods.heat_files import HeatFiles
+from canonface.methods.attribution_files import AttributionFiles
 
 TEXT = (Path(__file__).parents[2] / "docs" / "other-methods.md").read_text(encoding="utf-8")
 ROWS = [line.split("|")[1:-1] for line in TEXT.splitlines() if line.startswith("| `")]
@@ -34,7 +34,7 @@ def test_nothing_else_is_in_the_table():
 
 
 def test_the_options_of_files_are_told():
-    known = {field.name: field.default for field in fields(HeatFiles) if field.init}
+    known = {field.name: field.default for field in fields(AttributionFiles) if field.init}
     for option, value in re.findall(
         r'`(over|reduce)=("[a-z-]+")`', TEXT[TEXT.index("## Maps made elsewhere") :]
     ):

@@ -8,10 +8,10 @@ import pytest
 from models_to_ask import asks_class, class_model, picture
 
 from canonface.errors import MissingDependencyError, ModelError, ModelOutputError, OptionError
-from canonface.methods import METHODS, TITLES, FunctionMethod, Method, heat_unit, make_method
+from canonface.methods import METHODS, TITLES, FunctionMethod, Method, attribution_unit, make_method
 
 
-def brightness(model, x, question):
+def brightness(model, x, confidence_fn):
     return x.mean(axis=0)
 
 
@@ -30,7 +30,7 @@ def test_the_registry_has_the_names_that_the_documents_promise():
         "rise",
     }
     assert set(TITLES) == set(METHODS)
-    assert heat_unit("gradcam++", "female") == "GradCAM++ heat for female"
+    assert attribution_unit("gradcam++", "female") == "GradCAM++ heat for female"
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_a_function_is_a_method_by_itself_or_by_its_name(monkeypatch, tmp_path):
     method = make_method(brightness)
     assert isinstance(method, Method)
     model, x = class_model(), picture()
-    np.testing.assert_allclose(method.heat(model, x, asks_class(model, x)), x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(method.attribute(model, x, asks_class(model, x)), x.mean(axis=0), rtol=1e-6)
     (tmp_path / "my_methods_for_a_test.py").write_text(
         "def darkness(model, x, question):\n    return -x.mean(axis=0)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     named = make_method("my_methods_for_a_test:darkness")
     assert named.name == "darkness"
-    np.testing.assert_allclose(named.heat(model, x, asks_class(model, x)), -x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(named.attribute(model, x, asks_class(model, x)), -x.mean(axis=0), rtol=1e-6)
     assert named.describe()["fingerprint"] != method.describe()["fingerprint"]
 
 
@@ -90,20 +90,20 @@ def test_a_function_is_a_method_by_itself_or_by_its_name(monkeypatch, tmp_path):
         (lambda m, x, q: m.nothing, ModelError, "raised AttributeError"),
     ],
 )
-def test_what_a_function_may_not_answer(answer, failure, words):
+def test_what_a_function_may_not_answer(prediction, failure, words):
     model, x = class_model(), picture()
     with np.errstate(all="ignore"), pytest.raises(failure, match=words):
-        make_method(answer).heat(model, x, asks_class(model, x))
+        make_method(prediction).attribute(model, x, asks_class(model, x))
 
 
 def test_a_function_may_know_nothing_of_a_pixel():
-    def half(model, x, question):
-        heat = x[0].astype(np.float64)
-        heat[:, :10] = np.nan
-        return heat
+    def half(model, x, confidence_fn):
+        attribution = x[0].astype(np.float64)
+        attribution[:, :10] = np.nan
+        return attribution
 
     model, x = class_model(), picture()
-    assert np.isnan(make_method(half).heat(model, x, asks_class(model, x))).sum() == 160
+    assert np.isnan(make_method(half).attribute(model, x, asks_class(model, x))).sum() == 160
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from canonface.confidence import (
     BoundConfidence,
+    CleanPrediction,
     Gallery,
-    Original,
     RecognitionConfidence,
     VerificationConfidence,
 )
@@ -34,21 +34,23 @@ def test_the_slope_of_a_recognition_is_that_of_autograd():
         return (functional.normalize(given) @ functional.normalize(known[chosen]).T).max(dim=1).values
 
     for form in ("closest", "margin"):
-        question = RecognitionConfidence(gallery, "ann", form).bind(Original(values[:1], "embedding"))
+        confidence_fn = RecognitionConfidence(gallery, "ann", form).bind(
+            CleanPrediction(values[:1], "embedding")
+        )
 
         def of(given, form=form):
             ann = closest(given, slice(0, 4))
             return ann if form == "closest" else ann - closest(given, slice(4, 9))
 
         expected = by_autograd(of, values)
-        found = slopes(question.of, values)
+        found = slopes(confidence_fn, values)
         np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("confidence", ["probability", "logit", "log-odds"])
 def test_the_slope_of_a_class_is_that_of_autograd(confidence):
     model, x = class_model(), picture()
-    question = asks_class(model, x, confidence=confidence)
+    confidence_fn = asks_class(model, x, confidence=confidence)
     values = np.random.default_rng(1).normal(size=(5, 3)) * 3
 
     def of(given):
@@ -58,7 +60,7 @@ def test_the_slope_of_a_class_is_that_of_autograd(confidence):
         ]
 
     expected = by_autograd(of, values)
-    np.testing.assert_allclose(slopes(question.of, values), expected, atol=1e-8 * np.abs(expected).max())
+    np.testing.assert_allclose(slopes(confidence_fn, values), expected, atol=1e-8 * np.abs(expected).max())
 
 
 def test_slopes_in_pieces_are_those_of_one_output_at_a_time(monkeypatch):
@@ -76,29 +78,29 @@ def test_slopes_in_pieces_are_those_of_one_output_at_a_time(monkeypatch):
 
 def test_a_score_is_the_logit_of_the_class_or_the_confidence():
     model, x = class_model(), picture()
-    question = asks_class(model, x)
+    confidence_fn = asks_class(model, x)
     model.module.eval()
-    answer = original(model, x).outputs[0]
+    prediction = original(model, x).outputs[0]
     with torch.no_grad():
         given = model.to_device(x)[None]
-        assert Score(model, question)(given).item() == pytest.approx(answer[1], rel=1e-6)
-        assert Score(model, question, "confidence")(given).item() == pytest.approx(
-            question.of(answer[None])[0], rel=1e-6
+        assert Score(model, confidence_fn)(given).item() == pytest.approx(prediction[1], rel=1e-6)
+        assert Score(model, confidence_fn, "confidence")(given).item() == pytest.approx(
+            confidence_fn(prediction[None])[0], rel=1e-6
         )
-    assert logit_index(model, question, "auto") == 1
-    assert logit_index(model, question, "confidence") is None
+    assert logit_index(model, confidence_fn, "auto") == 1
+    assert logit_index(model, confidence_fn, "confidence") is None
 
 
 @pytest.mark.parametrize("kind", ["auto", "confidence"])
 def test_the_gradient_of_a_score_is_that_of_the_network_and_the_confidence(kind):
     model, x = embedding_model(), picture()
-    question = asks_identity(model, x)
+    confidence_fn = asks_identity(model, x)
     model.module.eval()
     given = model.to_device(x)[None].requires_grad_()
-    [found] = torch.autograd.grad(Score(model, question, kind)(given).sum(), given)
-    answer = model.module(given)
-    slope = torch.tensor(slow_methods.slopes(question.of, answer.detach().numpy()), dtype=torch.float32)
-    [expected] = torch.autograd.grad((answer * slope).sum(), given)
+    [found] = torch.autograd.grad(Score(model, confidence_fn, kind)(given).sum(), given)
+    prediction = model.module(given)
+    slope = torch.tensor(slow_methods.slopes(confidence_fn, prediction.detach().numpy()), dtype=torch.float32)
+    [expected] = torch.autograd.grad((prediction * slope).sum(), given)
     np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-3, atol=1e-7)
 
 
@@ -106,8 +108,8 @@ def test_a_verification_with_the_other_face_as_it_is_has_a_gradient():
     model, x = embedding_model(), picture()
     other = original(model, picture(seed=8))
     bound = VerificationConfidence(0.4, "same").bind(original(model, x), other)
-    question = BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(outputs, other.outputs))
+    confidence_fn = BoundConfidence(bound.target, bound.unit, lambda outputs: bound(outputs, other.outputs))
     values = original(model, x).outputs.astype(np.float64)
     fixed = torch.tensor(other.outputs, dtype=torch.float64)
     expected = by_autograd(lambda given: functional.cosine_similarity(given, fixed), values)
-    np.testing.assert_allclose(slopes(question.of, values), expected, atol=1e-8)
+    np.testing.assert_allclose(slopes(confidence_fn, values), expected, atol=1e-8)

@@ -36,10 +36,10 @@ class ModelContract:
 
     @pytest.mark.parametrize("n", [1, 2, 5])
     def test_answers_a_row_an_input(self, model, n):
-        answer = checked_outputs(model, model.to_device(pictures(model.spec, n)))
-        assert answer.shape[0] == n
-        assert answer.dtype in (np.float32, np.float64)
-        assert len(model.labels) in (0, answer.shape[1])
+        prediction = checked_outputs(model, model.to_device(pictures(model.spec, n)))
+        assert prediction.shape[0] == n
+        assert prediction.dtype in (np.float32, np.float64)
+        assert len(model.labels) in (0, prediction.shape[1])
 
     def test_pieces_answer_as_the_whole(self, model):
         x = model.to_device(pictures(model.spec))
@@ -49,10 +49,10 @@ class ModelContract:
 
     def test_the_answer_follows_the_input(self, model):
         x = pictures(model.spec)
-        answer = checked_outputs(model, model.to_device(x))
+        prediction = checked_outputs(model, model.to_device(x))
         turned = checked_outputs(model, model.to_device(x[::-1]))
-        np.testing.assert_allclose(turned, answer[::-1], rtol=self.TOLERANCE, atol=self.TOLERANCE)
-        np.testing.assert_array_equal(checked_outputs(model, model.to_device(x)), answer)
+        np.testing.assert_allclose(turned, prediction[::-1], rtol=self.TOLERANCE, atol=self.TOLERANCE)
+        np.testing.assert_array_equal(checked_outputs(model, model.to_device(x)), prediction)
 
     def test_an_empty_batch_is_refused(self, model):
         with pytest.raises(OptionError, match="at least one input"):

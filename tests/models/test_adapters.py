@@ -52,10 +52,10 @@ class TestEveryModel:
     @pytest.mark.parametrize("n", [1, 2, 7])
     def test_answers_a_row_an_input(self, model, n):
         x = batch(n)
-        answer = checked_outputs(model, model.to_device(x))
-        assert answer.shape == (n, 4)
-        assert answer.dtype == np.float32
-        np.testing.assert_allclose(answer, by_hand(x), atol=1e-6)
+        prediction = checked_outputs(model, model.to_device(x))
+        assert prediction.shape == (n, 4)
+        assert prediction.dtype == np.float32
+        np.testing.assert_allclose(prediction, by_hand(x), atol=1e-6)
 
 
 def answering(value):
@@ -89,9 +89,9 @@ class TestAnswers:
 
     @pytest.mark.parametrize("value", [[[1, 2], [3, 4]], np.array([[1, 2], [3, 4]], np.float16)])
     def test_other_numbers_become_floats(self, value):
-        answer = checked_outputs(answering(value), batch(2))
-        assert answer.dtype in (np.float32, np.float64)
-        assert answer.tolist() == [[1, 2], [3, 4]]
+        prediction = checked_outputs(answering(value), batch(2))
+        assert prediction.dtype in (np.float32, np.float64)
+        assert prediction.tolist() == [[1, 2], [3, 4]]
 
     def test_double_precision_is_kept(self):
         assert checked_outputs(answering(np.ones((2, 1))), batch(2)).dtype == np.float64
@@ -172,10 +172,10 @@ class TestTorch:
             (lambda y: None, "NoneType"),
         ],
     )
-    def test_one_tensor_is_wanted(self, answer, text):
+    def test_one_tensor_is_wanted(self, prediction, text):
         class Several(nn.Module):
             def forward(self, x):
-                return answer(x.mean(dim=(2, 3)))
+                return prediction(x.mean(dim=(2, 3)))
 
         with pytest.raises(ModelOutputError, match=f"'Several' returned {text}.*output=.*wrap it"):
             checked_outputs(load_model(Several(), spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
@@ -192,14 +192,14 @@ class TestTorch:
             (lambda y: {"1": y, "2": y + 1}, "1"),
         ],
     )
-    def test_one_of_several_answers(self, answer, output):
+    def test_one_of_several_answers(self, prediction, output):
         class Several(nn.Module):
             def forward(self, x):
-                return answer(x.mean(dim=(2, 3)))
+                return prediction(x.mean(dim=(2, 3)))
 
         for model in (
             load_model(Several(), spec=SPEC, device="cpu", output=output),
-            load_model(lambda batch: answer(batch.mean(axis=(2, 3))), spec=SPEC, output=output),
+            load_model(lambda batch: prediction(batch.mean(axis=(2, 3))), spec=SPEC, output=output),
         ):
             x = model.to_device(batch())
             np.testing.assert_allclose(checked_outputs(model, x), batch().mean(axis=(2, 3)), atol=1e-6)
@@ -218,10 +218,10 @@ class TestTorch:
             (lambda y: y, 0, "returns one Tensor: leave it out"),
         ],
     )
-    def test_an_answer_that_is_not_there_is_told_when_loading(self, answer, output, text):
+    def test_an_answer_that_is_not_there_is_told_when_loading(self, prediction, output, text):
         class Several(nn.Module):
             def forward(self, x):
-                return answer(x.mean(dim=(2, 3)))
+                return prediction(x.mean(dim=(2, 3)))
 
         with pytest.raises(OptionError, match=text):
             load_model(Several(), spec=SPEC, device="cpu", output=output)
@@ -422,7 +422,7 @@ class TestCallable:
             "from canonface.models import load_model; import mine\n"
             "print(load_model(mine.model).fingerprint(), load_model(lambda b: mine.model(b)).fingerprint())"
         )
-        answers = {
+        predictions = {
             subprocess.run(
                 [sys.executable, "-c", program, str(tmp_path)],
                 capture_output=True,
@@ -432,7 +432,7 @@ class TestCallable:
             ).stdout
             for seed in ("1", "2")
         }
-        assert len(answers) == 1
+        assert len(predictions) == 1
 
     def test_pictures_are_those_of_the_input(self):
         seen = []
@@ -448,10 +448,10 @@ class TestCallable:
         x = np.stack([spec.from_pixels(picture.astype(float)) for picture in pixels])
         model = load_model(vendor, spec=spec, takes="images")
         seen.clear()
-        answer = checked_outputs(model, x)
+        prediction = checked_outputs(model, x)
         np.testing.assert_array_equal(seen, pixels)
         assert all(image.dtype == np.uint8 and image.flags.c_contiguous for image in seen)
-        np.testing.assert_allclose(answer, pixels.mean(axis=(1, 2)))
+        np.testing.assert_allclose(prediction, pixels.mean(axis=(1, 2)))
 
     @pytest.mark.parametrize("colour", ["rgb", "bgr", "grey"])
     @pytest.mark.parametrize("fill", [0.0, 127.5, 255.0, 88.3])

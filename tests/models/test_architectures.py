@@ -190,9 +190,9 @@ def test_answers_equal_the_plain_functions(name):
     torch.manual_seed(1)
     x = torch.randn(2, 3, height, width, dtype=torch.float64)
     with torch.no_grad():
-        answer, expected = network(x), SLOW[name](x, network.state_dict())
-    torch.testing.assert_close(answer, expected, rtol=1e-9, atol=1e-11)
-    assert (answer[0] - answer[1]).abs().max() > 1e-6, "the answer depends on the input"
+        prediction, expected = network(x), SLOW[name](x, network.state_dict())
+    torch.testing.assert_close(prediction, expected, rtol=1e-9, atol=1e-11)
+    assert (prediction[0] - prediction[1]).abs().max() > 1e-6, "the answer depends on the input"
 
 
 def test_without_a_head_the_features_are_answered(architecture):

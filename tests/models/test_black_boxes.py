@@ -30,8 +30,8 @@ def test_a_turned_canonical_face_has_the_pose_it_was_turned_to(pose):
     canonical = read_canonical_face(path)
     seen = 7 * canonical.vertices @ rotation_of(pose).T * [1, -1, -1] + [128, 128, 0]
     points = np.concatenate([seen, np.zeros((10, 3))]).astype(np.float32)
-    answer = {"Identity": points.reshape(1, 1, 1, 1434), "Identity_1": np.zeros((1, 1, 1, 1), np.float32)}
-    model = HeadPose(lambda x: answer, canonical, path)
+    prediction = {"Identity": points.reshape(1, 1, 1, 1434), "Identity_1": np.zeros((1, 1, 1, 1), np.float32)}
+    model = HeadPose(lambda x: prediction, canonical, path)
     np.testing.assert_allclose(model(np.zeros((2, 3, 256, 256), np.float32)), [pose, pose], atol=1e-3)
 
 
@@ -91,9 +91,9 @@ def test_the_crop_is_dlibs_chip(dlib_face, demo_faces):
 def test_dlib_survives_pickling_before_and_after_it_was_asked(dlib_face):
     fresh = replace(dlib_face)
     x = np.random.default_rng(0).uniform(-20, 280, (1, 3, 150, 150)).astype(np.float32)
-    answer = fresh(x)
+    prediction = fresh(x)
     again = pickle.loads(pickle.dumps(fresh))
-    np.testing.assert_array_equal(again(x), answer)
+    np.testing.assert_array_equal(again(x), prediction)
     assert again.fingerprint() == fresh.fingerprint() == ZOO["dlib-face"].asset.sha256
 
 

@@ -23,7 +23,7 @@ def rows():
 
 
 @pytest.fixture(scope="module")
-def answers(rows, aligner):
+def predict(rows, aligner):
     """Most likely class of each bundled photo, by each head; and the poses that were measured."""
     try:
         models = {name: load_model(name, device="cpu") for name in NAMES}
@@ -65,21 +65,21 @@ def test_the_classes_of_poses_are_the_bins():
     assert read_description(asset_path("facenet-pose")).labels == POSE_BINS
 
 
-def test_genders_are_told_apart(answers, rows):
+def test_genders_are_told_apart(predictions, rows):
     for gender in ("female", "male"):
         hits = [
-            answer == gender
-            for answer, row in zip(answers[0]["facenet-gender"], rows, strict=True)
+            prediction == gender
+            for prediction, row in zip(predictions[0]["facenet-gender"], rows, strict=True)
             if row["gender"] == gender
         ]
         assert np.mean(hits) > 0.5, f"{gender}: {np.mean(hits):.2f} of {len(hits)}"
 
 
-def test_sides_are_the_subjects(answers):
-    found, poses = answers
+def test_sides_are_the_subjects(predictions):
+    found, poses = predictions
     sides = [
-        (answer.partition("-")[0], pose.yaw)
-        for answer, pose in zip(found["facenet-pose"], poses, strict=True)
+        (prediction.partition("-")[0], pose.yaw)
+        for prediction, pose in zip(found["facenet-pose"], poses, strict=True)
         if abs(pose.yaw) > 25
     ]
     assert len(sides) >= 3
@@ -87,24 +87,24 @@ def test_sides_are_the_subjects(answers):
     assert np.mean(right) > 0.75, sides
 
 
-def test_children_are_not_taken_for_the_old(answers, rows):
-    for answer, row in zip(answers[0]["facenet-age"], rows, strict=True):
-        assert answer in read_description(asset_path("facenet-age")).labels
+def test_children_are_not_taken_for_the_old(predictions, rows):
+    for prediction, row in zip(predictions[0]["facenet-age"], rows, strict=True):
+        assert prediction in read_description(asset_path("facenet-age")).labels
         if row["age"] == "35-45":
-            assert int(answer.partition("-")[0].rstrip("+")) >= 10
+            assert int(prediction.partition("-")[0].rstrip("+")) >= 10
 
 
-def test_happy_faces_are_found(answers, rows):
+def test_happy_faces_are_found(predictions, rows):
     hits = [
-        answer == "happy"
-        for answer, row in zip(answers[0]["facenet-expression"], rows, strict=True)
+        prediction == "happy"
+        for prediction, row in zip(predictions[0]["facenet-expression"], rows, strict=True)
         if row["expression"] == "happy"
     ]
     assert len(hits) >= 3
     assert np.mean(hits) > 0.5
 
 
-def test_a_head_knows_its_backbone(tmp_path, answers):
+def test_a_head_knows_its_backbone(tmp_path, predictions):
     for name in (DESCRIPTION, WEIGHTS):
         (tmp_path / name).write_bytes((asset_path("facenet-gender") / name).read_bytes())
     same, there = load_model(tmp_path, device="cpu"), load_model("facenet-gender", device="cpu")

@@ -221,7 +221,7 @@ class TestModules:
 
     def test_a_hook(self):
         hooked = Net()
-        handle = hooked.register_forward_hook(lambda module, given, answer: answer * 2)
+        handle = hooked.register_forward_hook(lambda module, given, prediction: prediction * 2)
         assert fingerprint(hooked) != fingerprint(Net())
         handle.remove()
         assert fingerprint(hooked) == fingerprint(Net())
@@ -334,7 +334,7 @@ print(CallableModel(Holder(), "x").fingerprint(), CallableModel(Holder().__call_
 def test_the_same_in_every_process(tmp_path, with_source):
     (tmp_path / "program.py").write_text(PROGRAM)
     start = ["program.py"] if with_source else ["-c", PROGRAM]
-    answers = {
+    predictions = {
         subprocess.run(
             [sys.executable, *start],
             capture_output=True,
@@ -345,8 +345,8 @@ def test_the_same_in_every_process(tmp_path, with_source):
         ).stdout
         for seed in ("1", "2")
     }
-    assert len(answers) == 1
-    assert len(set(answers.pop().split())) == 5
+    assert len(predictions) == 1
+    assert len(set(predictions.pop().split())) == 5
 
 
 def test_the_code_of_other_packages_counts_by_name_or_source():

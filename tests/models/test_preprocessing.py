@@ -177,8 +177,8 @@ def test_only_what_the_face_and_the_input_show_is_visible():
     ("xy", "answer"),
     [((-0.5, -0.5), True), ((-0.51, 3), False), ((3, -0.51), False), ((9.5, 4.5), True), ((9.51, 3), False)],
 )
-def test_the_edge_of_the_input(xy, answer):
-    assert inside(np.array([xy], float), (5, 10)).tolist() == [answer]
+def test_the_edge_of_the_input(xy, prediction):
+    assert inside(np.array([xy], float), (5, 10)).tolist() == [prediction]
 
 
 def test_the_edge_tells_x_from_y():

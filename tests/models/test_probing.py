@@ -40,14 +40,14 @@ class TestCallables:
 
         model = load_model(sure, spec=SPEC)
         assert model.outputs == "probabilities"
-        answer = checked_outputs(model, batch(1))
-        np.testing.assert_allclose(class_confidence(answer, 0, "probability", model.outputs), [0.99])
+        prediction = checked_outputs(model, batch(1))
+        np.testing.assert_allclose(class_confidence(prediction, 0, "probability", model.outputs), [0.99])
 
     @pytest.mark.parametrize(
         "answer", [[[2.0, -1.0]], [[0.5, 0.6]], [[1.0]], [[0.7]], [0.5, 0.5], "no", None, [[np.nan, 1]]]
     )
-    def test_everything_else_is_logits(self, answer):
-        assert kind(lambda batch: np.array(answer)) == "logits"
+    def test_everything_else_is_logits(self, prediction):
+        assert kind(lambda batch: np.array(prediction)) == "logits"
 
     def test_what_it_raises_waits_for_the_first_question(self):
         def broken(batch):

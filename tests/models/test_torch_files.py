@@ -84,8 +84,8 @@ class TestPrograms:
         export = export_of(Ends(end), tmp_path / "several.pt2", n=1 if frozen else 2, dynamic=not frozen)
         for path in (export, script_of(Ends(end), tmp_path / "several.pt")):
             model = load_model(path, spec=SPEC, device="cpu", output=output, trust=True)
-            answer = checked_outputs(model, model.to_device(batch(3)))
-            np.testing.assert_allclose(answer, batch(3).mean(axis=(2, 3)), atol=1e-6)
+            prediction = checked_outputs(model, model.to_device(batch(3)))
+            np.testing.assert_allclose(prediction, batch(3).mean(axis=(2, 3)), atol=1e-6)
 
     def test_size_and_channels_come_from_an_exported_program(self, tmp_path):
         assert load_model(exported(tmp_path / "toy.pt2"), device="cpu", trust=True).spec == InputSpec(

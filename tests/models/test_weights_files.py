@@ -34,7 +34,7 @@ def resnet(tmp_path):
     return path
 
 
-def answers(path, **options):
+def predict(path, **options):
     model = load_model(path, device="cpu", **options)
     return checked_outputs(model, pixels(model))
 
@@ -68,14 +68,14 @@ class TestRecognised:
     )
     def test_in_the_wrappings_of_training(self, wrapped, resnet, tmp_path):
         torch.save(wrapped(state_of()), tmp_path / "other.ckpt")
-        np.testing.assert_array_equal(answers(tmp_path / "other.ckpt"), answers(resnet))
+        np.testing.assert_array_equal(predict(tmp_path / "other.ckpt"), predict(resnet))
 
     def test_in_the_old_format_and_in_half_precision(self, resnet, tmp_path):
         torch.save(state_of(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-        np.testing.assert_array_equal(answers(tmp_path / "old.pth"), answers(resnet))
+        np.testing.assert_array_equal(predict(tmp_path / "old.pth"), predict(resnet))
         halves = {k: v.half() if v.is_floating_point() else v for k, v in state_of().items()}
         torch.save(halves, tmp_path / "half.bin")
-        np.testing.assert_allclose(answers(tmp_path / "half.bin"), answers(resnet), atol=1e-2)
+        np.testing.assert_allclose(predict(tmp_path / "half.bin"), predict(resnet), atol=1e-2)
 
     def test_by_the_architectures_own_name(self, resnet):
         for given in (load_model(resnet, architecture="resnet18"), load_model("resnet18", weights=resnet)):
@@ -143,11 +143,11 @@ class TestWhatDoesNotFit:
         del state["layer2.0.conv1.weight"]
         torch.save(state, tmp_path / "part.pt")
         torch.manual_seed(1)
-        first = answers(tmp_path / "part.pt", strict=False)
+        first = predict(tmp_path / "part.pt", strict=False)
         assert "part.pt fills resnet18 in part" in caplog.text
         assert "1 missing (layer2.0.conv1.weight)" in caplog.text
         torch.manual_seed(2)
-        np.testing.assert_array_equal(first, answers(tmp_path / "part.pt", strict=False))
+        np.testing.assert_array_equal(first, predict(tmp_path / "part.pt", strict=False))
 
     def test_where_nothing_fits_that_does_not_help(self, tmp_path):
         torch.save({"odd": torch.zeros(1)}, tmp_path / "odd.pt")
@@ -167,14 +167,14 @@ class TestWhatDoesNotFit:
 
     def test_any_number_of_classes(self, tmp_path):
         torch.save(state_of(classes=11), tmp_path / "eleven.pt")
-        assert answers(tmp_path / "eleven.pt").shape == (2, 11)
+        assert predict(tmp_path / "eleven.pt").shape == (2, 11)
 
     def test_the_classifier_of_training_is_left_out_where_the_usual_file_has_one(self, tmp_path):
         state = state_of("inception_resnet_v1")
         state |= {"logits.weight": torch.zeros(8631, 6), "logits.bias": torch.zeros(8631)}
         torch.save(state, tmp_path / "facenet.pt")
-        answer = answers(tmp_path / "facenet.pt")
-        np.testing.assert_allclose(np.linalg.norm(answer, axis=1), 1, rtol=1e-5)
+        prediction = predict(tmp_path / "facenet.pt")
+        np.testing.assert_allclose(np.linalg.norm(prediction, axis=1), 1, rtol=1e-5)
 
     def test_no_tensors(self, tmp_path):
         torch.save({"epoch": 3}, tmp_path / "empty.pt")
@@ -223,8 +223,8 @@ class TestOwnNetworks:
         network = torch_network()
         for given in (network, "my_networks:shared"):
             model = load_model(given, weights=weights, spec=SPEC, device="cpu")
-            answer = checked_outputs(model, model.to_device(batch()))
-            np.testing.assert_allclose(answer, 2 * by_hand(batch()), atol=1e-5)
+            prediction = checked_outputs(model, model.to_device(batch()))
+            np.testing.assert_allclose(prediction, 2 * by_hand(batch()), atol=1e-5)
         shared = importlib.import_module("my_networks").shared
         for kept in (network, shared):
             assert torch.equal(kept.state_dict()["4.weight"], torch_network().state_dict()["4.weight"])

@@ -92,8 +92,8 @@ def test_the_labels_stand_in_the_right_order(aligner):
         faces = aligner(demo_folder() / label["path"])
         chosen = {}
         for model in (gender, expression):
-            answer = checked_outputs(model, model.to_device(prepare(faces[0], model.spec).x[None]))
-            chosen[model.name] = model.labels[int(answer.argmax())]
+            prediction = checked_outputs(model, model.to_device(prepare(faces[0], model.spec).x[None]))
+            chosen[model.name] = model.labels[int(prediction.argmax())]
         if label["gender"] in hits:
             hits[label["gender"]].append(chosen["gender"] == label["gender"])
         if label["expression"] == "happy":
@@ -107,8 +107,10 @@ def test_the_labels_stand_in_the_right_order(aligner):
 def test_a_zoo_model_is_ready_to_be_asked(name):
     model = loaded(name)
     card = ZOO[name].card
-    answer = checked_outputs(model, model.to_device(np.zeros((1, model.spec.channels, *model.spec.size_hw))))
-    assert len(model.labels) in (0, answer.shape[1])
+    prediction = checked_outputs(
+        model, model.to_device(np.zeros((1, model.spec.channels, *model.spec.size_hw)))
+    )
+    assert len(model.labels) in (0, prediction.shape[1])
     assert (model.name, model.spec, model.labels, model.outputs) == (
         card.name,
         card.spec,

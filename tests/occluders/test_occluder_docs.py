@@ -77,13 +77,13 @@ def test_the_overviews_python_runs_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.setattr(canonface, "align", lambda photo: [toy_face(pixels_per_cm=5.0)])
 
     def load(name):
-        def answer(batch):
+        def prediction(batch):
             bright = batch.mean(axis=(1, 2, 3))
             return np.stack([bright, 1 - bright], axis=1)
 
         spec = replace(RGB, size_hw=(32, 32), mean=(0.0,), std=(1.0,))
         return canonface.models.load_model(
-            answer, spec=spec, outputs="probabilities", labels=["happy", "sad"]
+            prediction, spec=spec, outputs="probabilities", labels=["happy", "sad"]
         )
 
     monkeypatch.setattr(canonface, "load_model", load)

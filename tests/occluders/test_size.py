@@ -8,11 +8,11 @@ from toy_faces import RGB, flat_input, toy_face, toy_input
 
 from canonface.demo import demo_folder
 from canonface.errors import OptionError
+from canonface.explanation import make_settings
 from canonface.geometry import face_scale, face_scales
 from canonface.mesh import load_mesh
 from canonface.models import prepare
 from canonface.occluders import Size, Square, eye_distance, make_occluder, parse_size
-from canonface.run import make_settings
 from canonface.types import InputSpec
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_size_is_refused_in_words(given, words):
 
 
 def test_settings_pass_texts_on():
-    assert make_settings(patch="20%").hiding() == Square("20%")
+    assert make_settings(patch="20%").occluder_fn() == Square("20%")
     assert make_settings(patch="1.2cm", occluder="surface").describe()["occluder"] == {
         "name": "surface",
         "patch": "1.2cm",

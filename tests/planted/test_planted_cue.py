@@ -7,10 +7,10 @@ import pytest
 
 import planted
 from canonface.errors import AlignmentError
+from canonface.explanation import explain
 from canonface.maps import CMS
 from canonface.mesh import Canvas, load_mesh
 from canonface.models import load_model, prepare
-from canonface.run import explain
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(112, 112))

@@ -6,7 +6,7 @@ import pytest
 from canonface.demo import demo_folder
 from canonface.models import prepare
 from canonface.plots.crop import PANEL_PX, PhotoCrop
-from canonface.plots.panels import heat_panel
+from canonface.plots.panels import attribution_panel
 from canonface.plots.style import Scale
 from canonface.types import InputSpec
 
@@ -29,9 +29,9 @@ def test_a_pixel_of_the_panel_lies_where_the_photo_lies_in_the_input(shown):
 def test_heat_is_red_at_its_place_and_nowhere_else(shown):
     vertex = int(np.flatnonzero(shown.visible)[100])
     column, row = np.rint(shown.vertices_xy[vertex]).astype(int)
-    heat = np.zeros((40, 40))
-    heat[row, column] = 1.0
-    panel = heat_panel(shown.face, heat, shown.matrix, Scale(1.0, "heat", True)).astype(int)
+    attribution = np.zeros((40, 40))
+    attribution[row, column] = 1.0
+    panel = attribution_panel(shown.face, attribution, shown.matrix, Scale(1.0, "heat", True)).astype(int)
     redness = panel[..., 0] - panel[..., 2]
     crop = PhotoCrop.around(shown.face)
     back = np.linalg.inv(np.vstack([crop.on_input(shown.matrix), [0, 0, 1]]))
@@ -43,7 +43,7 @@ def test_heat_is_red_at_its_place_and_nowhere_else(shown):
 
 
 def test_nothing_is_coloured_where_nothing_is_known(shown):
-    panel = heat_panel(shown.face, np.full((40, 40), np.nan), shown.matrix, Scale(1.0, "heat", True)).astype(
-        int
-    )
+    panel = attribution_panel(
+        shown.face, np.full((40, 40), np.nan), shown.matrix, Scale(1.0, "heat", True)
+    ).astype(int)
     assert np.abs(panel[..., 0] - panel[..., 2]).max() == 0

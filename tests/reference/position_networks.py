@@ -28,11 +28,13 @@ def save_texels(path: Path, count: int) -> None:
     np.savetxt(path, 7 * np.arange(count))
 
 
-def save_position_onnx(path: Path, mesh, answer: np.ndarray | None = None) -> None:
+def save_position_onnx(path: Path, mesh, prediction: np.ndarray | None = None) -> None:
     """Channels last, as PRNet's: input and output (1, 256, 256, 3)."""
     from onnx import TensorProto, helper, numpy_helper, save
 
-    constant = numpy_helper.from_array((known_map(mesh) if answer is None else answer)[None], "answer")
+    constant = numpy_helper.from_array(
+        (known_map(mesh) if prediction is None else prediction)[None], "answer"
+    )
     zero = numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero")
     nodes = [
         helper.make_node("Mul", ["crop", "zero"], ["nothing"]),
@@ -61,7 +63,7 @@ def save_position_torchscript(path: Path, mesh) -> None:
             self.convolution = torch.nn.Conv2d(3, 3, 1)
 
         def forward(self, crop: torch.Tensor) -> torch.Tensor:
-            return self.answer + 0 * self.convolution(crop)
+            return self.prediction + 0 * self.convolution(crop)
 
     import warnings
 

@@ -11,12 +11,12 @@ def slow_resample(image, matrix, size_hw):
         if shrink > 1:
             pixels = np.apply_along_axis(blurred, axis, pixels, (shrink**2 - 1) / 6)
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
-    answer = np.zeros((*size_hw, image.shape[2]))
+    prediction = np.zeros((*size_hw, image.shape[2]))
     for i in range(size_hw[0]):
         for j in range(size_hw[1]):
             x, y, _ = inverse @ [j, i, 1]
-            answer[i, j] = looked_up(pixels, x, y)
-    return answer
+            prediction[i, j] = looked_up(pixels, x, y)
+    return prediction
 
 
 def blurred(line, variance):

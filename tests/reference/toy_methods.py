@@ -15,10 +15,10 @@ class Fixed:
     def describe(self):
         return {"name": self.name}
 
-    def check(self, model, question):
+    def check(self, model, confidence_fn):
         pass
 
-    def heat(self, model, x, question):
+    def attribute(self, model, x, confidence_fn):
         return self.map
 
 

@@ -18,7 +18,8 @@ from canonface.errors import (
 )
 from canonface.mesh import Canvas, load_mesh, make_mesh, save_mesh
 from canonface.models import load_model
-from canonface.run import Run, audit, writing
+from canonface.pipeline import audit, writing
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))
@@ -87,7 +88,7 @@ def test_a_run_is_read_back_without_model_and_photos(folder, model, tmp_path):
 
 
 def test_the_map_of_one_face_comes_back_from_its_row(folder, model, tmp_path, aligner):
-    from canonface.run import explain
+    from canonface.explanation import explain
 
     run = run_of(folder, model, tmp_path / "run")
     direct = explain(aligner(folder / "op_P001_studio.jpg")[0], model, "yes", stride=10)
@@ -232,8 +233,8 @@ def test_failed_photos_are_asked_again_on_request(folder, model, tmp_path):
         (lambda b: 1 / 0, "model-failed"),
     ],
 )
-def test_a_model_that_fails_makes_rows_with_a_reason(folder, tmp_path, answer, reason):
-    run = audit(folder, load_model(answer, spec=SPEC), tmp_path / "run")
+def test_a_model_that_fails_makes_rows_with_a_reason(folder, tmp_path, prediction, reason):
+    run = audit(folder, load_model(prediction, spec=SPEC), tmp_path / "run")
     assert run.failures.column("reason").to_pylist() == [reason] * 5
     with pytest.raises(RunError, match=r"all 5 rows .* failed, e\.g\."):
         run.cms()

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from canonface.errors import OptionError, RunError
+from canonface.explanation import Settings, make_settings
+from canonface.explanation.probes import choose_probes, patch_in_cm, probes_of
 from canonface.mesh import load_mesh, poisson_probes
-from canonface.run import Settings, make_settings
-from canonface.run.probes import choose_probes, patch_in_cm, probes_of
 from canonface.types import InputSpec
 
 MESH = load_mesh(1)

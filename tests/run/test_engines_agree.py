@@ -10,9 +10,10 @@ from small_network import SIDE, SmallNetwork
 from canonface.confidence import CONFIDENCES, RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.engine import native
+from canonface.explanation import explain, explain_pair, explain_regions, make_gallery
 from canonface.models import TorchModel, load_model
 from canonface.occluders import FILLS, OCCLUDERS
-from canonface.run import audit, explain, explain_pair, explain_regions, make_gallery
+from canonface.pipeline import audit
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(SIDE, SIDE))
@@ -43,15 +44,15 @@ def engine(request):
 @pytest.fixture(autouse=True)
 def followed(monkeypatch, engine):
     """A question that another engine answers in the place of the one that is asked for is a failure."""
-    from canonface.engine import asker
+    from canonface.engine import runner
 
-    settle = asker.Asker._settle
+    settle = runner.ModelRunner._settle
 
     def settled(self, plan, unexpected=False):
         assert plan.engine == self.engine, plan.why
         return settle(self, plan, unexpected)
 
-    monkeypatch.setattr(asker.Asker, "_settle", settled)
+    monkeypatch.setattr(runner.ModelRunner, "_settle", settled)
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +117,10 @@ def test_recognition_against_a_gallery(face, engine, form, tmp_path):
     (tmp_path / "gallery.csv").write_text("\n".join(lines) + "\n")
     model = model_of("embedding", (), width=12)
     gallery = make_gallery(tmp_path / "gallery.csv", model)
-    question = RecognitionConfidence(gallery, "one", form)
-    assert_alike(lambda by: explain(face, model, confidence=question, engine=by, stride=13).drops, engine)
+    confidence_fn = RecognitionConfidence(gallery, "one", form)
+    assert_alike(
+        lambda by: explain(face, model, confidence=confidence_fn, engine=by, stride=13).drops, engine
+    )
 
 
 @pytest.mark.parametrize("hide", ["both", "first", "second"])
@@ -151,8 +154,8 @@ def test_a_run_over_photos(engine, tmp_path):
 def test_a_model_of_several_answers_is_read_at_the_right_one(face, engine):
     class Two(SmallNetwork):
         def forward(self, x):
-            answer = super().forward(x)
-            return {"first": answer.flip(1), "second": answer}
+            prediction = super().forward(x)
+            return {"first": prediction.flip(1), "second": prediction}
 
     models = [
         TorchModel(Two(4), "two", SPEC, AGES, "logits", output=output) for output in ("first", "second")

@@ -6,9 +6,9 @@ import pytest
 
 from canonface import functional
 from canonface.errors import ModelError, ModelOutputError, OptionError, TargetError
+from canonface.explanation import explain
 from canonface.mesh import Canvas, load_mesh
 from canonface.models import load_model, prepare
-from canonface.run import explain
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(48, 48))
@@ -162,9 +162,9 @@ def test_the_face_and_the_photo_are_not_changed(demo_faces, model):
         (lambda b: 1 / 0, ModelError, "division by zero"),
     ],
 )
-def test_a_model_that_misbehaves_is_named(demo_faces, answer, error, words):
+def test_a_model_that_misbehaves_is_named(demo_faces, prediction, error, words):
     with pytest.raises(error, match=words):
-        explain(demo_faces[0], load_model(answer, spec=SPEC))
+        explain(demo_faces[0], load_model(prediction, spec=SPEC))
 
 
 def test_targets_and_options_that_do_not_exist(demo_faces, model):

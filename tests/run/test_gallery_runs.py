@@ -9,8 +9,9 @@ from canonface import functional
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, OptionError, TargetError
+from canonface.explanation import explain, explain_regions, make_gallery
 from canonface.models import load_model, prepare
-from canonface.run import audit, audit_regions, explain, explain_regions, make_gallery
+from canonface.pipeline import audit, audit_regions
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))
@@ -133,13 +134,13 @@ def test_a_gallery_of_another_model_is_refused(table, model, tmp_path, aligner):
         audit(table, other, tmp_path / "run", gallery=gallery)
     assert not (tmp_path / "run").exists()
     face = aligner(table.parent / "op_P001_studio.jpg")[0]
-    question = RecognitionConfidence(gallery, "one")
+    confidence_fn = RecognitionConfidence(gallery, "one")
     with pytest.raises(OptionError, match="make it anew with this model"):
-        explain(face, other, confidence=question, stride=400)
+        explain(face, other, confidence=confidence_fn, stride=400)
     with pytest.raises(OptionError, match="make it anew with this model"):
-        explain_regions(face, other, confidence=question)
+        explain_regions(face, other, confidence=confidence_fn)
     with pytest.raises(OptionError, match="make it anew with this model"):
-        audit_regions([face], other, confidence=question)
-    assert explain(face, model, confidence=question, stride=400).confidence < 0.999, (
+        audit_regions([face], other, confidence=confidence_fn)
+    assert explain(face, model, confidence=confidence_fn, stride=400).confidence < 0.999, (
         "without the photo itself"
     )

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
+from canonface.data.labels import label_columns, read_labels, require_column
+from canonface.data.photos import find_photos
 from canonface.errors import LabelsError, PhotoError
-from canonface.run.labels import label_columns, read_labels, require_column
-from canonface.run.photos import find_photos
 
 
 @pytest.fixture

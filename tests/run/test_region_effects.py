@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from canonface.confidence import RecognitionConfidence
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, NoFaceError, OptionError, PhotoError, TargetError
+from canonface.explanation import explain_regions, make_gallery
+from canonface.explanation.regions import region_names
 from canonface.mesh import load_mesh, region_mask
 from canonface.models import load_model, prepare
 from canonface.occluders import region_pixels
-from canonface.run import audit_regions, explain_regions, make_gallery
-from canonface.run.moments import Moments
-from canonface.run.region_audit import RegionSummary
-from canonface.run.regions import region_names
+from canonface.pipeline import audit_regions
+from canonface.pipeline.moments import Moments
+from canonface.pipeline.regions import RegionSummary
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(64, 64))
@@ -39,14 +40,14 @@ def seen_in(face, name):
     return lambda batch: np.asarray(batch)[:, :, mask].mean(axis=(1, 2)) / whole
 
 
-def model_of(answer):
+def model_of(prediction):
     """A black box with one number as its answer."""
-    return load_model(lambda batch: answer(batch)[:, None], spec=SPEC, outputs="values", labels=("it",))
+    return load_model(lambda batch: prediction(batch)[:, None], spec=SPEC, outputs="values", labels=("it",))
 
 
-def ask(face, answer, *regions, **options):
+def ask(face, prediction, *regions, **options):
     return explain_regions(
-        face, model_of(answer), "it", regions=regions, confidence="value", fill="black", **options
+        face, model_of(prediction), "it", regions=regions, confidence="value", fill="black", **options
     )
 
 

@@ -12,20 +12,13 @@ from canonface import plots
 from canonface.confidence import Gallery
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, OptionError
+from canonface.explanation import compare_methods, explain, explain_pair, make_settings, usable_methods
+from canonface.explanation.view import FaceView
 from canonface.maps import CMS
 from canonface.methods import at_vertices, make_method
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.run import (
-    Run,
-    audit,
-    compare_methods,
-    explain,
-    explain_pair,
-    make_settings,
-    usable_methods,
-    verify,
-)
-from canonface.run.explaining import View
+from canonface.pipeline import audit, verify
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))
@@ -55,10 +48,10 @@ def embedder():
 
 @pytest.fixture(scope="module")
 def black(model):
-    def answer(batch):
+    def prediction(batch):
         return model(model.to_device(batch))
 
-    return load_model(answer, spec=SPEC, labels=("no", "yes"), outputs="logits", name="box")
+    return load_model(prediction, spec=SPEC, labels=("no", "yes"), outputs="logits", name="box")
 
 
 @pytest.fixture
@@ -78,12 +71,12 @@ def face(aligner):
 def by_hand(name, model, face, target="yes", **options):
     """A method's heat at all vertices, without a run."""
     shown = prepare(face, model.spec)
-    question = make_settings(target=target).question()
-    from canonface.confidence import Original
+    confidence_fn = make_settings(target=target).confidence_fn()
+    from canonface.confidence import CleanPrediction
 
     outputs = checked_outputs(model, model.to_device(shown.x)[None])
-    bound = question.bind(Original(outputs, model.outputs, model.labels))
-    return at_vertices(make_method(name, **options).heat(model, shown.x, bound), shown)
+    bound = confidence_fn.bind(CleanPrediction(outputs, model.outputs, model.labels))
+    return at_vertices(make_method(name, **options).attribute(model, shown.x, bound), shown)
 
 
 def test_an_explanation_by_a_method_is_its_heat_at_the_probes(model, face):
@@ -135,11 +128,11 @@ def test_a_run_goes_on_with_its_own_method_alone(folder, model, tmp_path):
 
 
 def test_maps_of_drops_and_of_heat_are_not_merged(model, face):
-    drops, heat = (
+    drops, attribution = (
         CMS.of([explain(face, model, "yes", stride=10, method=method)]) for method in (None, "gradient")
     )
     with pytest.raises(OptionError, match="differs"):
-        drops.merge(heat)
+        drops.merge(attribution)
 
 
 def test_maps_from_files_make_a_run_and_a_missing_one_is_a_row_with_a_reason(
@@ -236,8 +229,8 @@ def test_the_heat_of_a_pair_is_that_of_each_face_with_the_other_as_it_is(embedde
     np.testing.assert_array_equal(both.drops, other.drops)
     assert both.unit == "Gradient heat for same"
     assert both.method == "gradient"
-    view = View(faces[0], embedder, make_settings())
-    fixed = View(faces[1], embedder, make_settings()).original
+    view = FaceView(faces[0], embedder, make_settings())
+    fixed = FaceView(faces[1], embedder, make_settings()).original
     given = embedder.to_device(view.shown.x)[None].requires_grad_()
     score = torch.cosine_similarity(embedder.module(given), torch.tensor(fixed)).sum()
     [slope] = torch.autograd.grad(score, given)
@@ -268,7 +261,7 @@ def test_methods_are_compared_on_one_face(model, face):
     assert found.failed == {}
     np.testing.assert_array_equal(found.cis.drops, explain(face, model, "yes", stride=10).drops)
     gradcam = found.maps["gradcam"]
-    assert gradcam.heat.shape == (32, 32)
+    assert gradcam.attribution.shape == (32, 32)
     np.testing.assert_array_equal(gradcam.cis.drops, by_hand("gradcam", model, face)[gradcam.cis.probes])
     assert found.maps["rise"].cis.model_calls == 40
     assert -1 <= found.agreement("gradcam") <= 1

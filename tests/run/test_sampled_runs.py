@@ -9,9 +9,12 @@ import pytest
 
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
+from canonface.explanation import explain
 from canonface.models import load_model
-from canonface.run import Run, audit, auditing, explain, writing
-from canonface.run.stopping import Look, Order, Reached, Until
+from canonface.pipeline import audit, writing
+from canonface.pipeline.stopping import StoppingRule
+from canonface.run import Run, auditing
+from canonface.run.stopping import InterimLook, Order, StoppingState
 from canonface.sampling import Design, estimate_map
 from canonface.types import InputSpec
 
@@ -166,14 +169,14 @@ def test_photos_are_taken_in_an_order_of_chance_person_by_person(photos, model, 
     def note(state):
         seen.append(state.done)
 
-    run = sample(photos, model, tmp_path / "run", max_questions=300, labels=labels, progress=note)
-    assert run.reached.stopped == "max-questions"
+    run = sample(photos, model, tmp_path / "run", max_forward_passes=300, labels=labels, progress=note)
+    assert run.reached.stopped == "max-forward-passes"
     assert run.manifest.configuration["cluster"] == "identity"
     names = run.labels("identity")
     taken = run.faces.column("photo").to_pylist()
     assert taken != list(range(len(taken))), "not the first of the list"
     asked = np.array(run.faces.column("model_calls").to_pylist())
-    assert run.reached.looks[-1].questions == asked.sum()
+    assert run.reached.looks[-1].forward_passes == asked.sum()
     assert 300 <= asked.sum() < 300 + asked.max()
     everyone = Run.open(tmp_path / "run").estimate()
     assert everyone.clusters == len(set(names)) < 11
@@ -188,7 +191,7 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     """Looking, and going on if one does not like what one sees, is peeking: the bands become wider for it."""
     levels, taken = [], []
     for budget in (300, 500, 10**6):
-        run = sample(photos, model, tmp_path / "run", max_questions=budget)
+        run = sample(photos, model, tmp_path / "run", max_forward_passes=budget)
         levels.append(run.estimate().map.level)
         taken.append(run.reached.looks[-1].photos)
     assert levels == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 4, 1 - 0.05 / 8])
@@ -196,15 +199,15 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     assert run.reached.unplanned == tuple(taken) == tuple(sorted(taken))
     assert run.estimate(level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
     # A smaller budget takes nothing back: what was asked is paid for, and another start is no other look.
-    again = sample(photos, model, tmp_path / "run", max_questions=300)
-    assert again.reached == replace(run.reached, max_questions=300, stopped="max-questions")
-    once = sample(photos, model, tmp_path / "once", max_questions=10**6)
+    again = sample(photos, model, tmp_path / "run", max_forward_passes=300)
+    assert again.reached == replace(run.reached, max_forward_passes=300, stopped="max-forward-passes")
+    once = sample(photos, model, tmp_path / "once", max_forward_passes=10**6)
     assert once.estimate().map.widest < run.estimate().map.widest
 
 
 def test_a_budget_beside_a_precision_is_a_look_more(photos, model, tmp_path):
-    run = sample(photos, model, tmp_path / "run", precision=1e-9, max_questions=300)
-    assert (run.reached.stopped, run.reached.looks[-1].extra) == ("max-questions", 1)
+    run = sample(photos, model, tmp_path / "run", precision=1e-9, max_forward_passes=300)
+    assert (run.reached.stopped, run.reached.looks[-1].extra) == ("max-forward-passes", 1)
     assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3 / 2)
     more = sample(photos, model, tmp_path / "run", precision=1e-9)
     assert [(look.photos, look.extra) for look in more.reached.looks] == [(32, 0), (40, 0)]
@@ -285,7 +288,7 @@ def test_a_run_without_a_face_reaches_nothing(tmp_path, model):
     (folder / "none.jpg").write_text("no photo")
     run = sample(folder, model, tmp_path / "run", precision=0.5)
     assert run.reached.stopped == "all-photos"
-    assert run.reached.looks == (Look(photos=1),)
+    assert run.reached.looks == (InterimLook(photos=1),)
     with pytest.raises(RunError, match="at least one explained face"):
         run.estimate()
 
@@ -299,14 +302,16 @@ def test_a_map_carried_by_one_face_is_never_precise(tmp_path):
     places = np.arange(12.0).reshape(4, 3)
     estimate = estimate_map(sampled(drops, np.ones(drops.shape, bool), np.arange(40), places, 1.0))
     order, photos = Order(0, 40, 2), [f"photo {i}" for i in range(40)]
-    until = Until(order, photos, lambda _photos, _level: estimate, tmp_path, Reached(precision=0.5))
+    until = StoppingRule(
+        order, photos, lambda _photos, _level: estimate, tmp_path, StoppingState(precision=0.5)
+    )
     assert not until.due(31, 0, known=False)
     assert until.due(32, 0, known=True)
     assert not until.look(32, 0)
     assert until.reached.looks[0].half_width < 0.5
     until.estimate = lambda *_: replace(estimate, map=replace(estimate.map, effective=19.0))
     assert until.look(32, 0)
-    assert Reached.read(tmp_path).stopped == "precision"
+    assert StoppingState.read(tmp_path).stopped == "precision"
 
 
 def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, model, tmp_path):
@@ -314,7 +319,7 @@ def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, mode
         ({"precision": 0.0}, "half-width above 0"),
         ({"precision": 0.1, "precision_of": "nose"}, "'map' or of its 'regions'; got 'nose'"),
         ({"precision_of": "regions"}, "and no precision: give both, or neither"),
-        ({"max_questions": 0}, "at least 1; got 0"),
+        ({"max_forward_passes": 0}, "at least 1; got 0"),
         ({"design": "adaptive"}, "use it with explain"),
         ({"share": 2.0}, "above 0 and at most 1"),
     ]:
@@ -333,7 +338,7 @@ def test_a_map_that_few_faces_carry_is_said_to_be_unsure(photos, tmp_path, caplo
 
 
 def test_a_file_that_is_no_result_is_named(photos, model, tmp_path):
-    run = sample(photos, model, tmp_path / "run", max_questions=100)
+    run = sample(photos, model, tmp_path / "run", max_forward_passes=100)
     (tmp_path / "run" / "reached.json").write_text("{}")
     with pytest.raises(RunError, match=r"reached\.json says what a run reached, and cannot be read"):
         _ = run.reached

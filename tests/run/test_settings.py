@@ -8,8 +8,8 @@ import pytest
 
 from canonface.confidence import ClassConfidence
 from canonface.errors import OptionError
+from canonface.explanation import Settings, make_settings
 from canonface.occluders import Square
-from canonface.run import Settings, make_settings
 from canonface.types import InputSpec
 
 
@@ -43,12 +43,12 @@ def test_settings_describe_what_decides_a_map():
 
 
 def test_objects_take_the_place_of_names():
-    square, question = Square(7, "blur"), ClassConfidence("happy", "logit")
-    made = make_settings("paper", occluder=square, confidence=question)
-    assert made.hiding() is square
-    assert made.question() is question
+    square, confidence_fn = Square(7, "blur"), ClassConfidence("happy", "logit")
+    made = make_settings("paper", occluder=square, confidence=confidence_fn)
+    assert made.occluder_fn() is square
+    assert made.confidence_fn() is confidence_fn
     with pytest.raises(OptionError, match="holds its own target"):
-        make_settings(confidence=question, target="sad")
+        make_settings(confidence=confidence_fn, target="sad")
     with pytest.raises(OptionError, match="holds its own patch and fill"):
         make_settings(occluder=square, patch=3)
 
@@ -67,7 +67,7 @@ def test_numbers_of_numpy_are_numbers():
 
 def test_a_patch_larger_than_the_input_is_refused():
     with pytest.raises(OptionError, match="at most the input's height, 64"):
-        Settings(patch=65).hiding().check(InputSpec(size_hw=(64, 64)))
+        Settings(patch=65).occluder_fn().check(InputSpec(size_hw=(64, 64)))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ import pytest
 from canonface import functional
 from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError
+from canonface.explanation import explain_pair
 from canonface.models import load_model, prepare
-from canonface.run import Run, explain_pair, verify
+from canonface.pipeline import verify
+from canonface.run import Run
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(32, 32))

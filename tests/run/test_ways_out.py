@@ -15,8 +15,9 @@ from canonface.demo import demo_folder
 from canonface.engine.incremental.native_kernels import NativeKernels
 from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.native import Library, building
+from canonface.explanation import explain
 from canonface.models import load_model
-from canonface.run import audit, explain
+from canonface.pipeline import audit
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(SIDE, SIDE))

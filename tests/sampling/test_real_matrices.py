@@ -6,8 +6,8 @@ from sampled_matrices import first, with_design
 from scipy.stats import binom
 
 import canonface
-from canonface.run.estimating import sampled_rows
-from canonface.run.photos import read_csv
+from canonface.data.photos import read_csv
+from canonface.run.estimate import sampled_rows
 from canonface.sampling import Design, estimate_map, full_map, level_of_a_look, looks_at
 
 SEEDS = 200

@@ -8,7 +8,7 @@ import pytest
 
 from canonface.demo import demo_folder
 from canonface.models import load_model
-from canonface.run import audit
+from canonface.pipeline import audit
 from canonface.types import InputSpec
 
 WEIGHTS = np.random.default_rng(3).normal(size=(2, 3, 24, 24)) / 40

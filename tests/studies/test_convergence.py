@@ -7,7 +7,7 @@ import pytest
 from slow_reliability import signal_and_noise
 
 from canonface.errors import OptionError
-from canonface.run import audit
+from canonface.pipeline import audit
 from canonface.studies import convergence
 from canonface.studies.convergence import convergence_of, take
 from canonface.studies.reliability import People

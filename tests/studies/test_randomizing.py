@@ -306,13 +306,13 @@ def test_the_command_says_passed_and_draws_figure_8(people_folder, tmp_path, mon
     assert (tmp_path / "out" / "randomize.png").stat().st_size > 20_000
 
 
-def edges(model, x, question):
+def edges(model, x, confidence_fn):
     """How much each pixel differs from its right neighbour: a map of the photo, whatever the model."""
     grey = x.mean(axis=0).astype(np.float64)
     return np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
 
 
-def weights_of(model, x, question):
+def weights_of(model, x, confidence_fn):
     """The weights of the class, where the pixel lies: a map of the model, whatever the photo."""
     weight = model.module[1].weight.detach().numpy()
     return (weight[1] - weight[0]).reshape(3, 24, 24).sum(axis=0).astype(np.float64)

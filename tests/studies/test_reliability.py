@@ -124,7 +124,7 @@ def test_the_map_of_all_people_is_the_runs_own(toy_run):
 
 
 def test_too_few_people_are_refused(toy_run, people_folder, tmp_path):
-    from canonface.run import audit
+    from canonface.pipeline import audit
     from conftest import toy_model
 
     photos = sorted(people_folder.glob("op_P001*.jpg"))

@@ -10,7 +10,8 @@ from canonface import studies
 from canonface.errors import NoFaceError, OptionError, RunError
 from canonface.mesh import load_mesh, region_mask
 from canonface.models import load_model
-from canonface.run import Run, audit
+from canonface.pipeline import audit
+from canonface.run import Run
 from canonface.studies.comparison import agreement, compare
 from canonface.studies.settings import EVEN, EVERY_VERTEX, SUMMED
 from canonface.studies.varying import Remembering, Setting, vary

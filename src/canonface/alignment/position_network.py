@@ -42,27 +42,27 @@ class PositionNetwork:
         for first in layouts:
             batch = np.ascontiguousarray(pixels.transpose(2, 0, 1) if first else pixels)[None]
             try:
-                answer = np.asarray(self._run(batch), dtype=np.float32)
+                prediction = np.asarray(self._run(batch), dtype=np.float32)
             except Exception as error:  # noqa: BLE001  runtimes raise what they like on another shape
                 refusals.append(
                     str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
                 )
                 continue
             self._channels_first = first
-            return self._as_map(answer)
+            return self._as_map(prediction)
         raise AlignmentError(
             f"A position-map network takes one crop of {self._size} x {self._size} x 3, channels last or first; "
             f"{self._path} refused: {'; '.join(refusals)}."
         )
 
-    def _as_map(self, answer: np.ndarray) -> Float32[np.ndarray, "s s 3"]:
+    def _as_map(self, prediction: np.ndarray) -> Float32[np.ndarray, "s s 3"]:
         square = (self._size, self._size)
-        if answer.shape == (1, *square, 3):
-            return np.asarray(answer[0])
-        if answer.shape == (1, 3, *square):
-            return np.ascontiguousarray(answer[0].transpose(1, 2, 0))
+        if prediction.shape == (1, *square, 3):
+            return np.asarray(prediction[0])
+        if prediction.shape == (1, 3, *square):
+            return np.ascontiguousarray(prediction[0].transpose(1, 2, 0))
         raise AlignmentError(
-            f"A position map is {self._size} x {self._size} x 3; {self._path} answered with shape {answer.shape}. Is "
+            f"A position map is {self._size} x {self._size} x 3; {self._path} returned shape {prediction.shape}. Is "
             "it another network?"
         )
 

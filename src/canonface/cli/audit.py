@@ -67,7 +67,7 @@ def audit(
         ),
     ] = None,
     precision_of: Annotated[str, typer.Option(help="What is to be that precise: map or regions.")] = "map",
-    max_questions: Annotated[
+    max_forward_passes: Annotated[
         int | None, typer.Option(help="Stop when the model has been shown so many images.", min=1)
     ] = None,
     cluster: Annotated[
@@ -94,7 +94,7 @@ def audit(
 
     By a method of others: canonface audit photos/ --model gender --method gradcam++ -o my-gradcam-run
     """
-    from canonface import run
+    from canonface import pipeline
     from canonface.cli.pictures import check_draw_on, check_format, finish
 
     check_format(picture_format)
@@ -112,7 +112,7 @@ def audit(
     place = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
     known = None if gallery is None else made_gallery(gallery, loaded, identity, place, confidence)
     with console.photo_progress(loaded.name) as progress:
-        result = run.audit(
+        result = pipeline.audit(
             photos,
             loaded,
             out,
@@ -128,7 +128,7 @@ def audit(
             share=share,
             precision=precision,
             precision_of=precision_of,  # type: ignore[arg-type]  # checked there, in words
-            max_questions=max_questions,
+            max_forward_passes=max_forward_passes,
             cluster=cluster,
             seed=seed,
             progress=progress,

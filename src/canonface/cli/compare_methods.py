@@ -15,9 +15,9 @@ from canonface.cli.audit import Paths
 from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery, options_by_method
 
 if TYPE_CHECKING:
+    from canonface.explanation.comparison import MethodComparison
     from canonface.methods import Method
     from canonface.models import Model
-    from canonface.run.comparing import Comparison
 
 
 def compare_methods(
@@ -79,12 +79,14 @@ def compare_methods(
 
     Example: canonface compare-methods me.jpg you.jpg --model expression --methods gradcam,gradcam++,rise -o compared
     """
-    from canonface import plots, run
+    from canonface import explanation, plots
     from canonface.cli.pictures import check_format
     from canonface.confidence import RecognitionConfidence
+    from canonface.data import find_photos
+    from canonface.data.labels import read_labels
     from canonface.errors import CanonfaceError, OptionError, TargetError
-    from canonface.run.auditing import check_form
-    from canonface.run.labels import read_labels
+    from canonface.pipeline import Progress
+    from canonface.pipeline.photos import check_form
 
     check_format(picture_format)
     chosen = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
@@ -108,15 +110,15 @@ def compare_methods(
         "stride": stride,
         "spacing": spacing,
     }
-    found = run.find_photos(photos)
+    found = find_photos(photos)
     known = read_labels(labels, found) if labels is not None else {name: {} for name in found.names}
-    rows: list[Comparison] = []
+    rows: list[MethodComparison] = []
     failed: dict[str, str] = {}
     with console.photo_progress(loaded.name, kept=False) as progress:
         for number, name in enumerate(found.names, start=1):
             try:
                 rows.append(
-                    run.compare_methods(
+                    explanation.compare_methods(
                         place(found.path(name))[0],
                         loaded,
                         target,
@@ -133,7 +135,7 @@ def compare_methods(
                     raise  # of the question, not of this photo: every other would say the same
                 failed[name] = str(error)
                 console.error(f"{name}: {error}")
-            progress(run.Progress(number, len(found.names), len(failed), 0))
+            progress(Progress(number, len(found.names), len(failed), 0))
     if not rows:
         raise typer.Exit(2)
     no_map = [
@@ -166,10 +168,10 @@ def _usable(
     model: Model, chosen: list[str] | None, own_options: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, Method], dict[str, str]]:
     """Methods that work for a model, and why others do not, which is said; ends where none works that was named."""
-    from canonface import run
-    from canonface.run.comparing import reasons_in_words
+    from canonface import explanation
+    from canonface.explanation.comparison import reasons_in_words
 
-    works, left_out = run.usable_methods(model, chosen, own_options)
+    works, left_out = explanation.usable_methods(model, chosen, own_options)
     for why in reasons_in_words(left_out):
         console.note(f"left out: {why}")
     if chosen and not works:
@@ -178,7 +180,7 @@ def _usable(
     return works, left_out
 
 
-def _lines(row: Comparison) -> list[dict[str, Any]]:
+def _lines(row: MethodComparison) -> list[dict[str, Any]]:
     """One line a map of a face, canonface's own first."""
     from canonface.cli.pictures import measured, peak_summary, place_of
 
@@ -215,7 +217,7 @@ def _save_csv(table: list[dict[str, Any]], path: Path) -> Path:
     return path
 
 
-def _save_npz(rows: list[Comparison], path: Path) -> Path:
+def _save_npz(rows: list[MethodComparison], path: Path) -> Path:
     """Values at the probes ``(photos, methods, probes)``, NaN where there are none, and every map of the input."""
     from canonface.plots.files import write_whole
 
@@ -235,9 +237,9 @@ def _save_npz(rows: list[Comparison], path: Path) -> Path:
         "matrices": np.array([row.matrix for row in rows]),
     }
     for name in names:
-        blank = np.full_like(next(row.maps[name].heat for row in rows if name in row.maps), np.nan)
+        blank = np.full_like(next(row.maps[name].attribution for row in rows if name in row.maps), np.nan)
         content[f"heat_{name}"] = np.array(
-            [row.maps[name].heat if name in row.maps else blank for row in rows]
+            [row.maps[name].attribution if name in row.maps else blank for row in rows]
         )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from canonface.run import Progress
+    from canonface.pipeline import Progress
 
 
 LINE_EVERY_SECONDS = 30.0

@@ -36,11 +36,11 @@ def demo(
 
     Example: canonface demo -o demo-result
     """
-    from canonface import run
+    from canonface import pipeline
     from canonface.cli.pictures import draw_run, show_summary, summary
+    from canonface.data.photos import read_csv
     from canonface.demo import demo_folder
     from canonface.models import load_model
-    from canonface.run.photos import read_csv
 
     labels = demo_folder() / "labels.csv"
     found = []
@@ -49,7 +49,7 @@ def demo(
         rows = [row for row in read_csv(labels) if not column or row[column] == value]
         model = load_model(study.model, device=device)
         with console.photo_progress(f"{study.model}: {study.target}") as progress:
-            result = run.audit(
+            result = pipeline.audit(
                 [labels.parent / row["path"] for row in rows[:photos]],
                 model,
                 out / study.model,

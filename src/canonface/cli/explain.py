@@ -72,12 +72,13 @@ def explain(
     With a method of others: canonface explain me.jpg --model expression --target happy --method gradcam++
     """
     from canonface.cli.pictures import check_format
+    from canonface.data import find_photos
+    from canonface.data.labels import read_labels
     from canonface.engine import check_engine
     from canonface.errors import CanonfaceError
-    from canonface.run import explain as explain_face
-    from canonface.run import find_photos, make_settings
-    from canonface.run.explaining import check_adaptive
-    from canonface.run.labels import read_labels
+    from canonface.explanation import explain as explain_face
+    from canonface.explanation import make_settings
+    from canonface.explanation.face import check_adaptive
 
     choices: dict[str, Any] = {
         "confidence": confidence,

@@ -135,8 +135,9 @@ def made_gallery(
     photos: Path, model: Model, identity: str, aligner: Aligner, confidence: str | None
 ) -> Gallery:
     """A gallery of known people, with a progress bar."""
-    from canonface.run import Progress, make_gallery
-    from canonface.run.auditing import check_form
+    from canonface.explanation import make_gallery
+    from canonface.pipeline import Progress
+    from canonface.pipeline.photos import check_form
 
     check_form(confidence)
     with console.photo_progress("gallery") as progress:

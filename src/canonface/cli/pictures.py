@@ -193,7 +193,7 @@ def sampling_summary(run: Run) -> dict[str, Any] | None:
             "precision": reached.precision,
             "precision_of": reached.precision_of,
             "stopped": reached.stopped,
-            "questions": reached.looks[-1].questions if reached.looks else 0,
+            "forward_passes": reached.looks[-1].forward_passes if reached.looks else 0,
         }
     return result
 
@@ -213,13 +213,13 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
     if "stopped" in sampling:
         why = {
             "precision": f"stopped: precise to ±{sampling['precision']} ({sampling['precision_of']})",
-            "max-questions": "stopped: the budget of questions is spent",
+            "max-forward-passes": "stopped: the budget of questions is spent",
             "all-photos": "every photo was taken",
         }.get(
             sampling["stopped"], f"not finished: the map is of the {sampling['faces']} faces of the last look"
         )
-        why += f", after {sampling['questions']:,} questions"
-        if sampling["precision"] is not None and sampling["stopped"] in ("max-questions", "all-photos"):
+        why += f", after {sampling['forward_passes']:,} questions"
+        if sampling["precision"] is not None and sampling["stopped"] in ("max-forward-passes", "all-photos"):
             why += f"; the precision of ±{sampling['precision']} was not reached"
             why += "" if sampling["trusted"] else ": a band that few faces carry does not count"
         words.append(why)

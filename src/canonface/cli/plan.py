@@ -44,7 +44,7 @@ def plan(
 
     Example: canonface plan me.jpg --model gender
     """
-    from canonface.run.planning import plan as planned
+    from canonface.explanation.plan import plan as planned
 
     loaded = loaded_model(
         model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust

@@ -12,7 +12,7 @@ from canonface.cli.audit import Paths
 from canonface.cli.loading import chosen_aligner, loaded_model
 
 if TYPE_CHECKING:
-    from canonface.run import RegionSummary
+    from canonface.pipeline import RegionSummary
 
 SHOWN = 5
 """Interactions in the table."""
@@ -59,7 +59,7 @@ def regions(
 
     Example: canonface regions photos/ --model expression --target happy
     """
-    from canonface.run import audit_regions
+    from canonface.pipeline import audit_regions
 
     loaded = loaded_model(
         model,

@@ -70,7 +70,7 @@ def verify(
 
     Example: canonface verify pairs.csv --model facenet -o my-verification
     """
-    from canonface import run
+    from canonface import pipeline
     from canonface.cli.pictures import check_draw_on, check_format, finish
 
     check_format(picture_format)
@@ -86,7 +86,7 @@ def verify(
         trust=trust,
     )
     with console.photo_progress(loaded.name, "pairs") as progress:
-        result = run.verify(
+        result = pipeline.verify(
             pairs,
             loaded,
             out,

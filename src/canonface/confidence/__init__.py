@@ -1,10 +1,11 @@
 """From a model's outputs to the one number that an occlusion makes fall."""
 
+from canonface._deprecated import renamed_names
 from canonface.confidence.base import (
     BoundConfidence,
     BoundPairConfidence,
+    CleanPrediction,
     Confidence,
-    Original,
     PairConfidence,
 )
 from canonface.confidence.bins import AGE_BINS, BinConfidence, Bins
@@ -32,11 +33,11 @@ __all__ = [
     "BoundConfidence",
     "BoundPairConfidence",
     "ClassConfidence",
+    "CleanPrediction",
     "Confidence",
     "ExpectedValue",
     "FunctionConfidence",
     "Gallery",
-    "Original",
     "OwnFunction",
     "PairConfidence",
     "PoseBinConfidence",
@@ -52,3 +53,5 @@ __all__ = [
     "pose_bin",
     "verification_accuracy",
 ]
+
+__getattr__ = renamed_names(__name__)

@@ -9,11 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_names, warn_renamed
 from canonface.types import Outputs
 
 
 @dataclass(frozen=True, eq=False)
-class Original:
+class CleanPrediction:
     """What a model answered to a face as it is, and what is known of both.
 
     Attributes:
@@ -40,14 +41,24 @@ class BoundConfidence:
     Attributes:
         target: name of what is measured, e.g. the class.
         unit: words for a colour bar, e.g. ``probability of happy``.
-        of: maps outputs ``(n, d)`` to confidences ``(n,)``, ``float64``.
-        output: position among the outputs of the one class that is asked about; None if it is no single class.
+        fn: maps outputs ``(n, d)`` to confidences ``(n,)``, ``float64``.
+        output: index of the model output that the confidence reads; None if it reads several.
     """
 
     target: str
     unit: str
-    of: Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(repr=False)
+    fn: Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(repr=False)
     output: int | None = None
+
+    def __call__(self, outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        """Return the confidence of each row of outputs ``(n, d)``, as ``(n,)`` ``float64``."""
+        return self.fn(outputs)
+
+    @property
+    def of(self) -> Callable[[Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]]:
+        """Deprecated name of `__call__`."""
+        warn_renamed("BoundConfidence.of", "BoundConfidence(...)")
+        return self.fn
 
 
 @runtime_checkable
@@ -81,7 +92,7 @@ class Confidence(Protocol):
         """
         ...
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the target for one face.
 
         Raises:
@@ -98,14 +109,26 @@ class BoundPairConfidence:
     Attributes:
         target: name of what is measured, e.g. ``same``.
         unit: words for a colour bar.
-        of: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``.
+        fn: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``.
     """
 
     target: str
     unit: str
-    of: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(
+    fn: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(
         repr=False
     )
+
+    def __call__(
+        self, first: Float[np.ndarray, "n d"], second: Float[np.ndarray, "n d"]
+    ) -> Float[np.ndarray, "n"]:
+        """Return the confidence of each row of the outputs for both faces, as ``(n,)`` ``float64``."""
+        return self.fn(first, second)
+
+    @property
+    def of(self) -> Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]]:
+        """Deprecated name of `__call__`."""
+        warn_renamed("BoundPairConfidence.of", "BoundPairConfidence(...)")
+        return self.fn
 
 
 @runtime_checkable
@@ -125,10 +148,13 @@ class PairConfidence(Protocol):
         """Refuse what no pair could be asked: see `Confidence.check`."""
         ...
 
-    def bind(self, first: Original, second: Original) -> BoundPairConfidence:
+    def bind(self, first: CleanPrediction, second: CleanPrediction) -> BoundPairConfidence:
         """Fix the target for one pair; both hold the pair's labels.
 
         Raises:
             TargetError: the target does not exist for this pair.
         """
         ...
+
+
+__getattr__ = renamed_names(__name__)

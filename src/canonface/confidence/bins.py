@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.classification import by_rows, class_probabilities, refuse_other_than_classes
 from canonface.confidence.expected_value import as_number, class_numbers
 from canonface.confidence.targets import (
@@ -149,7 +149,7 @@ class BinConfidence:
             if self._fixed:
                 self._not_empty(held, self.bins.index(self.target))
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the bin for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         kind = original.kind
@@ -169,7 +169,7 @@ class BinConfidence:
                 lambda rows: np.asarray(class_probabilities(rows, kind) @ held[:, chosen]), outputs
             )
 
-        return BoundConfidence(target=name, unit=f"probability of {name}", of=of)
+        return BoundConfidence(target=name, unit=f"probability of {name}", fn=of)
 
     @property
     def _fixed(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.targets import (
     PREDICTED,
     label_column,
@@ -48,7 +48,7 @@ class ClassConfidence:
         make_plain(self, "target")
         one_of("confidence", self.scale, SCALES)
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         index = self._index(original.outputs, original.names, original.labels)
@@ -58,7 +58,7 @@ class ClassConfidence:
         def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return class_confidence(values, index, scale, outputs)
 
-        return BoundConfidence(target=name, unit=f"{scale} of {name}", of=of, output=index)
+        return BoundConfidence(target=name, unit=f"{scale} of {name}", fn=of, output=index)
 
     @property
     def unit(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.classification import by_rows, class_probabilities, refuse_other_than_classes
 from canonface.confidence.targets import make_plain, one_of, same_for_every_face
 from canonface.errors import OptionError, TargetError
@@ -69,7 +69,7 @@ class ExpectedValue:
         if names:
             class_numbers(names, self.values, len(names))
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         kind, signed = original.kind, self.form == "change"
@@ -82,7 +82,7 @@ class ExpectedValue:
             # 0 - x, since -x prints as -0.0 where nothing moved.
             return expected if signed else 0.0 - np.abs(expected - start)
 
-        return BoundConfidence(target="expected value", unit=self.unit, of=of)
+        return BoundConfidence(target="expected value", unit=self.unit, fn=of)
 
 
 def expected_value(

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.errors import ModelOutputError, OptionError
 from canonface.fingerprint import object_fingerprint
 from canonface.types import Outputs
@@ -27,7 +27,7 @@ class FunctionConfidence:
     >>> import numpy as np
     >>> own = FunctionConfidence(lambda original, occluded: occluded.max(axis=1), unit="highest score")
     >>> bound = own.bind(Original(np.array([[0.0, 2.0]]), "logits"))
-    >>> bound.of(np.array([[0.0, 2.0], [1.0, 0.0]]))
+    >>> bound(np.array([[0.0, 2.0], [1.0, 0.0]]))
     array([2., 1.])
 
     Attributes:
@@ -73,31 +73,33 @@ class FunctionConfidence:
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
         """Refuse nothing: only the function knows what it can read."""
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Hand the original outputs of one face to the function."""
         function, first = self.function, original.outputs.copy()
 
         def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             # Copies: a function that works in place changes nothing for others.
             try:
-                answer = function(first.copy(), outputs.copy())
+                prediction = function(first.copy(), outputs.copy())
             except Exception as error:
                 name = getattr(function, "__name__", type(function).__name__)
                 raise ModelOutputError(
                     f"A confidence of your own answers to every model output; {name} raised "
                     f"{type(error).__name__}: {error}. It was given arrays of {first.shape} and {outputs.shape}."
                 ) from error
-            return _numbers(answer, len(outputs))
+            return _numbers(prediction, len(outputs))
 
-        return BoundConfidence(target=self.target, unit=self.unit, of=of)
+        return BoundConfidence(target=self.target, unit=self.unit, fn=of)
 
 
-def _numbers(answer: Any, expected: int) -> Float[np.ndarray, "n"]:
+def _numbers(prediction: Any, expected: int) -> Float[np.ndarray, "n"]:
     try:
-        numbers = np.asarray(answer.detach().cpu() if hasattr(answer, "detach") else answer, dtype=np.float64)
+        numbers = np.asarray(
+            prediction.detach().cpu() if hasattr(prediction, "detach") else prediction, dtype=np.float64
+        )
     except (TypeError, ValueError) as error:
         raise ModelOutputError(
-            f"A confidence of your own returns numbers; got {type(answer).__name__}."
+            f"A confidence of your own returns numbers; got {type(prediction).__name__}."
         ) from error
     if numbers.shape != (expected,):
         raise ModelOutputError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.bins import Bins
 from canonface.confidence.targets import (
     PREDICTED,
@@ -153,7 +153,7 @@ class PoseBinConfidence:
         if names:
             self._outputs(names, len(names))
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the bin for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         with same_for_every_face():
@@ -169,7 +169,7 @@ class PoseBinConfidence:
         def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return pose_memberships(values[:, outputs].astype(np.float64), *edges, sigma)[:, chosen]
 
-        return BoundConfidence(target=name, unit=f"membership of {name}", of=of)
+        return BoundConfidence(target=name, unit=f"membership of {name}", fn=of)
 
     def _outputs(self, names: tuple[str, ...], count: int) -> list[int]:
         return [output_index(output, names, count) for output in (self.yaw, self.pitch)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.gallery import Gallery
 from canonface.confidence.targets import PREDICTED, label_column, labelled, make_plain, one_of, words
 from canonface.errors import ModelOutputError, OptionError, TargetError
@@ -79,7 +79,7 @@ class RecognitionConfidence:
         """
         refuse_other_than_embeddings(kind, "recognition")
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the person for one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         self._refuse_another_model(original)
@@ -94,9 +94,9 @@ class RecognitionConfidence:
             closest = closest_cosines(queries, true)
             return closest if others is None else closest - closest_cosines(queries, others)
 
-        return BoundConfidence(target=identity, unit=_unit(self.form, identity), of=of)
+        return BoundConfidence(target=identity, unit=_unit(self.form, identity), fn=of)
 
-    def _refuse_another_model(self, original: Original) -> None:
+    def _refuse_another_model(self, original: CleanPrediction) -> None:
         width, found = self.gallery.features.shape[1], original.outputs.shape[1]
         if width != found:
             raise OptionError(
@@ -110,7 +110,7 @@ class RecognitionConfidence:
                 "made with another model or another input: make the gallery anew with this model."
             )
 
-    def _identity(self, original: Original, usable: Bool[np.ndarray, "n"]) -> str:
+    def _identity(self, original: CleanPrediction, usable: Bool[np.ndarray, "n"]) -> str:
         if self.identity == PREDICTED:
             if not usable.any():
                 raise TargetError(
@@ -131,7 +131,7 @@ class RecognitionConfidence:
         return np.asarray(self.gallery.features[others])
 
 
-def _warn_of_copies(original: Original, identity: str, true: Float[np.ndarray, "k d"]) -> None:
+def _warn_of_copies(original: CleanPrediction, identity: str, true: Float[np.ndarray, "k d"]) -> None:
     """Say that gallery photos look like the photo itself, which its SHA-256 finds only bit by bit.
 
     They stay in: two frames of a video are as alike, and what a run compares should not hang on a threshold.

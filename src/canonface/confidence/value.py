@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface.confidence.base import BoundConfidence, Original
+from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.expected_value import FORMS
 from canonface.confidence.targets import make_plain, one_of, same_for_every_face
 from canonface.errors import OptionError, TargetError, near_names
@@ -68,7 +68,7 @@ class ValueConfidence:
         if names:
             self._outputs(names, len(names))
 
-    def bind(self, original: Original) -> BoundConfidence:
+    def bind(self, original: CleanPrediction) -> BoundConfidence:
         """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         with same_for_every_face():
@@ -83,7 +83,7 @@ class ValueConfidence:
         chosen = [original.names[i] if original.names else f"output {i}" for i in index.tolist()]
         # One colour bar serves a run whether outputs have names or not.
         name = chosen[0] if len(chosen) == 1 and self.target is not None else "value"
-        return BoundConfidence(target=", ".join(chosen), unit=_unit(self.form, name), of=of)
+        return BoundConfidence(target=", ".join(chosen), unit=_unit(self.form, name), fn=of)
 
     def _outputs(self, names: tuple[str, ...], count: int) -> Int[np.ndarray, "k"]:
         if self.target is None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from canonface.confidence.base import BoundPairConfidence, Original
+from canonface.confidence.base import BoundPairConfidence, CleanPrediction
 from canonface.confidence.recognition import directed, refuse_other_than_embeddings
 from canonface.confidence.targets import PREDICTED, label_column, labelled, make_plain
 from canonface.confidence.threshold import Threshold
@@ -85,7 +85,7 @@ class VerificationConfidence:
         """
         refuse_other_than_embeddings(kind, "verification")
 
-    def bind(self, first: Original, second: Original) -> BoundPairConfidence:
+    def bind(self, first: CleanPrediction, second: CleanPrediction) -> BoundPairConfidence:
         """Fix for one pair whether it shows one person; see `canonface.confidence.PairConfidence.bind`."""
         self.check(first.kind, first.names)
         self.check(second.kind, second.names)
@@ -98,7 +98,7 @@ class VerificationConfidence:
         unit = f"cosine {'above' if same else 'below'} the threshold"
         return BoundPairConfidence(SAME if same else DIFFERENT, self.unit if paper_sign else unit, of)
 
-    def _same(self, first: Original, second: Original) -> bool:
+    def _same(self, first: CleanPrediction, second: CleanPrediction) -> bool:
         if self.same == PREDICTED:
             return bool(cosines(directed(first.outputs), directed(second.outputs))[0] >= self.value)
         column = self.label_column_of_pairs

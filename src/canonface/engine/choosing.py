@@ -51,24 +51,24 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     engine = local.best(x, wanted)
     session = local.network.session(engine, costs.probe_bytes, costs.base_bytes + costs.kept_bytes(engine))
     few, some = spread(occlusions, ASKED_BOTH_WAYS), spread(occlusions, min(session.chunk, TIMED))
-    slow, dense_answers = _timed(lambda: dense(few))
-    original, hidden = local.answers(x, few, engine)
-    error = float(np.abs(hidden - dense_answers).max())
+    slow, predict_dense = _timed(lambda: dense(few))
+    original, hidden = local.predict(x, few, engine)
+    error = float(np.abs(hidden - predict_dense).max())
     plan = replace(plan, error=error, dense_from=session.program.dense_because)
-    if not agree(hidden, dense_answers, original, engine, local.model.outputs):
+    if not agree(hidden, predict_dense, original, engine, local.model.outputs):
         return replace(
             plan, why=f"answers of the {engine} engine are off by up to {error:.2g}{tf32_hint(x, engine)}"
         )
     if x.device.type != "cpu":
         # An accelerator is idle under a few copies, and slow at the first of a size.
         few = some
-        dense(some), local.answers(x, some, engine)
+        dense(some), local.predict(x, some, engine)
         slow, _ = _timed(lambda: dense(some))
-    fast, _ = _timed(lambda: local.answers(x, some, engine)[1])
+    fast, _ = _timed(lambda: local.predict(x, some, engine)[1])
     slow, fast = slow / len(few), fast / len(some)
     if wanted == "auto" and max(slow / fast, fast / slow) < DOUBTFUL:
         slow = min(slow, _timed(lambda: dense(few))[0] / len(few))
-        fast = min(fast, _timed(lambda: local.answers(x, some, engine)[1])[0] / len(some))
+        fast = min(fast, _timed(lambda: local.predict(x, some, engine)[1])[0] / len(some))
     plan, ratio = replace(plan, seconds={"dense": slow, engine: fast}), slow / fast
     if wanted == "auto" and ratio < 1:
         return replace(plan, why=f"here it is {1 / ratio:.1f} times faster than the {engine} engine")
@@ -78,7 +78,7 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     if wanted == "native" and (refused := local.why_not_native(x)):
         why = f"{refused}; {why}"
     if engine == "bfloat16":
-        change = max(float(np.abs(dense_answers - original).max()), 1e-30)
+        change = max(float(np.abs(predict_dense - original).max()), 1e-30)
         why += (
             f"; not exact: outputs are off by up to {error:.2g}, {error / change:.1%} of the largest change"
         )
@@ -139,5 +139,5 @@ def spread(occlusions: Occlusions, count: int) -> Occlusions:
 
 def _timed(ask: Callable[[], Float[np.ndarray, "n d"]]) -> tuple[float, Float[np.ndarray, "n d"]]:
     start = time.perf_counter()
-    answer = ask()
-    return time.perf_counter() - start, answer
+    prediction = ask()
+    return time.perf_counter() - start, prediction

@@ -17,7 +17,7 @@ Ask: TypeAlias = Callable[[Tensor], Float[np.ndarray, "n d"]]
 """Maps a batch of inputs ``(n, c, h, w)`` to a model's outputs ``(n, d)``."""
 
 
-def answers(
+def predict(
     ask: Ask, x: Tensor, occlusions: Occlusions, batch: BatchSize | None = None
 ) -> Float[np.ndarray, "n d"]:
     """Outputs of a model for each occluded copy of an input.

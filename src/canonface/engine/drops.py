@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence.classification import class_confidence
-from canonface.engine.asker import Asker
+from canonface.engine.runner import ModelRunner
 from canonface.errors import OptionError, TargetError
 from canonface.functional import PointsXY, Tensor, occlusion_boxes
 from canonface.models import TorchModel
@@ -65,7 +65,7 @@ def drops(
     occlusions = Occlusions(occlusion_boxes(points[known], float(side), height_width), hidden_by)
     model = TorchModel(module, type(module).__name__, InputSpec(size_hw=height_width))
     tensor = _on_device(module, x)
-    original, hidden = Asker(model, engine, batch).both(tensor, occlusions)
+    original, hidden = ModelRunner(model, engine, batch).both(tensor, occlusions)
     index = int(original[0].argmax()) if target is None else target
     if not isinstance(index, Integral) or not 0 <= index < original.shape[1]:
         raise TargetError(f"A target is one of {original.shape[1]} classes, counted from 0; got {target!r}.")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from canonface.engine.plan import NoLocalEngineError
 from canonface.errors import is_out_of_memory
 from canonface.functional import Tensor
-from canonface.models import Model, TorchModel, checked_answer
+from canonface.models import Model, TorchModel, checked_predictions
 from canonface.models.torch_module import as_array
 from canonface.occlusions import Occlusions
 
@@ -83,7 +83,7 @@ class LocalEngine:
             return "native kernels compute in single precision on the CPU"
         return "" if native.library() is not None else "there are no native kernels here"
 
-    def answers(
+    def predict(
         self, x: Tensor, occlusions: Occlusions, engine: str
     ) -> tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]]:
         """The model's outputs for an input as it is, and for each occlusion of it.
@@ -93,7 +93,7 @@ class LocalEngine:
         while True:
             session = self.network.sessions[engine]
             try:
-                original, hidden = session.answers(x[None], [occlusions], self.model.picked)
+                original, hidden = session.predict(x[None], [occlusions], self.model.picked)
             except Exception as error:
                 if not is_out_of_memory(error) or session.chunk == 1:
                     raise
@@ -102,7 +102,7 @@ class LocalEngine:
                 return self._checked(original), self._checked(hidden)
 
     def _checked(self, outputs: Tensor) -> Float[np.ndarray, "n d"]:
-        return checked_answer(self.model, as_array(outputs), len(outputs))
+        return checked_predictions(self.model, as_array(outputs), len(outputs))
 
 
 def _halved(session: Session) -> Session:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from canonface.engine.batching import BatchSize
 from canonface.engine.choosing import choose, spread
-from canonface.engine.dense import answers
+from canonface.engine.dense import predict
 from canonface.engine.local import LocalEngine
 from canonface.engine.plan import NoLocalEngineError, Plan, failed
 from canonface.errors import ModelError
@@ -38,7 +38,7 @@ def planned(model: Model, x: Tensor, occlusions: Occlusions, batch: int = 64) ->
     size = BatchSize(batch)
 
     def dense(few: Occlusions) -> Float[np.ndarray, "n d"]:
-        return answers(lambda copies: checked_outputs(model, copies), x, few, size)
+        return predict(lambda copies: checked_outputs(model, copies), x, few, size)
 
     try:
         local = LocalEngine.of(model, x)

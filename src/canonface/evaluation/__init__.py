@@ -4,10 +4,16 @@
 ``curves`` deletion and insertion, ``road`` ROAD, ``localisation`` the pointing game, mass accuracy and ROC area.
 """
 
-from canonface.evaluation.controls import CONTROLS, CentreHeat, RandomHeat
+from canonface.evaluation.attributions import (
+    TOTALS,
+    cis_attribution,
+    cms_attribution,
+    common_total,
+    reprojected,
+)
+from canonface.evaluation.controls import CONTROLS, CentreAttribution, RandomAttribution
 from canonface.evaluation.curves import area_under, curve_inputs
 from canonface.evaluation.evaluating import OURS, evaluate
-from canonface.evaluation.heats import TOTALS, cis_heat, cms_heat, common_total, reprojected
 from canonface.evaluation.intervals import Interval, bootstrap_means, intervals
 from canonface.evaluation.localisation import Localisation, at_region, localisation
 from canonface.evaluation.metrics import METRICS, PAPER, Metric
@@ -24,7 +30,7 @@ __all__ = [
     "OURS",
     "PAPER",
     "TOTALS",
-    "CentreHeat",
+    "CentreAttribution",
     "Choices",
     "Difference",
     "Estimate",
@@ -32,14 +38,14 @@ __all__ = [
     "Interval",
     "Localisation",
     "Metric",
-    "RandomHeat",
+    "RandomAttribution",
     "Scored",
     "Subject",
     "area_under",
     "at_region",
     "bootstrap_means",
-    "cis_heat",
-    "cms_heat",
+    "cis_attribution",
+    "cms_attribution",
     "common_total",
     "content",
     "csv_text",

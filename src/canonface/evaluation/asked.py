@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 
 from canonface.confidence import (
+    CleanPrediction,
     Confidence,
-    Original,
     RecognitionConfidence,
     Threshold,
     VerificationConfidence,
     describe_confidence,
     make_confidence,
 )
+from canonface.data.photos import digest
 from canonface.errors import ConfigurationChangedError, ModelError, OptionError, PhotoError
 from canonface.evaluation.subjects import Subject
+from canonface.explanation.gallery import model_id
 from canonface.maps import CIS
 from canonface.models import Model, checked_outputs, load_model, prepare
+from canonface.pipeline.photos import describe_model
 from canonface.run import Run
-from canonface.run.auditing import describe_model
-from canonface.run.galleries import model_id
 from canonface.run.manifest import differences
 from canonface.run.parts import LABEL_COLUMN_PREFIX
-from canonface.run.photos import digest
 
 AGREES_WITHIN = 1e-3
 """How far a confidence may be from the one that the run wrote down: another machine, or threads in another order."""
@@ -69,7 +69,7 @@ def unknown_name(run: Run, error: ModelError) -> ModelError:
     )
 
 
-def same_question(run: Run, model: Model, confidence: Any = None) -> Confidence:
+def same_confidence_fn(run: Run, model: Model, confidence: Any = None) -> Confidence:
     """The confidence of a run about single faces.
 
     Args:
@@ -85,18 +85,21 @@ def same_question(run: Run, model: Model, confidence: Any = None) -> Confidence:
     stated = run.settings["confidence"]
     if confidence is None:
         confidence = _from_name(run, stated)
-    question = make_confidence(confidence)
-    if changes := differences(dict(stated), _as_json(dict(describe_confidence(question)))):
+    confidence_fn = make_confidence(confidence)
+    if changes := differences(dict(stated), _as_json(dict(describe_confidence(confidence_fn)))):
         raise ConfigurationChangedError(
             f"A run is evaluated by the confidence that it asked for; this one is another than that of "
             f"{run.folder}:\n  " + "\n  ".join(changes)
         )
-    if isinstance(question, RecognitionConfidence) and question.gallery.model not in ("", model_id(model)):
+    if isinstance(confidence_fn, RecognitionConfidence) and confidence_fn.gallery.model not in (
+        "",
+        model_id(model),
+    ):
         raise OptionError(
             "Features are compared with features of the same model; the gallery was made with another."
         )
-    question.check(model.outputs, model.labels)
-    return question
+    confidence_fn.check(model.outputs, model.labels)
+    return confidence_fn
 
 
 def _from_name(run: Run, stated: Mapping[str, Any]) -> Confidence:
@@ -115,7 +118,7 @@ def _from_name(run: Run, stated: Mapping[str, Any]) -> Confidence:
         ) from error
 
 
-def pair_question(run: Run) -> VerificationConfidence:
+def pair_confidence_fn(run: Run) -> VerificationConfidence:
     """Eq. 8 of a run of pairs, with its threshold.
 
     Raises:
@@ -132,7 +135,7 @@ def pair_question(run: Run) -> VerificationConfidence:
     return VerificationConfidence(threshold, stated["target"])
 
 
-def face_subject(run: Run, row: int, model: Model, question: Confidence, batch: int) -> Subject:
+def face_subject(run: Run, row: int, model: Model, confidence_fn: Confidence, batch: int) -> Subject:
     """A row of a run about single faces, its photo read again.
 
     Raises:
@@ -145,12 +148,14 @@ def face_subject(run: Run, row: int, model: Model, question: Confidence, batch: 
     shown = prepare(cis.face, model.spec)
     outputs = checked_outputs(model, model.to_device(shown.x[None]))
     about = _original(outputs, model, content, content["sha256"])
-    subject = Subject.of_face(content["face_id"], shown, question.bind(about), model, cis, batch)
+    subject = Subject.of_face(content["face_id"], shown, confidence_fn.bind(about), model, cis, batch)
     _check_confidence(subject, cis, run)
     return subject
 
 
-def pair_subject(run: Run, row: int, model: Model, question: VerificationConfidence, batch: int) -> Subject:
+def pair_subject(
+    run: Run, row: int, model: Model, confidence_fn: VerificationConfidence, batch: int
+) -> Subject:
     """A row of a run of pairs, its photos read again.
 
     Raises:
@@ -162,10 +167,10 @@ def pair_subject(run: Run, row: int, model: Model, question: VerificationConfide
         _check_photo(run, content, suffix)
     maps = run.pair(row)
     first, second = (prepare(cis.face, model.spec) for cis in maps)
-    answers = [checked_outputs(model, model.to_device(shown.x[None])) for shown in (first, second)]
-    bound = question.bind(*(_original(outputs, model, content, "") for outputs in answers))
+    predictions = [checked_outputs(model, model.to_device(shown.x[None])) for shown in (first, second)]
+    bound = confidence_fn.bind(*(_original(outputs, model, content, "") for outputs in predictions))
     subject = Subject.of_pair(
-        content["face_id"], (first, second), (answers[0], answers[1]), bound, model, maps, batch
+        content["face_id"], (first, second), (predictions[0], predictions[1]), bound, model, maps, batch
     )
     _check_confidence(subject, maps[0], run)
     return subject
@@ -178,21 +183,21 @@ def subject_maker(
     if run.of_pairs:
         if confidence is not None:
             raise OptionError("A run of pairs holds its own confidence, eq. 8: leave confidence= out.")
-        pairs = pair_question(run)
+        pairs = pair_confidence_fn(run)
         pairs.check(model.outputs, model.labels)
         return lambda row: pair_subject(run, row, model, pairs, batch), pairs.unit
-    faces = same_question(run, model, confidence)
+    faces = same_confidence_fn(run, model, confidence)
     # The unit of a run by a method of others is that of its heat, which is not what is measured here.
     return lambda row: face_subject(run, row, model, faces, batch), faces.unit if run.method else run.unit
 
 
-def _original(outputs: np.ndarray, model: Model, content: Mapping[str, Any], photo: str) -> Original:
+def _original(outputs: np.ndarray, model: Model, content: Mapping[str, Any], photo: str) -> CleanPrediction:
     labels = {
         name.removeprefix(LABEL_COLUMN_PREFIX): value or ""
         for name, value in content.items()
         if name.startswith(LABEL_COLUMN_PREFIX)
     }
-    return Original(outputs, model.outputs, model.labels, labels, photo)
+    return CleanPrediction(outputs, model.outputs, model.labels, labels, photo)
 
 
 def _check_photo(run: Run, content: Mapping[str, Any], suffix: str) -> None:

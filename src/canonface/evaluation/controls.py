@@ -15,7 +15,7 @@ from canonface.models import Model
 
 
 @dataclass(frozen=True)
-class RandomHeat:
+class RandomAttribution:
     """Smooth noise: as many blobs as a coarse layer of a network would show, anew for each image.
 
     Attributes:
@@ -31,14 +31,14 @@ class RandomHeat:
         """The choices that decide the result."""
         return {"name": self.name, "cells": self.cells, "seed": self.seed}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Any model and question will do."""
 
-    def heat(
+    def attribute(
         self,
         model: Model,  # noqa: ARG002
         x: Float[np.ndarray, "c h w"],
-        question: BoundConfidence,  # noqa: ARG002
+        confidence_fn: BoundConfidence,  # noqa: ARG002
     ) -> Float[np.ndarray, "h w"]:
         """Values of 0..1, interpolated between the cells."""
         import cv2
@@ -50,7 +50,7 @@ class RandomHeat:
 
 
 @dataclass(frozen=True)
-class CentreHeat:
+class CentreAttribution:
     """A blob in the middle of the input, where a crop has put the face.
 
     Attributes:
@@ -64,14 +64,14 @@ class CentreHeat:
         """The choices that decide the result."""
         return {"name": self.name, "spread": self.spread}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Any model and question will do."""
 
-    def heat(
+    def attribute(
         self,
         model: Model,  # noqa: ARG002
         x: Float[np.ndarray, "c h w"],
-        question: BoundConfidence,  # noqa: ARG002
+        confidence_fn: BoundConfidence,  # noqa: ARG002
     ) -> Float[np.ndarray, "h w"]:
         """A Gaussian, 1 in the middle."""
         height, width = x.shape[1:]
@@ -79,4 +79,4 @@ class CentreHeat:
         return np.asarray(np.exp(-(rows[:, None] ** 2 + columns**2) / 2))
 
 
-CONTROLS = {"random": RandomHeat, "centre": CentreHeat}
+CONTROLS = {"random": RandomAttribution, "centre": CentreAttribution}

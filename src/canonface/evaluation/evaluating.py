@@ -12,18 +12,19 @@ from jaxtyping import Float
 
 from canonface.errors import CanonfaceError, ConfigurationChangedError, OptionError, RunError, near_names
 from canonface.evaluation.asked import same_model, subject_maker
+from canonface.evaluation.attributions import cis_attribution, cms_attribution
 from canonface.evaluation.controls import CONTROLS
-from canonface.evaluation.heats import cis_heat, cms_heat
 from canonface.evaluation.intervals import DRAWS, LEVEL, check_draws
 from canonface.evaluation.metrics import Metric, chosen_metrics
 from canonface.evaluation.result import Evaluation
 from canonface.evaluation.scoring import Choices, Scored, score
-from canonface.evaluation.subjects import Heats, Subject, View
+from canonface.evaluation.subjects import Attributions, Subject, View
 from canonface.maps import CMS
-from canonface.methods import HeatFiles, make_method
+from canonface.methods import AttributionFiles, make_method
 from canonface.models import Model
-from canonface.run import Progress, Run
-from canonface.run.estimating import cluster_names, cluster_of
+from canonface.pipeline import Progress
+from canonface.run import Run
+from canonface.run.estimate import cluster_names, cluster_of
 
 OURS = ("cms", "cis")
 """The canonical maps, drawn on each photo."""
@@ -271,22 +272,24 @@ class _Maps:
     def __init__(self, model_maps: _ModelMaps, model: Model, methods: Sequence[Any]) -> None:
         self.model_maps, self.model, self.methods = model_maps, model, methods
 
-    def of(self, row: int, subject: Subject) -> Heats:
+    def of(self, row: int, subject: Subject) -> Attributions:
         cms = self.model_maps.of(row)
-        heats: dict[str, tuple[np.ndarray, ...]] = {
-            "cms": tuple(cms_heat(cms, view.shown) for view in subject.views),
-            "cis": tuple(cis_heat(view.cis, view.shown) for view in subject.views if view.cis is not None),
+        attributions: dict[str, tuple[np.ndarray, ...]] = {
+            "cms": tuple(cms_attribution(cms, view.shown) for view in subject.views),
+            "cis": tuple(
+                cis_attribution(view.cis, view.shown) for view in subject.views if view.cis is not None
+            ),
         }
         for method in self.methods:
-            heats[method.name] = tuple(self._of_others(method, view) for view in subject.views)
-        return heats
+            attributions[method.name] = tuple(self._of_others(method, view) for view in subject.views)
+        return attributions
 
     def _of_others(self, method: Any, view: View) -> Float[np.ndarray, "h w"]:
         # Maps that were made elsewhere go by the photo, and not by the input.
-        if isinstance(method, HeatFiles):
+        if isinstance(method, AttributionFiles):
             return method.over_input(view.shown)
-        heat: Float[np.ndarray, "h w"] = method.heat(self.model, view.shown.x, view.question)
-        return heat
+        attribution: Float[np.ndarray, "h w"] = method.attribute(self.model, view.shown.x, view.confidence_fn)
+        return attribution
 
 
 def _rows(run: Run, photos: int | Iterable[str] | None, seed: int) -> list[int]:
@@ -314,7 +317,7 @@ def _check_files(methods: Sequence[Any], run: Run, rows: Sequence[int]) -> None:
     columns = [run.faces.column(name).to_pylist() for name in ("path", "path_b")[: 1 + run.of_pairs]]
     photos = sorted({column[row] for column in columns for row in rows})
     for method in methods:
-        if isinstance(method, HeatFiles):
+        if isinstance(method, AttributionFiles):
             method.check_photos(photos)
 
 
@@ -339,7 +342,7 @@ def _scored_rows(
             subject = subject_of(row)
             if not scored:
                 for method in maps.methods:
-                    method.check(maps.model, subject.views[0].question)
+                    method.check(maps.model, subject.views[0].confidence_fn)
             scored.append((row, subject, score(subject, maps.of(row, subject), metrics, choices)))
         except CanonfaceError as error:
             # What is wrong with the choices or the model would be wrong for every photo.

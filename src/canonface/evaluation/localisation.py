@@ -29,23 +29,23 @@ class Localisation(NamedTuple):
     auc: float
 
 
-def localisation(heat: ArrayLike, region: ArrayLike) -> Localisation:
+def localisation(attribution: ArrayLike, region: ArrayLike) -> Localisation:
     """The pointing game, mass accuracy and the area under the ROC curve of a map against a region.
 
     Works for pixels and for vertices. Places whose heat is NaN are not seen and take no part.
 
     Args:
-        heat: ``(*shape,)`` larger where more was relied on; may be signed; NaN: not seen.
+        attribution: ``(*shape,)`` larger where more was relied on; may be signed; NaN: not seen.
         region: ``(*shape,)`` True in the region.
 
     Raises:
         OptionError: the shapes differ, the map holds infinity, or sees none of the region.
     """
-    values, inside = np.asarray(heat, dtype=np.float64).ravel(), np.asarray(region, dtype=bool).ravel()
-    if np.shape(heat) != np.shape(region):
+    values, inside = np.asarray(attribution, dtype=np.float64).ravel(), np.asarray(region, dtype=bool).ravel()
+    if np.shape(attribution) != np.shape(region):
         raise OptionError(
             f"A region says of each place of the map whether it is inside; got {np.shape(region)} for "
-            f"{np.shape(heat)}."
+            f"{np.shape(attribution)}."
         )
     if np.isinf(values).any():
         raise OptionError(f"heat holds numbers or NaN; {int(np.isinf(values).sum())} are infinite.")
@@ -61,27 +61,27 @@ def localisation(heat: ArrayLike, region: ArrayLike) -> Localisation:
     )
 
 
-def pointing_hit(heat: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
+def pointing_hit(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
     """1 if the hottest place lies inside; of several that are equally hot, the share of those inside.
 
     J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016, without its tolerance in pixels. A
     constant map hits as often as chance would.
     """
-    return float(inside[heat == heat.max()].mean())
+    return float(inside[attribution == attribution.max()].mean())
 
 
-def mass_accuracy(heat: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
+def mass_accuracy(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
     """Share of the positive heat that lies inside, 0..1; NaN without positive heat.
 
     Relevance mass accuracy of L. Arras, A. Osman, W. Samek, "CLEVR-XAI", Information Fusion 81, 2022. Heat below 0
     speaks against the answer and is no mass.
     """
-    positive = np.maximum(heat, 0.0)
+    positive = np.maximum(attribution, 0.0)
     total = positive.sum()
     return float(positive[inside].sum() / total) if total > 0 else float("nan")
 
 
-def roc_auc(heat: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
+def roc_auc(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
     """Probability that a place inside is hotter than one outside, ties counting half; NaN if there is none of either.
 
     The Mann-Whitney statistic.
@@ -91,7 +91,7 @@ def roc_auc(heat: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> floa
     n, m = int(inside.sum()), int((~inside).sum())
     if not n or not m:
         return float("nan")
-    return float((rankdata(heat)[inside].sum() - n * (n + 1) / 2) / (n * m))
+    return float((rankdata(attribution)[inside].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def at_region(values: Float[np.ndarray, "v"], mesh: Mesh, region: str | Int[np.ndarray, "_"]) -> Localisation:

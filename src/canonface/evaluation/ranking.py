@@ -9,20 +9,20 @@ from numpy.typing import ArrayLike
 from canonface.errors import OptionError
 
 
-def hottest_first(heat: ArrayLike, seed: int = 0) -> Int[np.ndarray, "n"]:
+def hottest_first(attribution: ArrayLike, seed: int = 0) -> Int[np.ndarray, "n"]:
     """Positions of the pixels, row by row, from the hottest to the coldest.
 
     Pixels of equal heat come in random order, the same for the same seed: otherwise a map that is flat at its top
     would be scored by where its pixels lie. NaN comes last: the map says nothing of it.
 
     Args:
-        heat: ``(h, w)`` larger where more was relied on.
+        attribution: ``(h, w)`` larger where more was relied on.
         seed: of the order among equals.
 
     Raises:
         OptionError: the shape is wrong, or the map holds infinity.
     """
-    values = np.asarray(heat, dtype=np.float64)
+    values = np.asarray(attribution, dtype=np.float64)
     if values.ndim != 2 or np.isinf(values).any():
         raise OptionError(
             f"heat is one number a pixel or NaN, shape (h, w), none infinite; got shape {values.shape}, "

@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.errors import OptionError
+from canonface.evaluation.attributions import common_total
 from canonface.evaluation.curves import CURVES, Curve, area_under, curve_inputs
-from canonface.evaluation.heats import common_total
 from canonface.evaluation.metrics import Metric
 from canonface.evaluation.ranking import first_masks, hottest_first
 from canonface.evaluation.road import NOISE, SHARES, noisy_linear_imputation
-from canonface.evaluation.subjects import Heats, Subject
-from canonface.functional import negative_explanation, normalised_heat, relative_drops, wins
+from canonface.evaluation.subjects import Attributions, Subject
+from canonface.functional import negative_explanation, normalised_attribution, relative_drops, wins
 from canonface.occluders.fills import check_fill, content
 from canonface.types import InputSpec, ModelInput
 
@@ -58,7 +58,7 @@ class Choices:
         Raises:
             OptionError: one cannot.
         """
-        from canonface.evaluation.heats import check_total
+        from canonface.evaluation.attributions import check_total
         from canonface.evaluation.ranking import first_counts
 
         check_total(self.total)
@@ -111,12 +111,14 @@ class Scored:
     scores: Mapping[str, Float[np.ndarray, "m"]]
 
 
-def score(subject: Subject, heats: Heats, metrics: Sequence[Metric], choices: Choices) -> Scored:
+def score(
+    subject: Subject, attributions: Attributions, metrics: Sequence[Metric], choices: Choices
+) -> Scored:
     """All metrics of all methods on one subject.
 
     Args:
         subject: a face or a pair; both faces of a pair lose their heat at once.
-        heats: method -> its map of each view.
+        attributions: method -> its map of each view.
         metrics: what is measured.
         choices: how.
 
@@ -124,17 +126,20 @@ def score(subject: Subject, heats: Heats, metrics: Sequence[Metric], choices: Ch
         OptionError: a map does not fit the input.
         ModelError: the model failed.
     """
-    return _Scoring(subject, heats, tuple(metrics), choices).result()
+    return _Scoring(subject, attributions, tuple(metrics), choices).result()
 
 
 class _Scoring:
-    def __init__(self, subject: Subject, heats: Heats, metrics: tuple[Metric, ...], choices: Choices) -> None:
+    def __init__(
+        self, subject: Subject, attributions: Attributions, metrics: tuple[Metric, ...], choices: Choices
+    ) -> None:
         self.subject, self.metrics, self.choices = subject, metrics, choices
-        self.heats = {
+        self.attributions = {
             name: tuple(
-                _checked(name, heat, view.shown.spec) for heat, view in zip(maps, subject.views, strict=True)
+                _checked(name, attribution, view.shown.spec)
+                for attribution, view in zip(maps, subject.views, strict=True)
             )
-            for name, maps in heats.items()
+            for name, maps in attributions.items()
         }
         self.needs = {metric.needs for metric in metrics}
 
@@ -144,36 +149,40 @@ class _Scoring:
         left: dict[str, float] = {}
         taken: dict[str, float] = {}
         if "hiding" in self.needs:
-            hidden, shares = self.hiding()
-            left, taken = (dict(zip(self.heats, v.tolist(), strict=True)) for v in (hidden, shares))
+            hidden, shares = self.occluder_fn()
+            left, taken = (dict(zip(self.attributions, v.tolist(), strict=True)) for v in (hidden, shares))
             columns |= _hiding_scores(original, hidden)
         if self.needs & {"curves", "decisions"}:
             for curve in CURVES:
-                heights = [self.curve(name, curve) for name in self.heats]
+                heights = [self.curve(name, curve) for name in self.attributions]
                 columns[curve] = np.array([area_under(points.mean(axis=0)) for points in heights])
                 right = [area_under(100.0 * self.rightly(points).mean(axis=0)) for points in heights]
                 columns[f"{curve}-accuracy"] = np.array(right)
         if "road" in self.needs:
-            columns["road"] = np.array([self.road(name) for name in self.heats])
+            columns["road"] = np.array([self.road(name) for name in self.attributions])
         return Scored(original, left, taken, {metric.name: columns[metric.name] for metric in self.metrics})
 
-    def hiding(self) -> tuple[Float[np.ndarray, "m"], Float[np.ndarray, "m"]]:
+    def occluder_fn(self) -> tuple[Float[np.ndarray, "m"], Float[np.ndarray, "m"]]:
         """Confidence in each negative explanation image, and the share of light that is gone."""
         inputs = []
-        taken = np.zeros(len(self.heats))
+        taken = np.zeros(len(self.attributions))
         for position, view in enumerate(self.subject.views):
-            maps = {name: self._signed(heats[position]) for name, heats in self.heats.items()}
+            maps = {
+                name: self._signed(attributions[position]) for name, attributions in self.attributions.items()
+            }
             total = common_total(maps, self.choices.total)
             image, spec = pixels_of(view.shown), view.shown.spec
-            pictures = [negative_explanation(image, heat, total) for heat in maps.values()]
+            pictures = [negative_explanation(image, attribution, total) for attribution in maps.values()]
             inputs.append(np.stack([spec.from_pixels(255 * picture) for picture in pictures]))
             white = np.ones_like(image)
-            taken += [1 - negative_explanation(white, heat, total).mean() for heat in maps.values()]
+            taken += [
+                1 - negative_explanation(white, attribution, total).mean() for attribution in maps.values()
+            ]
         return self.subject.ask(inputs), taken / len(self.subject.views)
 
-    def _signed(self, heat: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    def _signed(self, attribution: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
         # NaN stays NaN: np.maximum hands it on.
-        return np.maximum(heat, 0.0) if self.choices.clip_negative else heat
+        return np.maximum(attribution, 0.0) if self.choices.clip_negative else attribution
 
     @cached_property
     def _fills(self) -> Mapping[Curve, tuple[Float[np.ndarray, "c h w"], ...]]:
@@ -190,10 +199,10 @@ class _Scoring:
         """
         inputs = [
             curve_inputs(
-                view.shown.x, fill, hottest_first(heat, self.choices.seed), self.choices.steps, curve
+                view.shown.x, fill, hottest_first(attribution, self.choices.seed), self.choices.steps, curve
             )
-            for view, fill, heat in zip(
-                self.subject.views, self._fills[curve], self.heats[method], strict=True
+            for view, fill, attribution in zip(
+                self.subject.views, self._fills[curve], self.attributions[method], strict=True
             )
         ]
         as_they_are = [view.shown.x[None] for view in self.subject.views]
@@ -211,16 +220,16 @@ class _Scoring:
     def road(self, method: str) -> float:
         """Mean confidence without the coldest pixels, less that without the hottest, over the shares."""
         inputs = [
-            np.concatenate([self._imputed(view.shown, heat, coldest) for coldest in (True, False)])
-            for view, heat in zip(self.subject.views, self.heats[method], strict=True)
+            np.concatenate([self._imputed(view.shown, attribution, coldest) for coldest in (True, False)])
+            for view, attribution in zip(self.subject.views, self.attributions[method], strict=True)
         ]
         without_coldest, without_hottest = np.split(self.subject.ask(inputs), 2)
         return float(without_coldest.mean() - without_hottest.mean())
 
     def _imputed(
-        self, shown: ModelInput, heat: Float[np.ndarray, "h w"], coldest: bool
+        self, shown: ModelInput, attribution: Float[np.ndarray, "h w"], coldest: bool
     ) -> Float[np.ndarray, "k c h w"]:
-        order = hottest_first(heat, self.choices.seed)
+        order = hottest_first(attribution, self.choices.seed)
         counts = np.rint(np.array(self.choices.road_shares) * len(order)).astype(np.int64)
         masks = first_masks(order[::-1] if coldest else order, counts, shown.spec.size_hw)
         picture = pixels_of(shown).transpose(2, 0, 1)
@@ -242,13 +251,13 @@ def _hiding_scores(original: float, hidden: Float[np.ndarray, "m"]) -> dict[str,
     }
 
 
-def _checked(name: str, heat: Float[np.ndarray, "h w"], spec: InputSpec) -> Float[np.ndarray, "h w"]:
+def _checked(name: str, attribution: Float[np.ndarray, "h w"], spec: InputSpec) -> Float[np.ndarray, "h w"]:
     """A method's map as ``float64``, if it fits the input."""
-    values = np.asarray(heat, dtype=np.float64)
+    values = np.asarray(attribution, dtype=np.float64)
     if values.shape != tuple(spec.size_hw):
         raise OptionError(
             f"A method's map has one number for each of the input's {spec.size_hw[0]} x {spec.size_hw[1]} pixels; "
             f"{name!r} gave shape {values.shape}."
         )
-    normalised_heat(values)
+    normalised_attribution(values)
     return values

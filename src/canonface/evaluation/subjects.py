@@ -23,12 +23,12 @@ class View:
 
     Attributes:
         shown: the face in the model's input.
-        question: what is asked about it; of a pair, with the other face as it is.
+        confidence_fn: what is asked about it; of a pair, with the other face as it is.
         cis: the run's own map of it; None for a photo that the run does not hold.
     """
 
     shown: ModelInput = field(repr=False)
-    question: BoundConfidence
+    confidence_fn: BoundConfidence
     cis: CIS | None = field(default=None, repr=False)
 
 
@@ -57,13 +57,15 @@ class Subject:
         cls,
         name: str,
         shown: ModelInput,
-        question: BoundConfidence,
+        confidence_fn: BoundConfidence,
         model: Model,
         cis: CIS | None = None,
         batch: int = 64,
     ) -> Subject:
         """One face."""
-        return cls(name, question.target, (View(shown, question, cis),), question.of, model, batch)
+        return cls(
+            name, confidence_fn.target, (View(shown, confidence_fn, cis),), confidence_fn.of, model, batch
+        )
 
     @classmethod
     def of_pair(
@@ -71,7 +73,7 @@ class Subject:
         name: str,
         shown: tuple[ModelInput, ModelInput],
         outputs: tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "1 d"]],
-        question: BoundPairConfidence,
+        confidence_fn: BoundPairConfidence,
         model: Model,
         maps: tuple[CIS, CIS],
         batch: int = 64,
@@ -82,24 +84,24 @@ class Subject:
             name: of the pair.
             shown: both faces in the model's input.
             outputs: the model's for each as it is.
-            question: eq. 8 with its target fixed.
+            confidence_fn: eq. 8 with its target fixed.
             model: the model.
             maps: the run's maps of both.
             batch: how many inputs the model is shown at once.
         """
         first, second = outputs
 
-        def of_first(answers: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return question.of(answers, second)
+        def of_first(predictions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            return confidence_fn(predictions, second)
 
-        def of_second(answers: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return question.of(first, answers)
+        def of_second(predictions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            return confidence_fn(first, predictions)
 
         views = tuple(
-            View(one, BoundConfidence(question.target, question.unit, of), cis)
+            View(one, BoundConfidence(confidence_fn.target, confidence_fn.unit, of), cis)
             for one, of, cis in zip(shown, (of_first, of_second), maps, strict=True)
         )
-        return cls(name, question.target, views, question.of, model, batch)
+        return cls(name, confidence_fn.target, views, confidence_fn.of, model, batch)
 
     def ask(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
         """Confidence in inputs of the model, ``(n, c, h, w)`` for each view.
@@ -119,5 +121,5 @@ class Subject:
         return float(self.ask([view.shown.x[None] for view in self.views])[0])
 
 
-Heats = Mapping[str, tuple[Float[np.ndarray, "h w"], ...]]
+Attributions = Mapping[str, tuple[Float[np.ndarray, "h w"], ...]]
 """Method -> its map of each view."""

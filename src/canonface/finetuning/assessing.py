@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.data.photos import Photos
 from canonface.errors import OptionError
 from canonface.finetuning.gathering import Report, find_cases, gather
 from canonface.finetuning.remembering import make_memory
@@ -18,7 +19,6 @@ from canonface.finetuning.tasks import chosen_classes, make_task
 from canonface.mesh import load_mesh
 from canonface.models import TorchModel, load_model
 from canonface.models.finetuned import is_finetuned, read_description
-from canonface.run.photos import Photos
 
 
 def assess(
@@ -73,11 +73,11 @@ def assess(
             below = replace(loaded, module=loaded.module.backbone, labels=(), outputs="embedding")
             memory = make_memory(cache, said.digest, said.without, said.spec, aligner.mesh.name)
     found = gather(cases, what, below, aligner, by=by, batch=batch, memory=memory, report=progress)
-    answers = found.answers[0]
+    predictions = found.predictions[0]
     if memory is not None and isinstance(loaded, TorchModel):
         from canonface.finetuning.heads import logits
 
-        answers = logits(loaded.module.head.cpu(), answers)
+        predictions = logits(loaded.module.head.cpu(), predictions)
     called = [(means or {}).get(value, value) for value in found.values]
     known = [value if value in loaded.labels else "" for value in called]
     present = set(chosen_classes(what, known, None, 1))
@@ -86,7 +86,7 @@ def assess(
     columns = [loaded.labels.index(name) for name in names]
     return make_scores(
         np.array([names.index(known[i]) for i in kept]),
-        answers[np.ix_(kept, columns)].argmax(axis=1),
+        predictions[np.ix_(kept, columns)].argmax(axis=1),
         names,
         [found.people[i] for i in kept],
         {column: [values[i] for i in kept] for column, values in found.groups.items()},

@@ -86,9 +86,9 @@ def check_gradients(backbone: Backbone) -> None:
     height, width = model.spec.size_hw
     x = model.to_device(model.spec.from_pixels(np.full((height, width, 3), 127.0))[None])
     with evaluating(module), torch.enable_grad():
-        answer = module(x)
-        if free and answer.requires_grad:
-            answer.square().sum().backward()
+        prediction = module(x)
+        if free and prediction.requires_grad:
+            prediction.square().sum().backward()
     if not any(p.grad is not None for p in free):
         raise OptionError(
             f"Fitting the whole network changes its parameters along their gradients; {model.name!r} has "

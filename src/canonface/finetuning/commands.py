@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from canonface._version import __version__
-from canonface.run.photos import Photos
+from canonface.data.photos import Photos
 
 if TYPE_CHECKING:
     from canonface.finetuning.backbones import Backbone

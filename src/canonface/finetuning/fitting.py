@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.data.photos import Photos
 from canonface.errors import LabelsError, OptionError
 from canonface.finetuning.cards import make_card, write_card
 from canonface.finetuning.commands import command_line, words_of
@@ -22,7 +23,6 @@ from canonface.finetuning.tasks import Task, chosen_classes, make_task
 from canonface.mesh import load_mesh
 from canonface.models.dependencies import require
 from canonface.models.finetuned import Description, is_finetuned, write_finetuned
-from canonface.run.photos import Photos
 
 if TYPE_CHECKING:
     from canonface.finetuning.training import History

@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from canonface.alignment import Aligner
+from canonface.data.labels import label_columns, read_labels, require_column
+from canonface.data.photos import PhotoList, Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, LabelsError
 from canonface.finetuning.remembering import Memory
 from canonface.finetuning.tasks import Task
 from canonface.models import Model, checked_outputs, prepare
-from canonface.run.labels import label_columns, read_labels, require_column
-from canonface.run.photos import PhotoList, Photos, digest, find_photos, table_of
 from canonface.types import Pose
 
 Report = Callable[[str, int, int], None]
@@ -55,7 +55,7 @@ class Gathered:
         values: class of each, by name.
         people: on each.
         groups: column -> value of each.
-        answers: ``(2, n, d)`` what the model answers to each photo and to its mirror image; ``(1, n, d)`` without.
+        predictions: ``(2, n, d)`` model outputs for each photo and its mirror image; ``(1, n, d)`` without mirroring.
         pixels: ``(n, h, w, 3)`` what it was shown, as bytes; None unless they were asked for.
         left_out: reason -> number of photos.
         digest: SHA-256 over the photos' own, in order: which data this was.
@@ -65,7 +65,7 @@ class Gathered:
     values: tuple[str, ...]
     people: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
-    answers: Float[np.ndarray, "s n d"] = field(repr=False)
+    predictions: Float[np.ndarray, "s n d"] = field(repr=False)
     pixels: UInt8[np.ndarray, "n h w 3"] | None = field(repr=False)
     left_out: Mapping[str, int]
     digest: str
@@ -84,7 +84,7 @@ class Gathered:
             values=of(self.values),
             people=of(self.people),
             groups={column: of(values) for column, values in self.groups.items()},
-            answers=self.answers[:, kept],
+            predictions=self.predictions[:, kept],
             pixels=None if self.pixels is None else self.pixels[kept],
             left_out=dict(self.left_out) | ({"other-class": others} if others else {}),
         )
@@ -147,7 +147,7 @@ def gather(
     names: list[str] = []
     values: list[str] = []
     digests: list[str] = []
-    answers: list[Float[np.ndarray, "s d"] | None] = []
+    predictions: list[Float[np.ndarray, "s d"] | None] = []
     pixels: list[UInt8[np.ndarray, "h w 3"]] = []
     waiting: list[tuple[int, Float[np.ndarray, "c h w"], Pose]] = []
     left_out: Counter[str] = Counter()
@@ -157,10 +157,10 @@ def gather(
             x = np.stack([shown for _, shown, _ in waiting])
             both = (x, x[..., ::-1])[: 1 + mirror]
             found = np.stack([checked_outputs(model, model.to_device(shown)) for shown in both], axis=1)
-            for (place, _, pose), answer in zip(waiting, found, strict=True):
-                answers[place] = answer
+            for (place, _, pose), prediction in zip(waiting, found, strict=True):
+                predictions[place] = prediction
                 if memory is not None:
-                    memory.put(digests[place], answer, pose)
+                    memory.put(digests[place], prediction, pose)
             waiting.clear()
 
     for number, name in enumerate(cases.photos.names):
@@ -173,7 +173,7 @@ def gather(
             seen = digest(cases.photos.path(name))
             known = memory.get(seen) if memory is not None and not keep_pixels else None
             if known is not None and len(known[0]) > mirror:
-                answers.append(known[0][: 1 + mirror])
+                predictions.append(known[0][: 1 + mirror])
                 pose = known[1]
             else:
                 try:
@@ -183,8 +183,8 @@ def gather(
                     left_out[error.reason] += 1
                     continue
                 pose = face.pose_deg
-                waiting.append((len(answers), x, pose))
-                answers.append(None)
+                waiting.append((len(predictions), x, pose))
+                predictions.append(None)
                 if keep_pixels:
                     pixels.append(model.spec.to_pixels(x))
             names.append(name)
@@ -201,7 +201,7 @@ def gather(
         tuple(values),
         tuple(cases.people[name] for name in names),
         {column: tuple(cases.known[name].get(column, "") for name in names) for column in by},
-        np.stack([answer for answer in answers if answer is not None], axis=1),
+        np.stack([prediction for prediction in predictions if prediction is not None], axis=1),
         np.stack(pixels) if keep_pixels else None,
         dict(sorted(left_out.items())),
         sha256("".join(digests).encode()).hexdigest(),

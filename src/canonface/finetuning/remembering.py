@@ -19,15 +19,15 @@ class Memory:
 
     Attributes:
         folder: made when something is put there.
-        question: digest of all that an answer hangs on but the photo.
+        confidence_fn: digest of all that an answer hangs on but the photo.
     """
 
     folder: Path
-    question: str
+    confidence_fn: str
 
     def path(self, photo: str) -> Path:
         """Where the answer to a photo lies, by the photo's SHA-256."""
-        name = sha256(self.question, photo).hex()
+        name = sha256(self.confidence_fn, photo).hex()
         return self.folder / name[:2] / f"{name}.npz"
 
     def get(self, photo: str) -> tuple[Float[np.ndarray, "s d"], Pose] | None:
@@ -38,12 +38,12 @@ class Memory:
         with np.load(path, allow_pickle=False) as held:
             return held["answers"], Pose(*held["pose"].tolist())
 
-    def put(self, photo: str, answers: Float[np.ndarray, "s d"], pose: Pose) -> None:
+    def put(self, photo: str, predictions: Float[np.ndarray, "s d"], pose: Pose) -> None:
         """Remember an answer; another process sees all of it or nothing."""
         path = self.path(photo)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished.npz")
-        np.savez(unfinished, answers=answers, pose=np.array(pose, dtype=np.float64))
+        np.savez(unfinished, predictions=predictions, pose=np.array(pose, dtype=np.float64))
         unfinished.replace(path)
 
 

@@ -44,14 +44,20 @@ def fit_heads(
     def head(training: Any, validation: Any, turn: int) -> tuple[Any, History]:
         after = _ticking(progress, turn * schedule.epochs, (folds + 1) * schedule.epochs)
         return fit_head(
-            *(examples.answers, classes, len(names), np.flatnonzero(training), np.flatnonzero(validation)),
+            *(
+                examples.predictions,
+                classes,
+                len(names),
+                np.flatnonzero(training),
+                np.flatnonzero(validation),
+            ),
             *(schedule, balance, after),
         )
 
     for turn in range(folds):
         judge, stop = parts == turn, parts == (turn + 1) % folds
         found, _ = head(~judge & ~stop, stop, turn)
-        answered[judge] = logits(found, examples.answers[0, judge]).argmax(axis=1)
+        answered[judge] = logits(found, examples.predictions[0, judge]).argmax(axis=1)
     kept, history = head(parts != 0, parts == 0, folds)
     if progress:
         progress("fit", (folds + 1) * schedule.epochs, (folds + 1) * schedule.epochs)
@@ -72,7 +78,7 @@ def fit_whole(
     judge, stop = parts == 0, parts == 1
     training, validation = np.flatnonzero(~judge & ~stop), np.flatnonzero(stop)
     start = replace(schedule, epochs=200, patience=20, rate=3e-4, mirror=False)
-    head, _ = fit_head(examples.answers, classes, len(names), training, validation, start, balance)
+    head, _ = fit_head(examples.predictions, classes, len(names), training, validation, start, balance)
     module, model, pixels = _joined(base, head), base.model, examples.pixels
     assert pixels is not None
 

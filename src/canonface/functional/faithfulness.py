@@ -13,19 +13,19 @@ from canonface.errors import OptionError
 _ROUNDING = 1e-6  # beyond [0, 1] that is a matter of float32
 
 
-def normalised_heat(heat: ArrayLike) -> Float[np.ndarray, "h w"]:
+def normalised_attribution(attribution: ArrayLike) -> Float[np.ndarray, "h w"]:
     r"""A map between 0, the least of its values, and 1, the greatest (eq. 9): $(H - \min H) / (\max H - \min H)$.
 
     Negative values are part of the range: the least of a signed map becomes 0, and its zero lies in between. NaN says
     nothing of a pixel and becomes 0. A map that prefers no pixel, constant or NaN everywhere, becomes 0 everywhere.
 
     Args:
-        heat: ``(h, w)`` larger where more was relied on.
+        attribution: ``(h, w)`` larger where more was relied on.
 
     Raises:
         OptionError: the shape is wrong, or the map holds infinity.
     """
-    values = np.asarray(heat, dtype=np.float64)
+    values = np.asarray(attribution, dtype=np.float64)
     if values.ndim != 2:
         raise OptionError(f"heat is one number a pixel, shape (h, w); got shape {values.shape}.")
     if np.isinf(values).any():
@@ -46,7 +46,7 @@ def normalised_heat(heat: ArrayLike) -> Float[np.ndarray, "h w"]:
 
 
 def negative_explanation(
-    image: ArrayLike, heat: ArrayLike, total: float | None = None
+    image: ArrayLike, attribution: ArrayLike, total: float | None = None
 ) -> Float[np.ndarray, "h w 3"]:
     r"""The image with the heat taken out of it (eq. 9-10): $I (1 - \hat H)$, black where a map is hottest.
 
@@ -63,7 +63,7 @@ def negative_explanation(
 
     Args:
         image: ``(h, w, 3)`` floats in [0, 1]; not changed.
-        heat: ``(h, w)`` larger where more was relied on; may be signed; NaN: nothing is known, nothing is hidden.
+        attribution: ``(h, w)``; larger where the model relied more; may be signed; NaN where unknown: not hidden.
         total: sum that the normalised heat is brought to, in pixels; None: its own. A map that prefers no pixel has
             no heat to scale, and hides nothing whatever the total.
 
@@ -82,7 +82,7 @@ def negative_explanation(
             f"image holds floats in [0, 1]; got {picture.dtype} from {picture.min()} to {picture.max()}: divide "
             "pixels of 0..255 by 255."
         )
-    hot = normalised_heat(heat)
+    hot = normalised_attribution(attribution)
     if hot.shape != picture.shape[:2]:
         raise OptionError(
             f"heat has one number for each of the image's pixels; got {hot.shape} for {picture.shape[:2]}."

@@ -46,20 +46,20 @@ class Method(Protocol):
         """The choices that decide the result, ``name`` among them, as JSON can hold them."""
         ...
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Refuse what no photo could be asked.
 
         Args:
             model: the model.
-            question: what is asked; None: before any face is known.
+            confidence_fn: what is asked; None: before any face is known.
 
         Raises:
             OptionError: the model or the question does not suit the method; says why, and what does.
         """
         ...
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """The map of one input, ``float64``, in pixels of the input.
 
@@ -69,7 +69,7 @@ class Method(Protocol):
         Args:
             model: the model; it is left as it was, also on failure.
             x: ``(c, h, w)`` the input, as `canonface.models.prepare` makes it.
-            question: what is asked about this face.
+            confidence_fn: what is asked about this face.
 
         Raises:
             OptionError: as of `check`.
@@ -83,19 +83,19 @@ def title_of(name: str) -> str:
     return TITLES.get(name, name)
 
 
-def heat_unit(name: str, target: str = "") -> str:
+def attribution_unit(name: str, target: str = "") -> str:
     """Words for a colour bar over a method's map, e.g. ``GradCAM++ heat for female``."""
     return f"{title_of(name)} heat for {target}" if target else f"{title_of(name)} heat"
 
 
-def checked_heat(
-    name: str, heat: Any, size_hw: tuple[int, int], allow_nan: bool = False
+def checked_attribution(
+    name: str, attribution: Any, size_hw: tuple[int, int], allow_nan: bool = False
 ) -> Float[np.ndarray, "h w"]:
     """A method's answer as ``float64``, if it is a map of the input.
 
     Args:
         name: of the method, for messages.
-        heat: what it returned.
+        attribution: what it returned.
         size_hw: height and width of the input.
         allow_nan: whether NaN, for pixels of which nothing is known, may stand in it.
 
@@ -103,10 +103,12 @@ def checked_heat(
         ModelOutputError: the shape is wrong, or the map holds NaN or infinity.
     """
     try:
-        values = np.asarray(heat.detach().cpu() if hasattr(heat, "detach") else heat, dtype=np.float64)
+        values = np.asarray(
+            attribution.detach().cpu() if hasattr(attribution, "detach") else attribution, dtype=np.float64
+        )
     except (TypeError, ValueError) as error:
         raise ModelOutputError(
-            f"A method returns one number for each pixel of the input; {name!r} returned a {type(heat).__name__}."
+            f"A method returns one number an input pixel; {name!r} returned a {type(attribution).__name__}."
         ) from error
     if values.shape != tuple(size_hw):
         raise ModelOutputError(

@@ -102,7 +102,7 @@ def seed_noise(model: TorchModel, seed: int) -> None:
 
 
 def check_gradient(
-    name: str, model: Model, question: BoundConfidence | None, score: ScoreKind, package: str
+    name: str, model: Model, confidence_fn: BoundConfidence | None, score: ScoreKind, package: str
 ) -> TorchModel:
     """The model, if a gradient of the question reaches its input.
 
@@ -114,11 +114,11 @@ def check_gradient(
     require_package(name, package)
     from canonface.methods.scoring import logit_index
 
-    if question is not None:
-        logit_index(borrowable, question, score)
+    if confidence_fn is not None:
+        logit_index(borrowable, confidence_fn, score)
     with borrowed(name, borrowable):
-        answer = borrowable.picked(borrowable.module(grey_input(borrowable).requires_grad_().clone()))
-        if not answer.requires_grad:
+        prediction = borrowable.picked(borrowable.module(grey_input(borrowable).requires_grad_().clone()))
+        if not prediction.requires_grad:
             raise OptionError(
                 f"{title_of(name)} needs a gradient from the answer back to the input; {model.name!r} cuts it "
                 "(torch.no_grad, detach, or an operation without a gradient). Methods that need answers alone: "

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
-from canonface.methods.base import SCORES, ScoreKind, checked_heat, one_of, whole_number
+from canonface.methods.base import SCORES, ScoreKind, checked_attribution, one_of, whole_number
 from canonface.methods.borrowing import (
     as_torch_model,
     borrowed,
@@ -46,15 +46,15 @@ class _ByGradients:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
-        _check_layer(self, model, question)
+        _check_layer(self, model, confidence_fn)
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
-        return _activation_map(self, self.extractor, model, x, question)
+        return _activation_map(self, self.extractor, model, x, confidence_fn)
 
 
 @dataclass(frozen=True)
@@ -127,20 +127,20 @@ class ScoreCam:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
         asked = as_torch_model(self.name, model, "the activations")
         require_package(self.name, "torchcam")
         from canonface.methods.layers import target_layer
         from canonface.methods.scoring import logit_index
 
-        if question is not None:
-            logit_index(asked, question, self.score)
+        if confidence_fn is not None:
+            logit_index(asked, confidence_fn, self.score)
         with borrowed(self.name, asked):
             target_layer(asked, grey_input(asked), self.layer)
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
 
@@ -149,14 +149,14 @@ class ScoreCam:
 
             return ScoreCAM(score, layer, batch_size=self.batch)
 
-        return _activation_map(self, extractor, model, x, question, needs="the activations")
+        return _activation_map(self, extractor, model, x, confidence_fn, needs="the activations")
 
 
 _Cam = _ByGradients | ScoreCam
 
 
-def _check_layer(method: _ByGradients, model: Model, question: BoundConfidence | None) -> None:
-    asked = check_gradient(method.name, model, question, method.score, "torchcam")
+def _check_layer(method: _ByGradients, model: Model, confidence_fn: BoundConfidence | None) -> None:
+    asked = check_gradient(method.name, model, confidence_fn, method.score, "torchcam")
     from canonface.methods.layers import target_layer
 
     with borrowed(method.name, asked):
@@ -168,7 +168,7 @@ def _activation_map(
     extractor: Callable[[Any, Any], Any],
     model: Model,
     x: Float[np.ndarray, "c h w"],
-    question: BoundConfidence,
+    confidence_fn: BoundConfidence,
     needs: str = "the gradients",
 ) -> Float[np.ndarray, "h w"]:
     """What torchcam makes of a score and a layer, enlarged to the input."""
@@ -182,12 +182,12 @@ def _activation_map(
 
     by_gradient = not isinstance(method, ScoreCam)
     with borrowed(method.name, asked):
-        score = Score(asked, question, method.score)
+        score = Score(asked, confidence_fn, method.score)
         given = asked.to_device(x)[None].requires_grad_(by_gradient)
         if by_gradient:
             score.require_slope(given)
         _, layer = target_layer(asked, given, method.layer)
         with torch.set_grad_enabled(by_gradient), extractor(score, layer) as cam, copied_output(layer):
-            heat = cam(0, score(given), normalized=False)[0].detach()
-        found = interpolate(heat[:, None], x.shape[1:], mode="bilinear", align_corners=False)
-    return checked_heat(method.name, found[0, 0].cpu().double().numpy(), x.shape[1:])
+            attribution = cam(0, score(given), normalized=False)[0].detach()
+        found = interpolate(attribution[:, None], x.shape[1:], mode="bilinear", align_corners=False)
+    return checked_attribution(method.name, found[0, 0].cpu().double().numpy(), x.shape[1:])

@@ -43,6 +43,6 @@ def slopes(
             down[place, chosen] -= steps[row, chosen]
             # The step that was truly taken, after rounding.
             taken = up[place, chosen] - down[place, chosen]
-            answers = of(moved)
-            found[row, chosen] = (answers[: len(chosen)] - answers[len(chosen) :]) / taken
+            predictions = of(moved)
+            found[row, chosen] = (predictions[: len(chosen)] - predictions[len(chosen) :]) / taken
     return found

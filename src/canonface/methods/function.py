@@ -12,7 +12,7 @@ from jaxtyping import Float
 from canonface.confidence import BoundConfidence
 from canonface.errors import CanonfaceError, ModelError, OptionError
 from canonface.fingerprint import object_fingerprint
-from canonface.methods.base import checked_heat
+from canonface.methods.base import checked_attribution
 from canonface.models import Model
 from canonface.models.base import one_line
 
@@ -50,19 +50,19 @@ class FunctionMethod:
             "fingerprint": object_fingerprint(self.function),
         }
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Refuse nothing: only the function knows what it can read."""
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
         try:
-            found = self.function(model, np.array(x), question)
+            found = self.function(model, np.array(x), confidence_fn)
         except CanonfaceError:
             raise
         except Exception as error:
             raise ModelError(
                 f"A method of your own answers to every input; {self.name!r} raised {one_line(error)}."
             ) from error
-        return checked_heat(self.name, found, x.shape[1:], allow_nan=True)
+        return checked_attribution(self.name, found, x.shape[1:], allow_nan=True)

@@ -13,7 +13,7 @@ from canonface.confidence import BoundConfidence
 from canonface.methods.base import (
     SCORES,
     ScoreKind,
-    checked_heat,
+    checked_attribution,
     number_within,
     one_of,
     whole_number,
@@ -53,15 +53,15 @@ class Gradient:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
-        check_gradient(self.name, model, question, self.score, "captum")
+        check_gradient(self.name, model, confidence_fn, self.score, "captum")
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
-        return _attributed(self, model, x, question, {})
+        return _attributed(self, model, x, confidence_fn, {})
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,12 @@ class SmoothGrad:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
-        check_gradient(self.name, model, question, self.score, "captum")
+        check_gradient(self.name, model, confidence_fn, self.score, "captum")
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
         options = {
@@ -113,7 +113,7 @@ class SmoothGrad:
             "nt_samples_batch_size": min(self.batch, self.samples),
             "stdevs": float(self.noise * (x.max() - x.min())),
         }
-        return _attributed(self, model, x, question, options)
+        return _attributed(self, model, x, confidence_fn, options)
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,12 @@ class IntegratedGradients:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
-        check_gradient(self.name, model, question, self.score, "captum")
+        check_gradient(self.name, model, confidence_fn, self.score, "captum")
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
         start = np.broadcast_to(plain(self.baseline, x, model.spec), x.shape)
@@ -162,14 +162,14 @@ class IntegratedGradients:
             "n_steps": self.steps,
             "internal_batch_size": self.batch,
         }
-        return _attributed(self, model, x, question, options)
+        return _attributed(self, model, x, confidence_fn, options)
 
 
 def _attributed(
     method: Gradient | SmoothGrad | IntegratedGradients,
     model: Model,
     x: Float[np.ndarray, "c h w"],
-    question: BoundConfidence,
+    confidence_fn: BoundConfidence,
     options: Mapping[str, Any],
 ) -> Float[np.ndarray, "h w"]:
     """What captum makes of a score, one number a pixel."""
@@ -180,7 +180,7 @@ def _attributed(
     from canonface.methods.scoring import Score
 
     with borrowed(method.name, asked):
-        score = Score(asked, question, method.score)
+        score = Score(asked, confidence_fn, method.score)
         given = asked.to_device(x)[None].requires_grad_()
         if isinstance(method, IntegratedGradients):
             found = attr.IntegratedGradients(score).attribute(given, target=0, **options)
@@ -192,4 +192,4 @@ def _attributed(
             score.require_slope(given)
             found = attr.Saliency(score).attribute(given, target=0, abs=False)
     values = found.detach()[0].cpu().double().numpy()
-    return checked_heat(method.name, over_channels(values, method.reduce), x.shape[1:])
+    return checked_attribution(method.name, over_channels(values, method.reduce), x.shape[1:])

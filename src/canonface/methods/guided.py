@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
-from canonface.methods.base import SCORES, ScoreKind, checked_heat, one_of, title_of
+from canonface.methods.base import SCORES, ScoreKind, checked_attribution, one_of, title_of
 from canonface.methods.borrowing import (
     as_torch_model,
     borrowed,
@@ -46,19 +46,19 @@ class GuidedBackprop:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
-        asked = check_gradient(self.name, model, question, self.score, "captum")
+        asked = check_gradient(self.name, model, confidence_fn, self.score, "captum")
         from canonface.methods.rectifying import Rectified
         from canonface.methods.scoring import Score
 
-        anything = BoundConfidence("", "", of=lambda outputs: outputs.sum(axis=1).astype(np.float64))
+        anything = BoundConfidence("", "", fn=lambda outputs: outputs.sum(axis=1).astype(np.float64))
         with borrowed(self.name, asked):
             score = Score(asked, anything)
             Rectified(score).require_all(grey_input(asked), asked.name, title_of(self.name))
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
         asked = as_torch_model(self.name, model, "the gradients")
@@ -69,14 +69,14 @@ class GuidedBackprop:
         from canonface.methods.scoring import Score
 
         with borrowed(self.name, asked):
-            score = Score(asked, question, self.score)
+            score = Score(asked, confidence_fn, self.score)
             given = asked.to_device(x)[None].requires_grad_()
             score.require_slope(given)
             rectified = Rectified(score)
             rectified.require_all(given, asked.name, title_of(self.name))
             found = attr.GuidedBackprop(rectified).attribute(given, target=0)
         values = found.detach()[0].cpu().double().numpy()
-        return checked_heat(self.name, over_channels(values, self.reduce), x.shape[1:])
+        return checked_attribution(self.name, over_channels(values, self.reduce), x.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -105,21 +105,21 @@ class _Product:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """See `canonface.methods.Method.check`."""
         as_torch_model(self.name, model, "the gradients")
         for factor in self._factors():
-            factor.check(model, question)
+            factor.check(model, confidence_fn)
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`.
 
         The map of activations is never negative, so that the order of steps does not matter.
         """
         as_torch_model(self.name, model, "the gradients")
-        guided, activations = (factor.heat(model, x, question) for factor in self._factors())
+        guided, activations = (factor.attribute(model, x, confidence_fn) for factor in self._factors())
         return np.asarray(guided * activations)
 
 

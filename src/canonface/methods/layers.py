@@ -123,19 +123,19 @@ def _outputs(
     try:
         handles.extend(module.register_forward_hook(note(name)) for name, module in watched.items())
         with evaluating(model.module), set_grad_enabled(traced):
-            answer = model.picked(model.module(x.detach().clone().requires_grad_(traced)))
+            prediction = model.picked(model.module(x.detach().clone().requires_grad_(traced)))
     finally:
         for handle in handles:
             handle.remove()
-    behind = nodes_behind(answer)
+    behind = nodes_behind(prediction)
     joined = {name for name in found if not behind or nodes[name] is None or nodes[name] in behind}
-    return found, joined, int(answer.shape[-1])
+    return found, joined, int(prediction.shape[-1])
 
 
-def nodes_behind(answer: Tensor) -> set[Any]:
+def nodes_behind(prediction: Tensor) -> set[Any]:
     """The operations that a gradient of an answer passes; none where it has none."""
     nodes: set[Any] = set()
-    waiting = [answer.grad_fn]
+    waiting = [prediction.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is not None and node not in nodes:

@@ -42,8 +42,8 @@ class Rectified(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The score of each input."""
         with _Through(self.rectifier):
-            answer: Tensor = self.score(x)
-        return answer
+            prediction: Tensor = self.score(x)
+        return prediction
 
     def require_all(self, x: Tensor, name: str, title: str) -> None:
         """Refuse a network with ReLUs that do not go through the module, or with none.
@@ -58,8 +58,8 @@ class Rectified(nn.Module):
         """
         given = x.detach().requires_grad_()
         with _Through(self.rectifier) as through:
-            answer = self.score(given)
-        seen, all_of_them = through.calls, _relus_behind(answer)
+            prediction = self.score(given)
+        seen, all_of_them = through.calls, _relus_behind(prediction)
         if not seen or all_of_them > seen:
             found = f"{all_of_them} ReLUs, of which {seen} can be reached" if all_of_them else "no ReLU"
             raise OptionError(
@@ -67,7 +67,7 @@ class Rectified(nn.Module):
                 "It says nothing of networks with other activations, nor of TorchScript files and torch.export "
                 "programs: load the network as a torch.nn.Module, or take another method."
             )
-        if not torch.allclose(answer, self.score(given), rtol=1e-4, atol=1e-5):
+        if not torch.allclose(prediction, self.score(given), rtol=1e-4, atol=1e-5):
             raise OptionError(
                 f"{title} runs every ReLU out of place, and then {name!r} answers otherwise: it reads what a ReLU in "
                 "place has changed. Take another method."
@@ -91,6 +91,6 @@ class _Through(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _relus_behind(answer: Tensor) -> int:
+def _relus_behind(prediction: Tensor) -> int:
     """Number of ReLUs that a gradient of the answer would pass."""
-    return sum(node.name().startswith("ReluBackward") for node in nodes_behind(answer))
+    return sum(node.name().startswith("ReluBackward") for node in nodes_behind(prediction))

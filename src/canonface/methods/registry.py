@@ -9,12 +9,12 @@ from typing import Any
 
 from canonface.errors import OptionError, near_names
 from canonface.importing import attribute, is_attribute
+from canonface.methods.attribution_files import AttributionFiles
 from canonface.methods.base import Method
 from canonface.methods.cams import GradCam, GradCamPlusPlus, ScoreCam
 from canonface.methods.function import FunctionMethod, OwnMethod
 from canonface.methods.gradients import Gradient, IntegratedGradients, SmoothGrad
 from canonface.methods.guided import GuidedBackprop, GuidedGradCam, GuidedGradCamPlusPlus
-from canonface.methods.heat_files import HeatFiles
 from canonface.methods.rise import Rise
 from canonface.methods.sliding import SlidingOcclusion
 
@@ -40,7 +40,9 @@ FILES = "files:"
 """Beginning of a method that reads maps from a folder."""
 
 
-def make_method(method: str | Method | HeatFiles | OwnMethod, **options: Any) -> Method | HeatFiles:
+def make_method(
+    method: str | Method | AttributionFiles | OwnMethod, **options: Any
+) -> Method | AttributionFiles:
     """A method by name, with its options; an object that is one already is returned as it is.
 
     Args:
@@ -56,7 +58,9 @@ def make_method(method: str | Method | HeatFiles | OwnMethod, **options: Any) ->
     if not isinstance(method, str):
         return _of_object(method, given)
     if method.startswith(FILES):
-        return _made(method.removesuffix("/"), HeatFiles, {"folder": Path(method[len(FILES) :])} | given)
+        return _made(
+            method.removesuffix("/"), AttributionFiles, {"folder": Path(method[len(FILES) :])} | given
+        )
     if method in METHODS:
         return _made(method, METHODS[method], given)
     if is_attribute(method):
@@ -71,23 +75,23 @@ def make_method(method: str | Method | HeatFiles | OwnMethod, **options: Any) ->
     )
 
 
-def _made(name: str, maker: Callable[..., Any], options: dict[str, Any]) -> Method | HeatFiles:
+def _made(name: str, maker: Callable[..., Any], options: dict[str, Any]) -> Method | AttributionFiles:
     known = [field.name for field in fields(maker) if field.init]  # type: ignore[arg-type]
     for option in options:
         if option not in known:
             raise OptionError(
                 f"An option of {name!r} has a known name; got {option!r}: {near_names(option, known)}"
             )
-    made: Method | HeatFiles = maker(**options)
+    made: Method | AttributionFiles = maker(**options)
     return made
 
 
-def _of_object(made: Any, options: dict[str, Any]) -> Method | HeatFiles:
+def _of_object(made: Any, options: dict[str, Any]) -> Method | AttributionFiles:
     if options:
         raise OptionError(
             f"A method that is an object holds its own options; got {', '.join(options)} beside it: leave them out."
         )
-    if isinstance(made, HeatFiles) or (isinstance(made, Method) and not isinstance(made, type)):
+    if isinstance(made, AttributionFiles) or (isinstance(made, Method) and not isinstance(made, type)):
         return made
     if callable(made) and not isinstance(made, type):
         return FunctionMethod(made)

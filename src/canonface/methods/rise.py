@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.confidence import BoundConfidence
-from canonface.engine import BatchSize, answers
+from canonface.engine import BatchSize, predict
 from canonface.errors import OptionError
-from canonface.methods.base import checked_heat, number_within, whole_number
+from canonface.methods.base import checked_attribution, number_within, whole_number
 from canonface.methods.plain import check_plain, plain
 from canonface.models import Model, checked_outputs
 from canonface.occlusions import Occlusions
@@ -59,7 +59,7 @@ class Rise:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:  # noqa: ARG002
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:  # noqa: ARG002
         """See `canonface.methods.Method.check`."""
         if self.cells > min(model.spec.size_hw):
             raise OptionError(
@@ -67,11 +67,11 @@ class Rise:
                 f"{model.spec.size_hw[0]} x {model.spec.size_hw[1]}."
             )
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
-        self.check(model, question)
+        self.check(model, confidence_fn)
         height, width = x.shape[1:]
         seen = RandomMasks.drawn(self.masks, self.cells, self.share, (height, width), self.seed)
         hidden = plain(self.fill, x, model.spec)
@@ -81,15 +81,15 @@ class Rise:
             masks = seen.part(start, start + self.batch)
             boxes = np.tile([0, 0, width, height], (len(masks), 1))
             pictures = [x * mask + hidden * (1 - mask) for mask in masks]
-            outputs = answers(
+            outputs = predict(
                 lambda batch: checked_outputs(model, batch), given, Occlusions(boxes, pictures), size
             )
-            confidences = question.of(outputs)
+            confidences = confidence_fn(outputs)
             weighted += np.tensordot(confidences, masks, axes=1)
             shown += masks.sum(axis=0)
             total += float(confidences.sum())
         centre = total / self.masks if self.centred else 0.0
-        return checked_heat(
+        return checked_attribution(
             self.name, (weighted - centre * shown) / (self.share * self.masks), (height, width)
         )
 

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from canonface.confidence import BoundConfidence
-from canonface.errors import HeatError, OptionError
+from canonface.errors import AttributionError, OptionError
 from canonface.methods.base import ScoreKind
 from canonface.methods.differences import slopes
-from canonface.models import TorchModel, checked_answer
+from canonface.models import TorchModel, checked_predictions
 from canonface.models.torch_module import as_array
 
 Of = Callable[[Float[np.ndarray, "m d"]], Float[np.ndarray, "m"]]
@@ -29,43 +29,43 @@ class Score(nn.Module):
 
     Args:
         model: the model; its module becomes a part of this one and is not changed.
-        question: what is asked.
+        confidence_fn: what is asked.
         kind: see `ScoreKind`.
     """
 
-    def __init__(self, model: TorchModel, question: BoundConfidence, kind: ScoreKind = "auto") -> None:
+    def __init__(self, model: TorchModel, confidence_fn: BoundConfidence, kind: ScoreKind = "auto") -> None:
         super().__init__()
-        self.index = logit_index(model, question, kind)
-        self.module, self.model, self.question = model.module, model, question
+        self.index = logit_index(model, confidence_fn, kind)
+        self.module, self.model, self.confidence_fn = model.module, model, confidence_fn
 
     def outputs(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d"]:
         """The model's outputs, with a gradient."""
         # A copy, since a first layer that works in place would change the caller's batch.
-        answer: Tensor = self.model.picked(self.module(x.clone()))
-        checked_answer(self.model, as_array(answer), len(x))
-        return answer
+        prediction: Tensor = self.model.picked(self.module(x.clone()))
+        checked_predictions(self.model, as_array(prediction), len(x))
+        return prediction
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1"]:
         """The score of each input."""
-        answer = self.outputs(x)
+        prediction = self.outputs(x)
         if self.index is not None:
-            return answer[:, self.index : self.index + 1]
-        score: Tensor = _Confidence.apply(answer, self.question.of)  # type: ignore[no-untyped-call]
+            return prediction[:, self.index : self.index + 1]
+        score: Tensor = _Confidence.apply(prediction, self.confidence_fn.of)  # type: ignore[no-untyped-call]
         return score
 
     def require_slope(self, x: Float[Tensor, "1 c h w"]) -> None:
         """Refuse a question whose answer does not move with the model's outputs.
 
         Raises:
-            HeatError: it does not.
+            AttributionError: it does not.
         """
         if self.index is not None:
             return
         with torch.no_grad():
             outputs = as_array(self.outputs(x))
-        if not slopes(self.question.of, outputs).any():
-            raise HeatError(
-                f"A gradient needs a confidence that moves with the model's outputs; {self.question.unit!r} has no "
+        if not slopes(self.confidence_fn.of, outputs).any():
+            raise AttributionError(
+                f"Gradients need a confidence that follows the model's outputs; {self.confidence_fn.unit!r} has no "
                 "slope at this face. A distance from the model's own answer has none there (ask for 'value' or "
                 "'expected-value'), nor has a probability of exactly 1 (ask for 'log-odds')."
             )
@@ -86,16 +86,16 @@ class _Confidence(torch.autograd.Function):
         return grad * grad.new_tensor(slopes(ctx.of, ctx.values)), None
 
 
-def logit_index(model: TorchModel, question: BoundConfidence, kind: ScoreKind) -> int | None:
+def logit_index(model: TorchModel, confidence_fn: BoundConfidence, kind: ScoreKind) -> int | None:
     """Position of the logit that a gradient is taken of; None: of the confidence itself.
 
     Raises:
         OptionError: the logit is asked for, and the question is not about a class of a model of logits.
     """
-    is_class = question.output is not None and model.outputs == "logits"
+    is_class = confidence_fn.output is not None and model.outputs == "logits"
     if kind == "logit" and not is_class:
         raise OptionError(
             f"score='logit' is the logit of one class of a model that returns logits; {model.name!r} returns "
-            f"{model.outputs}, and is asked about {question.unit!r}: use score='confidence', or leave it out."
+            f"{model.outputs}, and is asked about {confidence_fn.unit!r}: use score='confidence', or leave it out."
         )
-    return question.output if is_class and kind != "confidence" else None
+    return confidence_fn.output if is_class and kind != "confidence" else None

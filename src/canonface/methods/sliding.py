@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
 from canonface.errors import OptionError
-from canonface.methods.base import checked_heat, whole_number
+from canonface.methods.base import checked_attribution, whole_number
 from canonface.methods.borrowing import require_package
 from canonface.methods.plain import check_plain, plain
 from canonface.models import Model, checked_outputs
@@ -48,13 +48,13 @@ class SlidingOcclusion:
         """The choices that decide the result."""
         return {"name": self.name, **asdict(self)}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:  # noqa: ARG002
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:  # noqa: ARG002
         """See `canonface.methods.Method.check`."""
         require_package(self.name, "captum")
         self._window(model.spec.size_hw)
 
-    def heat(
-        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence
+    def attribute(
+        self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """See `canonface.methods.Method.heat`."""
         require_package(self.name, "captum")
@@ -62,8 +62,8 @@ class SlidingOcclusion:
         from captum import attr
 
         def score(batch: Any) -> Any:
-            answers = checked_outputs(model, model.to_device(batch.numpy()))
-            return torch.from_numpy(np.asarray(question.of(answers), dtype=np.float64))
+            predictions = checked_outputs(model, model.to_device(batch.numpy()))
+            return torch.from_numpy(np.asarray(confidence_fn(predictions), dtype=np.float64))
 
         side, step = self._window((x.shape[1], x.shape[2]))
         with torch.no_grad():
@@ -77,7 +77,7 @@ class SlidingOcclusion:
                 perturbations_per_eval=self.batch,
             )
         # A window hides all channels at once: they hold the same number.
-        return checked_heat(self.name, found[0, 0].double().numpy(), x.shape[1:])
+        return checked_attribution(self.name, found[0, 0].double().numpy(), x.shape[1:])
 
     def _window(self, size_hw: tuple[int, int]) -> tuple[int, int]:
         """Side and step in pixels."""

@@ -10,17 +10,17 @@ from canonface.functional import sample
 from canonface.types import ModelInput
 
 
-def at_vertices(heat: Float[np.ndarray, "h w"], shown: ModelInput) -> Float[np.ndarray, "v"]:
+def at_vertices(attribution: Float[np.ndarray, "h w"], shown: ModelInput) -> Float[np.ndarray, "v"]:
     """Bilinear values of a map in pixels of the model's input; NaN where a vertex is not visible.
 
     Args:
-        heat: ``(h, w)``; a vertex next to a NaN is NaN.
+        attribution: ``(h, w)``; a vertex next to a NaN is NaN.
         shown: the face as the model sees it.
 
     Raises:
         OptionError: the map has another size than the input.
     """
-    values = np.asarray(heat, dtype=np.float64)
+    values = np.asarray(attribution, dtype=np.float64)
     if values.shape != tuple(shown.spec.size_hw):
         raise OptionError(
             f"A map of the model's input has its {shown.spec.size_hw[0]} x {shown.spec.size_hw[1]} pixels; got shape "

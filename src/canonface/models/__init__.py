@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from canonface.models.architectures import ARCHITECTURES
-from canonface.models.base import Model, ModelCard, checked_answer, checked_outputs, looks_like_probabilities
+from canonface.models.base import (
+    Model,
+    ModelCard,
+    checked_outputs,
+    checked_predictions,
+    looks_like_probabilities,
+)
 from canonface.models.callable import CallableModel
 from canonface.models.differentiable import prepare_tensor, resample_tensor
 from canonface.models.onnx_file import OnnxModel
@@ -20,8 +26,8 @@ __all__ = [
     "TorchModel",
     "available_models",
     "check_model_name",
-    "checked_answer",
     "checked_outputs",
+    "checked_predictions",
     "load_model",
     "looks_like_probabilities",
     "prepare",

@@ -122,23 +122,23 @@ def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
             f"It was given a batch of {' x '.join(map(str, batch.shape))}, float32; if that is not what it "
             "expects, load it with another spec=InputSpec(...)."
         ) from error
-    return checked_answer(model, outputs, n)
+    return checked_predictions(model, outputs, n)
 
 
-def checked_answer(model: Model, outputs: Any, n: int) -> Float[np.ndarray, "n d"]:
+def checked_predictions(model: Model, outputs: Any, n: int) -> Float[np.ndarray, "n d"]:
     """What a model answered to ``n`` inputs, whichever way it was asked: ``(n, d)`` finite floats, d at least 1.
 
     Raises:
         ModelOutputError: see `checked_outputs`.
     """
-    answer = _checked(outputs, f"{model.name!r} returns one row of numbers an input, ({n}, d)", n)
-    if model.labels and answer.shape[1] != len(model.labels):
+    prediction = _checked(outputs, f"{model.name!r} returns one row of numbers an input, ({n}, d)", n)
+    if model.labels and prediction.shape[1] != len(model.labels):
         raise ModelOutputError(
-            f"A model has one label an output; {model.name!r} answers {answer.shape[1]} outputs and has "
+            f"A model has one label an output; {model.name!r} answers {prediction.shape[1]} outputs and has "
             f"{len(model.labels)} labels: {_listed(model.labels)}. Load it with labels=[...], one an output and in "
             "their order, or with labels=[] to go by number."
         )
-    return answer
+    return prediction
 
 
 def _checked(outputs: Any, rule: str, n: int) -> Float[np.ndarray, "n d"]:

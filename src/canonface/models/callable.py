@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.fingerprint import object_fingerprint
-from canonface.models.answers import picked_answer
+from canonface.models.outputs import select_output
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
 
@@ -43,8 +43,8 @@ class CallableModel:
     def __call__(self, batch: Any) -> Any:
         """Answer of the callable, whatever it is; ``checked_outputs`` checks it."""
         own = np.array(batch, dtype=np.float32)
-        answer = self.function([self.spec.to_pixels(x) for x in own] if self.takes == "images" else own)
-        return answer if self.output is None else picked_answer(self.name, answer, self.output)
+        prediction = self.function([self.spec.to_pixels(x) for x in own] if self.takes == "images" else own)
+        return prediction if self.output is None else select_output(self.name, prediction, self.output)
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
         """A copy of ``x`` as float32."""

@@ -77,10 +77,10 @@ class OnnxModel:
         """Answer to a piece, filled up to the frozen size with copies of its last input."""
         fill = [piece[-1:]] * (size - len(piece))
         name = self.output or self.session.get_outputs()[0].name
-        (answer,) = self.session.run(
+        (prediction,) = self.session.run(
             [name], {self.session.get_inputs()[0].name: np.concatenate([piece, *fill])}
         )
-        return answer
+        return prediction
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
         """A copy of ``x`` as float32; onnxruntime moves it itself."""
@@ -240,7 +240,7 @@ def _labels_of(session: Any) -> tuple[str, ...]:
     return tuple(map(str, labels)) if isinstance(labels, list) else ()
 
 
-def _as_rows(answer: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
-    if answer.ndim == 1 or (answer.ndim > 2 and set(answer.shape[2:]) == {1}):
-        return answer.reshape(len(answer), -1)
-    return answer
+def _as_rows(prediction: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
+    if prediction.ndim == 1 or (prediction.ndim > 2 and set(prediction.shape[2:]) == {1}):
+        return prediction.reshape(len(prediction), -1)
+    return prediction

@@ -30,11 +30,11 @@ def guessed_outputs(model: Model, ends_in_sigmoid: bool = False) -> Outputs:
     Raises:
         OptionError: the model was told to read an output that it does not have.
     """
-    answer = _answer_to_grey(model)
-    if answer is None:
+    prediction = _answer_to_grey(model)
+    if prediction is None:
         return "logits"
-    squashed = ends_in_sigmoid and bool(answer.min() >= 0 and answer.max() <= 1)
-    return "probabilities" if squashed or looks_like_probabilities(answer) else "logits"
+    squashed = ends_in_sigmoid and bool(prediction.min() >= 0 and prediction.max() <= 1)
+    return "probabilities" if squashed or looks_like_probabilities(prediction) else "logits"
 
 
 def _answer_to_grey(model: Model) -> Float[np.ndarray, "1 d"] | None:

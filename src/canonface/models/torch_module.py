@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.errors import ModelOutputError, OptionError
-from canonface.models.answers import described, picked_answer
 from canonface.models.dependencies import require
 from canonface.models.fingerprint import module_fingerprint
+from canonface.models.outputs import described, select_output
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
 
@@ -62,7 +62,7 @@ class TorchModel:
         import torch
 
         if self.output is not None:
-            outputs = picked_answer(self.name, outputs, self.output)
+            outputs = select_output(self.name, outputs, self.output)
         if not isinstance(outputs, torch.Tensor):
             raise ModelOutputError(_not_a_tensor(self.name, outputs))
         return outputs

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canonface.errors import OptionError
-from canonface.methods import heat_unit, title_of
-from canonface.plots.panels import heat_panel, overlay_panel, photo_panel
+from canonface.explanation.comparison import MethodComparison, reasons_in_words
+from canonface.methods import attribution_unit, title_of
+from canonface.plots.panels import attribution_panel, overlay_panel, photo_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import Bar, Panel, sheet
 from canonface.plots.style import Scale
-from canonface.run.comparing import Comparison, reasons_in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ LONGEST_LINE = 7
 
 
 def methods(
-    rows: Sequence[Comparison], left_out: Mapping[str, str] | None = None, *, title: str | None = None
+    rows: Sequence[MethodComparison], left_out: Mapping[str, str] | None = None, *, title: str | None = None
 ) -> Figure:
     """A row a photo, a column a method, each column on a scale of its own, which is written under it.
 
@@ -80,33 +80,35 @@ def methods(
     return sheet(panels, bars, title, _footer(rows, left_out or {}), panel=_SIDE)
 
 
-def _method_panel(name: str, row: Comparison, scale: Scale) -> Panel:
+def _method_panel(name: str, row: MethodComparison, scale: Scale) -> Panel:
     if name not in row.maps:
         unknown = np.full((2, 2), np.nan)
-        image = heat_panel(row.cis.face, unknown, row.matrix, scale)
+        image = attribution_panel(row.cis.face, unknown, row.matrix, scale)
         return Panel(image, title_of(name), "no map: see below")
-    heat = row.maps[name].heat
+    attribution = row.maps[name].attribution
     return Panel(
-        heat_panel(row.cis.face, heat, row.matrix, scale), title_of(name), "0 everywhere" * (not heat.any())
+        attribution_panel(row.cis.face, attribution, row.matrix, scale),
+        title_of(name),
+        "0 everywhere" * (not attribution.any()),
     )
 
 
-def _scale(name: str, rows: Sequence[Comparison]) -> Scale:
+def _scale(name: str, rows: Sequence[MethodComparison]) -> Scale:
     """Colours of a column: up to a percentile of the sizes, or the largest where nearly all are 0."""
-    heats = [row.maps[name].heat.ravel() for row in rows if name in row.maps]
-    known = np.concatenate(heats) if heats else np.zeros(1)
+    attributions = [row.maps[name].attribution.ravel() for row in rows if name in row.maps]
+    known = np.concatenate(attributions) if attributions else np.zeros(1)
     known = known[np.isfinite(known)]
     limit = float(np.percentile(np.abs(known), SHARE_SHOWN)) if known.size else 0.0
     largest = limit if limit > 0 else float(np.abs(known).max(initial=0.0))
     target = _common([row.cis.target for row in rows], "")
-    return Scale.around([np.clip(known, -largest, largest)], heat_unit(name, target), heat=True)
+    return Scale.around([np.clip(known, -largest, largest)], attribution_unit(name, target), attribution=True)
 
 
 def _common(words: Sequence[str], otherwise: str) -> str:
     return words[0] if len(set(words)) == 1 else otherwise
 
 
-def _footer(rows: Sequence[Comparison], left_out: Mapping[str, str]) -> str:
+def _footer(rows: Sequence[MethodComparison], left_out: Mapping[str, str]) -> str:
     """What has to be known to read the page: the scales, and why a method is missing."""
     words = [
         "Each column has a scale and a unit of its own: compare where, not how much",

@@ -84,27 +84,27 @@ def overlay_panel(cis: CIS, scale: Scale) -> Pixels:
     return _on_photo(cis.face, cis.mesh, values, count > 0, scale)
 
 
-def heat_panel(
-    face: Face, heat: Float[np.ndarray, "h w"], matrix: Float[np.ndarray, "2 3"], scale: Scale
+def attribution_panel(
+    face: Face, attribution: Float[np.ndarray, "h w"], matrix: Float[np.ndarray, "2 3"], scale: Scale
 ) -> Pixels:
     """A saliency method's map on the photo, where the model's input shows it.
 
     Args:
         face: the face.
-        heat: ``(h, w)`` in pixels of the model's input; NaN is not drawn.
+        attribution: ``(h, w)`` in pixels of the model's input; NaN is not drawn.
         matrix: ``(2, 3)`` from pixels of the photo to pixels of the input.
         scale: the colours.
     """
     import cv2
 
     crop = PhotoCrop.around(face)
-    known = np.isfinite(heat).astype(np.float64)
+    known = np.isfinite(attribution).astype(np.float64)
 
     def placed(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "rows columns"]:
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return np.asarray(cv2.warpAffine(values, crop.on_input(matrix), (PANEL_PX, PANEL_PX), flags=how))
 
-    weight, values = placed(known), placed(np.where(known > 0, heat, 0.0))
+    weight, values = placed(known), placed(np.where(known > 0, attribution, 0.0))
     inside = crop.within(face.image)
     tone = np.where(inside, under_map(crop.picture(face.image)), BACKGROUND)
     drawn = values / np.maximum(weight, 1e-9)

@@ -53,8 +53,8 @@ def scale_of(results: Sequence[Result], limit: float | None = None, unit: str | 
         raise OptionError(
             f"Maps on one scale are in one unit; got {', '.join(map(repr, units))}. Draw them one by one."
         )
-    heat = any(result.method for result in results)
-    return Scale.around(map(shown_values, results), next(iter(units), "confidence"), limit, heat)
+    attribution = any(result.method for result in results)
+    return Scale.around(map(shown_values, results), next(iter(units), "confidence"), limit, attribution)
 
 
 def canonical(

@@ -69,7 +69,7 @@ def randomization_figure(
     )
     size = 1.9 if len(rows[0]) > 5 else 2.2
     one_sided = all(scale_of([cms]).one_sided for cms in maps.values())
-    own = Scale(1.0, _SHARE, heat=any(cms.method for cms in maps.values()), one_sided=one_sided)
+    own = Scale(1.0, _SHARE, attribution=any(cms.method for cms in maps.values()), one_sided=one_sided)
     return sheet(rows, [Bar(own, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below)
 
 

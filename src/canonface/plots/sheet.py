@@ -211,14 +211,14 @@ class Page:
 
 def _ends(scale: Scale, long: bool) -> tuple[str, str]:
     """What the two ends of a colour bar mean."""
-    if scale.heat:
+    if scale.attribution:
         return "" if scale.one_sided else "← against", "relied on →"
     return ("← rises when hidden", "falls when hidden →") if long else ("← rises", "falls →")
 
 
 def _measured(scale: Scale, long: bool) -> str:
     """What the numbers of a colour bar are."""
-    if scale.heat:
+    if scale.attribution:
         return (
             f"{scale.unit}, in its own unit" if long and not scale.unit.startswith("share ") else scale.unit
         )

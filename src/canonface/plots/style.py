@@ -31,14 +31,14 @@ class Scale:
     Attributes:
         limit: value of the strongest colours, at ``+limit`` and ``-limit``, in the unit of confidence.
         unit: of the values, e.g. ``probability of happy``.
-        heat: whether the values are a saliency method's own and no drops: the words beside a bar are others.
+        attribution: whether the values are a saliency method's own and no drops: the words beside a bar are others.
         one_sided: whether nothing lies below 0, as in maps of methods that do not tell for from against: a bar that
             went on into blue would say that blue was possible.
     """
 
     limit: float
     unit: str = "confidence"
-    heat: bool = False
+    attribution: bool = False
     one_sided: bool = False
 
     def __post_init__(self) -> None:
@@ -47,7 +47,7 @@ class Scale:
 
     @classmethod
     def around(
-        cls, values: Iterable[np.ndarray], unit: str, limit: float | None = None, heat: bool = False
+        cls, values: Iterable[np.ndarray], unit: str, limit: float | None = None, attribution: bool = False
     ) -> Scale:
         """The scale that holds every value, or the one with the limit given.
 
@@ -55,11 +55,11 @@ class Scale:
         Maps that are zero everywhere get the limit 1. Heat that is nowhere below 0 gets a bar of one side.
         """
         parts = list(values)
-        one_sided = heat and all(float(part.min(initial=0)) >= 0 for part in parts)
+        one_sided = attribution and all(float(part.min(initial=0)) >= 0 for part in parts)
         if limit is not None:
-            return cls(float(limit), unit, heat, one_sided)
+            return cls(float(limit), unit, attribution, one_sided)
         largest = max((float(np.abs(part).max(initial=0)) for part in parts), default=0.0)
-        return cls(_rounded_up(largest) if largest > 0 else 1.0, unit, heat, one_sided)
+        return cls(_rounded_up(largest) if largest > 0 else 1.0, unit, attribution, one_sided)
 
     def colours(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 3"]:
         """Full colour of each value, RGB in 0..1; values beyond the limit take its colour."""

@@ -16,9 +16,10 @@ from canonface import functional
 from canonface.alignment import read_photo
 from canonface.confidence import pose_bin
 from canonface.errors import OptionError, PhotoError, RunError, near_names
+from canonface.explanation.probes import probes_of
 from canonface.maps import CIS, CMS
 from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
-from canonface.run.estimating import (
+from canonface.run.estimate import (
     cluster_of,
     design_of,
     estimate_rows,
@@ -30,8 +31,7 @@ from canonface.run.estimating import (
 )
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
-from canonface.run.probes import probes_of
-from canonface.run.stopping import LEVEL, Reached
+from canonface.run.stopping import LEVEL, StoppingState
 from canonface.sampling import Design, MapEstimate, Of
 from canonface.types import Face, Mesh, Pose
 
@@ -308,9 +308,9 @@ class Run:
         return design_of(self)
 
     @property
-    def reached(self) -> Reached | None:
+    def reached(self) -> StoppingState | None:
         """What a run that may stop early has reached; None for any other run."""
-        return Reached.read(self.folder)
+        return StoppingState.read(self.folder)
 
     def estimate(
         self, by: str | None = None, *, of: Of = "people", cluster: str | None = None, level: float = LEVEL

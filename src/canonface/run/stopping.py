@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
-from canonface.sampling import MapEstimate, level_of_a_look, looks_at, positions_of, taking_order
+from canonface.sampling import level_of_a_look, taking_order
 
-REACHED_FILE = "reached.json"
+STATE_FILE = "reached.json"
 LEVEL = 0.95
 """Of the bands at all looks together."""
 PrecisionOf = Literal["map", "regions"]
@@ -35,20 +36,20 @@ class Order:
         """Photos, given with their clusters, in the order in which they are taken."""
         return taking_order(named, self.seed)
 
-    def level(self, look: Look, level: float = LEVEL) -> float:
+    def level(self, look: InterimLook, level: float = LEVEL) -> float:
         """Level of the band at a look, so that those of all looks hold together with another level."""
         return level_of_a_look(level, self.looks, look.extra)
 
 
 @dataclass(frozen=True)
-class Look:
+class InterimLook:
     """What a look saw.
 
     Attributes:
         photos: taken so far.
         clusters: people (or photos) behind the map.
         faces: explained.
-        questions: images that the model was shown.
+        forward_passes: images that the model was shown.
         half_width: of the simultaneous band, the largest; None where it is unknown.
         effective: clusters that carry the map; too few, and no precision counts as reached.
         extra: 0 for a look that was planned; else which one it is of the others, counted from 1.
@@ -57,22 +58,22 @@ class Look:
     photos: int
     clusters: int = 0
     faces: int = 0
-    questions: int = 0
+    forward_passes: int = 0
     half_width: float | None = None
     effective: float = 0.0
     extra: int = 0
 
 
 @dataclass(frozen=True)
-class Reached:
+class StoppingState:
     """What a run that may stop early has reached; the file ``reached.json`` of its folder.
 
     Attributes:
         precision: half-width that was asked for, in the unit of the drop.
         precision_of: ``map`` or ``regions``.
-        max_questions: budget.
+        max_forward_passes: budget.
         level: of the bands at all looks together.
-        stopped: ``precision``, ``max-questions``, ``all-photos``, or empty while it goes on.
+        stopped: ``precision``, ``max-forward-passes``, ``all-photos``, or empty while it goes on.
         looks: in their order.
         unplanned: photos taken at each look that was not planned, in the order in which they happened; those of
             earlier starts with smaller budgets too, since each has its price.
@@ -80,43 +81,57 @@ class Reached:
 
     precision: float | None = None
     precision_of: str = "map"
-    max_questions: int | None = None
+    max_forward_passes: int | None = None
     level: float = LEVEL
     stopped: str = ""
-    looks: tuple[Look, ...] = ()
+    looks: tuple[InterimLook, ...] = ()
     unplanned: tuple[int, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> Reached | None:
-        """What stands in a run's folder; None if it never looked.
+    def read(cls, folder: Path) -> StoppingState | None:
+        """Return the state in a run's folder; None if no look was taken.
 
         Raises:
             RunError: the file cannot be read.
         """
-        path = folder / REACHED_FILE
+        path = folder / STATE_FILE
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            looks = tuple(Look(**look) for look in content.pop("looks"))
+            content: dict[str, Any] = _renamed(json.loads(path.read_text(encoding="utf-8")), _NAMES)
+            looks = tuple(InterimLook(**_renamed(look, _NAMES)) for look in content.pop("looks"))
+            content["stopped"] = _STOPS.get(content["stopped"], content["stopped"])
             return cls(**content | {"looks": looks, "unplanned": tuple(content["unplanned"])})
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(
-                f"{path} says what a run reached, and cannot be read ({error}). Delete it and start the run again: "
-                "it is made anew from the rows."
+                f"{path} holds the state of a run that may stop early, and cannot be read ({error}). Delete it and "
+                "start the run again: it is computed again from the rows."
             ) from error
 
     def write(self, folder: Path) -> None:
-        """Write it, whole or not at all."""
-        temporary = folder / f".{REACHED_FILE}.tmp"
+        """Write the state into a run's folder, whole or not at all."""
+        stored = {new: old for old, new in _NAMES.items()}
+        content = _renamed(asdict(self), stored)
+        content["looks"] = [_renamed(look, stored) for look in content["looks"]]
+        content["stopped"] = {new: old for old, new in _STOPS.items()}.get(self.stopped, self.stopped)
+        temporary = folder / f".{STATE_FILE}.tmp"
         try:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-            temporary.replace(folder / REACHED_FILE)
+            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            temporary.replace(folder / STATE_FILE)
         except OSError as error:
-            raise RunError(f"A run writes what it reached to {folder}, and cannot: {error}.") from error
+            raise RunError(f"A run writes its stopping state to {folder}, and cannot: {error}.") from error
 
 
-def check_stopping(precision: float | None, precision_of: str, max_questions: int | None) -> None:
+_NAMES = {"max_questions": "max_forward_passes", "questions": "forward_passes"}
+"""Key in the file, as version 0.1.0 spelled it -> field."""
+_STOPS = {"max-questions": "max-forward-passes"}
+
+
+def _renamed(content: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in content.items()}
+
+
+def check_stopping(precision: float | None, precision_of: str, max_forward_passes: int | None) -> None:
     """Refuse what cannot be reached.
 
     Raises:
@@ -134,84 +149,9 @@ def check_stopping(precision: float | None, precision_of: str, max_questions: in
         )
     if precision_of not in ("map", "regions"):
         raise OptionError(f"A precision is of the 'map' or of its 'regions'; got {precision_of!r}.")
-    whole = isinstance(max_questions, int) and not isinstance(max_questions, bool)
-    if max_questions is not None and not (whole and max_questions >= 1):
-        raise OptionError(f"A budget of questions is a whole number, at least 1; got {max_questions!r}.")
+    whole = isinstance(max_forward_passes, int) and not isinstance(max_forward_passes, bool)
+    if max_forward_passes is not None and not (whole and max_forward_passes >= 1):
+        raise OptionError(f"A budget of questions is a whole number, at least 1; got {max_forward_passes!r}.")
 
 
-def make_order(named: Mapping[int, str], seed: int, precision: float | None) -> Order:
-    """The order for photos of these clusters; without a precision the run is looked at when it ends."""
-    count = len(set(named.values()))
-    return Order(seed, count, len(looks_at(count)) if precision is not None else 0)
-
-
-@dataclass
-class Until:
-    """Looks at a run while it is written, and says when it is enough.
-
-    What a look sees is a function of the rows of the photos up to it and of nothing else: an interrupted run, or one
-    whose rows were made elsewhere, decides alike.
-
-    Attributes:
-        order: of the photos.
-        ordered: cluster of each photo, in that order.
-        estimate: the map of the first so many photos, read from disk, with a band of such a level; None if none was
-            explained.
-        folder: of the run.
-        reached: so far.
-    """
-
-    order: Order
-    ordered: Sequence[str]
-    estimate: Callable[[int, float], MapEstimate | None]
-    folder: Path
-    reached: Reached
-    _planned: Mapping[int, int] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        looks = looks_at(self.order.clusters) if self.order.looks else ()
-        self._planned = positions_of(self.ordered, looks)
-
-    def due(self, photos: int, questions: int, known: bool) -> bool:
-        """Whether the run is to be looked at after so many photos.
-
-        Args:
-            photos: taken so far.
-            questions: images that the model was shown for them.
-            known: the next photo was asked about in an earlier start: that spends nothing.
-        """
-        return photos in self._planned or (self._spent(questions) and not known)
-
-    def look(self, photos: int, questions: int) -> bool:
-        """Look, write down what was reached, and say whether it is enough."""
-        unplanned = self.reached.unplanned
-        if photos not in self._planned and photos not in unplanned:
-            unplanned = (*unplanned, photos)
-        extra = 0 if photos in self._planned else 1 + unplanned.index(photos)
-        seen = Look(photos, questions=questions, extra=extra)
-        precise = False
-        if (estimate := self.estimate(photos, self.order.level(seen))) is not None:
-            band = estimate.map if self.reached.precision_of == "map" else estimate.regions
-            seen = replace(
-                seen,
-                clusters=estimate.clusters,
-                faces=estimate.faces,
-                half_width=band.widest if band.widest < float("inf") else None,
-                effective=round(band.effective, 2),
-            )
-            wanted = self.reached.precision
-            precise = wanted is not None and band.trusted and band.widest <= wanted
-        stopped = ""
-        if precise:
-            stopped = "precision"
-        elif self._spent(questions):
-            stopped = "max-questions"
-        elif photos == len(self.ordered):
-            stopped = "all-photos"
-        earlier = (look for look in self.reached.looks if look.photos < photos)
-        self.reached = replace(self.reached, stopped=stopped, looks=(*earlier, seen), unplanned=unplanned)
-        self.reached.write(self.folder)
-        return bool(stopped)
-
-    def _spent(self, questions: int) -> bool:
-        return self.reached.max_questions is not None and questions >= self.reached.max_questions
+__getattr__ = renamed_names(__name__)

@@ -17,7 +17,7 @@ from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 from canonface.models import Model, load_model
 from canonface.run import Run
 from canonface.studies.comparison import Comparison, compare
-from canonface.studies.fixing import with_question
+from canonface.studies.fixing import with_confidence_fn
 from canonface.studies.reliability import SPLITS
 from canonface.studies.tables import Table
 from canonface.studies.varying import Remembering, Setting, Told, vary
@@ -104,7 +104,7 @@ def alignment(
     aligners = {name: aligner_of(name, level) for name in alignments}
     loaded = load_model(model)
     settings = [Setting(name, {"aligner": Remembering(aligner)}) for name, aligner in aligners.items()]
-    given = with_question(loaded, options)
+    given = with_confidence_fn(loaded, options)
     runs = vary(photos, settings, out, told=told, model=loaded, cluster=cluster, seed=seed, **given)
     named = dict(zip(aligners, runs, strict=True))
     found = compare("alignment", list(named.items()), cluster=cluster, splits=splits, seed=seed)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from canonface.errors import OptionError, RunError
 from canonface.maps import CMS, Peak
 from canonface.run import Run
-from canonface.run.estimating import cluster_of, estimate_rows, estimated_cms, taken_rows
+from canonface.run.estimate import cluster_of, estimate_rows, estimated_cms, taken_rows
 from canonface.run.stopping import LEVEL
 from canonface.studies.reliability import FEWEST_PEOPLE, SPLITS, People, reliability_of
 from canonface.studies.tables import Table

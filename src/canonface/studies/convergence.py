@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from canonface.errors import OptionError
 from canonface.maps import CMS
 from canonface.run import Run
-from canonface.run.estimating import cluster_names, cluster_of, taken_rows
+from canonface.run.estimate import cluster_names, cluster_of, taken_rows
 from canonface.sampling import cluster_numbers
 from canonface.studies.reliability import (
     FEWEST_PEOPLE,

@@ -58,7 +58,7 @@ class Wanted:
         return str(write_rows(self.data.sample(count, self.seed), self.out / f"{name}.csv"))
 
     @property
-    def question(self) -> Line:
+    def confidence_fn(self) -> Line:
         """The words that say which model is asked what."""
         return ("--model", self.model, *(("--target", self.target) if self.target else ()))
 
@@ -135,13 +135,13 @@ def _methods(wanted: Wanted) -> Plan:
     if "compare-methods" not in wanted.commands:
         return Plan((), ("the command compare-methods is not part of this version",))
     photos = tuple(row["path"] for row in rows)
-    return Plan((("compare-methods", *photos, *wanted.question, "-o", str(wanted.out)),))
+    return Plan((("compare-methods", *photos, *wanted.confidence_fn, "-o", str(wanted.out)),))
 
 
 def _study(name: str, *more: str, most: int | None = None) -> Callable[[Wanted], Plan]:
     def plan(wanted: Wanted) -> Plan:
         return Plan(
-            (("study", name, wanted.listed(most=most), *wanted.question, *more, "-o", str(wanted.out)),)
+            (("study", name, wanted.listed(most=most), *wanted.confidence_fn, *more, "-o", str(wanted.out)),)
         )
 
     return plan
@@ -149,7 +149,7 @@ def _study(name: str, *more: str, most: int | None = None) -> Callable[[Wanted],
 
 def _audit(wanted: Wanted, *more: str) -> Line:
     out = str(wanted.out / "run")
-    return ("audit", wanted.listed(), *wanted.question, *more, "--allow-failures", "-o", out)
+    return ("audit", wanted.listed(), *wanted.confidence_fn, *more, "--allow-failures", "-o", out)
 
 
 def _convergence(wanted: Wanted) -> Plan:

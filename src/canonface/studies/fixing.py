@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from canonface.alignment import Aligner
-from canonface.confidence import FunctionConfidence, Original
+from canonface.confidence import CleanPrediction, FunctionConfidence
+from canonface.data.labels import label_columns, read_labels
+from canonface.data.photos import Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, RunError
+from canonface.explanation.settings import make_settings
 from canonface.functional import cosines
 from canonface.models import Model, checked_outputs, prepare
-from canonface.run.labels import label_columns, read_labels
-from canonface.run.photos import Photos, digest, find_photos, table_of
-from canonface.run.settings import make_settings
 
 EXPLAINED = "explained"
 """Column of the table that holds each photo's target."""
@@ -32,7 +32,7 @@ def likeness_confidence() -> FunctionConfidence:
     return FunctionConfidence(likeness, unit="likeness to the whole face (cosine)", target="the same face")
 
 
-def with_question(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
+def with_confidence_fn(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with a question that suits the model: an embedding without a gallery is asked its likeness."""
     given = dict(options)
     asked = any(given.get(name) is not None for name in ("confidence", "gallery"))
@@ -66,8 +66,8 @@ def fix_targets(
     if "gallery" in given:
         return photos, given
     settings = make_settings(given.get("preset", "default"), **choices)
-    question = settings.question()
-    if question.describe().get("target") != _PREDICTED:
+    confidence_fn = settings.confidence_fn()
+    if confidence_fn.describe().get("target") != _PREDICTED:
         return photos, given
     found = find_photos(photos)
     table = given.get("labels") or table_of(photos)
@@ -80,8 +80,8 @@ def fix_targets(
         try:
             face = aligner(path)[0]
             outputs = checked_outputs(model, model.to_device(prepare(face, model.spec).x)[None])
-            original = Original(outputs, model.outputs, model.labels, known[name], digest(path))
-            row[EXPLAINED] = question.bind(original).target.removeprefix("class ")
+            original = CleanPrediction(outputs, model.outputs, model.labels, known[name], digest(path))
+            row[EXPLAINED] = confidence_fn.bind(original).target.removeprefix("class ")
         except CanonfaceError:
             row[EXPLAINED] = ""  # the run itself says why
         rows.append(row)

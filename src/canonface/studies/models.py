@@ -13,7 +13,7 @@ from canonface.errors import OptionError
 from canonface.models import load_model
 from canonface.run import Run
 from canonface.studies.comparison import Comparison, compare
-from canonface.studies.fixing import with_question
+from canonface.studies.fixing import with_confidence_fn
 from canonface.studies.reliability import SPLITS
 from canonface.studies.varying import Setting, Told, vary
 
@@ -117,7 +117,7 @@ def tasks(
 def _side_by_side(
     study: str,
     photos: Any,
-    questions: Sequence[Any],
+    forward_passes: Sequence[Any],
     out: str | Path,
     told: Told | None,
     cluster: str | None,
@@ -125,9 +125,11 @@ def _side_by_side(
     seed: int,
     options: Mapping[str, Any],
 ) -> Comparison:
-    if len(questions) < 2:
-        raise OptionError(f"Models are compared with one another: name at least two; got {len(questions)}.")
-    asked = [item if isinstance(item, Asked) else Asked(item) for item in questions]
+    if len(forward_passes) < 2:
+        raise OptionError(
+            f"Models are compared with one another: name at least two; got {len(forward_passes)}."
+        )
+    asked = [item if isinstance(item, Asked) else Asked(item) for item in forward_passes]
     settings = [_setting(item, options) for item in asked]
     common = {
         name: value for name, value in options.items() if name not in ("target", "confidence", "gallery")
@@ -143,12 +145,14 @@ def _setting(asked: Asked, options: Mapping[str, Any]) -> Setting:
     model = load_model(asked.model)
     own = {"target": asked.target, "confidence": asked.confidence}
     given = {name: options.get(name) for name in ("target", "confidence")}
-    question = {name: own[name] if own[name] is not None else given[name] for name in own}
+    confidence_fn = {name: own[name] if own[name] is not None else given[name] for name in own}
     if model.outputs == "embedding":
-        question["gallery"] = options.get("gallery")
-    question = with_question(model, {name: value for name, value in question.items() if value is not None})
+        confidence_fn["gallery"] = options.get("gallery")
+    confidence_fn = with_confidence_fn(
+        model, {name: value for name, value in confidence_fn.items() if value is not None}
+    )
     target = "" if asked.target is None else f", {asked.target}"
-    return Setting(asked.name or f"{model.name}{target}", {"model": model} | question)
+    return Setting(asked.name or f"{model.name}{target}", {"model": model} | confidence_fn)
 
 
 def _notes(runs: Sequence[Run]) -> tuple[str, ...]:

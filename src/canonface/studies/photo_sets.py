@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from canonface.data.photos import PHOTO_SUFFIXES, find_photos, read_csv
 from canonface.errors import LabelsError, RunError
-from canonface.run.photos import PHOTO_SUFFIXES, find_photos, read_csv
 
 Kind = Literal["CelebA", "LFW", "table", "folder"]
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")

@@ -22,7 +22,7 @@ from canonface.models import load_model
 from canonface.run import Run
 from canonface.studies.comparison import map_of
 from canonface.studies.copies import NoisyCopies
-from canonface.studies.fixing import fix_targets, with_question
+from canonface.studies.fixing import fix_targets, with_confidence_fn
 from canonface.studies.layers import Layer, grouped, layers_of, randomised, require_torch
 from canonface.studies.similarity import complexity, rank_correlation, structural_similarity
 from canonface.studies.tables import Table
@@ -225,7 +225,7 @@ def randomize(
     networks = cascade(layers, steps, draws)
     found = Remembering(aligner or LandmarkerAligner(load_mesh(level)))
     place = Path(out)
-    given = with_question(loaded, options)
+    given = with_confidence_fn(loaded, options)
     listed, given = fix_targets(photos, loaded, found, place, given)
     changed = {
         network.name: randomised(loaded, network.layers, _seed(seed, network.draw)) for network in networks

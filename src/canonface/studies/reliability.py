@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.errors import OptionError
-from canonface.run.estimating import cluster_of, sampled_rows, taken_rows
+from canonface.run.estimate import cluster_of, sampled_rows, taken_rows
 
 if TYPE_CHECKING:
     from canonface.run import Run

@@ -10,8 +10,10 @@ from typing import Any
 
 from canonface.alignment import Aligner, LandmarkerAligner, Photo
 from canonface.errors import CanonfaceError, OptionError
+from canonface.explanation import Settings, make_settings
 from canonface.mesh import load_mesh
-from canonface.run import Progress, Run, Settings, audit, make_settings
+from canonface.pipeline import Progress, audit
+from canonface.run import Run
 from canonface.types import Face
 
 Told = Callable[[str, Progress], None]

@@ -56,8 +56,10 @@ class Watched(TorchKernels):
         return super().step(work)
 
 
-def answers(program, kernels, x, occlusions, chunk):
-    return Session(program, kernels, chunk).answers(x, [occlusions], lambda answer: answer)[1].detach()
+def predict(program, kernels, x, occlusions, chunk):
+    return (
+        Session(program, kernels, chunk).predict(x, [occlusions], lambda prediction: prediction)[1].detach()
+    )
 
 
 @settings(max_examples=int(os.environ.get("CANONFACE_EXAMPLES", "40")), deadline=None)
@@ -69,7 +71,7 @@ def test_each_convolution_is_off_by_three_roundings_of_what_it_sums(seed):
     occlusions = Occlusions(random_boxes(rng, SIZE), rng.normal(size=(3, 1, 1)))
     program = network_of(network, x).program
     watched = Watched()
-    answers(program, watched, x, occlusions, chunk=3)
+    predict(program, watched, x, occlusions, chunk=3)
     steps = sum(isinstance(step.operator, Convolution) for step in program.steps)
     assert watched.convolutions == 3 * steps, "three chunks"
 
@@ -81,12 +83,12 @@ def test_of_random_networks_nineteen_in_twenty_are_off_by_little():
         rng = np.random.default_rng(seed)
         x = torch.tensor(rng.normal(size=(1, 3, *SIZE)))
         occlusions = Occlusions(random_boxes(rng, SIZE), rng.normal(size=(3, 1, 1)))
-        exact = answers(network_of(network, x).program, TorchKernels(), x, occlusions, chunk=9)
+        exact = predict(network_of(network, x).program, TorchKernels(), x, occlusions, chunk=9)
         with torch.no_grad():
             change = float((exact - network(x)).abs().max())
         network.float()
         program = network_of(network, x.float()).program
-        found = answers(program, TorchKernels("bfloat16"), x.float(), occlusions, chunk=9)
+        found = predict(program, TorchKernels("bfloat16"), x.float(), occlusions, chunk=9)
         layers = sum(isinstance(step.operator, Convolution) for step in program.steps) + len(program.ends)
         within.append(float((found - exact).abs().max()) <= layers * 2.0**-7 * change + 1e-6)
     assert np.mean(within) >= 0.95
@@ -111,7 +113,7 @@ def test_filters_of_one_channel_are_right_whatever_the_stride(precision, channel
     # Memory that was used before, so that whoever reads beyond an array finds something there.
     junk = [torch.full((count,), 1e3) for count in (64, 256, 1024, 4096) * 8]
     del junk
-    exact = answers(double, TorchKernels(), x.double(), occlusions, 30)
+    exact = predict(double, TorchKernels(), x.double(), occlusions, 30)
     for chunk in (1, 2, 3, 30):
-        found = answers(program, TorchKernels(precision), x, occlusions, chunk)
+        found = predict(program, TorchKernels(precision), x, occlusions, chunk)
         np.testing.assert_allclose(found, exact, atol=1e-5)

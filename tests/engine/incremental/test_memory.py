@@ -30,7 +30,7 @@ LARGEST_PROCESS = 2e9
 """Bytes that a process may hold in all, PyTorch and the network's own weights among them."""
 
 
-def questions(x, count=20):
+def forward_passes(x, count=20):
     side = x.shape[-1]
     return Occlusions(occlusion_boxes(centres(side, count), side // 6, (side, side)), np.zeros(()))
 
@@ -41,7 +41,7 @@ def compiled(module, x):
 
 
 def ask(asked, x, occlusions):
-    return asked.answers(x[None], [occlusions], lambda answer: answer)[1]
+    return asked.predict(x[None], [occlusions], lambda prediction: prediction)[1]
 
 
 def session_of(network, engine, chunk):
@@ -69,7 +69,7 @@ def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
     widest = module.classifier[0].weight.nbytes
     monkeypatch.setattr("canonface.engine.incremental.network.filled", lambda _: "")
     monkeypatch.setattr(torch_kernels, "ORDERED_MAPS", 0)
-    network, occlusions = compiled(module, x), questions(x)
+    network, occlusions = compiled(module, x), forward_passes(x)
     at_once = ask(session_of(network, "incremental", chunk=20), x, occlusions)
     monkeypatch.setattr(torch_kernels, "CELLS_BYTES", widest // 16)
     asked = session_of(network, "incremental", chunk=20)
@@ -87,7 +87,7 @@ def test_nothing_is_left_behind_by_questions(name, engine, monkeypatch):
     # TorchScript runs no operator that is watched.
     monkeypatch.setattr(rest, "_on_maps", lambda program, bases: rest._OnMaps(program, bases.values))
     module, x = named_network(name)
-    asked, occlusions = session_of(compiled(module, x), engine, chunk=4), questions(x)
+    asked, occlusions = session_of(compiled(module, x), engine, chunk=4), forward_passes(x)
     ask(asked, x, occlusions)
     waiting = len(asked.kernels._space._free) if engine == "native" else 0
     with Allocations() as made:
@@ -101,7 +101,7 @@ def test_nothing_is_left_behind_by_questions(name, engine, monkeypatch):
 
 def test_a_failure_half_way_leaves_nothing_behind(monkeypatch):
     module, x = named_network("vgg16")
-    asked, occlusions = session_of(compiled(module, x), "native", chunk=4), questions(x)
+    asked, occlusions = session_of(compiled(module, x), "native", chunk=4), forward_passes(x)
     ask(asked, x, occlusions)
     known = [weakref.ref(buffer.untyped_storage()) for buffer in asked.kernels._space._free]
     pooled, taken = Library.max_pool, []
@@ -141,7 +141,7 @@ def test_an_array_is_used_again_and_grows_when_it_must():
 @pytest.mark.parametrize("name", NAMED)
 def test_memory_is_what_the_plan_says(name, evened):
     module, x = named_network(name)
-    program, occlusions = compiled(module, x).program, questions(x)
+    program, occlusions = compiled(module, x).program, forward_passes(x)
     windows = windows_of(tuple(x.shape), [occlusions])
     said, kernels, seen = costs(program, windows), TorchKernels(), []
     asked = Session(program, kernels, chunk=len(windows))
@@ -191,7 +191,7 @@ def test_what_leaves_the_windows_is_gathered_for_hundreds_of_probes_at_once(monk
     monkeypatch.setattr(
         TorchKernels, "cells", lambda *given: seen.append(len(given[2].windows)) or cells(*given)
     )
-    ask(session_of(network, "incremental", chunk=7), x, questions(x, 44))
+    ask(session_of(network, "incremental", chunk=7), x, forward_passes(x, 44))
     assert seen == [20, 20, 4]
 
 

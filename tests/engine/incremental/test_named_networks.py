@@ -8,7 +8,7 @@ import torch
 from gate import GATE, allowed, cosine_drops_of, drops_of
 from named_networks import NAMED, centres, named_network
 
-from canonface.engine import Asker, native
+from canonface.engine import ModelRunner, native
 from canonface.engine.incremental.lowering import FILLED
 from canonface.errors import AssetError, MissingDependencyError
 from canonface.functional import occlusion_boxes
@@ -25,11 +25,11 @@ def asked(model, x, occlusions, engine):
     """Answers for the input as it is and for the occlusions, and how they were found."""
     if engine == "native" and native.library() is None:
         pytest.skip("no compiler here: the native kernels cannot be built")
-    asker = Asker(model, engine)
-    original, hidden = asker.both(x, occlusions)
-    assert asker.plan.engine == engine, asker.plan.why
-    assert {why for _, why in asker.plan.dense_from} <= {FILLED}, "windows follow all of it"
-    assert engine == "incremental" or not asker.plan.dense_from
+    runner = ModelRunner(model, engine)
+    original, hidden = runner.both(x, occlusions)
+    assert runner.plan.engine == engine, runner.plan.why
+    assert {why for _, why in runner.plan.dense_from} <= {FILLED}, "windows follow all of it"
+    assert engine == "incremental" or not runner.plan.dense_from
     return original, hidden
 
 

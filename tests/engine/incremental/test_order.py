@@ -39,7 +39,7 @@ def photos(count=PHOTOS):
     return torch.rand(count, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))
 
 
-def questions(seed, count=COUNT):
+def forward_passes(seed, count=COUNT):
     rng = np.random.default_rng(seed)
     start = rng.integers(-4, SIDE - 3, size=(count, 2))
     boxes = np.clip(np.concatenate([start, start + rng.integers(1, 16, size=(count, 2))], axis=1), 0, SIDE)
@@ -47,7 +47,7 @@ def questions(seed, count=COUNT):
 
 
 def ask(session, x, occlusions):
-    return session.answers(x, occlusions, lambda answer: answer)
+    return session.predict(x, occlusions, lambda prediction: prediction)
 
 
 def drops(session, x, occlusions):
@@ -57,7 +57,7 @@ def drops(session, x, occlusions):
 
 
 def one_photo(session):
-    x, occlusions = photos()[0], questions(0)
+    x, occlusions = photos()[0], forward_passes(0)
     expected = drops(session, x, occlusions)
     assert np.abs(expected).max() > 100 * GATE
     return x, occlusions, expected
@@ -87,7 +87,7 @@ def test_threads_change_nothing(session, threads, count):
 
 @pytest.mark.parametrize("chunk", [5, 64])
 def test_several_photos_in_one_batch_answer_as_each_alone(session, chunk):
-    x, occlusions = photos(), [questions(seed, count) for seed, count in ((0, 40), (1, 1), (2, 29))]
+    x, occlusions = photos(), [forward_passes(seed, count) for seed, count in ((0, 40), (1, 1), (2, 29))]
     original, hidden = ask(replace(session, chunk=chunk), x, occlusions)
     start = 0
     for place, each in enumerate(occlusions):
@@ -98,7 +98,7 @@ def test_several_photos_in_one_batch_answer_as_each_alone(session, chunk):
 
 
 def test_a_photo_without_questions_between_others(session):
-    x, occlusions = photos(), [questions(0, 9), questions(1, 0), questions(2, 9)]
+    x, occlusions = photos(), [forward_passes(0, 9), forward_passes(1, 0), forward_passes(2, 9)]
     original, hidden = ask(session, x, occlusions)
     assert original.shape == (3, 5)
     expected = torch.cat([ask(session, x[i : i + 1], [occlusions[i]])[1] for i in (0, 2)])

@@ -21,7 +21,7 @@ EXAMPLES = int(os.environ.get("CANONFACE_EXAMPLES", "40"))
 """Networks that are drawn; more of them on a quiet evening."""
 
 
-def questions(seed, masked, own_fills):
+def forward_passes(seed, masked, own_fills):
     """Occlusions of every kind: whole boxes or masks, one fill or one a box."""
     rng = np.random.default_rng(seed)
     boxes = random_boxes(rng, SIZE)
@@ -33,7 +33,7 @@ def questions(seed, masked, own_fills):
 
 def by_windows(network, x, occlusions, engine="incremental", chunk=3):
     session = network_of(network, x).session(engine, 1)
-    return replace(session, chunk=chunk).answers(x, occlusions, lambda answer: answer)
+    return replace(session, chunk=chunk).predict(x, occlusions, lambda prediction: prediction)
 
 
 def one_by_one(network, x, occlusions):
@@ -53,7 +53,7 @@ def one_by_one(network, x, occlusions):
 def test_pytorch_windows_are_the_dense_engine_in_double_precision(seed, masked, own_fills):
     network = random_network(seed)
     x = torch.tensor(np.random.default_rng(seed).normal(size=(2, 3, *SIZE)))
-    occlusions = [questions(seed + i, masked, own_fills) for i in range(2)]
+    occlusions = [forward_passes(seed + i, masked, own_fills) for i in range(2)]
     original, hidden = by_windows(network, x, occlusions)
     expected = one_by_one(network, x, occlusions)
     with torch.no_grad():
@@ -74,7 +74,7 @@ def engine(request):
 def test_windows_in_single_precision_are_the_dense_engine_within_the_gate(engine, seed, masked):
     network = random_network(seed)
     x = np.random.default_rng(seed).normal(size=(1, 3, *SIZE))
-    occlusions = [questions(seed, masked, own_fills=False)]
+    occlusions = [forward_passes(seed, masked, own_fills=False)]
     exact = torch.softmax(one_by_one(network, torch.tensor(x), occlusions), 1)
     single = torch.tensor(x, dtype=torch.float32)
     network.float()

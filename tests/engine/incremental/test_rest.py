@@ -9,7 +9,7 @@ from gate import GATE
 from named_networks import named_network
 from torch import nn
 
-from canonface.engine import Asker, drops, native
+from canonface.engine import ModelRunner, drops, native
 from canonface.engine.incremental import rest, session
 from canonface.engine.incremental.changes import changes_of
 from canonface.engine.incremental.costs import filled
@@ -108,8 +108,8 @@ def test_photos_and_parts_of_them_are_kept_apart(precision, monkeypatch):
     x = torch.stack([photo(), photo().flip(2), 2 * photo()]).to(precision)
     boxes = Occlusions(occlusion_boxes(places(20), 9, (SIDE, SIDE)), np.array(0.2))
     asked = network_of(module, x).session("incremental", 1)
-    together = asked.answers(x, [boxes] * 3, lambda answer: answer)[1]
-    alone = [asked.answers(x[i : i + 1], [boxes], lambda answer: answer)[1] for i in range(3)]
+    together = asked.predict(x, [boxes] * 3, lambda prediction: prediction)[1]
+    alone = [asked.predict(x[i : i + 1], [boxes], lambda prediction: prediction)[1] for i in range(3)]
     bound = 1e-11 if precision == torch.float64 else 1e-5
     assert float((together - torch.cat(alone)).abs().max()) <= bound * float(together.abs().max())
     with torch.inference_mode():
@@ -242,7 +242,9 @@ def test_products_of_windows_that_hide_nothing(assert_engines_agree):
     module, x = Headed(by_functions), photo()
     assert_engines_agree(module, x, "incremental", 3)
     nothing = Occlusions(np.array([[5, 5, 5, 9], [7, 7, 7, 7]]), np.zeros(()))
-    original, hidden = session_of(module, x, "incremental").answers(x[None], [nothing], lambda answer: answer)
+    original, hidden = session_of(module, x, "incremental").predict(
+        x[None], [nothing], lambda prediction: prediction
+    )
     torch.testing.assert_close(hidden, original.expand(2, -1))
 
 
@@ -276,9 +278,9 @@ def test_where_windows_fill_the_maps_the_network_goes_on_with_whole_maps(caplog)
     model = TorchModel(module, "net", InputSpec(size_hw=(side, side)))
     boxes = Occlusions(occlusion_boxes(np.full((40, 2), side / 2) + np.arange(40)[:, None], 12, (side, side)),
                        np.array(0.1))  # fmt: skip
-    asker = Asker(model, "incremental")
-    found = asker.both(x, boxes)[1]
-    [(layer, why)] = asker.plan.dense_from
+    runner = ModelRunner(model, "incremental")
+    found = runner.both(x, boxes)[1]
+    [(layer, why)] = runner.plan.dense_from
     assert why == FILLED
     program = network_of(module, x[None]).sessions["incremental"].program
     assert [end.kind for end in program.ends] == ["map"]
@@ -286,6 +288,6 @@ def test_where_windows_fill_the_maps_the_network_goes_on_with_whole_maps(caplog)
     assert len(program.steps) < len(whole.steps)
     assert layer in {step.layer for step in whole.steps} - {step.layer for step in program.steps}
     assert program.ends[0].value == filled(whole)
-    dense = Asker(model, "dense").both(x, boxes)[1]
+    dense = ModelRunner(model, "dense").both(x, boxes)[1]
     np.testing.assert_allclose(found, dense, rtol=0, atol=1e-4 * float(np.abs(dense).max()))
     assert "asked by the dense engine" not in caplog.text

@@ -99,9 +99,9 @@ def assert_right(kernels, operator, windows):
             height, width, CHANNELS
         )
         padding = operator.sliding.padding
-        answer = F.conv2d(whole.permute(0, 3, 1, 2), operator.weight, padding=padding).permute(0, 2, 3, 1)
+        prediction = F.conv2d(whole.permute(0, 3, 1, 2), operator.weight, padding=padding).permute(0, 2, 3, 1)
         y, x, height, width, _, _ = write
-        exact.append(answer[0, y : y + height, x : x + width].reshape(-1, CHANNELS))
+        exact.append(prediction[0, y : y + height, x : x + width].reshape(-1, CHANNELS))
     torch.testing.assert_close(made, torch.cat(exact))
 
 

@@ -163,8 +163,8 @@ def test_processes_may_build_at_once(elsewhere, monkeypatch, compiled):
     started = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    answers = {process.communicate()[0].strip() for process in started}
-    assert answers == {f"Library({fastest_variant()})"}
+    predictions = {process.communicate()[0].strip() for process in started}
+    assert predictions == {f"Library({fastest_variant()})"}
 
 
 def test_variant_can_be_forced(elsewhere, monkeypatch, compiled):

@@ -65,9 +65,9 @@ def test_base_maps_that_do_not_fit(fastest, options, message):
 def test_photos_have_their_own_maps(fastest):
     before = torch.cat([torch.full((36, 5), -9.0), torch.full((36, 5), 9.0)])
     epilogue, out = Epilogue(Activation.CLAMP, before, (6, 6)), torch.empty(12, 5)
-    for photo, answer in ((0, 0.0), (1, 2.0)):
+    for photo, prediction in ((0, 0.0), (1, 2.0)):
         add(fastest, torch.ones(12, 5), out_windows=changed(photo=photo), out=out, epilogue=epilogue)
-        assert (out == answer).all()
+        assert (out == prediction).all()
     with pytest.raises(ValueError, match="a photo without a base map"):
         add(fastest, out_windows=changed(photo=2), epilogue=epilogue)
 

@@ -14,7 +14,7 @@ from canonface.cli import console, options
 
 if TYPE_CHECKING:
     from canonface.models import Model
-    from canonface.run import Progress
+    from canonface.pipeline import Progress
     from canonface.studies.comparison import Comparison
 
 Photos = Annotated[

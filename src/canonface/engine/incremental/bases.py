@@ -20,13 +20,13 @@ class Bases:
         photos: how many.
         maps: by name, ``(photos * h * w, c)``: channels last, one cell a row.
         values: by node, as the network computes them: what ends add changes to, and constants.
-        answer: what the network returns.
+        prediction: what the network returns.
     """
 
     photos: int
     maps: dict[str, Float[Tensor, "cells c"]]
     values: dict[fx.Node, Any]
-    answer: Any
+    prediction: Any
 
 
 def bases_of(program: Program, x: Float[Tensor, "photos c h w"]) -> Bases:
@@ -36,8 +36,8 @@ def bases_of(program: Program, x: Float[Tensor, "photos c h w"]) -> Bases:
     """
     recorder = _Recorder(program)
     # A copy: a first layer that works in place would write over the photos.
-    answer = recorder.run(x.clone())
-    return Bases(len(x), recorder.maps, recorder.values, answer)
+    prediction = recorder.run(x.clone())
+    return Bases(len(x), recorder.maps, recorder.values, prediction)
 
 
 def rows_of_map(value: Float[Tensor, "n c h w"]) -> Float[Tensor, "cells c"]:

@@ -79,9 +79,9 @@ class NativeKernels:
     def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
         """See `canonface.engine.incremental.kernels.Kernels.cells`."""
         packed = self._once(end, lambda: self._packed_cells(end))
-        answer = base.index_select(0, torch.as_tensor(change.windows.table[:, 5]).long())
-        self.library.cells_linear(packed, change.rows, change.windows.table, answer, _threads())
-        return answer
+        prediction = base.index_select(0, torch.as_tensor(change.windows.table[:, 5]).long())
+        self.library.cells_linear(packed, change.rows, change.windows.table, prediction, _threads())
+        return prediction
 
     def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.sums`."""

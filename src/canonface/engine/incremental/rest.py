@@ -57,7 +57,7 @@ class Rest:
             raise RuntimeError("a value behind the whole maps does not have a row for each probe")
         return made
 
-    def answer(self, read: Values, bases: Bases) -> Any:
+    def prediction(self, read: Values, bases: Bases) -> Any:
         """What the network returns, from what its last nodes read."""
         return _run(self._program, self._program.rest, read, bases.values)[self._program.rest[-1]]
 

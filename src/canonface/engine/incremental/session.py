@@ -54,7 +54,7 @@ class Session:
         if self.rest is None:
             object.__setattr__(self, "rest", Rest(self.program))
 
-    def answers(
+    def predict(
         self,
         x: Float[Tensor, "photos c h w"],
         occlusions: Sequence[Occlusions],
@@ -69,15 +69,15 @@ class Session:
         """
         with self.lock, evaluating(self.program.graph), torch.inference_mode():
             bases = bases_of(self.program, x)
-            original = pick(bases.answer)
+            original = pick(bases.prediction)
             changes = changes_of(x, occlusions)
             if not len(changes.windows):
                 return original, original[:0]
             if not all(map(_is_finite, occlusions)):
                 raise ValueError("a fill is not finite")  # comparisons of kernels would lose it
-            answers = torch.cat([pick(answer) for answer in self._answered(changes, bases)])
-            ordered = torch.empty_like(answers)
-            ordered[torch.as_tensor(changes.order, device=answers.device)] = answers
+            predictions = torch.cat([pick(prediction) for prediction in self._answered(changes, bases)])
+            ordered = torch.empty_like(predictions)
+            ordered[torch.as_tensor(changes.order, device=predictions.device)] = predictions
         return original, ordered
 
     def _answered(self, changes: Changes, bases: Bases) -> Iterator[Any]:
@@ -101,7 +101,7 @@ class Session:
             size = sum(value.nbytes for part in parts for value in part.values())
             if piece.stop == count or piece.stop - first >= enough or size >= READ_BYTES:
                 read = {node: torch.cat([part[node] for part in parts]) for node in parts[0]}
-                yield self.rest.answer(read, bases)
+                yield self.rest.prediction(read, bases)
                 first = piece.stop
                 parts.clear()
 
@@ -237,8 +237,8 @@ class _Finish:
         if end.factor is not None:
             sums = sums * end.factor.to(sums)
         photos = torch.as_tensor(windows.table[:, 5], device=base.device).long()
-        answer: Tensor = base.index_select(0, photos) + sums.view(-1, *base.shape[1:])
-        return answer
+        prediction: Tensor = base.index_select(0, photos) + sums.view(-1, *base.shape[1:])
+        return prediction
 
     def _whole(self, end: End, change: Change) -> Float[Tensor, "n c h w"]:
         """The changed map of each probe."""

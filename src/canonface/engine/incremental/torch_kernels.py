@@ -110,21 +110,21 @@ class TorchKernels:
         """See `canonface.engine.incremental.kernels.Kernels.cells`."""
         assert end.weight is not None
         windows, (channels, height, width) = change.windows, end.shape
-        answer = base.index_select(0, index(windows.table[:, 5], base))
+        prediction = base.index_select(0, index(windows.table[:, 5], base))
         if len(windows) * height * width <= ORDERED_MAPS * height * width + windows.rows:
-            self._whole_maps(end, change, answer)
-            return answer
+            self._whole_maps(end, change, prediction)
+            return prediction
         owner, y, x = windows.places()
         cell = y * width + x
         order = np.argsort(cell, kind="stable")
         starts = np.searchsorted(cell[order], np.arange(height * width + 1))
-        rows, owners = change.rows.index_select(0, index(order, answer)), index(owner[order], answer)
+        rows, owners = change.rows.index_select(0, index(order, prediction)), index(owner[order], prediction)
         if end.factor is not None:
             rows.mul_(end.factor.to(rows))
         # Ordered by cell anew each time: a copy of the layer may be as large as the rest of the network.
         outputs = max(1, CELLS_BYTES // (end.weight[0].numel() * end.weight.element_size()))
         for weight, part in zip(
-            torch.split(end.weight, outputs), torch.split(answer, outputs, dim=1), strict=True
+            torch.split(end.weight, outputs), torch.split(prediction, outputs, dim=1), strict=True
         ):
             by_cell = weight.view(len(weight), channels, -1).permute(2, 1, 0).contiguous()
             made = torch.zeros_like(part, memory_format=torch.contiguous_format)
@@ -132,9 +132,9 @@ class TorchKernels:
                 here = slice(starts[number], starts[number + 1])
                 made.index_add_(0, owners[here], rows[here] @ by_cell[number])
             part.add_(made)
-        return answer
+        return prediction
 
-    def _whole_maps(self, end: End, change: Change, answer: Float[Tensor, "p n"]) -> None:
+    def _whole_maps(self, end: End, change: Change, prediction: Float[Tensor, "p n"]) -> None:
         """Add what a dense layer makes of the changes of whole maps: its weights are read as they lie."""
         assert end.weight is not None
         _, height, width = end.shape
@@ -145,7 +145,7 @@ class TorchKernels:
                 part = Change(part.rows * end.factor.to(part.rows), part.windows)
             corner = np.zeros(len(part.windows), dtype=np.int64)
             maps = canvas_of(part, corner, corner, (height, width)).permute(0, 3, 1, 2)
-            answer[first : first + together].addmm_(maps.reshape(len(maps), -1), end.weight.t())
+            prediction[first : first + together].addmm_(maps.reshape(len(maps), -1), end.weight.t())
 
     def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
         """See `canonface.engine.incremental.kernels.Kernels.sums`."""

@@ -162,5 +162,5 @@ class InceptionResnetV1(nn.Module):
         x = self.repeat_2(self.mixed_6a(self.repeat_1(x)))
         x = self.block8(self.repeat_3(self.mixed_7a(x)))
         found = self.last_bn(self.last_linear(x.mean(dim=(2, 3))))
-        answer: Tensor = self.logits(found) if self.classes else functional.normalize(found)
-        return answer
+        prediction: Tensor = self.logits(found) if self.classes else functional.normalize(found)
+        return prediction

@@ -73,5 +73,5 @@ class IResNet(nn.Module):
         """The embedding."""
         y = self.prelu(self.bn1(self.conv1(x)))
         y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
-        answer: Tensor = self.features(self.fc(self.bn2(y).flatten(1)))
-        return answer
+        prediction: Tensor = self.features(self.fc(self.bn2(y).flatten(1)))
+        return prediction

@@ -68,5 +68,5 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Logits, or the averaged features where there are no classes."""
-        answer: Tensor = self.classifier(self.features(x).mean(dim=(2, 3)))
-        return answer
+        prediction: Tensor = self.classifier(self.features(x).mean(dim=(2, 3)))
+        return prediction

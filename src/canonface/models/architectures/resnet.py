@@ -110,5 +110,5 @@ class ResNet(nn.Module):
         """Logits, or the averaged features where there are no classes."""
         y = self.maxpool(functional.relu(self.bn1(self.conv1(x))))
         y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
-        answer: Tensor = self.fc(y.mean(dim=(2, 3)))
-        return answer
+        prediction: Tensor = self.fc(y.mean(dim=(2, 3)))
+        return prediction

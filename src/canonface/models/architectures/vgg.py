@@ -44,5 +44,5 @@ class VGG16(nn.Module):
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
         """Logits, or the activations of the second dense layer where there are no classes."""
         pooled = self.avgpool(self.features(x))
-        answer: Tensor = self.classifier(pooled.flatten(1))
-        return answer
+        prediction: Tensor = self.classifier(pooled.flatten(1))
+        return prediction

@@ -8,14 +8,14 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import UInt8
 
-from canonface.confidence import Original
-from canonface.engine import Asker
+from canonface.confidence import CleanPrediction
+from canonface.engine import ModelRunner
+from canonface.explanation.probes import choose_probes
+from canonface.explanation.settings import make_settings
+from canonface.explanation.view import FaceView
 from canonface.maps import CMS
-from canonface.methods import Method, at_vertices, checked_heat
+from canonface.methods import Method, at_vertices, checked_attribution
 from canonface.models import Model
-from canonface.run.explaining import View
-from canonface.run.probes import choose_probes
-from canonface.run.settings import make_settings
 from canonface.studies.planted.network import LABELS
 from canonface.studies.planted.portraits import Portraits
 from canonface.studies.planted.rules import CANONICAL, LOG_ODDS, SIGNS, read_by
@@ -45,34 +45,36 @@ def model_maps(
         The maps, and the seconds that each took; canonface's own two share theirs.
     """
     settings = make_settings(target=LABELS[1])
-    odds = make_settings(target=LABELS[1], confidence="log-odds").question()
+    odds = make_settings(target=LABELS[1], confidence="log-odds").confidence_fn()
     probes = choose_probes(portraits.mesh, settings, model.spec).vertices
-    asker = Asker(model)
+    runner = ModelRunner(model)
     parts: dict[str, list[CMS]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     for index, picture in zip(chosen, pixels, strict=True):
-        view = View(portraits.face(index, picture), model, settings)
-        original = Original(view.original, model.outputs, model.labels, {}, "")
-        question = settings.question().bind(original)
+        view = FaceView(portraits.face(index, picture), model, settings)
+        original = CleanPrediction(view.original, model.outputs, model.labels, {}, "")
+        confidence_fn = settings.confidence_fn().bind(original)
         seen = view.shown.visible[probes]
 
-        def add(name: str, drops: np.ndarray, unit: str, view: View = view) -> None:
+        def add(name: str, drops: np.ndarray, unit: str, view: FaceView = view) -> None:
             cis = view.cis(probes, drops, 1.0, LABELS[1], unit)
             parts[name].append(CMS.of([cis]))
 
         start = perf_counter()
-        answers = view.answers(probes[seen], asker)
-        for name, asked in ((CANONICAL, question), (LOG_ODDS, odds.bind(original))):
+        predictions = view.predict(probes[seen], runner)
+        for name, asked in ((CANONICAL, confidence_fn), (LOG_ODDS, odds.bind(original))):
             drops = np.full(len(probes), np.nan)
-            drops[seen] = asked.of(view.original)[0] - np.mean([asked.of(one) for one in answers], axis=0)
+            drops[seen] = asked(view.original)[0] - np.mean([asked(one) for one in predictions], axis=0)
             add(name, drops, asked.unit)
         seconds[CANONICAL] += perf_counter() - start
         for name, method in methods.items():
             if method is None:
                 continue
             start = perf_counter()
-            heat = checked_heat(name, method.heat(model, view.shown.x, question), model.spec.size_hw)
-            add(name, at_vertices(read_by(SIGNS[name], heat), view.shown)[probes], f"{name} heat")
+            attribution = checked_attribution(
+                name, method.attribute(model, view.shown.x, confidence_fn), model.spec.size_hw
+            )
+            add(name, at_vertices(read_by(SIGNS[name], attribution), view.shown)[probes], f"{name} heat")
             seconds[name] += perf_counter() - start
     return {name: _merged(maps) for name, maps in parts.items()}, seconds
 

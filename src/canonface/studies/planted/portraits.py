@@ -12,13 +12,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.alignment import Aligner, LandmarkerAligner
+from canonface.data.labels import label_columns, read_labels
+from canonface.data.photos import PhotoList, Photos, find_photos, table_of
 from canonface.errors import CanonfaceError, LabelsError, RunError
 from canonface.mesh import load_mesh, mesh_digest
 from canonface.models import prepare
 from canonface.occluders.face_raster import face_raster
-from canonface.run import Progress
-from canonface.run.labels import label_columns, read_labels
-from canonface.run.photos import PhotoList, Photos, find_photos, table_of
+from canonface.pipeline import Progress
 from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 SIDE = 112

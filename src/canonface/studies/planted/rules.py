@@ -59,6 +59,6 @@ def chosen_methods(names: list[str] | None) -> dict[str, Method | None]:
     return own | {name: method for name, method in made.items() if isinstance(method, Method)}
 
 
-def read_by(sign: Sign, heat: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+def read_by(sign: Sign, attribution: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Values of which the highest is where the method points."""
-    return np.abs(heat) if sign == "absolute" else heat
+    return np.abs(attribution) if sign == "absolute" else attribution

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from canonface.alignment import Aligner
+from canonface.data.photos import Photos
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
-from canonface.run import Progress
-from canonface.run.photos import Photos
+from canonface.pipeline import Progress
 from canonface.studies.planted.portraits import SIDE, Portraits, make_portraits
 from canonface.studies.planted.proportions import Proportion
 from canonface.studies.planted.rules import CANONICAL, SIGNS, chosen_methods

@@ -165,7 +165,7 @@ def run_trial(
         labels: ``(f,)`` of all faces, with which make-up goes; None: labels are drawn.
         recipe: of the training.
     """
-    begun = perf_counter()
+    prepare_face = perf_counter()
     rng = np.random.default_rng([plan.seed, plan.number, 4 if plan.kind == "mark" else 5])
     cue = cue_of(plan, portraits)
     least = LEAST_SHOWN * frontal_pixels(portraits.mesh, cue.area, portraits.side)
@@ -185,7 +185,7 @@ def run_trial(
     pixels = painted(portraits, cue, held, present, rng)
     accuracy = float(((probabilities(trained.network, pixels) > 0.5) == present).mean())
     reliance = measure_reliance(portraits, cue, trained.network, held[:MOST_ASKED], rng)
-    seconds = {"training": perf_counter() - begun}
+    seconds = {"training": perf_counter() - prepare_face}
     so_far = Trial(plan, "", photos, trained.epochs, accuracy, reliance, seconds=seconds)
     if accuracy < LEAST_ACCURACY:
         return replace(so_far, reason=f"accuracy {accuracy:.3f} on held-out photos")

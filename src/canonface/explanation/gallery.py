@@ -14,11 +14,11 @@ import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Confidence, Gallery, RecognitionConfidence
+from canonface.data.labels import read_labels, require_column
+from canonface.data.photos import Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, LabelsError, OptionError
 from canonface.mesh import load_mesh
 from canonface.models import Model, checked_outputs, load_model, prepare
-from canonface.run.labels import read_labels, require_column
-from canonface.run.photos import Photos, digest, find_photos, table_of
 
 logger = logging.getLogger("canonface")
 
@@ -88,13 +88,13 @@ def model_id(model: Model) -> str:
     return f"{model.fingerprint()}:{spec}"
 
 
-def check_model(question: Confidence, model: Model) -> None:
+def check_model(confidence_fn: Confidence, model: Model) -> None:
     """Refuse a gallery that another model made, once, before any face is asked about.
 
     Raises:
         OptionError: the gallery knows its model, and it is not this one.
     """
-    known = question.gallery.model if isinstance(question, RecognitionConfidence) else ""
+    known = confidence_fn.gallery.model if isinstance(confidence_fn, RecognitionConfidence) else ""
     if known and known != model_id(model):
         raise OptionError(
             f"Features are compared with features of the same model and input; the gallery was made with another "

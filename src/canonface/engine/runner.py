@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from canonface.engine.batching import BatchSize
 from canonface.engine.choosing import agree, choose
-from canonface.engine.dense import answers
+from canonface.engine.dense import predict
 from canonface.engine.local import LocalEngine
 from canonface.engine.plan import ENGINES, INEXACT, NoLocalEngineError, Plan, failed
 from canonface.errors import ModelOutputError, OptionError, near_names
@@ -25,7 +25,7 @@ CHECK_EVERY = 2000
 """Questions after which one is asked in both ways again; the first ones too."""
 
 
-class Asker:
+class ModelRunner:
     """Asks one model about occlusions.
 
     Args:
@@ -45,7 +45,7 @@ class Asker:
         # Even a plan that is known already is held against the dense engine once: the module may have changed unseen.
         self._unchecked = CHECK_EVERY
 
-    def answers(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
+    def predict(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
         """Outputs of the model for each occluded copy of an input; equal occlusions are asked once.
 
         Args:
@@ -75,7 +75,7 @@ class Asker:
         return original, self._dense(x, distinct)[place] if len(distinct) else original[:0]
 
     def _dense(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
-        return answers(lambda batch: checked_outputs(self.model, batch), x, occlusions, self.batch)
+        return predict(lambda batch: checked_outputs(self.model, batch), x, occlusions, self.batch)
 
     def _by_windows(
         self, x: Tensor, occlusions: Occlusions
@@ -95,7 +95,7 @@ class Asker:
             plan = self._settle(known[self.engine])
             if plan.engine == "dense":
                 return None
-            found = local.answers(x, occlusions, plan.engine)
+            found = local.predict(x, occlusions, plan.engine)
             return found if self._holds(x, occlusions, found, plan) else None
         except NoLocalEngineError as error:
             self._settle(Plan("dense", str(error)))
@@ -121,10 +121,10 @@ class Asker:
         self._unchecked = 0
         original, hidden = found
         chosen = int(np.abs(hidden - original).max(axis=1).argmax())
-        dense, answer = self._dense(x, occlusions[chosen : chosen + 1]), hidden[chosen : chosen + 1]
-        if agree(answer, dense, original, plan.engine, self.model.outputs):
+        dense, prediction = self._dense(x, occlusions[chosen : chosen + 1]), hidden[chosen : chosen + 1]
+        if agree(prediction, dense, original, plan.engine, self.model.outputs):
             return True
-        off = float(np.abs(answer - dense).max())
+        off = float(np.abs(prediction - dense).max())
         self._settle(
             Plan("dense", f"an answer of the {plan.engine} engine was off by {off:.2g}"), unexpected=True
         )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +12,8 @@ from jaxtyping import Bool
 from canonface import functional
 from canonface.errors import RunError
 from canonface.maps import CMS
-from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX
-from canonface.run.stopping import Look, Order, Reached, Until
+from canonface.run.stopping import InterimLook, Order, StoppingState
 from canonface.sampling import FIRST_LOOK, Design, MapEstimate, Of, Sampled, cluster_numbers, estimate_map
 
 if TYPE_CHECKING:
@@ -44,7 +41,7 @@ def cluster_of(run: Run) -> str | None:
     return column
 
 
-def last_look(run: Run) -> Look | None:
+def last_look(run: Run) -> InterimLook | None:
     """The last look at a run that may stop early; None for a run that counts every row.
 
     Raises:
@@ -52,7 +49,7 @@ def last_look(run: Run) -> Look | None:
     """
     if order_of(run) is None:
         return None
-    reached = Reached.read(run.folder)
+    reached = StoppingState.read(run.folder)
     if reached is None or not reached.looks:
         raise RunError(
             f"A run that may stop early has a map from its first look on, after {FIRST_LOOK} people or at its end: a "
@@ -75,10 +72,10 @@ def taken_rows(run: Run) -> Bool[np.ndarray, "faces"]:
         return np.ones(run.faces.num_rows, dtype=bool)
     photos = run.table.column("photo").to_pylist()
     named = dict(zip(photos, cluster_names(run.table, cluster_of(run)), strict=True))
-    return _of_photos(run, order.sorted(named)[: look.photos])
+    return rows_of_photos(run, order.sorted(named)[: look.photos])
 
 
-def _of_photos(run: Run, photos: Sequence[int]) -> Bool[np.ndarray, "faces"]:
+def rows_of_photos(run: Run, photos: Sequence[int]) -> Bool[np.ndarray, "faces"]:
     """Rows of ``run.faces`` that belong to some photos."""
     chosen = set(photos)
     return np.array([photo in chosen for photo in run.faces.column("photo").to_pylist()], dtype=bool)
@@ -180,33 +177,3 @@ def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEsti
         trusted=estimate.map.trusted,
         method=run.method,
     )
-
-
-def until_reached(
-    folder: Path,
-    manifest: Manifest,
-    order: Order,
-    people: Mapping[int, str],
-    reached: Reached,
-) -> Until:
-    """What looks at the run in a folder as its photos are taken.
-
-    Args:
-        folder: of the run.
-        manifest: of the run.
-        order: in which photos are taken.
-        people: cluster of each photo, by its number.
-        reached: what is asked for.
-    """
-    numbers = order.sorted(people)
-
-    def estimate(photos: int, level: float) -> MapEstimate | None:
-        from canonface.run.run import Run
-
-        run = Run(folder, manifest)
-        chosen = _of_photos(run, numbers[:photos])
-        return estimate_rows(run, chosen, cluster_of(run), "people", level) if chosen.any() else None
-
-    if (earlier := Reached.read(folder)) is not None:
-        reached = replace(reached, unplanned=earlier.unplanned)
-    return Until(order, [people[number] for number in numbers], estimate, folder, reached)

@@ -6,10 +6,10 @@ from typing import Any
 
 from canonface.engine import Plan, planned
 from canonface.errors import OptionError
+from canonface.explanation.probes import choose_probes
+from canonface.explanation.settings import make_settings
+from canonface.explanation.view import FaceView, require_shown
 from canonface.models import load_model
-from canonface.run.explaining import View, require_shown
-from canonface.run.probes import choose_probes
-from canonface.run.settings import make_settings
 from canonface.types import Face
 
 
@@ -31,12 +31,12 @@ def plan(face: Face, model: Any, *, preset: str = "default", batch: int = 64, **
         NothingAskedError: the face shows no probe.
     """
     settings = make_settings(preset, **options)
-    if (method := settings.heating()) is not None:
+    if (method := settings.attribution_method()) is not None:
         raise OptionError(
             f"A plan says how hidden places are asked about, and {method.name!r} hides none: leave method out."
         )
     loaded = load_model(model)
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
-    view = View(face, loaded, settings)
+    view = FaceView(face, loaded, settings)
     occlusions = view.occlusions(probes[require_shown(view.shown.visible[probes])])[0]
     return planned(loaded, loaded.to_device(view.shown.x), occlusions, batch)

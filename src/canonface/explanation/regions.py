@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from canonface.confidence import Original
-from canonface.engine import Asker
+from canonface.confidence import CleanPrediction
+from canonface.data.photos import digest
+from canonface.engine import ModelRunner
 from canonface.errors import OptionError, near_names
+from canonface.explanation.gallery import check_model
+from canonface.explanation.settings import Settings, make_settings
+from canonface.explanation.view import FaceView
 from canonface.mesh import REGION_GROUPS, groups_of, region_mask
 from canonface.models import Model, load_model
 from canonface.occluders import hide_pixels, region_pixels
-from canonface.run.explaining import View
-from canonface.run.galleries import check_model
-from canonface.run.photos import digest
-from canonface.run.settings import Settings, make_settings
 from canonface.types import Face, Mesh
 
 MIN_VISIBLE = 0.25
@@ -114,7 +114,7 @@ def explain_regions(
     settings = region_settings(preset, target, options)
     names = region_names(face.mesh, regions)
     loaded = load_model(model)
-    check_model(settings.question(), loaded)
+    check_model(settings.confidence_fn(), loaded)
     return region_effects(
         face,
         loaded,
@@ -123,7 +123,7 @@ def explain_regions(
         interactions,
         dilate_cm,
         face_labels or {},
-        Asker(loaded, engine, batch),
+        ModelRunner(loaded, engine, batch),
     )
 
 
@@ -176,15 +176,15 @@ def region_effects(
     interactions: bool,
     dilate_cm: float,
     face_labels: Mapping[str, str],
-    asker: Asker,
+    runner: ModelRunner,
 ) -> RegionEffects:
     """`explain_regions` with everything loaded and decided."""
-    view = View(face, model, settings)
+    view = FaceView(face, model, settings)
     shown = view.shown
     # Recognition leaves the face's own photo out of the gallery.
     photo = digest(Path(face.path)) if face.path else ""
-    original = Original(view.original, model.outputs, model.labels, face_labels, photo)
-    question = settings.question().bind(original)
+    original = CleanPrediction(view.original, model.outputs, model.labels, face_labels, photo)
+    confidence_fn = settings.confidence_fn().bind(original)
     members = [np.flatnonzero(region_mask(face.mesh, name)) for name in names]
     hidden = region_pixels(shown, members, dilate_cm)
     [whole_face] = region_pixels(shown, [np.arange(face.mesh.face_count)])
@@ -192,12 +192,12 @@ def region_effects(
     seen = np.flatnonzero((visible >= MIN_VISIBLE) & hidden.any(axis=(1, 2)))
     pairs = list(combinations(seen.tolist(), 2)) if interactions else []
     asked = [*((i, i) for i in seen.tolist()), *pairs]
-    confidence = float(question.of(view.original)[0])
+    confidence = float(confidence_fn(view.original)[0])
     joint = np.full((len(names), len(names)), np.nan)
     if asked:
         first, second = np.array(asked).T
         fills = hide_pixels(shown, hidden[first] | hidden[second], settings.fill or "mean")
-        of_fills = [question.of(occluded) for occluded in view.answers_to(fills, asker)]
+        of_fills = [confidence_fn(occluded) for occluded in view.predict_occluded(fills, runner)]
         joint[first, second] = joint[second, first] = confidence - np.mean(of_fills, axis=0)
     return RegionEffects(
         names=tuple(names),
@@ -207,8 +207,8 @@ def region_effects(
         overlap=overlaps(hidden),
         visible=visible,
         confidence=confidence,
-        target=question.target,
-        unit=question.unit,
+        target=confidence_fn.target,
+        unit=confidence_fn.unit,
         model=model.name,
         model_calls=view.calls,
     )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from canonface.demo import demo_folder
-from canonface.errors import HeatError, OptionError
+from canonface.errors import AttributionError, OptionError
 from canonface.functional import sample
-from canonface.methods import HeatFiles, at_vertices, make_method
+from canonface.methods import AttributionFiles, at_vertices, make_method
 from canonface.models import prepare
 from canonface.types import InputSpec
 
@@ -39,23 +39,23 @@ def test_a_heat_is_read_at_the_visible_vertices(shown):
 
 def test_a_map_over_the_photo_is_read_at_the_faces_vertices(shown, folder):
     height, width = shown.face.image.shape[:2]
-    heat = np.random.default_rng(0).normal(size=(height, width)).astype(np.float32)
-    np.save(folder / "op_P005_studio.npy", heat)
+    attribution = np.random.default_rng(0).normal(size=(height, width)).astype(np.float32)
+    np.save(folder / "op_P005_studio.npy", attribution)
     found = make_method(f"files:{folder}").at(shown)
     seen = shown.visible
-    np.testing.assert_allclose(found[seen], sample(heat, shown.face.vertices_xy[seen]))
+    np.testing.assert_allclose(found[seen], sample(attribution, shown.face.vertices_xy[seen]))
     assert np.isnan(found[~seen]).all()
 
 
 def test_a_map_over_the_input_is_read_as_one_that_was_made_here(shown, folder):
-    heat = np.random.default_rng(0).normal(size=(24, 30))
-    heat[:5] = np.nan
-    np.save(folder / "op_P005_studio.npy", heat)
+    attribution = np.random.default_rng(0).normal(size=(24, 30))
+    attribution[:5] = np.nan
+    np.save(folder / "op_P005_studio.npy", attribution)
     found = make_method(f"files:{folder}", over="input").at(shown)
-    np.testing.assert_array_equal(found, at_vertices(heat, shown))
+    np.testing.assert_array_equal(found, at_vertices(attribution, shown))
     assert np.isnan(found).sum() > (~shown.visible).sum()
     other = replace(shown, face=replace(shown.face, index=1))
-    with pytest.raises(HeatError, match="this is number 2"):
+    with pytest.raises(AttributionError, match="this is number 2"):
         make_method(f"files:{folder}", over="input").at(other)
 
 
@@ -64,35 +64,37 @@ def test_a_map_over_the_input_is_read_as_one_that_was_made_here(shown, folder):
     ("reduce", "by"), [("sum", np.sum), ("max-abs", lambda a, axis: np.abs(a).max(axis=axis))]
 )
 def test_channels_become_one_number(shown, folder, last, reduce, by):
-    heat = np.random.default_rng(0).normal(size=(3, 24, 30))
-    np.save(folder / "op_P005_studio.npy", heat.transpose(1, 2, 0) if last else heat)
-    found = HeatFiles(folder, over="input", reduce=reduce).at(shown)
-    np.testing.assert_allclose(found, at_vertices(by(heat, axis=0), shown))
+    attribution = np.random.default_rng(0).normal(size=(3, 24, 30))
+    np.save(folder / "op_P005_studio.npy", attribution.transpose(1, 2, 0) if last else attribution)
+    found = AttributionFiles(folder, over="input", reduce=reduce).at(shown)
+    np.testing.assert_allclose(found, at_vertices(by(attribution, axis=0), shown))
 
 
 def test_files_that_cannot_be_used_say_why(shown, folder):
     path = folder / "op_P005_studio.npy"
     np.save(folder / "another.npy", np.zeros((2, 2)))
-    method = HeatFiles(folder)
-    with pytest.raises(HeatError, match=r"there is no op_P005_studio\.npy"):
+    method = AttributionFiles(folder)
+    with pytest.raises(AttributionError, match=r"there is no op_P005_studio\.npy"):
         method.at(shown)
     np.save(path, np.zeros((24, 30)))
-    with pytest.raises(HeatError, match=r"has shape \(24, 30\). If it lies over the input, say over='input'"):
+    with pytest.raises(
+        AttributionError, match=r"has shape \(24, 30\). If it lies over the input, say over='input'"
+    ):
         method.at(shown)
     np.save(path, np.zeros((24, 30, 7)))
-    with pytest.raises(HeatError, match=r"A map over the model's input has its 24 x 30 pixels"):
-        HeatFiles(folder, over="input").at(shown)
+    with pytest.raises(AttributionError, match=r"A map over the model's input has its 24 x 30 pixels"):
+        AttributionFiles(folder, over="input").at(shown)
     np.save(path, np.full((24, 30), np.inf))
-    with pytest.raises(HeatError, match="holds infinity"):
-        HeatFiles(folder, over="input").at(shown)
+    with pytest.raises(AttributionError, match="holds infinity"):
+        AttributionFiles(folder, over="input").at(shown)
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(HeatError, match="is none"):
+    with pytest.raises(AttributionError, match="is none"):
         method.at(shown)
     path.write_bytes(b"no numbers")
-    with pytest.raises(HeatError, match="is none"):
+    with pytest.raises(AttributionError, match="is none"):
         method.at(shown)
     np.save(path, np.array(["a", "b"]))
-    with pytest.raises(HeatError, match="holds something else"):
+    with pytest.raises(AttributionError, match="holds something else"):
         method.at(shown)
 
 
@@ -108,19 +110,19 @@ def test_a_folder_without_maps_is_refused(tmp_path, folder):
 
 def test_photos_of_one_name_need_folders_of_their_own(folder):
     np.save(folder / "1.npy", np.zeros((2, 2)))
-    method = HeatFiles(folder)
+    method = AttributionFiles(folder)
     method.check_photos(["ann/1.jpg", "ann/2.jpg"])
     with pytest.raises(OptionError, match=r"ann/1.jpg and bob/1.jpg would both take 1.npy"):
         method.check_photos(["ann/1.jpg", "bob/1.jpg"])
     (folder / "bob").mkdir()
     np.save(folder / "bob" / "1.npy", np.ones((2, 2)))
-    HeatFiles(folder).check_photos(["ann/1.jpg", "bob/1.jpg"])
+    AttributionFiles(folder).check_photos(["ann/1.jpg", "bob/1.jpg"])
 
 
 def test_a_run_knows_its_files_by_what_they_hold(folder, tmp_path):
     np.save(folder / "1.npy", np.zeros((2, 2)))
-    first = HeatFiles(folder).describe()
+    first = AttributionFiles(folder).describe()
     moved = folder.rename(tmp_path / "moved")
-    assert HeatFiles(moved).describe() == first
+    assert AttributionFiles(moved).describe() == first
     np.save(moved / "1.npy", np.ones((2, 2)))
-    assert HeatFiles(moved).describe()["sha256"] != first["sha256"]
+    assert AttributionFiles(moved).describe()["sha256"] != first["sha256"]

@@ -11,17 +11,26 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from canonface.engine import Asker
+from canonface.data.photos import digest
+from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError, near_names
+from canonface.explanation.attribution import attribution_of
+from canonface.explanation.face import explain_face
+from canonface.explanation.gallery import check_model
+from canonface.explanation.probes import choose_probes
+from canonface.explanation.settings import make_settings
+from canonface.explanation.view import prepare_face
 from canonface.maps import CIS
-from canonface.methods import METHODS, HeatFiles, Method, at_vertices, heat_unit, make_method, title_of
+from canonface.methods import (
+    METHODS,
+    AttributionFiles,
+    Method,
+    at_vertices,
+    attribution_unit,
+    make_method,
+    title_of,
+)
 from canonface.models import Model, load_model
-from canonface.run.explaining import begun, explain_face
-from canonface.run.galleries import check_model
-from canonface.run.heating import heat_of
-from canonface.run.photos import digest
-from canonface.run.probes import choose_probes
-from canonface.run.settings import make_settings
 from canonface.types import Face
 
 Options = Mapping[str, Mapping[str, Any]]
@@ -33,18 +42,18 @@ class MethodMap:
     """What one method says of one face.
 
     Attributes:
-        heat: ``(h, w)`` in pixels of the model's input.
+        attribution: ``(h, w)`` in pixels of the model's input.
         cis: the same at the probes of the mesh.
         seconds: that it took.
     """
 
-    heat: Float[np.ndarray, "h w"] = field(repr=False)
+    attribution: Float[np.ndarray, "h w"] = field(repr=False)
     cis: CIS
     seconds: float
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class MethodComparison:
     """One face, explained by canonface and by other methods.
 
     Attributes:
@@ -109,7 +118,7 @@ def usable_methods(
     left_out: dict[str, str] = {}
     for name in chosen:
         method = make_method(name, **(options or {}).get(name, {}))
-        if isinstance(method, HeatFiles):
+        if isinstance(method, AttributionFiles):
             raise OptionError(
                 "Methods are compared by asking the model; maps from files are looked at with canonface explain or "
                 f"audit --method {name}."
@@ -147,7 +156,7 @@ def compare_methods(
     batch: int = 64,
     engine: str = "auto",
     **options: Any,
-) -> Comparison:
+) -> MethodComparison:
     """What canonface and other methods say of one face and one question.
 
     Args:
@@ -176,7 +185,7 @@ def compare_methods(
         raise OptionError("Methods are compared by methods=[...]; got method= beside it: leave it out.")
     settings = make_settings(preset, target=target, **options)
     loaded = load_model(model)
-    check_model(settings.question(), loaded)
+    check_model(settings.confidence_fn(), loaded)
     left_out: dict[str, str] = {}
     if isinstance(methods, Mapping):
         works = dict(methods)
@@ -185,21 +194,27 @@ def compare_methods(
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     photo, known = digest(Path(face.path)) if face.path else "", face_labels or {}
     start = time.perf_counter()
-    own = explain_face(face, loaded, settings, probes, known, Asker(loaded, engine, batch), photo)
+    own = explain_face(face, loaded, settings, probes, known, ModelRunner(loaded, engine, batch), photo)
     seconds = time.perf_counter() - start
-    view, question, confidence = begun(face, loaded, settings, known, photo)
+    view, confidence_fn, confidence = prepare_face(face, loaded, settings, known, photo)
     maps: dict[str, MethodMap] = {}
     # Of those that were asked for by name it is said; of all that there are, those that work were asked for.
     failed: dict[str, str] = {} if methods is None else left_out
     for name, method in works.items():
         start = time.perf_counter()
         try:
-            heat, images = heat_of(method, loaded, view.shown, question)
+            attribution, images = attribution_of(method, loaded, view.shown, confidence_fn)
         except CanonfaceError as error:
             failed[name] = str(error)
             continue
-        values = at_vertices(heat, view.shown)[probes]
-        cis = view.cis(probes, values, confidence, question.target, heat_unit(method.name, question.target))
+        values = at_vertices(attribution, view.shown)[probes]
+        cis = view.cis(
+            probes,
+            values,
+            confidence,
+            confidence_fn.target,
+            attribution_unit(method.name, confidence_fn.target),
+        )
         cis = replace(cis, method=method.name, model_calls=images)
-        maps[name] = MethodMap(heat, cis, time.perf_counter() - start)
-    return Comparison(own, view.shown.matrix, maps, failed, seconds)
+        maps[name] = MethodMap(attribution, cis, time.perf_counter() - start)
+    return MethodComparison(own, view.shown.matrix, maps, failed, seconds)

@@ -3,7 +3,7 @@
 import pytest
 
 from canonface.errors import OptionError
-from canonface.models.answers import picked_answer
+from canonface.models.outputs import select_output
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from canonface.models.answers import picked_answer
         (("a", "b"), "1", "b"),
     ],
 )
-def test_a_key_goes_before_its_text_and_both_before_a_position(answers, output, picked):
-    assert picked_answer("toy", answers, output) == picked
+def test_a_key_goes_before_its_text_and_both_before_a_position(predictions, output, picked):
+    assert select_output("toy", predictions, output) == picked
 
 
 @pytest.mark.parametrize("output", [2, "2", -1, "-1", "\u00b2"])
 def test_what_is_neither_is_refused(output):
     with pytest.raises(OptionError, match="by name or position; got"):
-        picked_answer("toy", {1: "a", 0: "b"}, output)
+        select_output("toy", {1: "a", 0: "b"}, output)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
-from canonface.errors import HeatError, OptionError
+from canonface.errors import AttributionError, OptionError
 from canonface.functional import sample
 from canonface.methods.base import one_of
 from canonface.methods.reducing import REDUCTIONS, over_channels
@@ -25,7 +25,7 @@ _CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
-class HeatFiles:
+class AttributionFiles:
     """Heat maps from a folder: ``STEM.npy`` of the photo ``STEM.jpg``, ``FOLDER/STEM.npy`` of ``FOLDER/STEM.jpg``.
 
     Attributes:
@@ -61,7 +61,7 @@ class HeatFiles:
             object.__setattr__(self, "_digest", content.hexdigest())
         return {"name": self.name, "over": self.over, "reduce": self.reduce, "sha256": self._digest}
 
-    def check(self, model: Model, question: BoundConfidence | None) -> None:
+    def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Refuse nothing: the files were made before."""
 
     def check_photos(self, names: Iterable[str]) -> None:
@@ -85,48 +85,48 @@ class HeatFiles:
         """The map of a photo at the vertices of its face; NaN where one is not visible, or nothing is known.
 
         Raises:
-            HeatError: the photo has no file, or a file that does not fit.
+            AttributionError: the photo has no file, or a file that does not fit.
         """
         if self.over == "input":
             return at_vertices(self.over_input(shown), shown)
         face = shown.face
-        heat = self._read(self._file_of(face), face.image.shape[:2], "the photo")
+        attribution = self._read(self._file_of(face), face.image.shape[:2], "the photo")
         found = np.full(len(face.vertices_xy), np.nan)
-        found[shown.visible] = sample(heat, face.vertices_xy[shown.visible])
+        found[shown.visible] = sample(attribution, face.vertices_xy[shown.visible])
         return found
 
     def over_input(self, shown: ModelInput) -> Float[np.ndarray, "h w"]:
         """The map of a photo in pixels of the model's input; NaN beside the photo, or where nothing is known.
 
         Raises:
-            HeatError: the photo has no file, or a file that does not fit.
+            AttributionError: the photo has no file, or a file that does not fit.
         """
         face, (height, width) = shown.face, shown.spec.size_hw
         path = self._file_of(face)
         if self.over == "input":
             return self._read(path, (height, width), "the model's input")
-        heat = self._read(path, face.image.shape[:2], "the photo")
+        attribution = self._read(path, face.image.shape[:2], "the photo")
         columns, rows = np.meshgrid(np.arange(width), np.arange(height))
         pixels = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
         places = (pixels - shown.matrix[:, 2]) @ np.linalg.inv(shown.matrix[:, :2]).T
-        edge = np.array(heat.shape[::-1]) - 0.5
+        edge = np.array(attribution.shape[::-1]) - 0.5
         within = ((places >= -0.5) & (places <= edge)).all(axis=1)
-        return sample(heat, np.where(within[:, None], places, np.nan)).reshape(height, width)
+        return sample(attribution, np.where(within[:, None], places, np.nan)).reshape(height, width)
 
     def _file_of(self, face: Face) -> Path:
         """The file of a face's photo.
 
         Raises:
-            HeatError: there is none, or it is about another face of the photo.
+            AttributionError: there is none, or it is about another face of the photo.
         """
         path = self._path(face.path) if face.path else None
         if path is None:
             stem = PurePosixPath(face.path).stem
-            raise HeatError(
+            raise AttributionError(
                 f"Maps from elsewhere are named as their photos; there is no {stem or 'STEM'}.npy in {self.folder}."
             )
         if self.over == "input" and face.index:
-            raise HeatError(
+            raise AttributionError(
                 f"A map of the model's input is of one face; {path.name} is taken for the largest of the photo, "
                 f"and this is number {face.index + 1}: give maps over the whole photo."
             )
@@ -144,14 +144,16 @@ class HeatFiles:
         """The map in a file as one number a pixel.
 
         Raises:
-            HeatError: it is damaged, or has another shape.
+            AttributionError: it is damaged, or has another shape.
         """
         try:
             values = np.load(path, allow_pickle=False)
         except Exception as error:  # A damaged file fails in NumPy in many ways.
-            raise HeatError(f"A map is a .npy file of numbers; {path.name} is none: {error}") from error
+            raise AttributionError(
+                f"A map is a .npy file of numbers; {path.name} is none: {error}"
+            ) from error
         if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
-            raise HeatError(f"A map is a .npy file of numbers; {path.name} holds something else.")
+            raise AttributionError(f"A map is a .npy file of numbers; {path.name} holds something else.")
         height, width = size_hw
         if values.shape == (height, width):
             channels = values[None]
@@ -161,12 +163,12 @@ class HeatFiles:
             channels = values
         else:
             other = "input" if self.over == "photo" else "photo"
-            raise HeatError(
+            raise AttributionError(
                 f"A map over {what} has its {height} x {width} pixels, 1, 3 or 4 channels if any; {path.name} has "
                 f"shape {values.shape}. If it lies over the {other}, say over='{other}'."
             )
         if np.isinf(channels.astype(np.float64)).any():
-            raise HeatError(f"A map holds numbers or NaN; {path.name} holds infinity.")
+            raise AttributionError(f"A map holds numbers or NaN; {path.name} holds infinity.")
         if len(channels) == 1:
             return np.asarray(channels[0], dtype=np.float64)
         return over_channels(channels.astype(np.float64), self.reduce)

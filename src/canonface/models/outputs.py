@@ -9,22 +9,22 @@ from typing import Any
 from canonface.errors import OptionError, near_names
 
 
-def picked_answer(model: str, answers: Any, output: str | int) -> Any:
+def select_output(model: str, predictions: Any, output: str | int) -> Any:
     """The answer that ``output`` names.
 
     Args:
         model: name of the model, for messages.
-        answers: a mapping, a dataclass, a named tuple, a tuple or a list.
+        predictions: a mapping, a dataclass, a named tuple, a tuple or a list.
         output: a key; else a key's text, so that ``"1"``, as the command line gives it, finds the key 1; else a
             position from 0, a number or its text.
 
     Raises:
         OptionError: there are not several answers, or none of that name; lists what there is.
     """
-    keys, values = _listed(answers)
+    keys, values = _listed(predictions)
     if not values:
         raise OptionError(
-            f"output picks one of several answers; {model!r} returns one {type(answers).__name__}: leave it out."
+            f"output picks one of several answers; {model!r} returns one {type(predictions).__name__}: leave it out."
         )
     if output in keys:
         return values[keys.index(output)]
@@ -35,14 +35,14 @@ def picked_answer(model: str, answers: Any, output: str | int) -> Any:
         return values[int(text)]
     raise OptionError(
         f"output is one that {model!r} returns, by name or position; got {output!r}. "
-        f"{near_names(text, names or map(str, range(len(values))))} There are {described(answers)}."
+        f"{near_names(text, names or map(str, range(len(values))))} There are {described(predictions)}."
     )
 
 
-def described(answers: Any) -> str:
+def described(predictions: Any) -> str:
     """What a model returned, in words."""
-    keys, values = _listed(answers)
-    kind = type(answers).__name__
+    keys, values = _listed(predictions)
+    kind = type(predictions).__name__
     if keys:
         return f"a {kind} with the keys {', '.join(map(repr, keys))}"
     if values:
@@ -50,14 +50,14 @@ def described(answers: Any) -> str:
     return kind
 
 
-def _listed(answers: Any) -> tuple[list[Any], list[Any]]:
-    if isinstance(answers, Mapping):
-        return list(answers), list(answers.values())
-    if isinstance(answers, tuple | list):
-        return list(getattr(answers, "_fields", ())), list(answers)
-    if is_dataclass(answers) and not isinstance(answers, type):
-        names = [part.name for part in fields(answers)]
-        return names, [getattr(answers, name) for name in names]
+def _listed(predictions: Any) -> tuple[list[Any], list[Any]]:
+    if isinstance(predictions, Mapping):
+        return list(predictions), list(predictions.values())
+    if isinstance(predictions, tuple | list):
+        return list(getattr(predictions, "_fields", ())), list(predictions)
+    if is_dataclass(predictions) and not isinstance(predictions, type):
+        names = [part.name for part in fields(predictions)]
+        return names, [getattr(predictions, name) for name in names]
     return [], []
 
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from canonface.data.photos import PhotoList, read_csv
 from canonface.errors import LabelsError, near_names
-from canonface.run.photos import PhotoList, read_csv
 
 logger = logging.getLogger("canonface")
 Labels = Mapping[str, Mapping[str, str]]

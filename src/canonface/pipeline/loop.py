@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from canonface.data.photos import digest
 from canonface.errors import RunError
 from canonface.mesh import is_named, save_mesh
+from canonface.pipeline.stopping import StoppingRule
 from canonface.run.manifest import FILE_NAME, Manifest
 from canonface.run.parts import next_number, read_parts, write_part
-from canonface.run.photos import digest
 from canonface.run.rows import Row
 from canonface.run.run import MESH_FILE, PARTS, Run
-from canonface.run.stopping import Until
 from canonface.types import Mesh
 
 logger = logging.getLogger("canonface")
@@ -62,7 +62,7 @@ def write_run(
     schema: Any,
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    until: Until | None = None,
+    until: StoppingRule | None = None,
 ) -> Run:
     """Carry out what is left of a run.
 
@@ -86,7 +86,7 @@ def write_run(
     writer = _Writer(folder / PARTS, schema)
     done = _finished(folder / PARTS, cases, retry_failed)
     state = Progress(len(done), len(cases), sum(done.values()), len(done))
-    questions, asked = _questions(folder / PARTS), 0
+    forward_passes, asked = _forward_passes(folder / PARTS), 0
     with writer:
         for taken, case in enumerate(cases):
             if until is not None and until.due(taken, asked, case.number in done):
@@ -94,7 +94,7 @@ def write_run(
                 if until.look(taken, asked):
                     return Run(folder, manifest)
             if case.number in done:
-                asked += questions[case.number]
+                asked += forward_passes[case.number]
                 continue
             rows = list(case.rows())
             writer.add(rows)
@@ -114,7 +114,7 @@ def _shown(rows: Iterable[Row]) -> int:
     return sum(row.get("model_calls") or 0 for row in rows)
 
 
-def _questions(parts: Path) -> dict[int, int]:
+def _forward_passes(parts: Path) -> dict[int, int]:
     """How many images the model was shown for each case of earlier starts."""
     table = read_parts(parts, ("photo", "face", "model_calls"))
     asked: dict[int, int] = {}

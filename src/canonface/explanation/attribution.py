@@ -9,45 +9,45 @@ from jaxtyping import Float, Int
 
 from canonface.confidence import BoundConfidence
 from canonface.errors import OptionError
-from canonface.methods import HeatFiles, Method, at_vertices, checked_heat, counted
+from canonface.methods import AttributionFiles, Method, at_vertices, checked_attribution, counted
 from canonface.models import Model
 from canonface.types import ModelInput
 
 
-def heat_at(
-    method: Method | HeatFiles,
+def attribution_at(
+    method: Method | AttributionFiles,
     model: Model,
     shown: ModelInput,
-    question: BoundConfidence,
+    confidence_fn: BoundConfidence,
     vertices: Int[np.ndarray, "n"],
 ) -> tuple[Float[np.ndarray, "n"], int]:
     """A method's heat at some vertices, NaN where one is not visible, and how many images the model was shown.
 
     Raises:
         OptionError: the model or the question does not suit the method.
-        HeatError: the method has no map of this face.
+        AttributionError: the method has no map of this face.
         ModelError: the model failed.
     """
-    if isinstance(method, HeatFiles):
+    if isinstance(method, AttributionFiles):
         return method.at(shown)[vertices], 0
-    heat, images = heat_of(method, model, shown, question)
-    return at_vertices(heat, shown)[vertices], images
+    attribution, images = attribution_of(method, model, shown, confidence_fn)
+    return at_vertices(attribution, shown)[vertices], images
 
 
-def heat_of(
-    method: Method, model: Model, shown: ModelInput, question: BoundConfidence
+def attribution_of(
+    method: Method, model: Model, shown: ModelInput, confidence_fn: BoundConfidence
 ) -> tuple[Float[np.ndarray, "h w"], int]:
     """A method's map in pixels of the model's input, and how many images the model was shown."""
     with counted(model) as count:
-        heat = method.heat(count.model, shown.x.copy(), question)
-    return checked_heat(method.name, heat, shown.spec.size_hw, allow_nan=True), count.images
+        attribution = method.attribute(count.model, shown.x.copy(), confidence_fn)
+    return checked_attribution(method.name, attribution, shown.spec.size_hw, allow_nan=True), count.images
 
 
-def refuse_questions_by_patches(method: Method | HeatFiles | None, **given: Any) -> None:
+def refuse_occlusion_options(method: Method | AttributionFiles | None, **given: Any) -> None:
     """Refuse choices of how places are hidden, which a method of others does not do.
 
     Args:
-        method: of `canonface.run.Settings.heating`; None refuses nothing.
+        method: of `canonface.explanation.Settings.heating`; None refuses nothing.
         **given: option -> its value, where it is not its usual one; None where it is.
 
     Raises:

@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
-from canonface.engine import Asker
+from canonface.data.labels import read_labels, require_column
+from canonface.data.photos import Photos, find_photos, printable, table_of
+from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError
+from canonface.explanation.gallery import check_model
+from canonface.explanation.regions import RegionEffects, region_effects, region_names, region_settings
 from canonface.mesh import load_mesh
 from canonface.models import load_model
-from canonface.run.galleries import check_model
-from canonface.run.labels import read_labels, require_column
-from canonface.run.moments import Moments
-from canonface.run.photos import Photos, find_photos, printable, table_of
-from canonface.run.regions import RegionEffects, region_effects, region_names, region_settings
-from canonface.run.writing import Progress
+from canonface.pipeline.loop import Progress
+from canonface.pipeline.moments import Moments
 from canonface.types import Face
 
 
@@ -145,12 +145,12 @@ def audit_regions(
         CanonfaceError: no photo could be used: the last one's reason.
     """
     loaded, settings = load_model(model), region_settings(preset, target, options)
-    check_model(settings.question(), loaded)
-    question = settings.question()
-    question.check(loaded.outputs, loaded.labels)
+    check_model(settings.confidence_fn(), loaded)
+    confidence_fn = settings.confidence_fn()
+    confidence_fn.check(loaded.outputs, loaded.labels)
     chosen = regions if isinstance(regions, str) else tuple(regions)
-    cases = list(_cases(photos, labels, aligner, level, question.label_column))
-    learned = Asker(loaded, engine, batch)
+    cases = list(_cases(photos, labels, aligner, level, confidence_fn.label_column))
+    learned = ModelRunner(loaded, engine, batch)
     summary: RegionSummary | None = None
     failed: list[tuple[str, CanonfaceError]] = []
     for done, (name, find, known) in enumerate(cases, start=1):
@@ -160,7 +160,7 @@ def audit_regions(
                 effects = region_effects(
                     face, loaded, settings, names, interactions, dilate_cm, known, learned
                 )
-                one = RegionSummary.of(effects, question.unit)
+                one = RegionSummary.of(effects, confidence_fn.unit)
                 summary = one if summary is None else summary.merge(one)
         except CanonfaceError as error:
             # What is wrong with the question itself would be wrong for every photo.

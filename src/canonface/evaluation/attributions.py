@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import OptionError, near_names
-from canonface.functional import normalised_heat
+from canonface.functional import normalised_attribution
 from canonface.maps import CIS, CMS
 from canonface.maps.reprojection import on_face
 from canonface.mesh import Canvas
@@ -45,12 +45,12 @@ def reprojected(
     return np.where(covered, drawn, np.nan)
 
 
-def cis_heat(cis: CIS, shown: ModelInput) -> Float[np.ndarray, "rows columns"]:
+def cis_attribution(cis: CIS, shown: ModelInput) -> Float[np.ndarray, "rows columns"]:
     """The map of this face, on this face."""
     return reprojected(cis.map, cis.count, cis.canonical_patch, shown, cis.canvas)
 
 
-def cms_heat(cms: CMS, shown: ModelInput) -> Float[np.ndarray, "rows columns"]:
+def cms_attribution(cms: CMS, shown: ModelInput) -> Float[np.ndarray, "rows columns"]:
     """The map of many faces, on this one."""
     return reprojected(cms.map, cms.seen, cms.canonical_patch, shown, cms.canvas)
 
@@ -73,11 +73,11 @@ def check_total(total: str | float) -> None:
         )
 
 
-def common_total(heats: Mapping[str, Float[np.ndarray, "h w"]], total: str | float) -> float:
+def common_total(attributions: Mapping[str, Float[np.ndarray, "h w"]], total: str | float) -> float:
     """The total heat, in pixels, that is hidden by every method in one image.
 
     Args:
-        heats: method -> its map of the image.
+        attributions: method -> its map of the image.
         total: ``smallest``, ``median`` or ``largest`` of the methods' own sums of normalised heat, those without any
             left out; ``cms``, the reprojected model map's, as in the authors' released code; or a share of the image.
             Only the smallest, and a share below it, takes the same out of the image for every method: with more, the
@@ -85,8 +85,10 @@ def common_total(heats: Mapping[str, Float[np.ndarray, "h w"]], total: str | flo
     """
     check_total(total)
     if not isinstance(total, str):
-        return total * next(iter(heats.values())).size
-    sums = {name: float(normalised_heat(heat).sum()) for name, heat in heats.items()}
+        return total * next(iter(attributions.values())).size
+    sums = {
+        name: float(normalised_attribution(attribution).sum()) for name, attribution in attributions.items()
+    }
     if total == "cms":
         if "cms" not in sums:
             raise OptionError(

@@ -12,7 +12,7 @@ from canonface.confidence import Confidence, OwnFunction, describe_confidence, m
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
 from canonface.maps import CanonicalPatch
-from canonface.methods import HeatFiles, Method, OwnMethod, heat_unit, make_method
+from canonface.methods import AttributionFiles, Method, OwnMethod, attribution_unit, make_method
 from canonface.occluders import Occluder, make_occluder
 
 
@@ -53,7 +53,7 @@ class Settings:
     normalise: bool = True
     unseen: Unseen = "omit"
     canonical_patch: CanonicalPatch = "measured"
-    method: str | Method | HeatFiles | OwnMethod | None = None
+    method: str | Method | AttributionFiles | OwnMethod | None = None
     method_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,8 +64,8 @@ class Settings:
         if isinstance(self.patch, str) and _is_number(self.patch):
             object.__setattr__(self, "patch", float(self.patch))
         # Each part checks its own options, in its own words.
-        self.question()
-        self.hiding()
+        self.confidence_fn()
+        self.occluder_fn()
         self._check_method()
         if self.unseen not in ("omit", "zero"):
             raise OptionError(f"unseen is 'omit' or 'zero'; got {self.unseen!r}.")
@@ -81,23 +81,23 @@ class Settings:
                 f"Probes are chosen by stride or by spacing; got stride={self.stride} and spacing={self.spacing}."
             )
 
-    def question(self) -> Confidence:
+    def confidence_fn(self) -> Confidence:
         """The confidence that is asked for."""
         return make_confidence(self.confidence, self.target)
 
-    def hiding(self) -> Occluder:
+    def occluder_fn(self) -> Occluder:
         """The occluder that is put over the probes."""
         return make_occluder(self.occluder, self.patch, self.fill)
 
-    def heating(self) -> Method | HeatFiles | None:
+    def attribution_method(self) -> Method | AttributionFiles | None:
         """The saliency method of others that is asked for; None: places are hidden."""
         return self.method  # type: ignore[return-value]  # made of a name or a function when the settings were
 
     @property
     def unit(self) -> str:
         """Words for a colour bar over faces with different targets."""
-        method = self.heating()
-        return self.question().unit if method is None else heat_unit(method.name)
+        method = self.attribution_method()
+        return self.confidence_fn().unit if method is None else attribution_unit(method.name)
 
     def _check_method(self) -> None:
         if self.method is None:
@@ -120,10 +120,10 @@ class Settings:
 
     def describe(self) -> Mapping[str, Any]:
         """The settings as JSON can hold them; confidence, occluder and method describe themselves."""
-        method = self.heating()
+        method = self.attribution_method()
         return {
-            "confidence": dict(describe_confidence(self.question())),
-            "occluder": dict(self.hiding().describe()),
+            "confidence": dict(describe_confidence(self.confidence_fn())),
+            "occluder": dict(self.occluder_fn().describe()),
             "stride": self.stride,
             "spacing": self.spacing,
             "normalise": self.normalise,

@@ -1,222 +1,52 @@
-"""Pairs of faces, one model: which parts of both faces a verification relies on (eq. 8)."""
+"""Many pairs of faces, one model: the run of `canonface.verify`."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import (
-    BoundConfidence,
-    BoundPairConfidence,
-    Original,
     PairConfidence,
     Threshold,
     VerificationConfidence,
     fit_threshold,
     is_same,
 )
-from canonface.engine import Asker, noted
+from canonface.data.pairs import PairList, read_pairs
+from canonface.data.photos import digest, printable
+from canonface.engine import ModelRunner, noted
 from canonface.errors import (
     CanonfaceError,
     LabelsError,
-    NothingAskedError,
     OptionError,
     PhotoError,
     TargetError,
 )
+from canonface.explanation.face import check_method
+from canonface.explanation.pair import Hide, check_hide, explain_faces, pair_settings
+from canonface.explanation.probes import choose_probes
+from canonface.explanation.settings import Settings
+from canonface.explanation.view import FaceView
 from canonface.functional import cosines
-from canonface.maps import CIS
 from canonface.mesh import Canvas, load_mesh
-from canonface.methods import HeatFiles, Method, heat_unit
 from canonface.models import Model, load_model
-from canonface.run.auditing import describe_mesh, describe_model
-from canonface.run.explaining import View, check_method
-from canonface.run.heating import heat_at, refuse_questions_by_patches
+from canonface.pipeline.loop import Case, Progress, write_run
+from canonface.pipeline.photos import describe_mesh, describe_model
 from canonface.run.manifest import FILE_NAME, Manifest
-from canonface.run.pairs import PairList, read_pairs
 from canonface.run.parts import LABEL_COLUMN_PREFIX, SECOND_FACE, part_schema
-from canonface.run.photos import digest, printable
-from canonface.run.probes import choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import Run
-from canonface.run.settings import Settings, make_settings
-from canonface.run.writing import Case, Progress, write_run
-from canonface.types import Face
 
 logger = logging.getLogger("canonface")
-Hide = Literal["both", "first", "second"]
-
-
-def explain_pair(
-    first: Face,
-    second: Face,
-    model: Any,
-    *,
-    same: bool | None = None,
-    threshold: float | None = None,
-    hide: Hide = "both",
-    preset: str = "default",
-    batch: int = 64,
-    engine: str = "auto",
-    **options: Any,
-) -> tuple[CIS, CIS]:
-    """Which parts of two faces a model relies on when it says whether they are one person (eq. 8).
-
-    The confidence is ``c (cos - threshold)``, with ``c = 1`` for a genuine pair and ``-1`` for an impostor pair; a
-    drop is positive where hiding a place made the model less right.
-
-    Args:
-        first: an aligned face.
-        second: an aligned face on the same mesh.
-        model: whatever `canonface.load_model` takes; its outputs are feature vectors.
-        same: whether both show one person. None: what the model says, at the threshold.
-        threshold: least cosine of a pair that the model takes for one person. It moves the confidence, not the
-            drops, unless ``same`` is None: then it decides what is asked, and is needed.
-        hide: the same canonical place in ``both`` photos (the paper), in the ``first`` only, or in the ``second``
-            only. In both, a place that either photo hides is not asked. With a ``method`` of others nothing is
-            hidden: it says whose heat is taken, the other face staying as it is; of both, the sum.
-        preset: ``default``, or ``paper``: eq. 8 to the letter, whose sign is the opposite.
-        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
-        **options: ``occluder``, ``patch``, ``fill``, ``stride``, ``spacing``, ``normalise``, ``canonical_patch``,
-            ``method`` and ``method_options``.
-
-    Returns:
-        The map of each face; their drops are the same numbers.
-
-    Raises:
-        OptionError: an option cannot be used, the model's outputs are no feature vectors, or the meshes differ.
-    """
-    settings = _pair_settings(preset, options, engine)
-    if same is None and threshold is None:
-        raise OptionError(
-            "A pair of which it is not known whether it shows one person needs threshold=... too."
-        )
-    loaded = load_model(model)
-    check_method(settings, loaded)
-    question = VerificationConfidence(
-        threshold or 0.0, same="predicted" if same is None else "label:same", paper_sign=preset == "paper"
-    )
-    question.check(loaded.outputs, loaded.labels)
-    labels = {} if same is None else {"same": str(int(same))}
-    probes = choose_probes(first.mesh, settings, loaded.spec).vertices
-    return explain_faces(
-        first, second, loaded, settings, question, hide, probes, labels, Asker(loaded, engine, batch)
-    )[:2]
-
-
-def explain_faces(
-    first: Face,
-    second: Face,
-    model: Model,
-    settings: Settings,
-    question: PairConfidence,
-    hide: Hide,
-    probes: Int[np.ndarray, "n"],
-    labels: Mapping[str, str],
-    asker: Asker,
-) -> tuple[CIS, CIS, float]:
-    """`explain_pair` with everything loaded and decided; and the cosine of both faces."""
-    _check_hide(hide)
-    if first.mesh.name != second.mesh.name:
-        raise OptionError(
-            f"The same place is hidden in both faces, so both are on one mesh; got {first.mesh.name} and "
-            f"{second.mesh.name}: align both photos alike."
-        )
-    views = (View(first, model, settings), View(second, model, settings))
-    originals = [Original(view.original, model.outputs, model.labels, labels) for view in views]
-    bound = question.bind(originals[0], originals[1])
-    hidden = [hide in ("both", "first"), hide in ("both", "second")]
-    seen = [view.shown.visible[probes] for view, is_hidden in zip(views, hidden, strict=True) if is_hidden]
-    asked = np.flatnonzero(np.logical_and.reduce(seen))
-    if not len(asked):
-        raise NothingAskedError(
-            "A pair is asked about places that both photos show; these two show none in common. Leave it out."
-        )
-    confidence = float(bound.of(views[0].original, views[1].original)[0])
-    drops = np.full(len(probes), np.nan)
-    similarity = float(cosines(views[0].original, views[1].original)[0])
-    if (method := settings.heating()) is not None:
-        drops[asked] = _heat_of_pair(method, model, views, bound, hidden, probes[asked])
-        unit = heat_unit(method.name, bound.target)
-        heated = [view.cis(probes, drops, confidence, bound.target, unit) for view in views]
-        first_map, second_map = _on_one_patch([replace(cis, method=method.name) for cis in heated], hidden)
-        return first_map, second_map, similarity
-    answered = [
-        view.answers(probes[asked], asker) if is_hidden else None
-        for view, is_hidden in zip(views, hidden, strict=True)
-    ]
-    fills = len(next(answer for answer in answered if answer is not None))
-    of_fills = [bound.of(*_both(views, answered, fill, len(asked))) for fill in range(fills)]
-    drops[asked] = confidence - np.mean(of_fills, axis=0)
-    maps = [view.cis(probes, drops, confidence, bound.target, bound.unit) for view in views]
-    first_map, second_map = _on_one_patch(maps, hidden)
-    return first_map, second_map, similarity
-
-
-def _on_one_patch(maps: list[CIS], hidden: list[bool]) -> tuple[CIS, CIS]:
-    """Both maps with the mean patch of the faces that are hidden."""
-    shared = float(np.mean([cis.canonical_patch for cis, h in zip(maps, hidden, strict=True) if h]))
-    first, second = (replace(cis, canonical_patch=shared) for cis in maps)
-    return first, second
-
-
-def _heat_of_pair(
-    method: Method | HeatFiles,
-    model: Model,
-    views: tuple[View, View],
-    bound: BoundPairConfidence,
-    asked: list[bool],
-    vertices: Int[np.ndarray, "n"],
-) -> Float[np.ndarray, "n"]:
-    """A method's heat at some vertices: of the faces that are asked about, each with the other as it is, the sum."""
-    total = np.zeros(len(vertices))
-    questions = (
-        BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(outputs, views[1].original)),
-        BoundConfidence(bound.target, bound.unit, lambda outputs: bound.of(views[0].original, outputs)),
-    )
-    for view, question, is_asked in zip(views, questions, asked, strict=True):
-        if is_asked:
-            heat, images = heat_at(method, model, view.shown, question, vertices)
-            view.calls += images
-            total += heat
-    return total
-
-
-def _check_hide(hide: str) -> None:
-    if hide not in ("both", "first", "second"):
-        raise OptionError(f"hide is 'both', 'first' or 'second'; got {hide!r}.")
-
-
-def _pair_settings(preset: str, options: Mapping[str, Any], engine: str) -> Settings:
-    """Settings of a question about pairs, which is always the same one."""
-    for name in ("confidence", "target"):
-        if options.get(name) is not None:
-            raise OptionError(
-                f"A pair is asked whether it shows one person; got {name}={options[name]!r}: leave it out."
-            )
-    settings = make_settings(preset, **options)
-    refuse_questions_by_patches(settings.heating(), engine=None if engine == "auto" else engine)
-    return settings
-
-
-def _both(
-    views: tuple[View, View], answered: list[list[np.ndarray] | None], fill: int, count: int
-) -> list[Float[np.ndarray, "n d"]]:
-    """Outputs for both faces with one fill; a face that is not hidden answers as it is."""
-    return [
-        np.repeat(view.original, count, axis=0) if answer is None else answer[fill]
-        for view, answer in zip(views, answered, strict=True)
-    ]
 
 
 def verify(
@@ -270,8 +100,8 @@ def verify(
         ConfigurationChangedError: ``out`` holds a run with another configuration.
         RunError: ``out`` cannot be written to.
     """
-    _check_hide(hide)
-    settings = _pair_settings(preset, options, engine)
+    check_hide(hide)
+    settings = pair_settings(preset, options, engine)
     loaded = load_model(model)
     check_method(settings, loaded)
     found = read_pairs(pairs)
@@ -284,26 +114,26 @@ def verify(
     _check_labels(found)
     paper_sign = preset == "paper"
     VerificationConfidence(0.0, same, paper_sign).check(loaded.outputs, loaded.labels)
-    settings.hiding().check(loaded.spec)
+    settings.occluder_fn().check(loaded.spec)
     aligner = aligner or LandmarkerAligner(load_mesh(level))
     probes = choose_probes(aligner.mesh, settings, loaded.spec)
     kept: dict[str, Any] = {}
     if threshold is None:
         fitted = _fitted_once(Path(out), found, loaded, aligner, fmr)
-        question = VerificationConfidence(fitted, same, paper_sign)
+        confidence_fn = VerificationConfidence(fitted, same, paper_sign)
         # What decides is the rate; the number is found once and kept beside the configuration.
         stated = {"threshold": f"fitted at a false match rate of {fmr:g}", "fitted": None}
         kept = {"threshold": dict(fitted.describe())}
     else:
-        question = VerificationConfidence(threshold, same, paper_sign)
+        confidence_fn = VerificationConfidence(threshold, same, paper_sign)
         stated = {}
-    asked = dict(question.describe()) | stated
+    asked = dict(confidence_fn.describe()) | stated
     configuration = {
         "kind": "pairs",
         "hide": hide,
         "model": describe_model(loaded),
         "settings": dict(settings.describe()) | {"confidence": asked},
-        "unit": question.unit if settings.method is None else settings.unit,
+        "unit": confidence_fn.unit if settings.method is None else settings.unit,
         "mesh": describe_mesh(aligner.mesh),
         "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),
@@ -311,14 +141,21 @@ def verify(
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
     } | noted(engine)
-    asker = _Pairs(
-        found, loaded, settings, question, hide, aligner, probes.vertices, Asker(loaded, engine, batch)
+    runner = _Pairs(
+        found,
+        loaded,
+        settings,
+        confidence_fn,
+        hide,
+        aligner,
+        probes.vertices,
+        ModelRunner(loaded, engine, batch),
     )
     cases = [
         Case(
             number,
             dict(zip(("sha256", "sha256_b"), found.paths(number), strict=True)),
-            partial(asker.rows, number),
+            partial(runner.rows, number),
         )
         for number in range(len(found))
     ]
@@ -334,11 +171,11 @@ class _Pairs:
     found: PairList
     model: Model
     settings: Settings
-    question: PairConfidence
+    confidence_fn: PairConfidence
     hide: Hide
     aligner: Aligner
     probes: Int[np.ndarray, "n"]
-    asker: Asker
+    runner: ModelRunner
 
     def rows(self, number: int) -> Iterator[Row]:
         """The row of one pair, failed if one of its photos cannot be used."""
@@ -363,11 +200,11 @@ class _Pairs:
                 second,
                 self.model,
                 self.settings,
-                self.question,
+                self.confidence_fn,
                 self.hide,
                 self.probes,
                 labels,
-                self.asker,
+                self.runner,
             )
         except OptionError:
             raise
@@ -387,7 +224,7 @@ def similarities(found: PairList, model: Model, aligner: Aligner) -> Float[np.nd
     @cache
     def features(path: Path) -> np.ndarray | None:
         try:
-            return View(aligner(path)[0], model, Settings()).original
+            return FaceView(aligner(path)[0], model, Settings()).original
         except CanonfaceError:
             return None
 

@@ -15,25 +15,26 @@ from jaxtyping import Int
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
-from canonface.engine import Asker, noted
+from canonface.data.labels import Labels, label_columns, read_labels, require_column
+from canonface.data.photos import PhotoList, Photos, digest, find_photos, printable, table_of
+from canonface.engine import ModelRunner, noted
 from canonface.errors import CanonfaceError, OptionError
+from canonface.explanation.attribution import refuse_occlusion_options
+from canonface.explanation.face import check_method, explain_face
+from canonface.explanation.gallery import check_model, make_gallery
+from canonface.explanation.probes import Probes, choose_probes
+from canonface.explanation.settings import Settings, make_settings
 from canonface.mesh import Canvas, load_mesh, mesh_digest
-from canonface.methods import HeatFiles
+from canonface.methods import AttributionFiles
 from canonface.models import Model, load_model
-from canonface.run.estimating import photo_cluster, until_reached
-from canonface.run.explaining import check_method, explain_face
-from canonface.run.galleries import check_model, make_gallery
-from canonface.run.heating import refuse_questions_by_patches
-from canonface.run.labels import Labels, label_columns, read_labels, require_column
+from canonface.pipeline.loop import Case, Progress, write_run
+from canonface.pipeline.stopping import make_order, stopping_rule
+from canonface.run.estimate import photo_cluster
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
-from canonface.run.photos import PhotoList, Photos, digest, find_photos, printable, table_of
-from canonface.run.probes import Probes, choose_probes
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
-from canonface.run.settings import Settings, make_settings
-from canonface.run.stopping import Order, PrecisionOf, Reached, check_stopping, make_order
-from canonface.run.writing import Case, Progress, write_run
+from canonface.run.stopping import Order, PrecisionOf, StoppingState, check_stopping
 from canonface.sampling import Design, Sampler, make_design
 from canonface.types import Mesh, WhichFaces
 
@@ -62,7 +63,7 @@ def audit(
     share: float | None = None,
     precision: float | None = None,
     precision_of: PrecisionOf = "map",
-    max_questions: int | None = None,
+    max_forward_passes: int | None = None,
     cluster: str | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
@@ -101,7 +102,7 @@ def audit(
         precision: stop as soon as the 95% band of the map is nowhere wider than this on either side, in the unit of
             the drop. Photos are then taken in random order, and the map is looked at after 32, 48, 72, ... people.
         precision_of: ``map`` or ``regions``: what the precision is asked of.
-        max_questions: stop with the photo at which the model has been shown so many images.
+        max_forward_passes: stop with the photo at which the model has been shown so many images.
         cluster: column of the labels that names the person: photos of one are taken together, and the band respects
             that they are alike. None: ``identity``'s column, if the labels have it; else each photo stands alone.
         seed: of the design and of the order.
@@ -120,7 +121,7 @@ def audit(
         RunError: ``out`` cannot be written to.
     """
     sampling = make_design(design, share, seed)
-    check_stopping(precision, precision_of, max_questions)
+    check_stopping(precision, precision_of, max_forward_passes)
     loaded = load_model(model)
     aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
     if gallery is not None or options.get("confidence") in RECOGNITIONS:
@@ -128,8 +129,8 @@ def audit(
         options["confidence"] = _recognition(gallery, loaded, identity, target, form, aligner)
         target = None
     settings = make_settings(preset, target=target, **options)
-    refuse_questions_by_patches(
-        settings.heating(),
+    refuse_occlusion_options(
+        settings.attribution_method(),
         design=None if sampling.is_full else sampling.name,
         engine=None if engine == "auto" else engine,
     )
@@ -139,16 +140,18 @@ def audit(
         known = read_labels(Path(table), found)
     else:
         # As in a gallery without labels: a folder for each person.
-        named = {identity} if settings.question().label_column == identity and gallery is not None else set()
+        named = (
+            {identity} if settings.confidence_fn().label_column == identity and gallery is not None else set()
+        )
         known = {name: dict.fromkeys(named, found.path(name).parent.name) for name in found.names}
-    question, occluder = settings.question(), settings.hiding()
-    question.check(loaded.outputs, loaded.labels)
-    check_model(question, loaded)
+    confidence_fn, occluder = settings.confidence_fn(), settings.occluder_fn()
+    confidence_fn.check(loaded.outputs, loaded.labels)
+    check_model(confidence_fn, loaded)
     occluder.check(loaded.spec)
     check_method(settings, loaded)
-    if isinstance(files := settings.heating(), HeatFiles):
+    if isinstance(files := settings.attribution_method(), AttributionFiles):
         files.check_photos(found.names)
-    if (column := question.label_column) is not None:
+    if (column := confidence_fn.label_column) is not None:
         require_column(column, known)
     if by is not None and by not in GROUPINGS:
         require_column(by, known)
@@ -161,23 +164,23 @@ def audit(
         number: known[name].get(cluster or "") or photo_cluster(number)
         for number, name in enumerate(found.names)
     }
-    stops = precision is not None or max_questions is not None
+    stops = precision is not None or max_forward_passes is not None
     order = make_order(people, seed, precision) if stops else None
     sampler = sampling.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
-    ask = Asker(loaded, engine, batch)
-    asker = _Question(loaded, settings, aligner, probes.vertices, sampler, known, ask)
+    ask = ModelRunner(loaded, engine, batch)
+    runner = _PhotoTask(loaded, settings, aligner, probes.vertices, sampler, known, ask)
     configuration = describe(settings, loaded, found, known, aligner, probes) | noted(engine)
     manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
     cases = [
-        Case(number, {"sha256": found.path(name)}, partial(asker.rows, number, name, found.path(name)))
+        Case(number, {"sha256": found.path(name)}, partial(runner.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
     ]
     schema = part_schema(label_columns(known))
     until = None
     if order is not None:
         cases = [cases[number] for number in order.sorted(people)]
-        reached = Reached(precision, precision_of, max_questions)
-        until = until_reached(Path(out), manifest, order, people, reached)
+        reached = StoppingState(precision, precision_of, max_forward_passes)
+        until = stopping_rule(Path(out), manifest, order, people, reached)
     return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress, until)
 
 
@@ -265,7 +268,7 @@ def describe_model(model: Model) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Question:
+class _PhotoTask:
     """All that is needed to turn a photo into rows."""
 
     model: Model
@@ -274,7 +277,7 @@ class _Question:
     probes: Int[np.ndarray, "n"]
     sampler: Sampler
     labels: Labels
-    asker: Asker
+    runner: ModelRunner
 
     def rows(self, number: int, name: str, path: Path) -> Iterator[Row]:
         """One row a face; a single failed row where the photo cannot be used."""
@@ -302,7 +305,7 @@ class _Question:
                     self.settings,
                     self.probes,
                     self.labels[name],
-                    self.asker,
+                    self.runner,
                     row["sha256"],
                     self.sampler(number, face.index),
                 )

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Int
 
 from canonface.errors import RunError
+from canonface.explanation.settings import Settings
 from canonface.maps import canonical_side
 from canonface.mesh import Canvas, poisson_probes, probe_vertices
 from canonface.models import without_pixels
-from canonface.run.settings import Settings
 from canonface.types import Face, InputSpec, Mesh, Pose
 
 PROBES_A_PATCH = 4
@@ -75,7 +75,7 @@ def patch_in_cm(mesh: Mesh, settings: Settings, spec: InputSpec) -> float:
     """Side of the patch on the canonical face, in centimetres, were that face shown to the model."""
     canvas = Canvas.of(mesh)
     shown = without_pixels(_canonical_face(mesh, canvas), spec)
-    side = canonical_side(settings.hiding().side(shown), shown, canvas)
+    side = canonical_side(settings.occluder_fn().side(shown), shown, canvas)
     return side / canvas.pixels_per_unit(mesh)
 
 
