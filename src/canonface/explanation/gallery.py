@@ -17,8 +17,10 @@ from canonface.confidence import Confidence, Gallery, RecognitionConfidence
 from canonface.data.labels import read_labels, require_column
 from canonface.data.photos import Photos, digest, find_photos, table_of
 from canonface.errors import CanonfaceError, LabelsError, OptionError
+from canonface.fingerprint import accepts
 from canonface.mesh import load_mesh
 from canonface.models import Model, checked_outputs, load_model, prepare
+from canonface.models.fingerprint import with_choices
 
 logger = logging.getLogger("canonface")
 
@@ -85,7 +87,7 @@ def make_gallery(
 def model_id(model: Model) -> str:
     """Which model answers to which input, as text: its fingerprint and the digest of its input's description."""
     spec = sha256(json.dumps(asdict(model.spec), sort_keys=True).encode()).hexdigest()
-    return f"{model.fingerprint()}:{spec}"
+    return with_choices(model.fingerprint(), spec)
 
 
 def check_model(confidence_fn: Confidence, model: Model) -> None:
@@ -95,7 +97,7 @@ def check_model(confidence_fn: Confidence, model: Model) -> None:
         OptionError: the gallery knows its model, and it is not this one.
     """
     known = confidence_fn.gallery.model if isinstance(confidence_fn, RecognitionConfidence) else ""
-    if known and known != model_id(model):
+    if known and not accepts(model_id(model), known):
         raise OptionError(
             f"Features are compared with features of the same model and input; the gallery was made with another "
             f"than {model.name!r}: make it anew with this model (canonface.make_gallery)."

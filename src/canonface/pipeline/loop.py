@@ -131,9 +131,8 @@ def _begun(folder: Path, manifest: Manifest) -> Manifest:
         earlier.require_same(manifest, folder)
         if earlier.versions != manifest.versions:
             logger.warning("this run was begun with other package versions: %s", earlier.versions)
-        manifest = replace(
-            manifest, created=earlier.created, versions=earlier.versions, fitted=earlier.fitted
-        )
+        # As it was written, an earlier version's fingerprints included.
+        manifest = replace(earlier, photo_root=manifest.photo_root)
     if manifest != earlier:
         manifest.write(folder)
     return manifest

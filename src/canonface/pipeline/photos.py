@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from canonface._deprecated import renamed_parameters
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.data.labels import Labels, label_columns, read_labels, require_column
@@ -42,6 +43,7 @@ RECOGNITIONS = ("recognition", "recognition-margin")
 """Confidences about people of a gallery."""
 
 
+@renamed_parameters(max_questions="max_forward_passes")
 def audit(
     photos: Photos,
     model: Any,
