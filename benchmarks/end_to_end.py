@@ -131,7 +131,7 @@ def run_of(
         writer.writeheader()
         writer.writerows(rows)
     start = time.perf_counter()
-    run = canonface.audit(photos, model, out, target="female", level=LEVEL, spacing=SPACING, **options)
+    run = canonface.audit(photos, model, out, target="female", subdivision=LEVEL, spacing=SPACING, **options)
     run.cms()
     seconds = time.perf_counter() - start
     half = reliability(run)
@@ -168,7 +168,7 @@ def papers_way(
     for row in rows[:6]:
         start = time.perf_counter()
         try:
-            face = canonface.align(Path(row["path"]), level=LEVEL)[0]
+            face = canonface.align(Path(row["path"]), subdivision=LEVEL)[0]
         except CanonfaceError:
             continue
         shown = prepare(face, model.spec)

@@ -52,7 +52,7 @@ def faces_by_person() -> dict[str, list[Face]]:
     with (demo_folder() / "labels.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["licence"] in ("MIT", "CC0") and row["expression"] == "neutral":
-                people[row["identity"]] += canonface.align(demo_folder() / row["path"], level=LEVEL)
+                people[row["identity"]] += canonface.align(demo_folder() / row["path"], subdivision=LEVEL)
     return people
 
 

@@ -1,4 +1,4 @@
-"""Tables in documents, made by commands."""
+"""Insertion of benchmark results into documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ END = "<!-- end -->"
 
 
 def insert(path: Path, command: str, text: str) -> None:
-    """Put what a command made between its marks in a page, which says where."""
+    """Replace the text between a command's two marks in a page."""
     begin = f"<!-- made by {command} -->"
     before, found, rest = path.read_text().partition(begin)
     if not found:
@@ -20,7 +20,7 @@ def insert(path: Path, command: str, text: str) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What this ran on."""
+    """Return the machine and the versions of this benchmark."""
     import torch
 
     import canonface
@@ -43,7 +43,7 @@ def machine() -> dict[str, Any]:
 
 
 def machine_words() -> str:
-    """The machine as a sentence."""
+    """Return the machine as a sentence."""
     found = machine()
     threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
     return (

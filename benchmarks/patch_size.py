@@ -1,11 +1,11 @@
-"""How large a patch has to be before the model map of one half of the photos agrees with that of the other.
+"""Agreement of the model maps of two halves of the photos, by the size of the patch.
 
     python benchmarks/patch_size.py                                   # the bundled photos
     python benchmarks/patch_size.py --photos FOLDER --limit 40        # others
 
-For each model of the zoo that has a fixed question (happy; the predicted gender) and each patch, the correlation of
-the two halves' maps over the canonical pixels that both show, corrected to the full number of photos by Spearman and
-Brown, `2 r / (1 + r)`, the highest region, and the largest drop. Alternate photos form the halves.
+The table has a row for each model and target (happy; the predicted gender) and each patch: the correlation of the two
+halves' maps over the canonical pixels that both show, stepped up to the full number of photos by the Spearman-Brown
+formula `2 r / (1 + r)`, the largest drop, and the region of the peak. Alternate photos form the halves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from canonface.data import find_photos
 from canonface.demo import demo_folder
 from canonface.maps import CMS
 
-QUESTIONS = (("expression", "happy", (5, 7, 9, 11, 13, 15)), ("gender", "predicted", (3, 5, 7, 9)))
+TASKS = (("expression", "happy", (5, 7, 9, 11, 13, 15)), ("gender", "predicted", (3, 5, 7, 9)))
 
 
 def main() -> None:
@@ -45,15 +45,15 @@ def main() -> None:
           f"{platform.machine()}")  # fmt: skip
     print("| model, target | patch | of the input | split-half r | full length | largest drop | highest at |")
     print("|---|---|---|---|---|---|---|")
-    for name, target, patches in QUESTIONS:
+    for name, target, patches in TASKS:
         model = canonface.load_model(name)
-        asked = _that_answer(faces, model, target)
+        kept = _faces_of(faces, model, target)
         for patch in patches:
-            print(_row(asked, model, target, patch, options.stride), flush=True)
+            print(_row(kept, model, target, patch, options.stride), flush=True)
 
 
-def _that_answer(faces: list[canonface.Face], model: canonface.Model, target: str) -> list[canonface.Face]:
-    """The faces that the model itself calls by the target: where it has a confidence to lose."""
+def _faces_of(faces: list[canonface.Face], model: canonface.Model, target: str) -> list[canonface.Face]:
+    """Return the faces for which the model predicts the target: on others it has no confidence to lose."""
     if target == "predicted":
         return faces
     coarse = {"stride": 1833, "patch": 3}
@@ -70,8 +70,8 @@ def _row(faces: list[canonface.Face], model: canonface.Model, target: str, patch
     r = float(np.corrcoef(halves[0].map[both], halves[1].map[both])[0, 1])
     peak = whole.peak()
     share = patch / model.spec.size_hw[0]
-    confidence_fn = f"{model.name}, {target} ({len(faces)} faces)"
-    cells = (confidence_fn, patch, f"{share:.0%}", f"{r:.2f}", f"{2 * r / (1 + r):.2f}", f"{peak.value:.3f}")
+    name = f"{model.name}, {target} ({len(faces)} faces)"
+    cells = (name, patch, f"{share:.0%}", f"{r:.2f}", f"{2 * r / (1 + r):.2f}", f"{peak.value:.3f}")
     return f"| {' | '.join(map(str, cells))} | {', '.join(peak.regions)} |"
 
 

@@ -1,11 +1,11 @@
-"""What the maps are worth on photos at hand: the tables and pictures of docs/results.md.
+"""Tables and pictures of docs/results.md.
 
     python benchmarks/results.py DATA --work results --write docs/results.md
 
 DATA holds the folders ``congress_pd``, ``fairface_val980``, ``openpeople_synth`` and ``lfw_eval``, each with a
-``labels.csv`` (docs/results.md says where they come from). Every step is a command line of canonface, run in a
-process of its own, timed, and kept in the folder of ``--work``: started again, only what is missing is run.
-``--only`` names the parts that are made.
+``labels.csv`` (docs/results.md describes them). Every step is a command line of canonface that runs in its own
+process; its time and output are kept in the folder of ``--work``. Started again, the script runs only the missing
+steps. ``--only`` names the parts of the page to make.
 """
 
 from __future__ import annotations
@@ -59,11 +59,11 @@ FIGURES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     20: ("", "--photos 41", ("alignment.png",)),
     21: ("", "--photos 41 --model expression --target happy", ("alignment.png",)),
 }
-"""Of the paper. Only bundled and synthetic photos are shown: other sets are drawn without their photos."""
+"""Figures of the paper. Only bundled and synthetic photos are shown; figures of other sets have no photos."""
 TRIALS = 24
-"""Networks that learn a mark; a fourth as many learn make-up. Each takes about a minute with all its maps."""
+"""Number of networks that learn a mark; a fourth as many learn make-up. Each takes about a minute with its maps."""
 WIDEST = 1600
-"""Pixels of a picture in the page."""
+"""Largest width in pixels of a picture in the page."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Subject:
     """One model on one set of photos.
 
     Attributes:
-        task: in a word.
-        model: of the zoo.
+        task: short name of the task.
+        model: name in the zoo.
         photos: name of the set.
-        count: of photos that are explained.
-        scored: of them, on how many the methods are compared; 0: all.
-        methods: with which ours is compared.
-        target: what is asked about; empty: the model's default.
+        count: number of photos to explain.
+        scored: number of photos on which methods are compared; 0: all.
+        methods: methods to compare with.
+        target: target of the model; empty: its default.
     """
 
     task: str
@@ -90,7 +90,7 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """Of its files."""
+        """Name of its files."""
         return f"{self.model}-{self.photos}"
 
 
@@ -104,14 +104,14 @@ SUBJECTS = (
     Subject("recognition", "facenet", "lfw_eval", 25, 12),
     Subject("recognition", "facenet", "congress_pd", 25, 12),
 )
-"""The recognition network takes half a minute a photo of ScoreCAM alone: fewer photos of it are scored."""
+"""ScoreCAM alone takes the recognition network half a minute a photo, so fewer of its photos are scored."""
 
 
 class Steps:
-    """Command lines that have been run, and how long each took.
+    """Command lines with their outputs and times.
 
     Args:
-        work: folder of everything that they make.
+        work: folder of all results.
     """
 
     def __init__(self, work: Path) -> None:
@@ -119,10 +119,10 @@ class Steps:
         (work / "steps").mkdir(parents=True, exist_ok=True)
 
     def run(self, name: str, *words: str, fine: tuple[int, ...] = (0,)) -> str:
-        """What a command of canonface says; it is run unless that was done before.
+        """Run a command of canonface unless it has been run before, and return its output.
 
         Raises:
-            SystemExit: it failed.
+            SystemExit: the command failed.
         """
         note = self.work / "steps" / f"{name}.json"
         if note.exists() and (known := json.loads(note.read_text()))["words"] == list(words):
@@ -142,14 +142,14 @@ class Steps:
         return done.stdout
 
     def seconds(self, *names: str) -> float:
-        """How long commands took, together."""
+        """Return the total time of commands."""
         return sum(
             json.loads((self.work / "steps" / f"{name}.json").read_text())["seconds"] for name in names
         )
 
 
 def main() -> None:
-    """Make the parts of the page that are asked for."""
+    """Make the requested parts of the page."""
     options = _options()
     steps = Steps(options.work)
     for name, part in PARTS.items():
@@ -162,7 +162,7 @@ def main() -> None:
 
 
 def faithfulness(data: Path, steps: Steps, images: Path) -> str:  # noqa: ARG001
-    """A table of the metrics for each model and set of photos."""
+    """Return a table of the metrics for each model and set of photos."""
     lines = [machine_words()]
     for subject in SUBJECTS:
         lines += ["", *_scored(subject, data, steps)]
@@ -170,7 +170,7 @@ def faithfulness(data: Path, steps: Steps, images: Path) -> str:  # noqa: ARG001
 
 
 def verification(data: Path, steps: Steps, images: Path) -> str:
-    """Maps of pairs, and whether deleting what they name spoils the decision."""
+    """Return the metrics of maps of pairs, with the accuracy of the decision."""
     work, pairs = steps.work, steps.work / "sets" / "lfw-pairs.csv"
     rows = _rows(data / "lfw_eval" / "pairs.csv")
     for row in rows:
@@ -189,7 +189,7 @@ def verification(data: Path, steps: Steps, images: Path) -> str:
 
 
 def sanity(data: Path, steps: Steps, images: Path) -> str:  # noqa: ARG001
-    """Whether each method's map depends on what the network has learned."""
+    """Return the verdicts of the sanity check for each method."""
     from canonface.demo import demo_folder
 
     _, photos = _sample(steps, demo_folder(), "bundled", 12)
@@ -197,24 +197,24 @@ def sanity(data: Path, steps: Steps, images: Path) -> str:  # noqa: ARG001
     for model, target in (("expression", "happy"), ("gender", "female")):
         name = f"sanity-{model}"
         out = steps.work / name
-        said = steps.run(
+        output = steps.run(
             name, "study", "randomize", str(photos), "-m", model, "-t", target, "--methods",
             "canonical,gradient,guided-backprop,gradcam,gradcam++,integrated-gradients", "-o", str(out), fine=(0, 1),
         )  # fmt: skip
-        words = [line for line in said.splitlines() if line and not line.startswith("  ")]
+        words = [line for line in output.splitlines() if line and not line.startswith("  ")]
         lines += ["", f"### {model}", "", *(f"- {line}" for line in words), "", f"{_time(steps, name)}."]
     return "\n".join(lines).strip()
 
 
 def figures(data: Path, steps: Steps, images: Path) -> str:
-    """The paper's figures."""
+    """Return the paper's figures."""
     lines = []
     for number, (photos, more, pictures) in FIGURES.items():
         name, out = f"figure-{number}", steps.work / f"figure-{number}"
         place = [str(data / photos)] if photos else []
         words = ("reproduce", str(number), *place, *shlex.split(more), "-o", str(out))
-        said = steps.run(name, *words, fine=(0, 1))
-        shown = said.splitlines()[0].rstrip(".")
+        output = steps.run(name, *words, fine=(0, 1))
+        shown = output.splitlines()[0].rstrip(".")
         command = shlex.join(
             ("canonface", "reproduce", str(number), *([photos] if photos else []), *shlex.split(more))
         )
@@ -227,17 +227,17 @@ def figures(data: Path, steps: Steps, images: Path) -> str:
 
 
 def planted(data: Path, steps: Steps, images: Path) -> str:
-    """Whether maps name the region that a network was trained to use."""
+    """Return the results of the planted-cue study."""
     out = steps.work / "planted"
-    said = steps.run("planted", "study", "planted", str(data / "fairface_train1600" / "labels.csv"), "--trials",
+    output = steps.run("planted", "study", "planted", str(data / "fairface_train1600" / "labels.csv"), "--trials",
                      str(TRIALS), "--make-up", str(TRIALS // 4), "-o", str(out))  # fmt: skip
-    told = [line for line in said.splitlines() if not line.startswith("  ")]
+    lines = [line for line in output.splitlines() if not line.startswith("  ")]
     pictures = [line for kind in ("rates", "maps")
                 for line in _picture(out, f"planted-{kind}.png", images / f"planted_{kind}.png")]  # fmt: skip
     spent = sum(
         sum(json.loads(trial.read_text())["seconds"].values()) for trial in (out / "trials").glob("*.json")
     )
-    return "\n".join([_block("\n".join(told)), "", f"{_took(spent)}.", *pictures])
+    return "\n".join([_block("\n".join(lines)), "", f"{_took(spent)}.", *pictures])
 
 
 PARTS: dict[str, Callable[[Path, Steps, Path], str]] = {
@@ -277,7 +277,7 @@ def _scored(subject: Subject, data: Path, steps: Steps) -> Iterator[str]:
 
 
 def _sample(steps: Steps, place: Path, name: str, count: int) -> tuple[int, Path]:
-    """So many photos of a set, one a person where it names people, as a CSV file."""
+    """Write a CSV file of some photos of a set, one for each person where people are known."""
     from canonface.studies.photo_sets import open_photo_set
 
     known = open_photo_set(place)
@@ -294,7 +294,7 @@ def _sample(steps: Steps, place: Path, name: str, count: int) -> tuple[int, Path
 
 
 def _of_people(steps: Steps, place: Path, subject: Subject, which: int) -> Path:
-    """One photo each of so many people: the first for the gallery, the second to be recognised."""
+    """Write a CSV file of one photo for each person: the first for the gallery, the second to be recognised."""
     from canonface.studies.photo_sets import open_photo_set
 
     people = open_photo_set(place).of_people(subject.count, 2, SEED)
@@ -304,7 +304,7 @@ def _of_people(steps: Steps, place: Path, subject: Subject, which: int) -> Path:
 
 
 def _table(rows: list[dict[str, str]]) -> Iterator[str]:
-    """Methods down, metrics across, each mean with its interval; the best of each is bold."""
+    """Return a table with a row for each method and a column for each metric: mean and interval."""
     groups = list(dict.fromkeys(row["group"] for row in rows))
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     methods = list(dict.fromkeys(row["method"] for row in rows))
@@ -347,7 +347,7 @@ def _block(text: str) -> str:
 
 
 def _picture(folder: Path, name: str, to: Path) -> list[str]:
-    """Copies a picture beside the page, no wider than the page needs."""
+    """Copy a picture next to the page, no wider than `WIDEST`, and return its Markdown."""
     from PIL import Image
 
     to.parent.mkdir(parents=True, exist_ok=True)
@@ -368,9 +368,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _write(rows: list[dict[str, str]], path: Path) -> Path:
-    from canonface.studies.photo_sets import write_rows
+    from canonface.studies.figures import write_list
 
-    return write_rows(rows, path)
+    return write_list(rows, path)
 
 
 def _options() -> argparse.Namespace:

@@ -1,19 +1,19 @@
-"""How good a model map is from a part of the questions, against the full map of the same photos.
+"""Quality of a model map from a part of the probes, against the full map of the same photos.
 
     python benchmarks/sampling_designs.py                                   # the bundled photos
     python benchmarks/sampling_designs.py --photos FOLDER/labels.csv --model gender --target female
     python benchmarks/sampling_designs.py --run RUN                         # a finished full run
 
-A run asks everything once; designs are then replayed on its matrix of drops with many seeds. Four tables:
+One run probes everything; designs are then replayed on its matrix of drops with many seeds. Four tables:
 
-1. Each design and share: Pearson correlation with the full run's map over the probes, its smallest over the seeds;
-   how often the 95% bands of these photos and of people held the whole map of the full run, and how wide they were.
-2. The same budget spent on whole maps of fewer photos.
-3. Stopping early: photos in random order, until the band is narrower than a few precisions; how many photos it took,
-   and how often the band that a run stopped with held the map of all photos. Before it, how often the bands of all
-   looks held together: of all, and of those that enough people carried.
-4. Single photos, coarse to fine against evenly spread probes: root mean square error over all probes as a share of
-   the standard deviation of the face's drops, what was stated of it, and the correlation of the maps as drawn.
+1. Each design and share: mean and smallest Pearson correlation with the full run's map over the probes; coverage and
+   width of the 95% bands about these photos and about people.
+2. The same budget spent on full maps of fewer photos.
+3. Early stopping: photos in random order until the band is narrower than a precision; the number of photos, and the
+   coverage of the final band. Before that, the joint coverage of the bands of all looks, and of the looks with enough
+   people.
+4. Single photos, adaptive against evenly spread probes: root mean square error over all probes as a share of the
+   standard deviation of the face's drops, the stated error, and the correlation of the drawn maps.
 """
 
 from __future__ import annotations
@@ -90,26 +90,26 @@ def main() -> None:
 
 
 def with_design(whole: Sampled, design: Design) -> Sampled:
-    """What a design would have asked of a full matrix."""
+    """Return the part of a full matrix that a design would have probed."""
     asked = design.asked(whole.places, [(i, 0) for i in range(len(whole.drops))])
     share = design.count(whole.drops.shape[1]) / whole.drops.shape[1]
     return replace(whole, drops=np.where(asked, whole.drops, np.nan), asked=asked, share=share)
 
 
 def first(whole: Sampled, rows: np.ndarray) -> Sampled:
-    """A part of the faces."""
+    """Return a part of the faces."""
     _, clusters = np.unique(whole.clusters[rows], return_inverse=True)
     return replace(whole, drops=whole.drops[rows], asked=whole.asked[rows], clusters=clusters)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Over the probes that both know."""
+    """Return the Pearson correlation over the probes that both know."""
     both = np.isfinite(a) & np.isfinite(b)
     return float(np.corrcoef(a[both], b[both])[0, 1])
 
 
 def designs(whole: Sampled, seeds: int) -> None:
-    """First table."""
+    """Print the first table: designs and shares."""
     truth = full_map(whole)
     print(f"\n1. Designs; the full map's values span {np.nanmin(truth):+.4f} to {np.nanmax(truth):+.4f}\n")
     print(
@@ -141,7 +141,7 @@ def designs(whole: Sampled, seeds: int) -> None:
 
 
 def fewer_photos(whole: Sampled, seeds: int) -> None:
-    """Second table."""
+    """Print the second table: fewer photos."""
     truth, count = full_map(whole), len(whole.drops)
     print(
         "\n2. The same budget on whole maps of fewer photos\n\n| share | photos | r: mean, least |\n|---|---|---|"
@@ -158,7 +158,7 @@ def fewer_photos(whole: Sampled, seeds: int) -> None:
 
 
 def stopping(whole: Sampled, seeds: int, share: float = 0.1) -> None:
-    """Third table."""
+    """Print the third table: early stopping."""
     truth, people = full_map(whole), int(whole.clusters.max()) + 1
     looks = looks_at(people)
     level = level_of_a_look(0.95, len(looks))
@@ -194,9 +194,9 @@ def stopping(whole: Sampled, seeds: int, share: float = 0.1) -> None:
 
 
 def single(whole: Sampled, faces: int) -> None:
-    """Fourth table: faces whose largest drop is above the median."""
+    """Print the fourth table: single faces whose largest drop is above the median."""
     print("\n4. Single photos\n")
-    print("| share | error: even | error: adaptive | of what was not asked: true, stated | map r, even: mean, least "
+    print("| share | error: even | error: adaptive | of probes left out: true, stated | map r, even: mean, least "
           "| map r, adaptive: mean, least |\n|---|---|---|---|---|---|")  # fmt: skip
     moves = np.nanmax(np.abs(whole.drops), axis=1)
     lively = np.flatnonzero(moves >= np.median(moves))

@@ -1,4 +1,4 @@
-"""Ways to ask a network about patches, as functions of the number of questions: what canonface is timed against."""
+"""Occlusion by other implementations, as functions of the number of patches: the baselines of canonface's timings."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import numpy as np
 
 
 class _EnoughError(Exception):
-    """Captum has asked as often as it should."""
+    """Raised when captum has reached the number of forward passes."""
 
 
 def captum_occlusion(
     score: Callable[[Any], Any], x: Any, patch: int, fill: float, batch: int
 ) -> Callable[[int], object]:
-    """Captum's occlusion by a window that slides over the input."""
+    """Return captum's occlusion by a sliding window."""
     import torch
     from captum.attr import Occlusion
 
-    def ask(count: int) -> None:
-        asked = 0
+    def run(count: int) -> None:
+        passes = 0
 
         def counted(batch_of_copies: Any) -> Any:
-            nonlocal asked
-            if asked >= count:
+            nonlocal passes
+            if passes >= count:
                 raise _EnoughError
-            asked += len(batch_of_copies)
+            passes += len(batch_of_copies)
             return score(batch_of_copies)
 
         with torch.inference_mode(), contextlib.suppress(_EnoughError):
             Occlusion(counted).attribute(x[None], (x.shape[0], patch, patch), (x.shape[0], 4, 4), baselines=fill,
                                          perturbations_per_eval=batch)  # fmt: skip
 
-    return ask
+    return run
 
 
 def paper_loop(
     score: Callable[[Any], Any], x: Any, boxes: np.ndarray, fill: float, batch: int
 ) -> Callable[[int], object]:
-    """The loop of the paper's code: a clone of the input for each patch, and a forward pass a batch of clones."""
+    """Return the loop of the paper's code: a clone of the input for each patch, and a forward pass for each batch."""
     import torch
 
-    def ask(count: int) -> None:
+    def run(count: int) -> None:
         with torch.inference_mode():
             for start in range(0, count, batch):
                 copies = torch.stack([x.clone() for _ in range(batch)])
@@ -54,13 +54,13 @@ def paper_loop(
                     copy_[:, y0:y1, x0:x1] = fill
                 score(copies)
 
-    return ask
+    return run
 
 
 def frozen(
     module: Any, x: Any, boxes: np.ndarray, fill: float, target: int, batch: int
 ) -> Callable[[int], object]:
-    """Whole copies by the fastest forward pass that PyTorch has: traced, frozen, optimised for inference."""
+    """Return full forward passes of a network that is traced, frozen and optimised for inference."""
     import torch
 
     from canonface.functional import occlude
@@ -71,22 +71,22 @@ def frozen(
             torch.jit.freeze(torch.jit.trace(copy.deepcopy(module), example))
         )
 
-    def ask(count: int) -> None:
+    def run(count: int) -> None:
         with torch.inference_mode():
             for start in range(0, count, batch):
                 torch.softmax(frozen(occlude(x, boxes[start : start + batch], fill)), 1)[:, target]
 
-    return ask
+    return run
 
 
 def matrix_product(size: int) -> Callable[[int], object]:
-    """A product of two square matrices: what the processor reaches at best."""
+    """Return a product of two square matrices, the upper limit of the processor's speed."""
     import torch
 
     a, b = (torch.randn(size, size) for _ in range(2))
 
-    def ask(count: int) -> None:
+    def run(count: int) -> None:
         for _ in range(count):
             torch.matmul(a, b)
 
-    return ask
+    return run

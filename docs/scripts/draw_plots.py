@@ -37,7 +37,7 @@ def ask(model: canonface.Model, photos: list[Path], folder: Path, target: str) -
     """What the model relies on in some photos."""
     labels = demo_folder() / "labels.csv"
     return canonface.audit(
-        photos, model, folder, target=target, confidence="log-odds", labels=labels, level=1
+        photos, model, folder, target=target, confidence="log-odds", labels=labels, subdivision=1
     )
 
 

@@ -1,4 +1,4 @@
-"""canonface shows which parts of a face a face model relies on.
+"""canonface: canonical saliency maps, the parts of a face that a face model relies on.
 
 import canonface
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from canonface.alignment import read_photo
     from canonface.evaluation import evaluate
     from canonface.explanation import (
+        Engine,
+        Sampling,
         Settings,
         align,
         compare_methods,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from canonface.maps import CIS, CMS, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
-    from canonface.pipeline import audit, audit_regions, verify
+    from canonface.pipeline import RegionSummary, audit, audit_regions, verify
     from canonface.plots import save
     from canonface.run import Run
 
@@ -46,8 +48,11 @@ _LAZY = {
     "CIS": "canonface.maps",
     "CMS": "canonface.maps",
     "Canvas": "canonface.mesh",
+    "Engine": "canonface.explanation",
     "Model": "canonface.models",
+    "RegionSummary": "canonface.pipeline",
     "Run": "canonface.run",
+    "Sampling": "canonface.explanation",
     "Settings": "canonface.explanation",
     "align": "canonface.explanation",
     "audit": "canonface.pipeline",
@@ -68,18 +73,28 @@ _LAZY = {
     "verify": "canonface.pipeline",
 }
 
+_SUBPACKAGES = (
+    *("alignment", "confidence", "data", "engine", "errors", "evaluation", "explanation", "finetuning"),
+    *("functional", "maps", "mesh", "methods", "models", "occluders", "pipeline", "plots", "run", "sampling"),
+    *("studies", "types"),
+)
+"""Public subpackages: ``canonface.plots`` works after ``import canonface``."""
+
 __all__ = [
     "CIS",
     "CMS",
     "CanonfaceError",
     "Canvas",
+    "Engine",
     "Face",
     "InputSpec",
     "Mesh",
     "Model",
     "ModelInput",
     "Pose",
+    "RegionSummary",
     "Run",
+    "Sampling",
     "Settings",
     "__version__",
     "align",
@@ -105,8 +120,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    if name in _SUBPACKAGES:
+        return import_module(f"canonface.{name}")
     raise AttributeError(f"module 'canonface' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, *_SUBPACKAGES]

@@ -53,6 +53,19 @@ MODULES: dict[str, tuple[str, ...]] = {
     # plots
     # sampling
     # studies
+    "canonface.studies.varying": ("canonface.studies.sweep", "canonface.studies.aligners"),
+    "canonface.studies.fixing": ("canonface.studies.targets",),
+    "canonface.studies.copies": ("canonface.studies.aligners",),
+    "canonface.studies.randomizing": ("canonface.studies.randomization",),
+    "canonface.studies.planted.mapping": ("canonface.studies.planted.model_maps",),
+    "canonface.studies.planted.rules": ("canonface.studies.planted.model_maps",),
+    "canonface.studies.planted.training": ("canonface.studies.planted.network",),
+    "canonface.studies.planted.painting": (
+        "canonface.studies.planted.cues",
+        "canonface.studies.planted.trial",
+    ),
+    "canonface.studies.planted.scoring": ("canonface.studies.planted.scores",),
+    "canonface.studies.planted.proportions": ("canonface.studies.planted.scores",),
 }
 """A module of 0.1.0 that moved -> the modules that hold its content now."""
 
@@ -67,7 +80,7 @@ RENAMED: dict[str, str] = {
     "canonface.run.comparing:Comparison": "MethodComparison",
     "canonface.run.explaining:View": "FaceView",
     "canonface.run.explaining:begun": "prepare_face",
-    "canonface.run.explaining:asked_once": "clean_prediction",
+    "canonface.run.explaining:asked_once": "clean_outputs",
     "canonface.run.heating:heat_at": "attribution_at",
     "canonface.run.heating:heat_of": "attribution_of",
     "canonface.run.stopping:Look": "InterimLook",
@@ -105,6 +118,21 @@ RENAMED: dict[str, str] = {
     # plots
     # sampling
     # studies
+    "canonface.studies:Asked": "ModelTask",
+    "canonface.studies:Comparison": "SettingComparison",
+    "canonface.studies.comparison:Comparison": "SettingComparison",
+    "canonface.studies.fixing:likeness_confidence": "SelfSimilarity",
+    "canonface.studies.fixing:with_confidence_fn": "with_confidence",
+    "canonface.studies.models:Asked": "ModelTask",
+    "canonface.studies.planted:Plan": "TrialPlan",
+    "canonface.studies.planted:Score": "CueScore",
+    "canonface.studies.planted.scoring:Score": "CueScore",
+    "canonface.studies.planted.scoring:area_under_curve": "canonface.statistics:roc_area",
+    "canonface.studies.planted.training:Recipe": "TrainingRecipe",
+    "canonface.studies.planted.training:Trained": "TrainedNetwork",
+    "canonface.studies.randomizing:Network": "RandomisedNetwork",
+    "canonface.studies.varying:Remembering": "CachedAligner",
+    "canonface.studies.varying:Told": "StudyProgress",
 }
 """``module:name`` of 0.1.0 -> name now, in the same module or its replacements, or ``module:name`` now."""
 

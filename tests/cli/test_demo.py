@@ -19,7 +19,9 @@ def test_the_demo_ends_with_pictures_and_happy_is_highest_around_the_mouth(tmp_p
         load_model("gender")
     except AssetError as error:
         pytest.skip(f"the zoo's weights cannot be had here: {error}")
-    monkeypatch.setattr(sys, "argv", ["canonface", "demo", "-o", str(tmp_path), "--level", "0", "--json"])
+    monkeypatch.setattr(
+        sys, "argv", ["canonface", "demo", "-o", str(tmp_path), "--subdivision", "0", "--json"]
+    )
     with pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code

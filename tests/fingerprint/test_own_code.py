@@ -16,7 +16,7 @@ import pytest
 import user_objects
 from torch import nn
 
-import canonface
+from canonface import models
 from canonface.confidence import CleanPrediction, Gallery, RecognitionConfidence
 from canonface.errors import ConfigurationChangedError, OptionError
 from canonface.explanation.gallery import check_model, model_id
@@ -230,16 +230,14 @@ class TestOf010:
 
     def test_every_network_of_the_package_is_recorded(self):
         found = set()
-        for one in pkgutil.walk_packages(canonface.__path__, "canonface."):
-            if not one.name.endswith("__main__"):
-                module = importlib.import_module(one.name)
-                found |= {
-                    value
-                    for value in vars(module).values()
-                    if isinstance(value, type)
-                    and issubclass(value, nn.Module)
-                    and value.__module__.startswith("canonface.models.")
-                }
+        for one in pkgutil.walk_packages(models.__path__, "canonface.models."):
+            module = importlib.import_module(one.name)
+            found |= {
+                value
+                for value in vars(module).values()
+                if isinstance(value, type) and issubclass(value, nn.Module)
+                if value.__module__.startswith("canonface.models.")
+            }
         assert len(found) > 15
         names = {former_name(cls) for cls in found}
         assert len(names) == len(found)

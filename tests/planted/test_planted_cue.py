@@ -1,4 +1,4 @@
-"""A planted cue is found: models that read one region light that region and no other, at any pose."""
+"""Planted cues by construction: the map of a model that reads one region has values only there, at any pose."""
 
 import csv
 
@@ -20,7 +20,7 @@ CANONICAL_PATCH = PATCH * 512 / 112
 
 
 def regions():
-    """Named regions whose area is at least a patch's."""
+    """Return the named regions that are at least as large as a patch."""
     mesh = load_mesh(1)
     xy = CANVAS.project(mesh)
     masks = {name: planted.area(mesh, name, xy, (512, 512)) for name in mesh.regions}
@@ -28,7 +28,7 @@ def regions():
 
 
 def explain_planted(face, mesh, name):
-    """The map of a model that reads this region of this face; None where the face hides most of it."""
+    """Return the map of a model that reads one region of a face; None where the face hides most of it."""
     shown = prepare(face, SPEC)
     all_of_it = planted.area(mesh, name, shown.vertices_xy, (112, 112))
     seen = planted.visible_triangles(mesh, name, shown.visible)
@@ -40,7 +40,7 @@ def explain_planted(face, mesh, name):
 
 
 def find_everywhere(faces):
-    """For each region: the share of faces whose peak lies in it, and whether the model map's peak does."""
+    """Return, for each region, the share of faces with the peak in it, and whether the model map's peak is in it."""
     mesh = load_mesh(1)
     found = {}
     for name, mask in regions().items():
@@ -55,7 +55,7 @@ def find_everywhere(faces):
             hits.append(bool(near[round(y), round(x)]))
             cms = cms.add(cis.map, cis.count, cis.canonical_patch)
         x, y = cms.peak().xy
-        # "and no other": what lies farther than a whole patch from the region stays dark
+        # values farther than a whole patch from the region are near 0
         far = ~planted.grown(mask, 3 * CANONICAL_PATCH)
         dark = float(np.abs(cms.map[far]).max() / cms.map.max())
         found[name] = (np.mean(hits), len(hits), bool(near[round(y), round(x)]), dark)
@@ -86,7 +86,7 @@ def test_on_the_bundled_photos(demo_faces):
 @pytest.mark.slow
 @pytest.mark.data
 def test_on_a_hundred_photos(data, aligner):
-    """Studio photos, synthetic people from front to profile, and faces in the wild."""
+    """Check studio photos, synthetic people from front to profile, and faces in the wild."""
     faces = []
     for folder, step, wanted in (
         ("london_frl", 3, 28),
@@ -106,7 +106,7 @@ def test_on_a_hundred_photos(data, aligner):
     check(find_everywhere(faces))
 
 
-def test_a_constant_model_lights_nothing(demo_faces):
+def test_the_map_of_a_constant_model_is_zero(demo_faces):
     model = load_model(lambda batch: np.zeros((len(batch), 2)), spec=SPEC)
     cis = explain(demo_faces[0], model)
     assert np.nanmax(np.abs(cis.drops)) == 0.0

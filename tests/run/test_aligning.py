@@ -14,7 +14,7 @@ PHOTO = demo_folder() / "photos" / "op_P001_studio.jpg"
 
 
 def test_levels_share_the_base_mesh():
-    coarse, dense = (canonface.align(PHOTO, level=level)[0] for level in (0, 1))
+    coarse, dense = (canonface.align(PHOTO, subdivision=level)[0] for level in (0, 1))
     assert coarse.vertices_xy.shape == (468, 2)
     assert dense.vertices_xy.shape == (1833, 2)
     np.testing.assert_allclose(dense.vertices_xy[:468], coarse.vertices_xy, atol=1e-9)

@@ -145,7 +145,7 @@ def test_what_was_computed_is_kept_when_the_model_breaks_the_loop(folder, tmp_pa
     [
         ({"patch": 9.0}, r"settings\.occluder\.patch: null then, 9\.0 now"),
         ({"target": "no"}, r'settings\.confidence\.target: "yes" then, "no" now'),
-        ({"level": 0}, r"mesh.name: .*468/1.*468/0"),
+        ({"subdivision": 0}, r"mesh.name: .*468/1.*468/0"),
         ({"preset": "paper"}, r'settings\.occluder\.fill: "mean" then, "black" now'),
         ({"faces": "all"}, "aligner"),
     ],

@@ -93,7 +93,7 @@ def test_a_full_run_has_a_band_too(whole):
     np.testing.assert_allclose(estimate.drops, np.nanmean(whole.drops(), axis=0))
     assert np.isfinite(estimate.map.widest)
     assert whole.estimate(of="photos").map.widest == pytest.approx(0)
-    assert whole.estimate(level=0.99).map.widest > estimate.map.widest
+    assert whole.estimate(confidence_level=0.99).map.widest > estimate.map.widest
 
 
 def test_a_share_of_all_is_a_full_run(photos, model, whole, tmp_path):
@@ -117,7 +117,7 @@ def test_a_killed_run_goes_on_and_asks_the_same(photos, model, tmp_path, monkeyp
     resumed = sample(photos, model, tmp_path / "broken", **options)
     np.testing.assert_array_equal(resumed.drops(), unbroken.drops())
     np.testing.assert_array_equal(resumed.estimate().map.half_width, unbroken.estimate().map.half_width)
-    assert resumed.reached == unbroken.reached
+    assert resumed.stopping_state == unbroken.stopping_state
 
 
 def test_another_design_is_refused(photos, model, tmp_path):
@@ -137,20 +137,20 @@ def test_a_run_stops_when_it_is_precise_and_says_what_it_reached(photos, model, 
     # At its first look the toy's map is carried by 6.7 faces.
     monkeypatch.setattr("canonface.sampling.estimate.FEW_EFFECTIVE", 6.0)
     narrow = sample(photos, model, tmp_path / "narrow", precision=1e-9)
-    assert narrow.reached.stopped == "all-photos"
-    looks = narrow.reached.looks
+    assert narrow.stopping_state.stopped == "all-photos"
+    looks = narrow.stopping_state.looks
     assert [look.photos for look in looks] == [32, 40], "nobody is known: photos are counted"
     # Wide enough for the first look, which has fewer faces and the wider band.
     wide = sample(photos, model, tmp_path / "wide", precision=looks[0].half_width * 1.001)
-    assert wide.reached.stopped == "precision"
-    assert wide.reached.looks == looks[:1]
+    assert wide.stopping_state.stopped == "precision"
+    assert wide.stopping_state.looks == looks[:1]
     assert wide.faces.num_rows == looks[0].faces == 32
     assert wide.estimate().map.widest == pytest.approx(looks[0].half_width, rel=1e-9)
     assert wide.cms().half_width == pytest.approx(looks[0].half_width, rel=1e-9)
     assert json.loads((tmp_path / "wide" / "reached.json").read_text())["precision_of"] == "map"
     # The looks do not depend on the precision: the same run may be asked for more.
     more = sample(photos, model, tmp_path / "wide", precision=1e-9)
-    assert more.reached == narrow.reached
+    assert more.stopping_state == narrow.stopping_state
     np.testing.assert_array_equal(more.drops(), narrow.drops())
 
 
@@ -170,13 +170,13 @@ def test_photos_are_taken_in_an_order_of_chance_person_by_person(photos, model, 
         seen.append(state.done)
 
     run = sample(photos, model, tmp_path / "run", max_forward_passes=300, labels=labels, progress=note)
-    assert run.reached.stopped == "max-forward-passes"
+    assert run.stopping_state.stopped == "max-forward-passes"
     assert run.manifest.configuration["cluster"] == "identity"
     names = run.labels("identity")
     taken = run.faces.column("photo").to_pylist()
     assert taken != list(range(len(taken))), "not the first of the list"
     asked = np.array(run.faces.column("model_calls").to_pylist())
-    assert run.reached.looks[-1].forward_passes == asked.sum()
+    assert run.stopping_state.looks[-1].forward_passes == asked.sum()
     assert 300 <= asked.sum() < 300 + asked.max()
     everyone = Run.open(tmp_path / "run").estimate()
     assert everyone.clusters == len(set(names)) < 11
@@ -193,24 +193,26 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     for budget in (300, 500, 10**6):
         run = sample(photos, model, tmp_path / "run", max_forward_passes=budget)
         levels.append(run.estimate().map.level)
-        taken.append(run.reached.looks[-1].photos)
+        taken.append(run.stopping_state.looks[-1].photos)
     assert levels == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 4, 1 - 0.05 / 8])
-    assert run.reached.stopped == "all-photos"
-    assert run.reached.unplanned == tuple(taken) == tuple(sorted(taken))
-    assert run.estimate(level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
+    assert run.stopping_state.stopped == "all-photos"
+    assert run.stopping_state.unplanned == tuple(taken) == tuple(sorted(taken))
+    assert run.estimate(confidence_level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
     # A smaller budget takes nothing back: what was asked is paid for, and another start is no other look.
     again = sample(photos, model, tmp_path / "run", max_forward_passes=300)
-    assert again.reached == replace(run.reached, max_forward_passes=300, stopped="max-forward-passes")
+    assert again.stopping_state == replace(
+        run.stopping_state, max_forward_passes=300, stopped="max-forward-passes"
+    )
     once = sample(photos, model, tmp_path / "once", max_forward_passes=10**6)
     assert once.estimate().map.widest < run.estimate().map.widest
 
 
 def test_a_budget_beside_a_precision_is_a_look_more(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", precision=1e-9, max_forward_passes=300)
-    assert (run.reached.stopped, run.reached.looks[-1].extra) == ("max-forward-passes", 1)
+    assert (run.stopping_state.stopped, run.stopping_state.looks[-1].extra) == ("max-forward-passes", 1)
     assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3 / 2)
     more = sample(photos, model, tmp_path / "run", precision=1e-9)
-    assert [(look.photos, look.extra) for look in more.reached.looks] == [(32, 0), (40, 0)]
+    assert [(look.photos, look.extra) for look in more.stopping_state.looks] == [(32, 0), (40, 0)]
     assert more.estimate().map.level == pytest.approx(1 - 0.05 / 3), "planned looks keep their level"
 
 
@@ -228,7 +230,7 @@ def test_rows_made_elsewhere_decide_alike(photos, model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(auditing, "explain_face", lambda *_: pytest.fail("it was asked before"))
     merged = sample(photos, model, folder, precision=1e-9)
-    assert merged.reached == unbroken.reached
+    assert merged.stopping_state == unbroken.stopping_state
     np.testing.assert_array_equal(merged.estimate().map.half_width, unbroken.estimate().map.half_width)
     np.testing.assert_array_equal(merged.cms().map, unbroken.cms().map)
 
@@ -278,8 +280,8 @@ def test_failed_photos_count_as_taken(photos, model, tmp_path):
     for name in sorted(path.name for path in folder.iterdir())[:10]:
         (folder / name).write_text("no photo")
     run = sample(folder, model, tmp_path / "run", precision=1e-9)
-    assert [look.photos for look in run.reached.looks] == [32, 40]
-    assert run.reached.looks[-1].faces == 30
+    assert [look.photos for look in run.stopping_state.looks] == [32, 40]
+    assert run.stopping_state.looks[-1].faces == 30
 
 
 def test_a_run_without_a_face_reaches_nothing(tmp_path, model):
@@ -287,8 +289,8 @@ def test_a_run_without_a_face_reaches_nothing(tmp_path, model):
     folder.mkdir()
     (folder / "none.jpg").write_text("no photo")
     run = sample(folder, model, tmp_path / "run", precision=0.5)
-    assert run.reached.stopped == "all-photos"
-    assert run.reached.looks == (InterimLook(photos=1),)
+    assert run.stopping_state.stopped == "all-photos"
+    assert run.stopping_state.looks == (InterimLook(photos=1),)
     with pytest.raises(RunError, match="at least one explained face"):
         run.estimate()
 
@@ -308,7 +310,7 @@ def test_a_map_carried_by_one_face_is_never_precise(tmp_path):
     assert not until.due(31, 0, known=False)
     assert until.due(32, 0, known=True)
     assert not until.look(32, 0)
-    assert until.reached.looks[0].half_width < 0.5
+    assert until.state.looks[0].half_width < 0.5
     until.estimate = lambda *_: replace(estimate, map=replace(estimate.map, effective=19.0))
     assert until.look(32, 0)
     assert StoppingState.read(tmp_path).stopped == "precision"
@@ -340,8 +342,10 @@ def test_a_map_that_few_faces_carry_is_said_to_be_unsure(photos, tmp_path, caplo
 def test_a_file_that_is_no_result_is_named(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", max_forward_passes=100)
     (tmp_path / "run" / "reached.json").write_text("{}")
-    with pytest.raises(RunError, match=r"reached\.json says what a run reached, and cannot be read"):
-        _ = run.reached
+    with pytest.raises(
+        RunError, match=r"reached\.json holds the state of a run that may stop early, and cannot be read"
+    ):
+        _ = run.stopping_state
 
 
 def test_one_face_coarse_to_fine(demo_faces, model):

@@ -1,4 +1,4 @@
-"""A small run of bundled photos that several studies read."""
+"""Bundled photos of seven people, and a small run of them for several studies."""
 
 import csv
 import shutil
@@ -25,7 +25,7 @@ def toy_model():
 
 @pytest.fixture(scope="session")
 def people_folder(tmp_path_factory):
-    """Seven people, two photos each, and who they are."""
+    """Copy two photos of each of seven people into a folder with their identities."""
     folder = tmp_path_factory.mktemp("people")
     for name in NAMES:
         shutil.copy(demo_folder() / "photos" / f"{name}.jpg", folder)

@@ -1,4 +1,4 @@
-"""How many photos a map needs: worlds whose answer is known, and a run as its user meets it."""
+"""Convergence: simulated worlds with a known reliability, and the study of a run."""
 
 import csv
 
@@ -9,7 +9,7 @@ from slow_reliability import signal_and_noise
 from canonface.errors import OptionError
 from canonface.pipeline import audit
 from canonface.studies import convergence
-from canonface.studies.convergence import convergence_of, take
+from canonface.studies.convergence import convergence_of, draw_people
 from canonface.studies.reliability import People
 
 
@@ -35,7 +35,7 @@ def test_a_reliability_within_the_data_is_interpolated(random):
     assert found.misfit < 0.03
 
 
-def test_a_reliability_beyond_the_data_is_said_to_be_extrapolated(random):
+def test_a_reliability_beyond_the_data_is_extrapolated(random):
     found = convergence_of(world(random, 30, 10.0), draws=20)
     assert found.extrapolated
     assert np.isnan(found.crossed)
@@ -45,17 +45,17 @@ def test_a_reliability_beyond_the_data_is_said_to_be_extrapolated(random):
     assert found.reliability == pytest.approx(0.75, abs=0.05)
 
 
-def test_maps_with_nothing_in_common_name_no_number(random):
+def test_maps_without_common_signal_need_no_finite_number_of_photos(random):
     found = convergence_of(People.of(random.normal(size=(40, 5000)), np.arange(40)), draws=20)
     assert abs(found.reliability) < 0.1
     assert found.needed_high == np.inf
     still = convergence_of(People.of(np.zeros((8, 20)), np.arange(8)), draws=5)
     assert np.isnan(still.reliability)
-    assert "no number of photos can be named" in still.words()[1]
+    assert "no number of photos can be given" in still.words()[1]
 
 
-def test_the_correlation_with_all_flatters_and_the_reliability_does_not(random):
-    """A map of noise correlates with the map that holds it; its reliability stays near nothing."""
+def test_the_correlation_with_all_photos_is_biased_and_the_reliability_is_not(random):
+    """A map of noise correlates with the map that contains it; its reliability stays near 0."""
     noise = People.of(random.normal(size=(40, 5000)), np.arange(40))
     step = convergence_of(noise, sizes=[20], draws=20).steps[0]
     assert step.with_all == pytest.approx(np.sqrt(0.5), abs=0.05)
@@ -63,8 +63,8 @@ def test_the_correlation_with_all_flatters_and_the_reliability_does_not(random):
 
 
 @pytest.mark.parametrize("noise", [4.0, 40.0])
-def test_the_interval_holds_the_true_number(noise):
-    """Faces that differ in smooth ways of their own, as real ones do: 95% of 40 worlds would be 38."""
+def test_the_interval_covers_the_true_number(noise):
+    """Faces differ smoothly, as real ones do. 95% of 40 worlds are 38."""
     held = 0
     for seed in range(40):
         random = np.random.default_rng(seed)
@@ -77,12 +77,12 @@ def test_the_interval_holds_the_true_number(noise):
     assert held >= 33
 
 
-def test_people_are_taken_whole(random):
+def test_people_are_drawn_with_all_their_photos(random):
     photos = np.array([3, 3, 3, 3, 3])
-    assert {len(take(photos, 7, random)) for _ in range(20)} == {2}
-    assert {len(take(photos, 8, random)) for _ in range(20)} == {3}
-    assert {len(take(photos, 99, random)) for _ in range(5)} == {5}
-    assert {len(take(photos, 1, random)) for _ in range(5)} == {1}
+    assert {len(draw_people(photos, 7, random)) for _ in range(20)} == {2}
+    assert {len(draw_people(photos, 8, random)) for _ in range(20)} == {3}
+    assert {len(draw_people(photos, 99, random)) for _ in range(5)} == {5}
+    assert {len(draw_people(photos, 1, random)) for _ in range(5)} == {1}
 
 
 def test_options_that_cannot_be_used(random):
@@ -95,7 +95,7 @@ def test_options_that_cannot_be_used(random):
         convergence_of(people, target=1.0)
 
 
-def test_the_study_of_a_run_needs_no_photos_and_repeats_itself(toy_run):
+def test_the_study_of_a_run_needs_no_photos_and_is_reproducible(toy_run):
     found, again = (convergence(toy_run.folder, sizes=[8], draws=10) for _ in range(2))
     assert found.table() == again.table()
     assert list(found.maps) == [8, 14]
@@ -116,7 +116,7 @@ def test_a_sampled_run_has_a_convergence_without_pictures(people_folder, tmp_pat
     assert np.isfinite(found.steps[-1].reliability)
 
 
-def test_the_command_ends_with_figure_table_and_words(toy_run, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_figure_table_and_findings(toy_run, tmp_path, monkeypatch, capsys):
     from canonface.cli.main import main
 
     monkeypatch.setenv("COLUMNS", "200")

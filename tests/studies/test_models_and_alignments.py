@@ -1,4 +1,4 @@
-"""Models, tasks and alignments side by side."""
+"""Studies of models, tasks and alignments."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from canonface import studies
 from canonface.errors import OptionError
 from canonface.models import load_model
-from canonface.studies import Asked
+from canonface.studies import ModelTask
 from canonface.studies.models import SAME_SIZE
 from canonface.types import InputSpec
 from conftest import toy_model
@@ -37,16 +37,16 @@ def photos(people_folder):
     ],
 )
 def test_a_task_in_words(text, expected):
-    asked = Asked.parse(text)
-    assert (asked.model, asked.target, asked.confidence) == expected
+    task = ModelTask.parse(text)
+    assert (task.model, task.target, task.confidence) == expected
 
 
 def test_a_task_without_a_model_is_refused():
     with pytest.raises(OptionError, match="names a model"):
-        Asked.parse("=female")
+        ModelTask.parse("=female")
 
 
-def test_models_are_asked_alike_and_each_has_its_map(photos, tmp_path):
+def test_models_share_the_target_and_each_has_a_map(photos, tmp_path):
     found = studies.models(photos, [toy_model(), other_model()], tmp_path, target="yes", stride=30)
     assert found.names == ("toy", "other-24-logits")
     assert found.study == "models"
@@ -67,14 +67,18 @@ def test_patches_of_different_width_are_pointed_out(photos, tmp_path):
     assert found.notes == ()
 
 
-def test_each_task_has_its_own_question(photos, tmp_path):
+def test_each_task_has_its_own_target_and_confidence(photos, tmp_path):
     embedding = other_model(outputs="embedding", labels=())
-    asked = [Asked(toy_model(), "no", "log-odds"), Asked(toy_model(), name="predicted"), Asked(embedding)]
-    found = studies.tasks(photos, asked, tmp_path, stride=60)
+    tasks = [
+        ModelTask(toy_model(), "no", "log-odds"),
+        ModelTask(toy_model(), name="predicted"),
+        ModelTask(embedding),
+    ]
+    found = studies.tasks(photos, tasks, tmp_path, stride=60)
     assert found.names == ("toy, no", "predicted", "other-24-embedding")
     assert found.columns[0].map.unit == "log-odds of no"
     assert found.columns[2].map.unit == "likeness to the whole face (cosine)"
-    assert "asked how like itself the face stays" in found.notes[-1]
+    assert "similarity of the occluded face to the whole face" in found.notes[-1]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""How trials are drawn, kept and counted; a network that reads one region by construction, one that learns it."""
+"""The planted-cue study: plans, trials, results, and networks that use one region by construction or by training."""
 
 from dataclasses import replace
 
@@ -13,18 +13,18 @@ from canonface.errors import ConfigurationChangedError, LabelsError, OptionError
 from canonface.plots import planted_maps_figure, planted_rates_figure
 from canonface.studies.planted import study as study_module
 from canonface.studies.planted.cues import MarkCue
-from canonface.studies.planted.mapping import model_maps
 from canonface.studies.planted.marks import Area, Mark, paint, shown_pixels
+from canonface.studies.planted.model_maps import chosen_methods, model_maps
 from canonface.studies.planted.network import HEADS, as_model
 from canonface.studies.planted.portraits import Portraits, make_portraits
 from canonface.studies.planted.reliance import Reliance, measure_reliance
-from canonface.studies.planted.rules import chosen_methods
-from canonface.studies.planted.scoring import Chance, Score, score
-from canonface.studies.planted.study import Planted, planted, two_values
+from canonface.studies.planted.result import Planted
+from canonface.studies.planted.scores import Chance, CueScore, score
+from canonface.studies.planted.study import PlantedDesign, planted, two_values
 from canonface.studies.planted.trial import (
     SIZES,
-    Plan,
     Trial,
+    TrialPlan,
     make_plans,
     paintable,
     read_trial,
@@ -32,8 +32,8 @@ from canonface.studies.planted.trial import (
     save_trial,
 )
 
-HIT = Score(True, True, False, False, 0.0, 0.5, 0.9, ("chin",))
-MISS = Score(False, False, False, False, 3.0, 0.1, 0.4, ("forehead",))
+HIT = CueScore(True, True, False, False, 0.0, 0.5, 0.9, ("chin",))
+MISS = CueScore(False, False, False, False, 3.0, 0.1, 0.4, ("forehead",))
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,14 @@ def portraits(demo_faces):
 
 
 def tiled(portraits, times):
-    """The same photos again and again; who is shown stays."""
+    """Repeat the same photos of the same people."""
     names = ("pixels", "triangle", "vertices_xy", "depth", "visible")
     arrays = {name: np.concatenate([getattr(portraits, name)] * times) for name in names}
     return replace(portraits, **arrays, people=portraits.people * times, names=portraits.names * times)
 
 
 class Greenness(torch.nn.Module):
-    """Knows the cue by construction: how much green all pixels together have over their red and blue."""
+    """Network that detects the cue by construction: the excess of green over red and blue in all pixels."""
 
     def __init__(self):
         super().__init__()
@@ -78,7 +78,7 @@ def test_the_map_of_a_network_that_reads_one_region_is_a_hit(portraits, region):
 
 
 def test_reliance_of_a_network_that_reads_green(portraits):
-    """Only marks of the region are green here, so the place is not what it relies on: moved paint counts as much."""
+    """All marks are green here, so the network does not rely on the place: moved paint counts as much."""
     cue = MarkCue.on(portraits.mesh, "chin", 1.0, ["chin", "right_cheek"])
 
     class Green:
@@ -122,7 +122,7 @@ def test_plans_are_random_and_even(portraits):
 
 
 def trial(number, kind="mark", reason="", canonical=HIT, gradient=MISS):
-    plan = Plan(number, kind, "chin" if kind == "mark" else "eyelids", 0.7, "flat", 0)
+    plan = TrialPlan(number, kind, "chin" if kind == "mark" else "eyelids", 0.7, "flat", 0)
     if reason:
         return Trial(plan, reason, (70, 10, 20))
     values = {name: np.linspace(-1, 1, 1833) for name in ("canonical", "gradient")}
@@ -192,25 +192,29 @@ def test_the_figures_show_the_first_trials_and_all_methods(found):
     ]  # fmt: skip
 
 
-def test_a_study_goes_on_where_it_stopped(portraits, tmp_path, monkeypatch):
-    asked = []
+def test_an_interrupted_study_continues(portraits, tmp_path, monkeypatch):
+    run = []
 
     def toy(plan, *_, **__):
-        asked.append(plan.name)
+        run.append(plan.name)
         return replace(trial(plan.number, plan.kind), plan=plan)
 
     monkeypatch.setattr(study_module, "make_portraits", lambda *_, **__: tiled(portraits, 5))
     monkeypatch.setattr(study_module, "run_trial", toy)
     options = {"trials": 2, "make_up": 1, "methods": ["gradient"]}
     planted("photos", tmp_path, **options)
-    assert asked == ["mark-000", "mark-001", "make-up-000"]
-    again = planted("photos", tmp_path, **options | {"trials": 3})
-    assert asked[3:] == ["mark-002"]
+    assert run == ["mark-000", "mark-001", "make-up-000"]
+    again = planted("photos", tmp_path, design=PlantedDesign(trials=3, make_up=1), methods=["gradient"])
+    assert run[3:] == ["mark-002"]
     assert len(again.trials) == 4
     with pytest.raises(ConfigurationChangedError, match="differs in seed"):
         planted("photos", tmp_path, **options, seed=1)
     with pytest.raises(ConfigurationChangedError, match="differs in methods"):
         planted("photos", tmp_path, trials=2, make_up=1)
+    with pytest.raises(OptionError, match="both design and trials"):
+        planted("photos", tmp_path, design=PlantedDesign(), trials=2)
+    with pytest.raises(TypeError, match="trails"):
+        planted("photos", tmp_path, trails=2)
 
 
 def test_too_few_photos(tmp_path):
@@ -220,7 +224,7 @@ def test_too_few_photos(tmp_path):
         planted(demo_folder() / "photos", tmp_path, trials=-1)
 
 
-def test_portraits_are_kept(tmp_path):
+def test_portraits_are_cached(tmp_path):
     paths = sorted((demo_folder() / "photos").iterdir())[:3]
     said = []
     first = make_portraits(paths, tmp_path, progress=said.append)
@@ -247,13 +251,13 @@ def test_make_up_goes_with_a_column_of_two_values(portraits):
         portraits, labels={"gender": ("male", "female") * 20 + ("male",), "age": ("1", "2", "3") * 14}
     )
     assert two_values(few, "gender").tolist()[:3] == [False, True, False]
-    with pytest.raises(LabelsError, match="no 'sex'"):
+    with pytest.raises(LabelsError, match="no column 'sex'"):
         two_values(few, "sex")
     with pytest.raises(LabelsError, match="'age' has 3"):
         two_values(few, "age")
 
 
-def test_the_command_says_what_is_missing(tmp_path):
+def test_the_command_reports_too_few_photos(tmp_path):
     result = CliRunner().invoke(
         app, ["study", "planted", str(demo_folder() / "photos" / "op_P001_studio.jpg"), "-o", str(tmp_path)]
     )
@@ -262,10 +266,10 @@ def test_the_command_says_what_is_missing(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_trained_network_is_found_out(portraits):
-    """From paint to score: forty photos are few, but enough to learn one region."""
+def test_the_map_of_a_trained_network_is_a_hit(portraits):
+    """Run a whole trial: forty photos are few, but enough to learn one region."""
     many = tiled(portraits, 6)
-    plan = Plan(0, "mark", "chin", 1.0, "flat", seed=1)
+    plan = TrialPlan(0, "mark", "chin", 1.0, "flat", seed=1)
     found = run_trial(plan, many, chosen_methods(["gradcam"]), faces=12)
     assert found.reason == ""
     assert found.accuracy >= 0.9

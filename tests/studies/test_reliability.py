@@ -1,4 +1,4 @@
-"""Split halves against hand-made worlds and the slow way."""
+"""Split-half reliability against simulated worlds and slow replicas."""
 
 import numpy as np
 import pytest
@@ -42,8 +42,8 @@ def test_a_known_reliability_is_recovered(random, photos, noise):
     assert found == pytest.approx(photos / (photos + noise), abs=0.03)
 
 
-def test_photos_of_one_person_are_no_independent_witnesses(random):
-    """Each person's photos share the person's own map: only halves that share nobody see the noise."""
+def test_photos_of_one_person_are_not_independent(random):
+    """Photos of one person share that person's map: only halves without a common person measure the noise."""
     own = signal_and_noise(random, 10, 6000, 10.0)
     who = np.repeat(np.arange(10), 6)
     maps = own[who] + random.normal(scale=0.1, size=(60, 6000))
@@ -51,7 +51,7 @@ def test_photos_of_one_person_are_no_independent_witnesses(random):
     assert reliability_of(People.of(maps, np.arange(60))) > 0.8
 
 
-def test_maps_of_people_are_those_made_the_slow_way(random):
+def test_maps_of_people_equal_the_slow_replica(random):
     maps = random.normal(size=(9, 5))
     maps[random.random(maps.shape) < 0.3] = np.nan
     maps[:, 4] = np.nan
@@ -86,7 +86,7 @@ def test_of_a_sampled_run_mean_drops_are_spread_over_the_patch():
     np.testing.assert_allclose(summed.maps(np.ones((1, 1))), [[2.0, 5.0, 3.0]])
 
 
-def test_halves_share_nobody_and_have_about_as_many_photos(random):
+def test_halves_have_no_common_person_and_about_as_many_photos(random):
     photos = np.array([6, 1, 1, 1, 1, 2])
     chosen = halves_of(photos, random, 50)
     first = (chosen * photos).sum(axis=1)

@@ -15,7 +15,7 @@ def build_kernels(
         typer.Option(help="avx512, avx2 or portable; by default the fastest that this processor can run."),
     ] = None,
 ) -> None:
-    """Compile the native kernels for this machine, which otherwise happens when they are first needed.
+    """Compile the native kernels for this machine, which otherwise happens at their first use.
 
     Example: canonface build-kernels
     """

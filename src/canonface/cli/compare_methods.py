@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.audit import Paths
-from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery, options_by_method
+from canonface.cli.loading import made_gallery, options_by_method
+from canonface.cli.options import grouped
 
 if TYPE_CHECKING:
     from canonface.explanation.comparison import MethodComparison
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from canonface.models import Model
 
 
+@grouped
 def compare_methods(
-    photos: Paths,
+    *,
+    photos: options.Photos,
     model: options.ModelName,
     out: options.Out = Path("compared"),
     methods: Annotated[
@@ -31,59 +33,37 @@ def compare_methods(
         ),
     ] = None,
     target: options.Target = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="CSV file with a column path, for a target label:COLUMN.")
-    ] = None,
-    preset: options.Preset = "default",
+    labels: options.Labels = None,
     confidence: options.ConfidenceName = None,
-    gallery: Annotated[
-        Path | None,
-        typer.Option(
-            help="Photos of known people, for a recognition model: a folder for each person, or a CSV file with the "
-            "columns path and identity. --target names the person; default: whom the model finds closest."
-        ),
-    ] = None,
-    identity: Annotated[str, typer.Option(help="Column of the gallery that names the person.")] = "identity",
-    occluder: options.Occluder = None,
-    patch: options.Patch = None,
-    fill: options.Fill = None,
-    stride: options.Stride = None,
-    spacing: options.Spacing = None,
-    level: options.Level = 1,
-    aligner: options.AlignerName = "landmarker",
-    vertices: options.Vertices = None,
-    mesh: options.MeshFile = None,
-    batch: options.Batch = 64,
-    engine: options.Engine = "auto",
-    device: options.Device = "auto",
-    weights: options.Weights = None,
-    architecture: options.Architecture = None,
-    output: options.Output = None,
-    outputs: options.Outputs = None,
-    trust: options.Trust = False,
+    patch: options.PatchOptions,
+    preset: options.Preset = "default",
+    gallery: options.Gallery = None,
+    identity: options.Identity = "identity",
     layer: options.Layer = None,
     method_option: Annotated[
         list[str] | None,
         typer.Option(
             "--method-option",
             metavar="METHOD.NAME=VALUE",
-            help="An option of a method, e.g. rise.masks=1000; several times for several.",
+            help="An option of a method, e.g. rise.masks=1000; may be repeated.",
         ),
     ] = None,
+    engine: options.EngineOptions,
+    loading: options.LoadOptions,
+    aligner: options.AlignerOptions,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
-    """Draw what several methods say of the same photos: a row a photo, a column a method (the paper's figure 2).
+    """Compare saliency methods on the same photos: a row a photo, a column a method (the paper's figure 2).
 
-    The numbers are written beside: methods.npz holds every map, methods.csv a line a map.
+    methods.npz holds every map, methods.csv a line a map.
 
     Example: canonface compare-methods me.jpg you.jpg --model expression --methods gradcam,gradcam++,rise -o compared
     """
     from canonface import explanation, plots
     from canonface.cli.pictures import check_format
     from canonface.confidence import RecognitionConfidence
-    from canonface.data import find_photos
-    from canonface.data.labels import read_labels
+    from canonface.data import LabelledPhotos
     from canonface.errors import CanonfaceError, OptionError, TargetError
     from canonface.pipeline import Progress
     from canonface.pipeline.photos import check_form
@@ -91,27 +71,18 @@ def compare_methods(
     check_format(picture_format)
     chosen = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     own_options = options_by_method(layer, method_option, chosen)
-    loaded = loaded_model(
-        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust
-    )
+    loaded = loading.load(model)
     works, left_out = _usable(loaded, chosen, own_options)
-    place = chosen_aligner(aligner, level, False, False, mesh, vertices)
-    asked: Any = confidence
+    place = aligner.make()
+    measured: Any = confidence
     if gallery is not None:
         check_form(confidence)
         people = made_gallery(gallery, loaded, identity, place, confidence)
         form = "margin" if confidence == "recognition-margin" else "closest"
-        asked, target = RecognitionConfidence(people, target or "predicted", form), None
-    choices: dict[str, Any] = {
-        "confidence": asked,
-        "occluder": occluder,
-        "patch": patch,
-        "fill": fill,
-        "stride": stride,
-        "spacing": spacing,
-    }
-    found = find_photos(photos)
-    known = read_labels(labels, found) if labels is not None else {name: {} for name in found.names}
+        measured, target = RecognitionConfidence(people, target or "predicted", form), None
+    settings = explanation.make_settings(preset, target=target, confidence=measured, **patch.keywords())
+    runner = engine.value()
+    found = LabelledPhotos.open(photos, labels)
     rows: list[MethodComparison] = []
     failed: dict[str, str] = {}
     with console.photo_progress(loaded.name, kept=False) as progress:
@@ -121,18 +92,15 @@ def compare_methods(
                     explanation.compare_methods(
                         place(found.path(name))[0],
                         loaded,
-                        target,
                         methods=works,
-                        preset=preset,
-                        face_labels=known[name],
-                        batch=batch,
-                        engine=engine,
-                        **choices,
+                        settings=settings,
+                        engine=runner,
+                        face_labels=found.labels[name],
                     )
                 )
             except CanonfaceError as error:
                 if isinstance(error, TargetError | OptionError) and not str(target).startswith("label:"):
-                    raise  # of the question, not of this photo: every other would say the same
+                    raise  # every other photo would fail alike
                 failed[name] = str(error)
                 console.error(f"{name}: {error}")
             progress(Progress(number, len(found.names), len(failed), 0))
@@ -167,7 +135,7 @@ def compare_methods(
 def _usable(
     model: Model, chosen: list[str] | None, own_options: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, Method], dict[str, str]]:
-    """Methods that work for a model, and why others do not, which is said; ends where none works that was named."""
+    """Return the methods that work for a model, and the reasons of the others; exit if none of the named works."""
     from canonface import explanation
     from canonface.explanation.comparison import reasons_in_words
 
@@ -181,7 +149,7 @@ def _usable(
 
 
 def _lines(row: MethodComparison) -> list[dict[str, Any]]:
-    """One line a map of a face, canonface's own first."""
+    """Return a line for each map of a face, canonface's own first."""
     from canonface.cli.pictures import measured, peak_summary, place_of
 
     maps = {"canonical": (row.cis, row.seconds)}
@@ -207,19 +175,19 @@ def _lines(row: MethodComparison) -> list[dict[str, Any]]:
 
 
 def _save_csv(table: list[dict[str, Any]], path: Path) -> Path:
-    from canonface.plots.files import write_whole
+    from canonface.files import atomic_write
 
     text = io.StringIO()
     writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
-    write_whole(path, text.getvalue().encode())
+    atomic_write(path, text.getvalue().encode())
     return path
 
 
 def _save_npz(rows: list[MethodComparison], path: Path) -> Path:
-    """Values at the probes ``(photos, methods, probes)``, NaN where there are none, and every map of the input."""
-    from canonface.plots.files import write_whole
+    """Write the values at the probes ``(photos, methods, probes)``, NaN where missing, and every map of the input."""
+    from canonface.files import atomic_write
 
     names = list(dict.fromkeys(name for row in rows for name in row.maps))
     first = rows[0].cis
@@ -243,7 +211,7 @@ def _save_npz(rows: list[MethodComparison], path: Path) -> Path:
         )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **content)
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())
     return path
 
 

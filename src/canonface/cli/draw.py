@@ -1,4 +1,4 @@
-"""``canonface draw``: pictures of a finished run; no model is asked."""
+"""``canonface draw``: other pictures of a run; no model runs."""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
-"""``canonface evaluate``: a run's maps against those of other methods, by what the model says without the heat."""
+"""``canonface evaluate``: a run's maps and those of other methods, scored by the model's confidence."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.loading import chosen_aligner, loaded_model, made_gallery
+from canonface.cli.loading import chosen_aligner, made_gallery
+from canonface.cli.options import grouped
 from canonface.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -17,34 +19,105 @@ if TYPE_CHECKING:
     from canonface.evaluation import Evaluation, Metric
     from canonface.run import Run
 
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a run, made by canonface audit or verify.")]
 REFERENCE = "cms"
 _WIDE = 13
 """Columns of the terminal that a metric takes."""
+_METRICS = "Metrics"
+_FILES = "Files"
 
 
-def evaluate(
-    run: RunFolder,
-    against: Annotated[
-        str,
-        typer.Option(
-            help="Methods to compare with, separated by commas: gradcam, gradcam++, scorecam, gradient, ..., and "
-            "[bold]random[/] and [bold]centre[/], maps that know nothing of the model."
-        ),
-    ] = "random,centre",
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", help="The run's model, where its name alone does not say which it is."),
-    ] = None,
+@dataclass(frozen=True)
+class MetricOptions:
+    """The metrics, and the pixels that they occlude."""
+
     metrics: Annotated[
         str | None,
         typer.Option(
             help="Separated by commas: average-drop, increase, win (the paper's), drop, deletion, insertion, road; "
             "of pairs also deletion-accuracy, insertion-accuracy. Default: all."
         ),
+    ] = None
+    total: Annotated[
+        str,
+        typer.Option(
+            help="Total attribution occluded by every method in an image: smallest, median or largest of their own, "
+            "cms (the released code's), or a share of the image such as 0.1.",
+            rich_help_panel=_METRICS,
+        ),
+    ] = "smallest"
+    clip_negative: Annotated[
+        bool,
+        typer.Option(
+            "--clip-negative",
+            help="Set negative attributions to 0 first, as the released code does.",
+            rich_help_panel=_METRICS,
+        ),
+    ] = False
+    deletion_fill: Annotated[
+        str,
+        typer.Option(
+            help="Content of deleted pixels: mean, black, blur, noise, #rrggbb.", rich_help_panel=_METRICS
+        ),
+    ] = "mean"
+    insertion_fill: Annotated[
+        str, typer.Option(help="Content of pixels not yet inserted, likewise.", rich_help_panel=_METRICS)
+    ] = "blur"
+    steps: Annotated[
+        int, typer.Option(help="Steps of deletion and insertion.", min=1, rich_help_panel=_METRICS)
+    ] = 20
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords of `canonface.evaluate`."""
+        return {
+            "metrics": None if self.metrics is None else _listed(self.metrics),
+            "total": _total(self.total),
+            "clip_negative": self.clip_negative,
+            "deletion_fill": self.deletion_fill,
+            "insertion_fill": self.insertion_fill,
+            "steps": self.steps,
+        }
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """The files that the result is written to."""
+
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the table to this file.", rich_help_panel=_FILES)
+    ] = None
+    scores: Annotated[
+        Path | None,
+        typer.Option("--scores", help="Write every photo's scores to this CSV file.", rich_help_panel=_FILES),
+    ] = None
+    latex: Annotated[
+        Path | None, typer.Option("--latex", help="Write the table as LaTeX.", rich_help_panel=_FILES)
+    ] = None
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            "--figure", help="Draw the bars of figures 10 to 12: .png, .svg or .pdf.", rich_help_panel=_FILES
+        ),
+    ] = None
+
+
+@grouped
+def evaluate(
+    *,
+    run: Annotated[Path, typer.Argument(help="Folder of a run, made by canonface audit or verify.")],
+    against: Annotated[
+        str,
+        typer.Option(
+            help="Methods to compare with, separated by commas: gradcam, gradcam++, scorecam, gradient, ..., and "
+            "[bold]random[/] and [bold]centre[/], maps that do not depend on the model."
+        ),
+    ] = "random,centre",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="The run's model, where its name alone does not identify it."),
     ] = None,
+    metrics: MetricOptions,
     most: Annotated[
-        int | None, typer.Option(help="Score so many photos, drawn at random. Default: all.", min=1)
+        int | None, typer.Option(help="Score this many photos, drawn at random. Default: all.", min=1)
     ] = None,
     by: Annotated[
         str | None,
@@ -56,60 +129,25 @@ def evaluate(
         bool,
         typer.Option("--held-out", help="Leave a person's own photos out of the model map drawn on them."),
     ] = False,
-    total: Annotated[
-        str,
-        typer.Option(
-            help="Heat that every method hides in an image: smallest, median or largest of their own, cms (the "
-            "released code's), or a share of the image such as 0.1."
-        ),
-    ] = "smallest",
-    clip_negative: Annotated[
-        bool,
-        typer.Option("--clip-negative", help="Set heat below 0 to 0 first, as the released code does."),
-    ] = False,
-    deletion_fill: Annotated[
-        str, typer.Option(help="What stands in for deleted pixels: mean, black, blur, noise, #rrggbb.")
-    ] = "mean",
-    insertion_fill: Annotated[
-        str, typer.Option(help="What stands in for pixels not inserted yet, likewise.")
-    ] = "blur",
-    steps: Annotated[int, typer.Option(help="Of deletion and insertion.", min=1)] = 20,
     cluster: Annotated[
         str | None, typer.Option(help="Column that names the person; default: the run's own, or identity.")
     ] = None,
-    gallery: Annotated[
-        Path | None, typer.Option(help="Of a run of recognition: the gallery it was compared with.")
-    ] = None,
-    identity: Annotated[
-        str, typer.Option(help="Column of the gallery's labels that names the person.")
-    ] = "identity",
-    level: options.Level = 1,
+    gallery: options.Gallery = None,
+    identity: options.Identity = "identity",
+    subdivision: options.Subdivision = 1,
+    loading: options.LoadOptions,
     batch: options.Batch = 64,
-    device: options.Device = "auto",
-    weights: options.Weights = None,
-    architecture: options.Architecture = None,
-    output: options.Output = None,
-    outputs: options.Outputs = None,
-    trust: options.Trust = False,
     seed: Annotated[
-        int, typer.Option(help="Of the photos drawn (--most), of noise and of the intervals.", min=0)
+        int, typer.Option(help="Seed of the photos drawn (--most), of noise and of the intervals.", min=0)
     ] = 0,
-    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file.")] = None,
-    scores: Annotated[
-        Path | None, typer.Option("--scores", help="Write every photo's scores to this CSV file.")
-    ] = None,
-    latex: Annotated[Path | None, typer.Option("--latex", help="Write the table as LaTeX.")] = None,
-    figure: Annotated[
-        Path | None, typer.Option("--figure", help="Draw the bars of figures 10 to 12: .png or .svg.")
-    ] = None,
+    files: FileOptions,
     allow_failures: options.AllowFailures = False,
     as_json: options.Json = False,
 ) -> None:
-    """Score a run's maps and those of other methods by what the model says without the heat.
+    """Score a run's maps and those of other methods by the confidence without the pixels that they mark.
 
-    The model map (cms) and each photo's own map (cis) are compared with the other methods' maps.
-
-    All hide the same total heat in the same photo. docs/evaluation.md says what each number means.
+    The model map (cms) and each photo's own map (cis) are compared with the other methods' maps. All methods occlude
+    the same total attribution in the same photo. docs/evaluation.md explains each number.
 
     Example: canonface evaluate my-run --against gradcam,gradcam++,scorecam,random --figure bars.png
     """
@@ -118,21 +156,13 @@ def evaluate(
     from canonface.evaluation.asked import unknown_name
     from canonface.run import Run
 
-    _check_files(figure, csv, scores, latex)
+    _check_files(files.figure, files.csv, files.scores, files.latex)
     opened = Run.open(run)
     try:
-        loaded = loaded_model(
-            model or opened.model_name,
-            device,
-            weights=weights,
-            architecture=architecture,
-            output=output,
-            outputs=outputs,
-            trust=trust,
-        )
+        loaded = loading.load(model or opened.model_name)
     except ModelError as error:
         raise error if model else unknown_name(opened, error) from error
-    confidence = None if gallery is None else _recognition(opened, loaded, gallery, identity, level)
+    confidence = None if gallery is None else _recognition(opened, loaded, gallery, identity, subdivision)
     what = "pairs" if opened.of_pairs else "photos"
     with console.photo_progress(loaded.name, what, kept=False) as progress:
         found = evaluated(
@@ -140,23 +170,18 @@ def evaluate(
             loaded,
             _listed(against),
             photos=most,
-            metrics=None if metrics is None else _listed(metrics),
             confidence=confidence,
             by=by,
             held_out=held_out,
             cluster=cluster,
-            total=_total(total),
-            clip_negative=clip_negative,
-            deletion_fill=deletion_fill,
-            insertion_fill=insertion_fill,
-            steps=steps,
             seed=seed,
             batch=batch,
             progress=progress,
+            **metrics.keywords(),
         )
     for name, reason in found.failed:
         console.error(f"{name}: {reason}")
-    _write(found, csv, scores, latex, figure)
+    _write(found, files.csv, files.scores, files.latex, files.figure)
     if as_json:
         console.print_json(tables.content(found))
     else:
@@ -166,7 +191,7 @@ def evaluate(
 
 
 def _check_files(figure: Path | None, *others: Path | None) -> None:
-    """Refuse files that could not be written, before anything is asked."""
+    """Raise OptionError if a file cannot be written; before the first forward pass."""
     from canonface.plots.files import PICTURES
 
     if figure is not None and figure.suffix.lower() not in PICTURES:
@@ -189,12 +214,12 @@ def _total(text: str) -> str | float:
         return text
 
 
-def _recognition(run: Run, model: Any, gallery: Path, identity: str, level: int) -> Any:
-    """The question of a run that compared faces with known people."""
+def _recognition(run: Run, model: Any, gallery: Path, identity: str, subdivision: int) -> Any:
+    """Return the confidence of a run that compared faces with known people."""
     from canonface.confidence import RecognitionConfidence
 
     stated = run.settings["confidence"]
-    aligner = chosen_aligner("landmarker", level, False, bool(run.mesh.halo), None, None)
+    aligner = chosen_aligner("landmarker", subdivision, False, bool(run.mesh.halo), None, None)
     made = made_gallery(gallery, model, identity, aligner, None)
     return RecognitionConfidence(made, stated.get("target"), stated.get("form", "closest"))
 
@@ -203,7 +228,8 @@ def _write(
     found: Evaluation, csv: Path | None, scores: Path | None, latex: Path | None, figure: Path | None
 ) -> None:
     from canonface.evaluation import tables
-    from canonface.plots.files import save, write_whole
+    from canonface.files import atomic_write
+    from canonface.plots.files import save
 
     makers: tuple[tuple[Path | None, Callable[[], str]], ...] = (
         (csv, lambda: tables.csv_text(found)),
@@ -212,7 +238,7 @@ def _write(
     )
     for path, made in makers:
         if path is not None:
-            write_whole(path, made().encode())
+            atomic_write(path, made())
             console.note(f"written: {path}")
     if figure is not None:
         from canonface.plots.bars import bars
@@ -221,7 +247,7 @@ def _write(
 
 
 def method_titles() -> dict[str, str]:
-    """How methods are written."""
+    """Return the titles of the methods."""
     from canonface.methods import TITLES
     from canonface.plots.bars import TITLES as OURS
 
@@ -252,7 +278,7 @@ def _show(found: Evaluation) -> None:
 
 
 def _blocks(found: Evaluation, width: int) -> list[tuple[Metric, ...]]:
-    """Metrics that fit beside one another: the paper's first, the others after them."""
+    """Return the metrics in groups that fit the width of the terminal, the paper's first."""
     from canonface.evaluation import PAPER
 
     longest = max(len(name) for name in method_titles().values())
@@ -316,7 +342,7 @@ def _cell(value: str, low: str, high: str, bold: bool) -> str:
 
 
 def remarks(found: Evaluation) -> list[str]:
-    """What a reader has to know of these numbers."""
+    """Return the notes on the numbers."""
     import numpy as np
 
     lines = []

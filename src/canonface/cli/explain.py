@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,123 +10,100 @@ import numpy as np
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.audit import Paths
-from canonface.cli.loading import chosen_aligner, loaded_model, method_options
+from canonface.cli.options import grouped
 
-LEAST_ASKED = 0.25
-"""Share of the places below which a single face's map was found not to be trusted: see docs/sampling.md."""
+LEAST_EVALUATED = 0.25
+"""Share of the probes below which the map of a single face cannot be trusted: see docs/sampling.md."""
+_PANEL = "Fewer forward passes"
 
 
-def explain(
-    photos: Paths,
-    model: options.ModelName,
-    out: options.Out = Path("explained"),
-    target: options.Target = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="CSV file with a column path, for a target label:COLUMN.")
-    ] = None,
-    preset: options.Preset = "default",
-    confidence: options.ConfidenceName = None,
-    occluder: options.Occluder = None,
-    patch: options.Patch = None,
-    fill: options.Fill = None,
-    stride: options.Stride = None,
-    spacing: options.Spacing = None,
-    level: options.Level = 1,
-    halo: options.Halo = False,
-    aligner: options.AlignerName = "landmarker",
-    vertices: options.Vertices = None,
-    mesh: options.MeshFile = None,
-    all_faces: options.AllFaces = False,
-    batch: options.Batch = 64,
-    engine: options.Engine = "auto",
-    device: options.Device = "auto",
-    weights: options.Weights = None,
-    architecture: options.Architecture = None,
-    output: options.Output = None,
-    outputs: options.Outputs = None,
-    trust: options.Trust = False,
+@dataclass(frozen=True)
+class AdaptiveOptions:
+    """Sampling of the probes of one face."""
+
     design: Annotated[
         str | None,
         typer.Option(
-            help="full (default), or adaptive: coarse to fine, with the error of what was not asked."
+            help="full (default), or adaptive: coarse to fine, the other drops interpolated with their error.",
+            rich_help_panel=_PANEL,
         ),
-    ] = None,
+    ] = None
     share: Annotated[
-        float | None, typer.Option(help="Share of the places that adaptive asks, at most; default: 0.4.")
-    ] = None,
+        float | None,
+        typer.Option(
+            help="Largest share of the probes that adaptive evaluates; default: 0.4.", rich_help_panel=_PANEL
+        ),
+    ] = None
     precision: Annotated[
-        float | None, typer.Option(help="Typical error of a drop at which adaptive stops earlier.")
-    ] = None,
-    seed: options.Seed = 0,
-    method: options.MethodName = None,
-    layer: options.Layer = None,
-    method_option: options.MethodOption = None,
+        float | None,
+        typer.Option(
+            help="Typical error of an interpolated drop at which adaptive stops earlier.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    seed: Annotated[
+        int, typer.Option(help="Seed of the probes that measure the error.", min=0, rich_help_panel=_PANEL)
+    ] = 0
+
+
+@grouped
+def explain(
+    *,
+    photos: options.Photos,
+    model: options.ModelName,
+    out: options.Out = Path("explained"),
+    target: options.Target = None,
+    labels: options.Labels = None,
+    confidence: options.ConfidenceName = None,
+    patch: options.PatchOptions,
+    adaptive: AdaptiveOptions,
+    preset: options.Preset = "default",
+    method: options.MethodOptions,
     no_normalise: options.NoNormalise = False,
+    engine: options.EngineOptions,
+    loading: options.LoadOptions,
+    aligner: options.AlignerOptions,
+    all_faces: options.AllFaces = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
-    """Show what a model relied on in single photos: on the photo and on the canonical face.
+    """Show the parts of single faces that a model relies on: on the photo and on the canonical face.
 
     Example: canonface explain me.jpg --model expression --target happy
 
-    With a method of others: canonface explain me.jpg --model expression --target happy --method gradcam++
+    With another method: canonface explain me.jpg --model expression --target happy --method gradcam++
     """
+    from canonface import explanation
     from canonface.cli.pictures import check_format
-    from canonface.data import find_photos
-    from canonface.data.labels import read_labels
-    from canonface.engine import check_engine
+    from canonface.data import LabelledPhotos
     from canonface.errors import CanonfaceError
-    from canonface.explanation import explain as explain_face
-    from canonface.explanation import make_settings
-    from canonface.explanation.face import check_adaptive
+    from canonface.explanation import Sampling, make_settings
+    from canonface.explanation.face import is_adaptive
 
-    choices: dict[str, Any] = {
-        "confidence": confidence,
-        "occluder": occluder,
-        "patch": patch,
-        "fill": fill,
-        "stride": stride,
-        "spacing": spacing,
-        "normalise": False if no_normalise else None,
-        "method": method,
-        "method_options": method_options(layer, method_option),
-    }
     check_format(picture_format)
-    check_engine(engine)
-    make_settings(preset, target=target, **choices)
-    check_adaptive(design, share, precision)
-    loaded = loaded_model(
-        model,
-        device,
-        weights=weights,
-        architecture=architecture,
-        output=output,
-        outputs=outputs,
-        trust=trust,
-    )
-    align = chosen_aligner(aligner, level, all_faces, halo, mesh, vertices)
-    found = find_photos(photos)
-    known = read_labels(labels, found) if labels is not None else {name: {} for name in found.names}
+    keywords = patch.keywords() | method.keywords() | {"confidence": confidence}
+    settings = make_settings(preset, target=target, normalise=False if no_normalise else None, **keywords)
+    sampling = Sampling(adaptive.design, adaptive.share, adaptive.precision, seed=adaptive.seed)
+    is_adaptive(sampling)
+    runner = engine.value()
+    loaded = loading.load(model)
+    align = aligner.make(all_faces)
+    found = LabelledPhotos.open(photos, labels)
+    if (column := settings.confidence_fn().label_column) is not None:
+        found.require(column)
     results: list[dict[str, Any]] = []
     stems: set[str] = set()
     failed = 0
     for name in found.names:
         try:
             for face in align(found.path(name)):
-                cis = explain_face(
+                cis = explanation.explain(
                     face,
                     loaded,
-                    target,
-                    preset=preset,
-                    batch=batch,
-                    engine=engine,
-                    face_labels=known[name],
-                    design=design,
-                    share=share,
-                    precision=precision,
-                    seed=seed,
-                    **choices,
+                    settings=settings,
+                    sampling=sampling,
+                    engine=runner,
+                    face_labels=found.labels[name],
                 )
                 stem = _free_stem(name, cis.face.index, stems)
                 results.append(_save(cis, name, out / stem, picture_format))
@@ -142,7 +120,7 @@ def explain(
 
 
 def _free_stem(name: str, face: int, taken: set[str]) -> str:
-    """Beginning of the names of a face's pictures; no other face of this command has it."""
+    """Return the beginning of the names of a face's pictures, unique within this command."""
     stem = name.replace("/", "-").rsplit(".", 1)[0] + (f"-face{face}" if face else "")
     number, free = 2, stem
     while free in taken:
@@ -165,7 +143,7 @@ def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
     if cis.inferred is not None:
         error = cis.inferred_error if np.isfinite(cis.inferred_error) else None
         share = float(cis.measured.sum() / max(np.isfinite(cis.drops).sum(), 1))
-        inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error, "asked_share": share}
+        inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error, "evaluated_share": share}
     return inferred | {
         "photo": name,
         "face": cis.face.index,
@@ -196,8 +174,10 @@ def _show(result: dict[str, Any]) -> None:
     if result.get("inferred"):
         error = result["inferred_error"]
         known = "of unknown error" if error is None else f"typical error {error:.3g}"
-        if result["asked_share"] < LEAST_ASKED:
-            known += f"; only {result['asked_share']:.0%} were asked: too few to trust the map of one face"
-        out.print(f"  {result['inferred']} places were not asked but interpolated, {known}", soft_wrap=True)
+        if result["evaluated_share"] < LEAST_EVALUATED:
+            known += (
+                f"; only {result['evaluated_share']:.0%} were evaluated: too few to trust the map of one face"
+            )
+        out.print(f"  {result['inferred']} probes were interpolated, not evaluated: {known}", soft_wrap=True)
     for path in result["pictures"]:
         out.print(f"  {path}", markup=False, soft_wrap=True)

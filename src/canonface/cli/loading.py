@@ -1,4 +1,4 @@
-"""From options to a model and an aligner."""
+"""Models, aligners and galleries from the options of a command."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from canonface.models import Model
 
 ALIGNERS = ("landmarker", "precomputed", "five-point", "none")
-"""Those whose options the command line has; the registry has position-map too."""
+"""Aligners that the command line has options for; Python has position-map too."""
 
-LEVEL = 1
-"""Level of detail if none is given."""
+SUBDIVISION = 1
+"""Subdivision of the mesh if none is given."""
 
 
 def loaded_model(model: str, device: str, **options: Any) -> Model:
-    """The model that the options name; what it is taken for is said on stderr."""
+    """Return the model that the options name, after a note on stderr of what it is taken for."""
     from canonface.cli.pictures import shown_as
     from canonface.models import load_model
 
@@ -31,12 +31,12 @@ def loaded_model(model: str, device: str, **options: Any) -> Model:
 
 
 def chosen_aligner(
-    aligner: str, level: int, all_faces: bool, halo: bool, mesh: Path | None, vertices: Path | None
+    aligner: str, subdivision: int, all_faces: bool, halo: bool, mesh: Path | None, vertices: Path | None
 ) -> Aligner:
-    """The aligner that the options name.
+    """Return the aligner that the options name.
 
     Raises:
-        OptionError: there is none of that name, or options are given that mean nothing to it.
+        OptionError: there is no aligner of that name, or options are given that it does not have.
     """
     from canonface.alignment import make_aligner
     from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh, read_mesh
@@ -45,36 +45,36 @@ def chosen_aligner(
         aligner = "precomputed"
     if aligner == "position-map":
         raise OptionError(
-            "An aligner that the command line knows needs no network of yours; position-map does. Use Python: "
+            "The command line has the aligners that need no network of yours; position-map needs one. Use Python: "
             "canonface.audit(..., aligner=canonface.alignment.PositionMapAligner(mesh, network, indices))."
         )
     if aligner not in ALIGNERS:
         raise OptionError(f"An aligner has a known name; got {aligner!r}: {near_names(aligner, ALIGNERS)}")
     if halo and aligner != "landmarker":
         raise OptionError(f"--halo belongs to the landmarker's mesh; got --aligner {aligner}.")
-    if level != LEVEL and aligner != "landmarker":
+    if subdivision != SUBDIVISION and aligner != "landmarker":
         raise OptionError(
-            f"--level is that of the landmarker's mesh; the mesh of --aligner {aligner} has one level. Leave it out."
+            f"--subdivision belongs to the landmarker's mesh; got --aligner {aligner}: leave it out."
         )
     faces = "all" if all_faces else "largest"
     if aligner == "precomputed":
         if mesh is None or vertices is None:
             raise OptionError(
-                "Vertices that were found before need the folder of their files (--vertices) and their mesh "
+                "Precomputed vertices need the folder of their files (--vertices) and their mesh "
                 "(--mesh FILE.npz, as canonface.mesh.save_mesh writes it)."
             )
         return make_aligner(aligner, read_mesh(mesh), vertices=vertices)
     if mesh is not None:
         raise OptionError("--mesh is the mesh of --vertices: give both, or neither.")
     if aligner == "landmarker":
-        return make_aligner(aligner, load_mesh(level, halo=halo), faces=faces)
+        return make_aligner(aligner, load_mesh(subdivision, halo=halo), faces=faces)
     if aligner == "five-point":
         return make_aligner(aligner, five_point_mesh(), faces=faces)
     return make_aligner(aligner, pixel_mesh())
 
 
 def method_options(layer: str | None, given: list[str] | None) -> dict[str, Any] | None:
-    """Options of a saliency method, from ``--layer`` and ``name=value`` texts; None if there are none.
+    """Return the options of a saliency method, from ``--layer`` and ``NAME=VALUE`` texts; None if there are none.
 
     Raises:
         OptionError: a text has another form, or an option is given twice.
@@ -94,7 +94,7 @@ def method_options(layer: str | None, given: list[str] | None) -> dict[str, Any]
 def options_by_method(
     layer: str | None, given: list[str] | None, chosen: list[str] | None
 ) -> dict[str, dict[str, Any]]:
-    """Options of several methods: ``--layer``, for each that has a layer, and ``method.name=value`` texts.
+    """Return the options of several methods: ``--layer`` for each that has a layer, and ``METHOD.NAME=VALUE`` texts.
 
     Raises:
         OptionError: a text has another form, or an option is given twice.
@@ -120,7 +120,7 @@ def options_by_method(
 
 
 def _value(text: str) -> Any:
-    """A text as the number or truth value that it is written as; else as it is."""
+    """Return a text as the number or truth value that it spells; else the text."""
     if text.casefold() in ("true", "false"):
         return text.casefold() == "true"
     for kind in (int, float):
@@ -134,17 +134,17 @@ def _value(text: str) -> Any:
 def made_gallery(
     photos: Path, model: Model, identity: str, aligner: Aligner, confidence: str | None
 ) -> Gallery:
-    """A gallery of known people, with a progress bar."""
+    """Return a gallery of known people, with a progress bar."""
     from canonface.explanation import make_gallery
     from canonface.pipeline import Progress
     from canonface.pipeline.photos import check_form
 
     check_form(confidence)
-    with console.photo_progress("gallery") as progress:
+    with console.photo_progress("gallery") as report:
         return make_gallery(
             photos,
             model,
             identity=identity,
             aligner=aligner,
-            progress=lambda done, total: progress(Progress(done, total, failed=0, resumed=0)),
+            progress=lambda done, total: report(Progress(done, total, failed=0, resumed=0)),
         )

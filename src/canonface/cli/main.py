@@ -19,6 +19,7 @@ from canonface.cli.evaluate import evaluate
 from canonface.cli.explain import explain
 from canonface.cli.finetune import finetune
 from canonface.cli.models import models
+from canonface.cli.options import RENAMED
 from canonface.cli.plan import plan
 from canonface.cli.regions import regions
 from canonface.cli.reproduce import reproduce
@@ -29,7 +30,7 @@ from canonface.errors import CanonfaceError
 EPILOG = "Exit codes: 0 every photo was explained; 1 some were not; 2 the command could not be carried out."
 
 app = typer.Typer(
-    help="Which parts of a face does a face model rely on?",
+    help="Show the parts of a face that a face model relies on.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -56,22 +57,34 @@ def _main(
         bool | None,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print debug messages on stderr.")] = False,
 ) -> None:
     console.start_logging(verbose)
 
 
+def _with_new_names(arguments: list[str]) -> list[str]:
+    """Return the arguments with the options of version 0.1.0 renamed, after a note for each."""
+    found = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name in RENAMED:
+            console.note(f"{name} is now {RENAMED[name]}; the old name is removed in 0.3.")
+            argument = RENAMED[name] + equals + value  # noqa: PLW2901
+        found.append(argument)
+    return found
+
+
 def main() -> None:
-    """Run the command line; every error that canonface raises on purpose becomes one message and exit code 2."""
-    # Threads that wait without spinning: on a busy machine, spinning ones make small networks ten times slower.
+    """Run the command line; an error of canonface becomes one message and exit code 2."""
+    # Threads that wait without spinning: spinning threads slow small networks down tenfold on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        app(_with_new_names(sys.argv[1:]))
     except CanonfaceError as error:
         console.error(str(error))
         sys.exit(2)
     except BrokenPipeError:
-        # The reader of our output is gone, e.g. `| head`: nothing is left to say.
+        # The reader of the output has gone, e.g. `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 

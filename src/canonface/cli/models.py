@@ -9,7 +9,7 @@ from canonface.cli.options import Json
 
 
 def models(as_json: Json = False) -> None:
-    """List the models that canonface can fetch: source, licence, input, labels, what is known of their accuracy.
+    """List the models that canonface can fetch: source, licence, input, labels, accuracy.
 
     Example: canonface models --json
     """

@@ -1,19 +1,55 @@
-"""Options that several commands share, each explained once."""
+"""Options that several commands share: each is declared once, and a command takes a group of them as one value."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+if TYPE_CHECKING:
+    from canonface.alignment import Aligner
+    from canonface.explanation.options import Engine, Sampling
+    from canonface.models import Model
+
+RENAMED = {"--level": "--subdivision", "--max-questions": "--max-forward-passes"}
+"""Option of version 0.1.0 -> option now."""
+
+_CONFIDENCE = "What is explained"
+_OCCLUSION = "What is occluded"
+_FEWER = "Fewer forward passes"
+_MODEL = "Model and engine"
+_FACES = "Faces and mesh"
+_OUTPUT = "Output"
+
+Photos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PHOTOS...", help="Folders, files, patterns in quotes, or CSV files with a column path."
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the result; made if it is missing.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="CSV file with a column path and labels of the photos; default: PHOTOS, if it is one."),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        help="Also one map for each value of this label; or target, predicted, or pose-bin: nine bins over yaw and "
+        "pitch."
+    ),
+]
 ModelName = Annotated[
     str,
     typer.Option(
         "--model",
         "-m",
         help="A model of the zoo ([bold]canonface models[/]), a file (.onnx, TorchScript, .pt2, weights of a known "
-        "network), or [bold]package.module:attribute[/], a torch module, a callable or a function that makes one.",
+        "network), or [bold]package.module:attribute[/]: a torch module, a callable or a function that makes one.",
     ),
 ]
 Target = Annotated[
@@ -21,145 +57,247 @@ Target = Annotated[
     typer.Option(
         "--target",
         "-t",
-        help="A class by name or index; [bold]label:COLUMN[/], the class that the labels name for each photo; "
-        "[bold]predicted[/], the model's own choice for each face (the default).",
+        help="A class by name or index; [bold]label:COLUMN[/], the class in the labels of each photo; "
+        "[bold]predicted[/], the class that the model predicts for each face (the default).",
     ),
 ]
-Preset = Annotated[str, typer.Option(help="default, or paper: eq. 1-6 of the paper to the letter.")]
 ConfidenceName = Annotated[
     str | None,
     typer.Option(
         "--confidence",
-        help="What number is asked for: probability (default), logit, log-odds, ... or "
-        "[bold]package.module:attribute[/], one of your own; docs/confidences.md lists them.",
-    ),
-]
-Occluder = Annotated[
-    str | None,
-    typer.Option(
-        help="Shape of what hides a place: square (default), disc or surface; from Python also one of your own."
-    ),
-]
-Patch = Annotated[
-    str | None,
-    typer.Option(
-        help="Size of the occluder: pixels of the model's input, a share of the distance between the eyes (50%), or "
-        "a length on the face (3cm); default: 15 pixels, less for inputs under 90 pixels."
+        help="The number whose drop is measured: probability (default), logit, log-odds, ... or "
+        "[bold]package.module:attribute[/], a function of your own; docs/confidences.md lists them.",
     ),
 ]
 Fill = Annotated[
     str | None,
     typer.Option(
-        help="What hides the patch: mean (default), black, blur, noise, inpaint, average, a colour like #7f7f7f, or "
-        "several joined by +."
-    ),
-]
-AllowFailures = Annotated[
-    bool, typer.Option("--allow-failures", help="Exit with 0 even if some photos failed.")
-]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Ask again about photos that failed.")]
-Unseen = Annotated[
-    str | None,
-    typer.Option(help="What a face hides: omit (left out of the mean, default) or zero (the paper)."),
-]
-Stride = Annotated[int | None, typer.Option(help="Probe every k-th vertex of the mesh.", min=1)]
-Spacing = Annotated[
-    float | None,
-    typer.Option(
-        help="Probe vertices so many centimetres apart on the canonical face; default: a quarter of the patch.",
-        min=0,
-    ),
-]
-Level = Annotated[
-    int, typer.Option(help="Mesh: 0, 1, 2, 3, 4 = 468, 1833, 7257, 28881, 115233 vertices.", min=0, max=4)
-]
-Batch = Annotated[int, typer.Option(help="Occluded copies that the model is shown at once.", min=1)]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Weights = Annotated[
-    Path | None,
-    typer.Option(
-        help="Weights for what [bold]package.module:function[/] makes: .safetensors, .pt, .pth, ..."
-    ),
-]
-Architecture = Annotated[
-    str | None,
-    typer.Option(help="Network that a file of weights belongs to; default: recognised by its names."),
-]
-Output = Annotated[
-    str | None,
-    typer.Option(help="Which output to explain, by name or position, of a model that returns several."),
-]
-Outputs = Annotated[
-    str | None,
-    typer.Option(help="What the model's numbers are: logits, probabilities, embedding or values."),
-]
-Engine = Annotated[
-    str,
-    typer.Option(
-        help="How the model is asked: auto (native or dense, whichever is measured faster), dense, incremental, "
-        "native, or bfloat16 (not exact; its error is said)."
-    ),
-]
-Trust = Annotated[
-    bool,
-    typer.Option(
-        "--trust",
-        help="Load a TorchScript file or a .pt2 program though it runs code that it holds, which may do all that you "
-        "may: only from those whom you trust.",
-    ),
-]
-AlignerName = Annotated[
-    str,
-    typer.Option(
-        "--aligner", help="landmarker, precomputed (with --vertices and --mesh), five-point or none."
-    ),
-]
-Vertices = Annotated[
-    Path | None, typer.Option(help="Folder with a file of vertices for each photo: .mat, .npz, .npy or .csv.")
-]
-MeshFile = Annotated[Path | None, typer.Option("--mesh", help="Mesh of --vertices, an .npz file.")]
-Halo = Annotated[
-    bool, typer.Option("--halo", help="Probe around the face too: hair, ears, neck and background.")
-]
-Design = Annotated[
-    str | None,
-    typer.Option(
-        help="Which places are asked of which face: full (default), random, stratified or low-discrepancy; the map "
-        "is then an estimate with a band."
+        help="Content of the occluded patch: mean (default), black, blur, noise, inpaint, average, a colour like "
+        "#7f7f7f, or several joined by +."
     ),
 ]
 Share = Annotated[
     float | None,
-    typer.Option(help="Share of the places that each face is asked about, e.g. 0.1; with a design."),
+    typer.Option(
+        help="Share of the probes that is evaluated on each face, e.g. 0.1: the map is an estimate."
+    ),
 ]
-Seed = Annotated[int, typer.Option(help="Of the design and of the order of photos.", min=0)]
-AllFaces = Annotated[bool, typer.Option("--all-faces", help="Every face of a photo, not the largest only.")]
-NoNormalise = Annotated[
-    bool,
-    typer.Option("--no-normalise", help="Do not divide by the density of probes (the paper's figure 4)."),
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="auto (native or dense, whichever is measured faster), dense, incremental, native, or bfloat16 (not "
+        "exact; its error is reported).",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Preset = Annotated[
+    str,
+    typer.Option(help="default, or paper: eq. 1-6 of the paper to the letter.", rich_help_panel=_CONFIDENCE),
+]
+Gallery = Annotated[
+    Path | None,
+    typer.Option(
+        help="Photos of known people, for a recognition model: a folder for each person, or a CSV file with the "
+        "columns path and identity. --target names the person.",
+        rich_help_panel=_CONFIDENCE,
+    ),
+]
+Identity = Annotated[
+    str,
+    typer.Option(
+        help="Column, of the labels and of the gallery, that names the person.", rich_help_panel=_CONFIDENCE
+    ),
 ]
 MethodName = Annotated[
     str | None,
     typer.Option(
         "--method",
-        help="A saliency method of others instead of hiding places: gradcam++, rise, ... (docs/other-methods.md "
-        "lists them); [bold]files:FOLDER[/], maps made elsewhere, a .npy for each photo; or "
-        "[bold]package.module:attribute[/].",
+        help="Another saliency method instead of occlusion: gradcam++, rise, ... (docs/other-methods.md lists them); "
+        "[bold]files:FOLDER[/], maps made elsewhere, a .npy for each photo; or [bold]package.module:attribute[/].",
+        rich_help_panel=_CONFIDENCE,
     ),
 ]
 Layer = Annotated[
     str | None,
     typer.Option(
-        help="Layer that a class activation map is read from, by its name in the network; default: what the last "
-        "convolution with spatial extent ends in."
+        help="Layer of a class activation map, by its name in the network; default: the output of the last "
+        "convolution with spatial extent.",
+        rich_help_panel=_CONFIDENCE,
     ),
 ]
 MethodOption = Annotated[
     list[str] | None,
     typer.Option(
         "--method-option",
-        help="An option of the method, e.g. masks=1000; several times for several.",
+        help="An option of the method, e.g. masks=1000; may be repeated.",
         metavar="NAME=VALUE",
+        rich_help_panel=_CONFIDENCE,
+    ),
+]
+Occluder = Annotated[
+    str | None,
+    typer.Option(
+        help="Shape of the patch: square (default), disc or surface; in Python also an occluder of your own.",
+        rich_help_panel=_OCCLUSION,
+    ),
+]
+Patch = Annotated[
+    str | None,
+    typer.Option(
+        help="Size of the patch: pixels of the model's input, a share of the distance between the eyes (50%), or a "
+        "length on the face (3cm); default: 15 pixels, less for inputs under 90 pixels.",
+        rich_help_panel=_OCCLUSION,
+    ),
+]
+Stride = Annotated[
+    int | None, typer.Option(help="Probe every k-th vertex of the mesh.", min=1, rich_help_panel=_OCCLUSION)
+]
+Spacing = Annotated[
+    float | None,
+    typer.Option(
+        help="Distance of the probes on the canonical face in centimetres; default: a quarter of the patch.",
+        min=0,
+        rich_help_panel=_OCCLUSION,
+    ),
+]
+NoNormalise = Annotated[
+    bool,
+    typer.Option(
+        "--no-normalise",
+        help="Do not divide by the density of probes (the paper's figure 4).",
+        rich_help_panel=_OCCLUSION,
+    ),
+]
+Unseen = Annotated[
+    str | None,
+    typer.Option(
+        help="Pixels that a face hides: omit (left out of the mean, default) or zero (the paper).",
+        rich_help_panel=_OCCLUSION,
+    ),
+]
+Design = Annotated[
+    str | None,
+    typer.Option(
+        help="Choice of the probes of each face: full (default), random, stratified or low-discrepancy.",
+        rich_help_panel=_FEWER,
+    ),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        help="Stop as soon as the 95% band of the map is this narrow on either side, in the unit of the drop; photos "
+        "are then taken in random order.",
+        rich_help_panel=_FEWER,
+    ),
+]
+PrecisionOf = Annotated[
+    str, typer.Option(help="The band of --precision: map or regions.", rich_help_panel=_FEWER)
+]
+MaxForwardPasses = Annotated[
+    int | None,
+    typer.Option(help="Stop when the model has been shown this many images.", min=1, rich_help_panel=_FEWER),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the labels that names the person; default: identity, if there is one.",
+        rich_help_panel=_FEWER,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Seed of the sampling design and of the order of photos.", min=0, rich_help_panel=_FEWER
+    ),
+]
+Batch = Annotated[
+    int,
+    typer.Option(help="Occluded copies in one forward pass.", min=1, rich_help_panel=_MODEL),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=_MODEL)]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="Weights for the network that [bold]package.module:function[/] makes: .safetensors, .pt, .pth, ...",
+        rich_help_panel=_MODEL,
+    ),
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        help="Network that a file of weights belongs to; default: recognised by the names of the weights.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        help="The output to explain, by name or position, of a model that returns several.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Outputs = Annotated[
+    str | None,
+    typer.Option(
+        help="Kind of the model's outputs: logits, probabilities, embedding or values.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Load a TorchScript file or a .pt2 program although it runs code of its own with your rights: only from "
+        "people whom you trust.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Subdivision = Annotated[
+    int,
+    typer.Option(
+        help="Subdivision of the mesh: 0, 1, 2, 3, 4 = 468, 1833, 7257, 28881, 115233 vertices.",
+        min=0,
+        max=4,
+        rich_help_panel=_FACES,
+    ),
+]
+Halo = Annotated[
+    bool,
+    typer.Option(
+        "--halo", help="Probe around the face too: hair, ears, neck and background.", rich_help_panel=_FACES
+    ),
+]
+AlignerName = Annotated[
+    str,
+    typer.Option(
+        "--aligner",
+        help="landmarker, precomputed (with --vertices and --mesh), five-point or none.",
+        rich_help_panel=_FACES,
+    ),
+]
+Vertices = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder with a file of vertices for each photo: .mat, .npz, .npy or .csv.",
+        rich_help_panel=_FACES,
+    ),
+]
+MeshFile = Annotated[
+    Path | None, typer.Option("--mesh", help="Mesh of --vertices, an .npz file.", rich_help_panel=_FACES)
+]
+AllFaces = Annotated[
+    bool,
+    typer.Option("--all-faces", help="Every face of a photo, not only the largest.", rich_help_panel=_FACES),
+]
+AllowFailures = Annotated[
+    bool,
+    typer.Option("--allow-failures", help="Exit with 0 even if some photos failed.", rich_help_panel=_OUTPUT),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed", help="Explain again the photos that failed before.", rich_help_panel=_OUTPUT
     ),
 ]
 DrawOn = Annotated[
@@ -168,8 +306,220 @@ DrawOn = Annotated[
         "--draw-on",
         help="The face that maps are drawn on: shaded (a render of the mesh), average (the mean face of the run's "
         "own photos), or the path of a photo.",
+        rich_help_panel=_OUTPUT,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Format = Annotated[str, typer.Option("--format", help="Suffix of the pictures: png or svg.")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Directory for the result; made if it is missing.")]
+Format = Annotated[
+    str, typer.Option("--format", help="Format of the pictures: png, svg or pdf.", rich_help_panel=_OUTPUT)
+]
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """The way in which a model is loaded."""
+
+    device: Device = "auto"
+    weights: Weights = None
+    architecture: Architecture = None
+    output: Output = None
+    outputs: Outputs = None
+    trust: Trust = False
+
+    def load(self, name: str) -> Model:
+        """Load a model, and report on stderr what it is taken for."""
+        from canonface.cli.loading import loaded_model
+
+        return loaded_model(name, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class PatchOptions:
+    """The patch and the probes."""
+
+    fill: Fill = None
+    occluder: Occluder = None
+    patch: Patch = None
+    stride: Stride = None
+    spacing: Spacing = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords of `canonface.Settings`; None where an option was not given."""
+        return {field.name: getattr(self, field.name) for field in fields(PatchOptions)}
+
+
+@dataclass(frozen=True)
+class MethodOptions:
+    """Another saliency method."""
+
+    method: MethodName = None
+    layer: Layer = None
+    method_option: MethodOption = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords of `canonface.Settings`.
+
+        Raises:
+            OptionError: an option of the method has another form than NAME=VALUE.
+        """
+        from canonface.cli.loading import method_options
+
+        return {"method": self.method, "method_options": method_options(self.layer, self.method_option)}
+
+
+@dataclass(frozen=True)
+class MeanOptions:
+    """The treatment of probes and pixels in the map."""
+
+    no_normalise: NoNormalise = False
+    unseen: Unseen = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords of `canonface.Settings`."""
+        return {"normalise": False if self.no_normalise else None, "unseen": self.unseen}
+
+
+@dataclass(frozen=True)
+class FailureOptions:
+    """The treatment of photos that fail."""
+
+    allow_failures: AllowFailures = False
+    retry_failed: RetryFailed = False
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """Sampling of the probes, and the early stop."""
+
+    share: Share = None
+    design: Design = None
+    precision: Precision = None
+    precision_of: PrecisionOf = "map"
+    max_forward_passes: MaxForwardPasses = None
+    cluster: Cluster = None
+    seed: Seed = 0
+
+    def sampling(self) -> Sampling:
+        """Return the sampling of a run."""
+        from canonface.explanation.options import Sampling
+
+        return Sampling(**{field.name: getattr(self, field.name) for field in fields(self)})
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """The engine and its batch size."""
+
+    engine: EngineName = "auto"
+    batch: Batch = 64
+
+    def value(self) -> Engine:
+        """Return the engine.
+
+        Raises:
+            OptionError: there is no engine of that name.
+        """
+        from canonface.explanation.options import Engine
+
+        return Engine(self.engine, self.batch)
+
+
+@dataclass(frozen=True)
+class AlignerOptions:
+    """The aligner and its mesh."""
+
+    subdivision: Subdivision = 1
+    halo: Halo = False
+    aligner: AlignerName = "landmarker"
+    vertices: Vertices = None
+    mesh: MeshFile = None
+
+    def make(self, all_faces: bool = False) -> Aligner:
+        """Return the aligner.
+
+        Raises:
+            OptionError: there is no aligner of that name, or options are given that it does not have.
+        """
+        from canonface.cli.loading import chosen_aligner
+
+        return chosen_aligner(self.aligner, self.subdivision, all_faces, self.halo, self.mesh, self.vertices)
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """The pictures and the form of the result."""
+
+    draw_on: DrawOn = "shaded"
+    picture_format: Format = "png"
+    as_json: Json = False
+
+    def check(self) -> None:
+        """Raise OptionError if the pictures cannot be drawn; before the first forward pass."""
+        from canonface.cli.pictures import check_draw_on, check_format
+
+        check_format(self.picture_format)
+        check_draw_on(self.draw_on)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose parameters of a dataclass type become one option for each field.
+
+    Typer reads the annotations and defaults of the fields, so that each option is declared once. A group may hold
+    groups.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    given = inspect.signature(command).parameters
+    parameters = [
+        flat
+        for name, parameter in given.items()
+        for flat in (_flat(hints[name]) if is_dataclass(hints[name]) else [_option(parameter, hints[name])])
+    ]
+
+    def called(**values: Any) -> None:
+        command(**{
+            name: _made(hints[name], values) if is_dataclass(hints[name]) else values[name] for name in given
+        })  # fmt: skip
+
+    called.__name__, called.__doc__ = command.__name__, command.__doc__
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return called
+
+
+def _option(parameter: inspect.Parameter, annotation: Any) -> inspect.Parameter:
+    return parameter.replace(annotation=annotation, kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _flat(group: Any) -> list[inspect.Parameter]:
+    """Return the options of a group, a parameter for each field."""
+    hints = get_type_hints(group, include_extras=True)
+    found: list[inspect.Parameter] = []
+    for item in fields(group):
+        if is_dataclass(hints[item.name]):
+            found += _flat(hints[item.name])
+        else:
+            found.append(
+                inspect.Parameter(
+                    item.name,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=_default(item),
+                    annotation=hints[item.name],
+                )
+            )
+    return found
+
+
+def _default(item: Field[Any]) -> Any:
+    return inspect.Parameter.empty if item.default is MISSING else item.default
+
+
+def _made(group: Any, values: dict[str, Any]) -> Any:
+    """Return a group from the values of its options."""
+    hints = get_type_hints(group, include_extras=True)
+    return group(
+        **{
+            item.name: _made(hints[item.name], values)
+            if is_dataclass(hints[item.name])
+            else values[item.name]
+            for item in fields(group)
+        }
+    )

@@ -84,8 +84,8 @@ def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:
             f"A map can be drawn on a photo where its mesh is the landmarker's; this run's is {run.mesh.name!r}: "
             "draw it on 'shaded' or 'average'."
         )
-    level = int(run.mesh.name.rpartition("/")[2])
-    return plots.photo_face(align(Path(draw_on), level=level)[0], run.mesh, run.canvas)
+    subdivision = int(run.mesh.name.rpartition("/")[2])
+    return plots.photo_face(align(Path(draw_on), subdivision=subdivision)[0], run.mesh, run.canvas)
 
 
 def finish(
@@ -173,7 +173,7 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
 
 def sampling_summary(run: Run) -> dict[str, Any] | None:
     """What a run that did not ask everything has asked and reached; None of one that did."""
-    reached = run.reached
+    reached = run.stopping_state
     if run.design.is_full and reached is None:
         return None
     found = run.estimate()

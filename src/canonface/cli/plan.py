@@ -1,15 +1,15 @@
-"""``canonface plan``: how a model would be asked, and what that costs."""
+"""``canonface plan``: the engine for a model, and the cost of a forward pass."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.loading import chosen_aligner, loaded_model
+from canonface.cli.options import grouped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,46 +18,31 @@ if TYPE_CHECKING:
 
 MEBI = 2**20
 NOTICEABLE = 1.1
-"""How many times as long a question takes where another engine is named."""
+"""Ratio of times from which a faster engine is named."""
 
 
+@grouped
 def plan(
+    *,
     photo: Annotated[Path, typer.Argument(help="A photo of a face.")],
     model: options.ModelName,
-    occluder: options.Occluder = None,
-    patch: options.Patch = None,
-    fill: options.Fill = None,
-    stride: options.Stride = None,
-    spacing: options.Spacing = None,
-    level: options.Level = 1,
+    patch: options.PatchOptions,
+    loading: options.LoadOptions,
+    subdivision: options.Subdivision = 1,
     halo: options.Halo = False,
     batch: options.Batch = 64,
-    device: options.Device = "auto",
-    weights: options.Weights = None,
-    architecture: options.Architecture = None,
-    output: options.Output = None,
-    outputs: options.Outputs = None,
-    trust: options.Trust = False,
     as_json: options.Json = False,
 ) -> None:
-    """Say how a model would be asked about a photo: cost of every layer, memory, time a question, and what is chosen.
+    """Show the cost of explaining a photo: each layer, memory, time of a forward pass, and the engine that is chosen.
 
     Example: canonface plan me.jpg --model gender
     """
+    from canonface.cli.loading import chosen_aligner
     from canonface.explanation.plan import plan as planned
 
-    loaded = loaded_model(
-        model, device, weights=weights, architecture=architecture, output=output, outputs=outputs, trust=trust
-    )
-    choices: dict[str, Any] = {
-        "occluder": occluder,
-        "patch": patch,
-        "fill": fill,
-        "stride": stride,
-        "spacing": spacing,
-    }
-    face = chosen_aligner("landmarker", level, False, halo, None, None)(photo)[0]
-    found = planned(face, loaded, batch=batch, **choices)
+    loaded = loading.load(model)
+    face = chosen_aligner("landmarker", subdivision, False, halo, None, None)(photo)[0]
+    found = planned(face, loaded, batch=batch, **patch.keywords())
     if as_json:
         console.print_json(asdict(found))
         return
@@ -72,17 +57,15 @@ def plan(
     for layer, why in found.dense_from:
         out.print(f"whole maps from [bold]{layer}[/] on: {why}", soft_wrap=True)
     for engine, seconds in sorted(found.seconds.items(), key=lambda item: -item[1]):
-        out.print(f"{engine}: {seconds * 1e3:.2f} ms a question")
-    out.print(
-        f"[bold]{loaded.name} would be asked by the {found.engine} engine[/]: {found.why}", soft_wrap=True
-    )
+        out.print(f"{engine}: {seconds * 1e3:.2f} ms a forward pass")
+    out.print(f"[bold]{loaded.name} would run on the {found.engine} engine[/]: {found.why}", soft_wrap=True)
     fastest = min(found.seconds, key=lambda engine: found.seconds[engine], default=found.engine)
     if found.seconds.get(found.engine, 0.0) > NOTICEABLE * found.seconds.get(fastest, 0.0):
-        out.print(f"{fastest} was faster just now: [bold]--engine {fastest}[/] asks by it")
+        out.print(f"{fastest} was faster just now: [bold]--engine {fastest}[/] uses it")
 
 
 def _layers(found: Plan, width: int) -> Table:
-    """One row a layer that multiplies by weights; where the screen is narrow, layers' names give way, not numbers."""
+    """Return a table with a row for each layer with weights; a narrow screen cuts layer names, not numbers."""
     from rich.table import Table
 
     assert found.costs is not None
@@ -93,7 +76,7 @@ def _layers(found: Plan, width: int) -> Table:
             window = f"{cost.window[0]:.0f}x{cost.window[1]:.0f}"
             rows.append((cost.layer, cost.operator, shape, window, *_adds(cost.dense, cost.needed)))
     rows.append(("all", "", "", "", *_adds(found.costs.dense, found.costs.needed)))
-    title = "Multiply-adds a question, in millions: of the whole layer, and of what a patch changes"
+    title = "Multiply-adds of a forward pass, in millions: of the whole layer, and of what a patch changes"
     table = Table(title=title, box=None, padding=(0, 2, 0, 0), title_justify="left")
     names = ("layer", "what", "map", "changed", "whole", "needed", "share")
     widest = [max(len(name), *(len(row[place]) for row in rows)) for place, name in enumerate(names)]
@@ -115,6 +98,6 @@ def _memory(found: Plan) -> str:
     weights = costs.kept_bytes(found.engine)
     return (
         f"memory: {weights / MEBI:.0f} MiB of weights in an order of their own, "
-        f"{costs.base_bytes / MEBI:.0f} MiB a photo, {costs.probe_bytes / MEBI:.2f} MiB a question; "
+        f"{costs.base_bytes / MEBI:.0f} MiB a photo, {costs.probe_bytes / MEBI:.2f} MiB a forward pass; "
         f"whole images: {costs.dense_bytes / MEBI:.2f} MiB each"
     )

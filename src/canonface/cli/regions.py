@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.audit import Paths
-from canonface.cli.loading import chosen_aligner, loaded_model
+from canonface.cli.options import grouped
 
 if TYPE_CHECKING:
     from canonface.pipeline import RegionSummary
@@ -18,8 +18,10 @@ SHOWN = 5
 """Interactions in the table."""
 
 
+@grouped
 def regions(
-    photos: Paths,
+    *,
+    photos: options.Photos,
     model: options.ModelName,
     target: options.Target = None,
     hide: Annotated[
@@ -29,76 +31,86 @@ def regions(
             "separated by commas."
         ),
     ] = "groups",
-    labels: Annotated[
-        Path | None, typer.Option(help="CSV file with a column path and labels of the photos.")
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Directory for the run, regions.json and a picture; default: nothing is written.",
+        ),
     ] = None,
-    dilate: Annotated[
-        float, typer.Option(help="Hide so many centimetres of the face around each region as well.", min=0.0)
-    ] = 0.0,
-    alone: Annotated[bool, typer.Option("--alone", help="Do not ask about two regions at once.")] = False,
-    preset: options.Preset = "default",
+    labels: options.Labels = None,
     confidence: options.ConfidenceName = None,
     fill: options.Fill = None,
-    level: options.Level = 1,
-    halo: options.Halo = False,
-    aligner: options.AlignerName = "landmarker",
-    vertices: options.Vertices = None,
-    mesh: options.MeshFile = None,
-    batch: options.Batch = 64,
-    engine: options.Engine = "auto",
-    device: options.Device = "auto",
-    weights: options.Weights = None,
-    architecture: options.Architecture = None,
-    output: options.Output = None,
-    outputs: options.Outputs = None,
-    trust: options.Trust = False,
-    allow_failures: options.AllowFailures = False,
+    dilate: Annotated[
+        float,
+        typer.Option(help="Occlude this many centimetres of the face around each region as well.", min=0.0),
+    ] = 0.0,
+    alone: Annotated[bool, typer.Option("--alone", help="Do not occlude two regions together.")] = False,
+    preset: options.Preset = "default",
+    engine: options.EngineOptions,
+    loading: options.LoadOptions,
+    aligner: options.AlignerOptions,
+    failures: options.FailureOptions,
+    picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
-    """Hide whole regions of the face, one and two at a time: what does the model lose with the mouth, or both eyes?
+    """Occlude whole regions of the face, one and two at a time: the drop without the mouth, or without both eyes.
 
-    Example: canonface regions photos/ --model expression --target happy
+    With -o the same command continues an interrupted run.
+
+    Example: canonface regions photos/ --model expression --target happy -o my-regions
     """
+    from canonface.cli.pictures import check_format
     from canonface.pipeline import audit_regions
 
-    loaded = loaded_model(
-        model,
-        device,
-        weights=weights,
-        architecture=architecture,
-        output=output,
-        outputs=outputs,
-        trust=trust,
-    )
-    with console.photo_progress(loaded.name) as progress:
+    check_format(picture_format)
+    loaded = loading.load(model)
+    with console.photo_progress(loaded.name, kept=out is not None) as progress:
         summary = audit_regions(
             photos,
             loaded,
             target,
+            out=out,
             regions=hide if hide in ("groups", "all") else [name.strip() for name in hide.split(",")],
             interactions=not alone,
             dilate_cm=dilate,
+            engine=engine.value(),
             labels=labels,
-            preset=preset,
-            aligner=chosen_aligner(aligner, level, False, halo, mesh, vertices),
-            batch=batch,
-            engine=engine,
+            aligner=aligner.make(),
             progress=progress,
+            preset=preset,
             confidence=confidence,
             fill=fill,
+            retry_failed=failures.retry_failed,
         )
     for name, reason in summary.failed:
         console.error(f"{name}: {reason}")
+    found = content(summary)
+    if out is not None:
+        found["files"] = [str(path) for path in _save(summary, found, out, picture_format)]
     if as_json:
-        console.print_json(content(summary))
+        console.print_json(found)
     else:
         _show(summary)
-    if summary.failed and not allow_failures:
+        for path in found.get("files", ()):
+            console.stdout().print(f"  {path}", markup=False, soft_wrap=True)
+    if summary.failed and not failures.allow_failures:
         raise typer.Exit(1)
 
 
+def _save(summary: RegionSummary, found: dict[str, Any], out: Path, suffix: str) -> list[Path]:
+    """Write the numbers as JSON and draw them."""
+    from canonface import plots
+    from canonface.files import atomic_write
+
+    path = out / "regions.json"
+    atomic_write(path, json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    return [path, plots.save(plots.regions(summary), out / f"regions.{suffix}")]
+
+
 def content(summary: RegionSummary) -> dict[str, Any]:
-    """The summary as JSON can hold it; null where no face was asked."""
+    """Return the summary for JSON; null where no face was evaluated."""
     drops, joint = summary.drops, summary.joint.mean
     return {
         "model": summary.model,
@@ -138,7 +150,7 @@ def _show(summary: RegionSummary) -> None:
 
     out = console.stdout()
     faces = "1 face" if summary.faces == 1 else f"{summary.faces} faces"
-    title = f"[bold]{summary.model}[/], {faces}: drop in {summary.unit} when a region is hidden"
+    title = f"[bold]{summary.model}[/], {faces}: drop in {summary.unit} with a region occluded"
     out.print(title, soft_wrap=True)
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("region")
@@ -158,7 +170,7 @@ def _show(summary: RegionSummary) -> None:
     if strongest := summary.strongest(SHOWN):
         out.print()
         out.print(
-            "two regions hidden at once, against the sum of each alone (+: either can stand in for the other)"
+            "two regions occluded together, minus the sum of each alone (+: either can replace the other)"
         )
         pairs = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for pair in strongest:

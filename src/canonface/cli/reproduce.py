@@ -1,4 +1,4 @@
-"""``canonface reproduce``: the paper's figures from the photos that a user has."""
+"""``canonface reproduce``: the paper's figures from photos of your own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from canonface.cli import console
 
 
 def reproduce(
+    context: typer.Context,
     figure: Annotated[
         str | None, typer.Argument(help="Number of the paper's figure; without it, all are listed.")
     ] = None,
@@ -28,30 +29,29 @@ def reproduce(
         Path | None, typer.Option("--out", "-o", help="Directory for the result; default: figure-NUMBER.")
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Model that is asked, where the figure is about one.")
+        str, typer.Option("--model", "-m", help="Model, where the figure is about one.")
     ] = "gender",
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", "-t", help="Its target; default: female of gender; else, and in figure 2, predicted."
+            "--target",
+            "-t",
+            help="Target of the model; default: female of gender; else, and in figure 2, predicted.",
         ),
     ] = None,
-    photos: Annotated[int, typer.Option(help="Take at most so many photos, by chance.", min=1)] = 200,
+    photos: Annotated[int, typer.Option(help="Largest number of photos, drawn at random.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Of the photos drawn.", min=0)] = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run, and run nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands and run nothing.")] = False,
 ) -> None:
-    """Make a figure of the paper from your photos, and say what is missing.
+    """Make a figure of the paper from your photos, and report what is missing.
 
     Exit code 2 where the figure cannot be made here.
 
     Example: canonface reproduce 5 ~/CelebA --photos 1000 -o figure-5
     """
-    from canonface.cli.main import app
     from canonface.demo import demo_folder
     from canonface.models import available_models, check_model_name
-    from canonface.studies.figures import FIGURES, Wanted, figure_of
+    from canonface.studies.figures import FIGURES, FigureRequest, figure_of
     from canonface.studies.photo_sets import open_photo_set
 
     if figure is None:
@@ -66,10 +66,9 @@ def reproduce(
     photo_set = open_photo_set(place)
     if target is None and model == "gender" and not chosen.by_photo:
         target = "female"
-    names = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands
-             if command.callback is not None]  # fmt: skip
+    names = list(getattr(context.parent.command, "commands", ())) if context.parent else []
     folder = out or Path(f"figure-{chosen.number}")
-    wanted = Wanted(
+    wanted = FigureRequest(
         photo_set, folder, model, target, photos, seed, [card.name for card in available_models()], names
     )
     plan = chosen.plan(wanted)
@@ -92,5 +91,5 @@ def reproduce(
 
 
 def run_line(words: tuple[str, ...]) -> int:
-    """Run one command as a user would; its exit code."""
+    """Run one command as a user would, and return its exit code."""
     return subprocess.run([sys.executable, "-m", "canonface", *words], check=False).returncode

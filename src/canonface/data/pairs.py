@@ -1,4 +1,4 @@
-"""Which pairs of photos a run is about: a CSV file with the columns ``path_a`` and ``path_b``."""
+"""Pairs of photos: the rows of a CSV file with the columns ``path_a`` and ``path_b``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PairList:
     """Pairs of photos in a fixed order.
 
     Attributes:
-        root: absolute folder that all photos lie in.
+        root: absolute folder that contains all photos.
         pairs: names of the first and second photo below the root, with forward slashes.
         labels: of each pair, the other columns of the file.
     """
@@ -45,15 +45,15 @@ class PairList:
         return sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
     def paths(self, number: int) -> tuple[Path, Path]:
-        """Where the photos of a pair lie."""
+        """Return the paths of the photos of a pair."""
         first, second = self.pairs[number]
         return self.root / first, self.root / second
 
 
 def read_pairs(path: str | Path) -> PairList:
-    """Pairs from a CSV file: ``path_a`` and ``path_b``, from the folder of the file, and what is known of the pair.
+    """Return the pairs of a CSV file: ``path_a`` and ``path_b``, relative to its folder, other columns as labels.
 
-    A photo that does not exist stays in the list, so that its pair ends as a failed row and not as a gap.
+    A photo that does not exist stays in the list, and its pair becomes a failed row.
 
     Raises:
         LabelsError: the file cannot be read, lacks a column, holds no pair, or pairs a photo with itself.

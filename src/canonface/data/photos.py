@@ -1,4 +1,4 @@
-"""Which photos a run is about: folders, patterns, lists and CSV files become names under one root."""
+"""Photos of a run: folders, patterns, lists and CSV files as names below one root."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
 from canonface.errors import LabelsError, PhotoError
+from canonface.files import sha256_file
 
 PHOTO_SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .png .bmp .gif .tif .tiff .webp .ppm .pgm .pbm .pnm .jp2 .avif .heic .heif".split()
@@ -25,7 +26,7 @@ class PhotoList:
     """Photos in a fixed order.
 
     Attributes:
-        root: absolute folder that all of them lie in.
+        root: absolute folder that contains all of them.
         names: paths below the root, with forward slashes: the same on every machine that has the folder.
     """
 
@@ -36,7 +37,7 @@ class PhotoList:
         return len(self.names)
 
     def path(self, name: str) -> Path:
-        """Where a photo lies."""
+        """Return the path of a photo."""
         return self.root / name
 
     @property
@@ -46,12 +47,12 @@ class PhotoList:
 
 
 def find_photos(photos: Photos) -> PhotoList:
-    """Collect photos: folders are searched through, by file suffix; whatever is named outright is taken as it is.
+    """Return the photos of folders (searched by file suffix), files, patterns and CSV files.
 
-    A file that is named but does not exist stays in the list, so that it ends as a failed row and not as a gap.
+    A file that is named and does not exist stays in the list and becomes a failed row.
 
     Raises:
-        PhotoError: nothing was found, or there is no such folder.
+        PhotoError: no photo was found, or a folder does not exist.
         LabelsError: a CSV file has no ``path`` column.
     """
     given = [photos] if isinstance(photos, str | Path) else list(photos)
@@ -91,14 +92,14 @@ def _expand(path: Path) -> list[Path]:
 
 
 def table_of(photos: Photos) -> Path | None:
-    """The CSV file that photos were given as; None if they were given otherwise."""
+    """Return the CSV file that photos were given as; None if they were given otherwise."""
     given = [photos] if isinstance(photos, str | Path) else list(photos)
     path = Path(given[0]) if len(given) == 1 else None
     return path if path is not None and path.suffix.lower() == ".csv" and path.is_file() else None
 
 
 def _photos_below(folder: Path) -> Iterator[Path]:
-    """Photos of a folder tree, without those of runs that lie in it: their pictures are results."""
+    """Yield the photos of a folder tree, except the pictures of runs in it."""
     for place, folders, files in os.walk(folder):
         if "run.json" in files:
             folders.clear()
@@ -107,24 +108,23 @@ def _photos_below(folder: Path) -> Iterator[Path]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file; empty if it cannot be read."""
+    """Return the SHA-256 of a file; an empty text if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        return sha256_file(path)
     except OSError:
         return ""
 
 
 def printable(name: str) -> str:
-    """A file name as text that can be stored anywhere: bytes that are no UTF-8 are written as escapes."""
+    """Return a file name as valid text: bytes that are not UTF-8 become escapes."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file that has a ``path`` column.
+    """Return the rows of a CSV file that has a ``path`` column.
 
     Raises:
-        LabelsError: it cannot be read, or has no such column, or a row names no photo.
+        LabelsError: the file cannot be read, has no such column, or has a row without a path.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -1,4 +1,4 @@
-"""What a saliency method of others says of a face, at the probes."""
+"""Attribution of another saliency method at the probes of a face."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from canonface.confidence import BoundConfidence
 from canonface.errors import OptionError
+from canonface.explanation.settings import Settings
 from canonface.methods import AttributionFiles, Method, at_vertices, checked_attribution, counted
 from canonface.models import Model
 from canonface.types import ModelInput
@@ -21,10 +22,12 @@ def attribution_at(
     confidence_fn: BoundConfidence,
     vertices: Int[np.ndarray, "n"],
 ) -> tuple[Float[np.ndarray, "n"], int]:
-    """A method's heat at some vertices, NaN where one is not visible, and how many images the model was shown.
+    """Return a method's attribution at some vertices ``(n,)``, and the number of images that the model was shown.
+
+    The attribution is NaN where a vertex is not visible.
 
     Raises:
-        OptionError: the model or the question does not suit the method.
+        OptionError: the model or the confidence does not suit the method.
         AttributionError: the method has no map of this face.
         ModelError: the model failed.
     """
@@ -37,25 +40,33 @@ def attribution_at(
 def attribution_of(
     method: Method, model: Model, shown: ModelInput, confidence_fn: BoundConfidence
 ) -> tuple[Float[np.ndarray, "h w"], int]:
-    """A method's map in pixels of the model's input, and how many images the model was shown."""
+    """Return a method's map ``(h, w)`` of the model's input, and the number of images that the model was shown."""
     with counted(model) as count:
         attribution = method.attribute(count.model, shown.x.copy(), confidence_fn)
     return checked_attribution(method.name, attribution, shown.spec.size_hw, allow_nan=True), count.images
 
 
-def refuse_occlusion_options(method: Method | AttributionFiles | None, **given: Any) -> None:
-    """Refuse choices of how places are hidden, which a method of others does not do.
-
-    Args:
-        method: of `canonface.explanation.Settings.heating`; None refuses nothing.
-        **given: option -> its value, where it is not its usual one; None where it is.
+def check_method(settings: Settings, model: Model) -> None:
+    """Raise if the settings name a method that does not work for a model; before any face is explained.
 
     Raises:
-        OptionError: one is given.
+        OptionError: the method does not work for the model; the message names what does.
+        MissingDependencyError: the method's package is not installed.
+    """
+    if (method := settings.attribution_method()) is not None:
+        method.check(model, None)
+
+
+def refuse_occlusion_options(method: Method | AttributionFiles | None, **given: Any) -> None:
+    """Raise OptionError if options of occlusion are given beside a method that occludes nothing of ours.
+
+    Args:
+        method: of `Settings.attribution_method`; None refuses nothing.
+        **given: option -> its value; None where it has its usual value.
     """
     for name, value in given.items():
         if method is not None and value is not None:
             raise OptionError(
-                f"{name} says how a model is asked about hidden places; got {name}={value!r} and "
+                f"{name} says how a model is run on occluded faces; got {name}={value!r} and "
                 f"method={method.name!r}, whose map is whole at once: leave it out."
             )

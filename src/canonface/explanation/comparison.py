@@ -1,4 +1,4 @@
-"""One face explained by several methods beside canonface's own (the paper's figure 2)."""
+"""Comparison of canonface's map of one face with those of other methods (the paper's figure 2)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from canonface.errors import CanonfaceError, OptionError, near_names
 from canonface.explanation.attribution import attribution_of
 from canonface.explanation.face import explain_face
 from canonface.explanation.gallery import check_model
+from canonface.explanation.options import Engine, gather
 from canonface.explanation.probes import choose_probes
-from canonface.explanation.settings import make_settings
+from canonface.explanation.settings import Settings
 from canonface.explanation.view import prepare_face
 from canonface.maps import CIS
 from canonface.methods import (
@@ -39,12 +40,12 @@ Options = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, eq=False)
 class MethodMap:
-    """What one method says of one face.
+    """Map of one face by one method.
 
     Attributes:
         attribution: ``(h, w)`` in pixels of the model's input.
-        cis: the same at the probes of the mesh.
-        seconds: that it took.
+        cis: the attribution at the probes of the mesh.
+        seconds: wall time.
     """
 
     attribution: Float[np.ndarray, "h w"] = field(repr=False)
@@ -54,14 +55,14 @@ class MethodMap:
 
 @dataclass(frozen=True, eq=False)
 class MethodComparison:
-    """One face, explained by canonface and by other methods.
+    """Maps of one face by canonface and by other methods.
 
     Attributes:
         cis: canonface's own map.
         matrix: ``(2, 3)`` affine map from pixels of the photo to pixels of the model's input.
-        maps: name of a method -> its map, in the order asked for.
-        failed: name of a method -> why it has no map of this face.
-        seconds: that canonface's own map took.
+        maps: name of a method -> its map, in the requested order.
+        failed: name of a method -> reason that it has no map of this face.
+        seconds: wall time of canonface's own map.
     """
 
     cis: CIS
@@ -71,9 +72,9 @@ class MethodComparison:
     seconds: float
 
     def agreement(self, name: str) -> float:
-        """Spearman's rank correlation of a method with canonface's own map, over the probes that both know.
+        """Return Spearman's rank correlation of a method with canonface's own map, over the probes that both have.
 
-        NaN where one of them is the same everywhere.
+        NaN where one of them is constant.
 
         Raises:
             OptionError: there is no map by that method.
@@ -93,7 +94,7 @@ class MethodComparison:
 def usable_methods(
     model: Model, names: Sequence[str] | None = None, options: Options | None = None
 ) -> tuple[dict[str, Method], dict[str, str]]:
-    """The methods that work for a model, and why the others do not.
+    """Return the methods that work for a model, and the reason for each that does not.
 
     Args:
         model: the model.
@@ -101,7 +102,7 @@ def usable_methods(
         options: of some of them.
 
     Returns:
-        Name -> method, and name -> reason, in the order asked for.
+        Name -> method, and name -> reason, in the requested order.
 
     Raises:
         OptionError: a method has no known name, is named twice, or has no such option.
@@ -120,7 +121,7 @@ def usable_methods(
         method = make_method(name, **(options or {}).get(name, {}))
         if isinstance(method, AttributionFiles):
             raise OptionError(
-                "Methods are compared by asking the model; maps from files are looked at with canonface explain or "
+                "Methods are compared by running the model; maps from files are shown by canonface explain or "
                 f"audit --method {name}."
             )
         try:
@@ -133,10 +134,10 @@ def usable_methods(
 
 
 def reasons_in_words(left_out: Mapping[str, str]) -> list[str]:
-    """Why methods are left out, one sentence for those that share a reason: ``GradCAM, ScoreCAM: needs ...``.
+    """Return the reasons that methods are left out, one text for each reason: ``GradCAM, ScoreCAM: needs ...``.
 
     Args:
-        left_out: name of a method -> why, as `usable_methods` says it.
+        left_out: name of a method -> reason, from `usable_methods`.
     """
     reasons: dict[str, list[str]] = {}
     for name, why in left_out.items():
@@ -151,26 +152,23 @@ def compare_methods(
     *,
     methods: Sequence[str] | Mapping[str, Method] | None = None,
     method_options: Options | None = None,
-    preset: str = "default",
+    settings: Settings | None = None,
+    engine: str | Engine = "auto",
     face_labels: Mapping[str, str] | None = None,
-    batch: int = 64,
-    engine: str = "auto",
     **options: Any,
 ) -> MethodComparison:
-    """What canonface and other methods say of one face and one question.
+    """Return the maps of canonface and of other methods for one face and one target.
 
     Args:
         face: an aligned face.
         model: a `Model`, or whatever `canonface.load_model` takes.
-        target: as of `canonface.explain`.
-        methods: names, or name -> method, as `usable_methods` gives them. None: all that work for the model.
+        target: as in `canonface.explain`.
+        methods: names, or name -> method as `usable_methods` returns them. None: all that work for the model.
         method_options: name -> options, where ``methods`` are names.
-        preset: ``default`` or ``paper``, of canonface's own map.
+        settings: the choices that define canonface's own map; ``stride`` and ``spacing`` choose the probes of all.
+        engine: the engine of canonface's own map, by name or with its batch size.
         face_labels: the face's labels, for a target ``label:COLUMN``.
-        batch: how many occluded copies the model is shown at once for canonface's own map.
-        engine: as of `canonface.explain`, for canonface's own map.
-        **options: as of `canonface.explain`, for canonface's own map; ``stride`` and ``spacing`` choose the probes of
-            all.
+        **options: fields of `Settings`, and ``preset`` and ``batch``, as keywords.
 
     Raises:
         OptionError: an option cannot be used.
@@ -182,23 +180,25 @@ def compare_methods(
             "the faces."
         )
     if "method" in options or "method_options" in options:
-        raise OptionError("Methods are compared by methods=[...]; got method= beside it: leave it out.")
-    settings = make_settings(preset, target=target, **options)
+        raise OptionError("Methods are compared by methods=[...]; got method= as well: leave it out.")
+    given = {"target": target} | options if target is not None else options
+    choices = gather(given, settings=settings, engine=engine)
     loaded = load_model(model)
-    check_model(settings.confidence_fn(), loaded)
+    check_model(choices.settings.confidence_fn(), loaded)
     left_out: dict[str, str] = {}
     if isinstance(methods, Mapping):
         works = dict(methods)
     else:
         works, left_out = usable_methods(loaded, methods, method_options)
-    probes = choose_probes(face.mesh, settings, loaded.spec).vertices
+    probes = choose_probes(face.mesh, choices.settings, loaded.spec).vertices
     photo, known = digest(Path(face.path)) if face.path else "", face_labels or {}
     start = time.perf_counter()
-    own = explain_face(face, loaded, settings, probes, known, ModelRunner(loaded, engine, batch), photo)
+    runner = ModelRunner(loaded, choices.engine.name, choices.engine.batch)
+    own = explain_face(face, loaded, choices.settings, probes, known, runner, photo)
     seconds = time.perf_counter() - start
-    view, confidence_fn, confidence = prepare_face(face, loaded, settings, known, photo)
+    view, confidence_fn, confidence = prepare_face(face, loaded, choices.settings, known, photo)
     maps: dict[str, MethodMap] = {}
-    # Of those that were asked for by name it is said; of all that there are, those that work were asked for.
+    # A method that was named and left out is reported; of all methods, only those that work were requested.
     failed: dict[str, str] = {} if methods is None else left_out
     for name, method in works.items():
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Which vertices a run asks about: every k-th, or as many as the patch needs."""
+"""Probes of a run: every k-th vertex, or as many as the patch needs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from canonface.models import without_pixels
 from canonface.types import Face, InputSpec, Mesh, Pose
 
 PROBES_A_PATCH = 4
-"""Spacings a patch's side: a place then lies under some sixteen patches (`docs/method.md` has the figures)."""
+"""Probe spacings per side of the patch: a place lies under about sixteen patches (`docs/method.md`)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Probes:
-    """The vertices that are asked, and by which rule they were chosen.
+    """Vertices that are probed, and the rule that chose them.
 
     Attributes:
         vertices: ``(n,)`` ascending indices.
-        rule: as JSON can hold it; with the mesh it gives the same vertices again.
+        rule: for the manifest; with the mesh it gives the same vertices again.
     """
 
     vertices: Int[np.ndarray, "n"]
@@ -34,7 +34,7 @@ class Probes:
 
 
 def choose_probes(mesh: Mesh, settings: Settings, spec: InputSpec) -> Probes:
-    """Probes of a mesh: by stride or spacing if one is given, else a quarter of the patch's side apart.
+    """Return the probes of a mesh, by stride or spacing; without either, a quarter of the patch's side apart.
 
     Raises:
         OptionError: the stride is larger than the mesh.
@@ -51,15 +51,15 @@ def choose_probes(mesh: Mesh, settings: Settings, spec: InputSpec) -> Probes:
 
 
 def probes_of(mesh: Mesh, rule: Mapping[str, Any]) -> Int[np.ndarray, "n"]:
-    """The vertices that a rule stands for.
+    """Return the vertices that a rule gives on a mesh.
 
     Raises:
-        RunError: they are not as many as the rule says.
+        RunError: their number is not the one in the rule.
     """
     vertices = _by_rule(mesh, rule)
     if len(vertices) != rule["count"]:
         raise RunError(
-            f"A run's rule of probes gives the probes that were asked; {dict(rule)} gives {len(vertices)} on "
+            f"A run's probe rule gives the probes that were evaluated; {dict(rule)} gives {len(vertices)} on "
             f"{mesh.name}: the run was made with another version of canonface, read it with that one."
         )
     return vertices
@@ -72,7 +72,7 @@ def _by_rule(mesh: Mesh, rule: Mapping[str, Any]) -> Int[np.ndarray, "n"]:
 
 
 def patch_in_cm(mesh: Mesh, settings: Settings, spec: InputSpec) -> float:
-    """Side of the patch on the canonical face, in centimetres, were that face shown to the model."""
+    """Return the side of the patch in centimetres, with the canonical face as the model's input."""
     canvas = Canvas.of(mesh)
     shown = without_pixels(_canonical_face(mesh, canvas), spec)
     side = canonical_side(settings.occluder_fn().side(shown), shown, canvas)

@@ -1,4 +1,4 @@
-"""What if a whole region is hidden, and what if two are: region-level occlusion of one face."""
+"""Occlusion of whole regions of one face, one and two at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from canonface.data.photos import digest
 from canonface.engine import ModelRunner
 from canonface.errors import OptionError, near_names
 from canonface.explanation.gallery import check_model
-from canonface.explanation.settings import Settings, make_settings
+from canonface.explanation.options import RENAMED_OPTIONS, Choices, Engine, gather
+from canonface.explanation.settings import Settings
 from canonface.explanation.view import FaceView
 from canonface.mesh import REGION_GROUPS, groups_of, region_mask
 from canonface.models import Model, load_model
@@ -24,28 +25,28 @@ from canonface.occluders import hide_pixels, region_pixels
 from canonface.types import Face, Mesh
 
 MIN_VISIBLE = 0.25
-"""A region of whose vertices the camera sees less is not asked about."""
+"""Least share of a region's vertices that is visible for the region to be evaluated."""
 
 SHARED = 0.1
-"""Regions of which more is shared do not interact: they are partly the same place."""
+"""Largest shared area of two regions whose interaction is defined."""
 
 
 @dataclass(frozen=True, eq=False)
 class RegionEffects:
-    """How far a model's confidence in one face falls when regions are hidden, alone and two at a time.
+    """Drops of a model's confidence in one face with regions occluded, alone and two at a time.
 
     Attributes:
         names: ``k`` regions.
-        drops: ``(k,)`` drop with the region hidden as a whole; NaN where the face hides it.
-        joint: ``(k, k)`` drop with both hidden; the diagonal is ``drops``; NaN where it was not asked.
-        areas: ``(k,)`` pixels hidden, as a share of the pixels of the face in the model's input.
-        overlap: ``(k, k)`` pixels that both hide, as a share of the smaller of both.
+        drops: ``(k,)`` drop with the region occluded as a whole; NaN where the face hides it.
+        joint: ``(k, k)`` drop with both occluded; the diagonal is ``drops``; NaN where not evaluated.
+        areas: ``(k,)`` occluded pixels, as a share of the pixels of the face in the model's input.
+        overlap: ``(k, k)`` pixels of both, as a share of the smaller one.
         visible: ``(k,)`` share of the region's vertices that the camera sees.
-        confidence: in the face as it is.
-        target: what was asked about.
+        confidence: of the face as it is.
+        target: name of what is measured, e.g. the class.
         unit: of ``confidence`` and drops.
         model: name of the model.
-        model_calls: how many images the model was shown.
+        model_calls: number of images that the model was shown.
     """
 
     names: tuple[str, ...]
@@ -62,10 +63,10 @@ class RegionEffects:
 
     @property
     def interactions(self) -> Float[np.ndarray, "k k"]:
-        """``joint - (drop + drop)`` of two regions that share no more than `SHARED` of the smaller one; else NaN.
+        """Interaction ``joint - (drop + drop)`` of two regions; NaN if they share more than `SHARED` of the smaller.
 
-        Positive: hidden together they cost more than the sum of each, as where either can stand in for the other.
-        Negative: they cost less, as where the model needs both, and one hidden has already cost what both can.
+        Positive: together they cost more than the sum of each, as where either can replace the other. Negative: they
+        cost less, as where the model needs both.
         """
         value = self.joint - (self.drops[:, None] + self.drops[None])
         return np.where(self.overlap > SHARED, np.nan, value)
@@ -79,80 +80,77 @@ def explain_regions(
     regions: str | Iterable[str] = "groups",
     interactions: bool = True,
     dilate_cm: float = 0.0,
-    preset: str = "default",
+    engine: str | Engine = "auto",
     face_labels: Mapping[str, str] | None = None,
-    batch: int = 64,
-    engine: str = "auto",
     **options: Any,
 ) -> RegionEffects:
-    """How much a model relies on whole regions of one face: each is hidden, and every two of them together.
+    """Return the drop with each whole region of one face occluded, and with every two of them occluded together.
 
     Args:
         face: an aligned face, from `canonface.align`.
         model: a `Model`, or whatever `canonface.load_model` takes.
-        target: as of `canonface.explain`.
+        target: as in `canonface.explain`.
         regions: names of regions or groups; ``groups``: every group of the mesh, and the regions that are in none;
             ``all``: every region by itself.
-        interactions: ask about pairs too.
-        dilate_cm: hide so much around each region as well, in centimetres of the face.
-        preset: ``default`` or ``paper``.
+        interactions: occlude pairs of regions too.
+        dilate_cm: width of the band around each region that is occluded too, in centimetres of the face.
+        engine: the engine that runs the model, by name or with its batch size.
         face_labels: the face's labels, for a target ``label:COLUMN``.
-        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
-        **options: ``confidence`` and ``fill`` of `Settings`; a region has no patch and no probes.
+        **options: ``confidence`` and ``fill`` of `Settings`, ``preset`` and ``batch``. A region has no patch and no
+            probes.
 
     Raises:
         OptionError: an option cannot be used, or the mesh has no such region.
         TargetError: the model has no such class.
-        ModelError: the model failed, or answered with the wrong shape or NaN.
+        ModelError: the model failed, or returned the wrong shape or NaN.
     """
     if not isinstance(face, Face):
         raise OptionError(
             f"explain_regions takes one aligned face, as canonface.align(photo) gives them in a list; got a "
             f"{type(face).__name__}: explain_regions(canonface.align(photo)[0], ...)."
         )
-    settings = region_settings(preset, target, options)
+    choices = region_choices(target, options, engine)
     names = region_names(face.mesh, regions)
     loaded = load_model(model)
-    check_model(settings.confidence_fn(), loaded)
+    check_model(choices.settings.confidence_fn(), loaded)
+    runner = ModelRunner(loaded, choices.engine.name, choices.engine.batch)
     return region_effects(
-        face,
-        loaded,
-        settings,
-        names,
-        interactions,
-        dilate_cm,
-        face_labels or {},
-        ModelRunner(loaded, engine, batch),
+        face, loaded, choices.settings, names, interactions, dilate_cm, face_labels or {}, runner
     )
 
 
-def region_settings(preset: str, target: str | int | None, options: Mapping[str, Any]) -> Settings:
-    """The settings of a question about regions.
+def region_choices(
+    target: str | int | None,
+    options: Mapping[str, Any],
+    engine: str | Engine,
+    own: Mapping[str, Any] | None = None,
+) -> Choices:
+    """Return the choices for whole regions.
 
     Raises:
         OptionError: an option is about patches or probes, or cannot be used.
     """
     for name in options:
-        if name not in ("confidence", "fill"):
+        if name not in ("confidence", "fill", "preset", "batch", *(own or {}), *RENAMED_OPTIONS):
             raise OptionError(
-                f"Regions are hidden as they are: the options are confidence and fill; got {name!r}. Leave it out."
+                f"Whole regions have no patch and no probes: the options are confidence and fill; got {name!r}. "
+                "Leave it out."
             )
-    return make_settings(preset, target=target, **options)
+    return gather({"target": target} | dict(options), engine=engine, own=own)
 
 
 def region_names(mesh: Mesh, regions: str | Iterable[str]) -> tuple[str, ...]:
-    """The regions and groups that are meant, each once.
+    """Return the names of the chosen regions and groups, each once.
 
     Raises:
-        OptionError: the mesh has none, or not that one.
+        OptionError: the mesh has no regions, or no region of that name.
     """
     if not mesh.regions:
         raise OptionError(f"Regions are named sets of a mesh's vertices; {mesh.name!r} has none.")
     if isinstance(regions, str) and regions in ("groups", "all"):
         if regions == "all":
             return tuple(mesh.regions)
-        # The ears are a group, and a part of what lies off the face: asked once.
+        # The ears are a group and a part of the halo: evaluated once.
         groups = [name for name in groups_of(mesh) if name != "ears"]
         grouped = {part for name in groups for part in REGION_GROUPS[name]}
         return (*groups, *(name for name in mesh.regions if name not in grouped))
@@ -164,7 +162,7 @@ def region_names(mesh: Mesh, regions: str | Iterable[str]) -> tuple[str, ...]:
                 f"A region is one of the mesh's; there is no {name!r}: {near_names(name, known)}"
             )
     if not names:
-        raise OptionError("At least one region is hidden; got none: give names, 'groups' or 'all'.")
+        raise OptionError("At least one region is occluded; got none: give names, 'groups' or 'all'.")
     return names
 
 
@@ -178,7 +176,7 @@ def region_effects(
     face_labels: Mapping[str, str],
     runner: ModelRunner,
 ) -> RegionEffects:
-    """`explain_regions` with everything loaded and decided."""
+    """Return the drops of `explain_regions`, from parts that are loaded and checked."""
     view = FaceView(face, model, settings)
     shown = view.shown
     # Recognition leaves the face's own photo out of the gallery.
@@ -191,11 +189,11 @@ def region_effects(
     visible = np.array([shown.visible[region].mean() for region in members])
     seen = np.flatnonzero((visible >= MIN_VISIBLE) & hidden.any(axis=(1, 2)))
     pairs = list(combinations(seen.tolist(), 2)) if interactions else []
-    asked = [*((i, i) for i in seen.tolist()), *pairs]
+    evaluated = [*((i, i) for i in seen.tolist()), *pairs]
     confidence = float(confidence_fn(view.original)[0])
     joint = np.full((len(names), len(names)), np.nan)
-    if asked:
-        first, second = np.array(asked).T
+    if evaluated:
+        first, second = np.array(evaluated).T
         fills = hide_pixels(shown, hidden[first] | hidden[second], settings.fill or "mean")
         of_fills = [confidence_fn(occluded) for occluded in view.predict_occluded(fills, runner)]
         joint[first, second] = joint[second, first] = confidence - np.mean(of_fills, axis=0)
@@ -215,7 +213,7 @@ def region_effects(
 
 
 def overlaps(hidden: Bool[np.ndarray, "k h w"]) -> Float[np.ndarray, "k k"]:
-    """Pixels that two sets share, as a share of the smaller one; 0 if that is empty."""
+    """Return the pixels that two sets share, as a share of the smaller one; 0 if that is empty."""
     flat = hidden.reshape(len(hidden), -1).astype(np.float64)
     sizes = flat.sum(axis=1)
     return np.asarray(flat @ flat.T / np.maximum(np.minimum(sizes, sizes[:, None]), 1))

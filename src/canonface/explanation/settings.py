@@ -1,4 +1,4 @@
-"""What is asked, of which model input, in which way: the choices that define a map."""
+"""Settings: the choices that define a map."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ from canonface.occluders import Occluder, make_occluder
 
 @dataclass(frozen=True)
 class Settings:
-    """The choices that define a map; a run writes them down.
+    """Choices that define a map; a run stores them.
 
     Attributes:
-        target: what is asked about, e.g. a class by name or index, ``label:COLUMN``, or ``predicted``; None: the
-            confidence's own default.
+        target: a class by name or index, ``label:COLUMN``, or ``predicted``; None: the default of the confidence.
         confidence: a name of `canonface.confidence.CONFIDENCES`, a `Confidence` that holds its own target, or a
             function of the original and the occluded outputs.
         occluder: a name of `canonface.occluders.OCCLUDERS`, or an `Occluder` that holds its own size and fill.
-        patch: size of the occluder; None: its default. A number is pixels of the model's input.
-        fill: what hides the patch: ``mean`` (the default), ``black``, ``blur``, ... or a colour ``#rrggbb``.
+        patch: size of the occluder; a number is pixels of the model's input; None: the occluder's default.
+        fill: content of the patch: ``mean`` (the default), ``black``, ``blur``, ... or a colour ``#rrggbb``.
         stride: every stride-th vertex of the mesh is a probe.
-        spacing: least distance of probes on the canonical face in centimetres, instead of a stride. If neither is
-            given, a quarter of the patch's side.
+        spacing: least distance of probes on the canonical face in centimetres, instead of a stride. Without both, a
+            quarter of the patch's side.
         normalise: divide by the density of probes (eq. 5).
-        unseen: how a model map treats what a face hides: ``omit`` or ``zero``.
-        canonical_patch: size of the patch on the canonical picture: ``measured``, so that it covers as much of the
-            canonical face as the patch did of the face in the model's input; ``equation``, eq. 3 as it stands,
-            which is the same where the input shows as much around the face as the canonical picture does.
-        method: None: hide places and measure the drop, the method of this package. Else a saliency method of others,
-            whose map is read at the probes: a name of `canonface.methods.METHODS`, ``files:FOLDER``, a function of
-            (model, x, question) or an object; see `canonface.methods.make_method`. ``patch`` is then the side of the
-            square that each value is spread over; nothing is hidden, so that ``occluder`` and ``fill`` are refused.
+        unseen: treatment of pixels that a face hides in a model map: ``omit`` or ``zero``.
+        canonical_patch: size of the patch on the canonical picture: ``measured`` covers the same part of the
+            canonical face as the patch covers of the face in the model's input; ``equation`` is eq. 3, which is
+            the same where the input shows the same margin as the canonical picture.
+        method: None: occlusion, the method of this package. Else another saliency method, whose map is read at the
+            probes: a name of `canonface.methods.METHODS`, ``files:FOLDER``, a function of (model, x, confidence_fn)
+            or an object; see `canonface.methods.make_method`. ``patch`` is then the side of the square that each
+            value is spread over; ``occluder`` and ``fill`` are refused.
         method_options: options of a method given by name, e.g. ``{"layer": "features.28"}``.
     """
 
@@ -63,7 +62,7 @@ class Settings:
                 object.__setattr__(self, name, value.item())
         if isinstance(self.patch, str) and _is_number(self.patch):
             object.__setattr__(self, "patch", float(self.patch))
-        # Each part checks its own options, in its own words.
+        # Each part checks its own options.
         self.confidence_fn()
         self.occluder_fn()
         self._check_method()
@@ -82,20 +81,20 @@ class Settings:
             )
 
     def confidence_fn(self) -> Confidence:
-        """The confidence that is asked for."""
+        """Return the confidence whose drop is measured."""
         return make_confidence(self.confidence, self.target)
 
     def occluder_fn(self) -> Occluder:
-        """The occluder that is put over the probes."""
+        """Return the occluder that covers the probes."""
         return make_occluder(self.occluder, self.patch, self.fill)
 
     def attribution_method(self) -> Method | AttributionFiles | None:
-        """The saliency method of others that is asked for; None: places are hidden."""
+        """Return the other saliency method; None: occlusion."""
         return self.method  # type: ignore[return-value]  # made of a name or a function when the settings were
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over faces with different targets."""
+        """Unit of the map in words, for faces with different targets."""
         method = self.attribution_method()
         return self.confidence_fn().unit if method is None else attribution_unit(method.name)
 
@@ -113,13 +112,13 @@ class Settings:
             value = getattr(self, name)
             if value != usual:
                 raise OptionError(
-                    f"{name} says what hides a place, and a method of others hides none of our places; got "
-                    f"{name}={value!r} and method={made.name!r}: leave one out. A method that hides something itself "
-                    "takes that in method_options."
+                    f"{name} is an option of occlusion, and another method occludes no probes; got "
+                    f"{name}={value!r} and method={made.name!r}: leave one out. A method that occludes something "
+                    "itself takes that in method_options."
                 )
 
     def describe(self) -> Mapping[str, Any]:
-        """The settings as JSON can hold them; confidence, occluder and method describe themselves."""
+        """Return the settings for a manifest; confidence, occluder and method describe themselves."""
         method = self.attribution_method()
         return {
             "confidence": dict(describe_confidence(self.confidence_fn())),
@@ -144,12 +143,17 @@ PRESETS: dict[str, Settings] = {
     "default": Settings(),
     "paper": Settings(fill="black", stride=1, unseen="zero", canonical_patch="equation"),
 }
-"""``paper`` follows eq. 1-6 to the letter: pixels multiplied by 0, hidden pixels counted as 0, eq. 3 as it stands,
-every vertex asked."""
+"""``paper`` follows eq. 1-6 to the letter: occluded pixels are 0, unseen pixels count as 0, eq. 3 is used as it is,
+and every vertex is a probe."""
 
 
-def make_settings(preset: str = "default", **options: Any) -> Settings:
-    """Settings of a preset with some choices replaced; an option that is None keeps the preset's.
+def make_settings(preset: str = "default", base: Settings | None = None, /, **options: Any) -> Settings:
+    """Return the settings of a preset with some fields replaced; an option that is None keeps the preset's value.
+
+    Args:
+        preset: a name of `PRESETS`.
+        base: settings to start from instead of the preset's.
+        **options: fields of `Settings`.
 
     Raises:
         OptionError: the preset or an option does not exist, or a value cannot be used.
@@ -161,13 +165,10 @@ def make_settings(preset: str = "default", **options: Any) -> Settings:
         if name not in known:
             raise OptionError(f"An option has a known name; got {name!r}: {near_names(name, known)}")
     given = {name: value for name, value in options.items() if value is not None}
-    if not isinstance(given.get("occluder", ""), str):
-        # An occluder that is an object holds its own fill: the preset's gives way.
-        given.setdefault("fill", None)
-    if "method" in given:
-        # Nothing is hidden: the preset's fill gives way.
+    if "method" in given or not isinstance(given.get("occluder", ""), str):
+        # An occluder object has its own fill, and a method occludes nothing: the preset's fill gives way.
         given.setdefault("fill", None)
     if "spacing" in given:
         # Instead of the preset's stride.
         given.setdefault("stride", None)
-    return replace(PRESETS[preset], **given)
+    return replace(PRESETS[preset] if base is None else base, **given)

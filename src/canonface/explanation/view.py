@@ -1,4 +1,4 @@
-"""One face as one model sees it: its input, its clean prediction, and its predictions with parts occluded."""
+"""One face as the input of one model: its clean prediction and its predictions with parts occluded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from canonface.types import Face, ModelInput
 def prepare_face(
     face: Face, model: Model, settings: Settings, face_labels: Mapping[str, str], photo: str
 ) -> tuple[FaceView, BoundConfidence, float]:
-    """A face as the model sees it, what is asked about it, and the confidence in it as it is."""
+    """Return a face as the model sees it, the confidence function bound to it, and its clean confidence."""
     view = FaceView(face, model, settings)
     original = CleanPrediction(view.original, model.outputs, model.labels, face_labels, photo)
     confidence_fn = settings.confidence_fn().bind(original)
@@ -36,14 +36,14 @@ def prepare_face(
 
 
 def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
-    """The visibility itself, if anything can be asked.
+    """Return the visibility of the probes, if at least one is visible.
 
     Raises:
-        NothingAskedError: nothing can.
+        NothingAskedError: no probe is visible.
     """
     if not visible.any():
         raise NothingAskedError(
-            f"A face is asked about the probes that it shows; of {len(visible)} none lies in the model's input and "
+            f"The visible probes of a face are evaluated; none of its {len(visible)} lies in the model's input and "
             "faces the camera. Take another crop, or leave the photo out."
         )
     return visible
@@ -56,23 +56,23 @@ def drops_at(
     vertices: Int[np.ndarray, "n"],
     runner: ModelRunner,
 ) -> Float[np.ndarray, "n"]:
-    """Drop with a patch over each vertex (eq. 1), the mean over the fills."""
+    """Return the drop with a patch over each vertex (eq. 1), averaged over the fills."""
     of_fills = [confidence_fn(occluded) for occluded in view.predict(vertices, runner)]
     return np.asarray(confidence - np.mean(of_fills, axis=0))
 
 
 class FaceView:
-    """One face as one model sees it, and what the model answers when parts of it are hidden.
+    """One face as the input of one model, with the predictions for it as it is and with parts occluded.
 
     Args:
         face: the face.
         model: the model.
-        settings: the choices.
+        settings: the choices that define the map.
 
     Attributes:
-        shown: the model's input with the mesh on it.
+        shown: the model's input, with the mesh on it.
         original: ``(1, d)`` the model's outputs for the face as it is.
-        calls: how many images the model was asked about.
+        calls: number of images that the model was shown.
     """
 
     def __init__(self, face: Face, model: Model, settings: Settings) -> None:
@@ -81,30 +81,32 @@ class FaceView:
         self.occluder.check(model.spec)
         self.shown = prepare(face, model.spec)
         self._x = model.to_device(self.shown.x)
-        self.original = clean_prediction(model, self._x)
+        self.original = clean_outputs(model, self._x)
         self.calls = 1
 
     def predict(self, vertices: Int[np.ndarray, "n"], runner: ModelRunner) -> list[Float[np.ndarray, "n d"]]:
-        """The model's outputs with a patch over each vertex, one array a fill."""
+        """Return the model's outputs with a patch over each vertex, one array ``(n, d)`` for each fill."""
         return self.predict_occluded(self.occlusions(vertices), runner)
 
     def occlusions(self, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """What is hidden by a patch over each vertex, one `Occlusions` a fill."""
+        """Return the occlusion at each vertex, one `Occlusions` for each fill."""
         fills = self.occluder.occlusions(self.shown, vertices)
         for occlusions in fills:
             if len(occlusions) != len(vertices):
                 raise OptionError(
-                    f"An occluder says for each vertex what is hidden; {type(self.occluder).__name__} was asked "
-                    f"about {len(vertices)} and hides {len(occlusions)}."
+                    f"An occluder returns one occlusion for each vertex; {type(self.occluder).__name__} was given "
+                    f"{len(vertices)} vertices and returned {len(occlusions)} occlusions."
                 )
         return fills
 
     def predict_occluded(
         self, fills: Sequence[Occlusions], runner: ModelRunner
     ) -> list[Float[np.ndarray, "n d"]]:
-        """The model's outputs for any occlusions of this face, one array a fill."""
+        """Return the model's outputs for any occlusions of this face, one array ``(n, d)`` for each fill."""
         if not fills:
-            raise OptionError("An occluder hides a place in at least one way, one Occlusions each; got none.")
+            raise OptionError(
+                "An occluder has at least one fill, with one Occlusions for each; it returned none."
+            )
         self.calls += sum(len(occlusions.distinct()[0]) for occlusions in fills)
         return [runner.predict(self._x, occlusions) for occlusions in fills]
 
@@ -116,7 +118,7 @@ class FaceView:
         target: str,
         unit: str,
     ) -> CIS:
-        """The map of this face's drops."""
+        """Return the map of this face's drops."""
         patch, canvas = self.occluder.side(self.shown), Canvas.of(self.face.mesh)
         return CIS(
             face=self.face,
@@ -138,8 +140,8 @@ class FaceView:
         )
 
 
-def clean_prediction(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:
-    """The model's outputs for a face as it is.
+def clean_outputs(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:
+    """Return the model's outputs for a face as it is.
 
     Raises:
         OutOfMemoryError: a single image does not fit into the device's memory.
@@ -153,5 +155,5 @@ def clean_prediction(model: Model, x: Tensor) -> Float[np.ndarray, "1 d"]:
 
 
 def _scale(shown: ModelInput) -> float:
-    """Pixels of the model's input per pixel of the photo."""
+    """Return the number of input pixels per pixel of the photo."""
     return float(np.sqrt(abs(np.linalg.det(shown.matrix[:, :2]))))

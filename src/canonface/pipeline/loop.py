@@ -1,4 +1,4 @@
-"""The loop that writes a run: case by case, resumable, each case's rows on disk whole or not at all."""
+"""Loop that writes a run, case by case: interruptible, and resumed without loss or repetition."""
 
 from __future__ import annotations
 
@@ -13,40 +13,26 @@ from canonface.data.photos import digest
 from canonface.errors import RunError
 from canonface.mesh import is_named, save_mesh
 from canonface.pipeline.stopping import StoppingRule
+from canonface.progress import Progress
 from canonface.run.manifest import FILE_NAME, Manifest
-from canonface.run.parts import next_number, read_parts, write_part
+from canonface.run.parts import PARTS, next_number, read_parts, write_part
+from canonface.run.records import MESH_FILE
 from canonface.run.rows import Row
-from canonface.run.run import MESH_FILE, PARTS, Run
+from canonface.run.run import Run
+from canonface.run.tables import write_probes
 from canonface.types import Mesh
 
 logger = logging.getLogger("canonface")
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        done: photos (or pairs) finished, those of earlier starts included.
-        total: photos (or pairs) in all.
-        failed: photos (or pairs) with a failure.
-        resumed: photos (or pairs) that an earlier start had finished.
-    """
-
-    done: int
-    total: int
-    failed: int
-    resumed: int
-
-
-@dataclass(frozen=True)
 class Case:
-    """A photo or a pair of photos: what a run asks about at once.
+    """One photo or one pair of photos of a run.
 
     Attributes:
         number: position in the run's list; stored in the column ``photo``.
-        files: the photos by the column that their SHA-256 is stored in.
-        rows: makes the rows, failed ones among them; called when the case's turn comes.
+        files: column that stores a photo's SHA-256 -> path of the photo.
+        rows: makes the rows, failed ones included; called when the case's turn comes.
     """
 
     number: int
@@ -62,75 +48,82 @@ def write_run(
     schema: Any,
     retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
-    until: StoppingRule | None = None,
+    rule: StoppingRule | None = None,
 ) -> Run:
-    """Carry out what is left of a run.
+    """Write the rows of a run that are not on disk yet, and return the run.
 
     Args:
         folder: of the run; made if it is missing.
-        manifest: what is asked.
-        mesh: that the faces are placed on; kept beside the manifest if it is none that has a name.
+        manifest: configuration of the run.
+        mesh: mesh of the faces; stored next to the manifest unless it has a name.
         cases: all of them, in the order in which they are taken.
         schema: of the parts.
-        retry_failed: ask again about cases that failed in an earlier start.
+        retry_failed: run again the cases that failed in an earlier start.
         progress: called after each case.
-        until: looks at what there is so far, and may say that it is enough.
+        rule: decides after some cases whether the run stops.
 
     Raises:
         ConfigurationChangedError: the folder holds a run with another configuration.
         RunError: the folder cannot be written to, or a photo was changed since.
     """
-    manifest = _begun(folder, manifest)
+    manifest = _prepare(folder, manifest)
     if not is_named(mesh.name) and not (folder / MESH_FILE).exists():
         save_mesh(mesh, folder / MESH_FILE)
+    if "probes" in manifest.configuration:
+        run = Run(folder, manifest)
+        write_probes(folder, run.mesh, run.probes, run.canvas)
     writer = _Writer(folder / PARTS, schema)
     done = _finished(folder / PARTS, cases, retry_failed)
     state = Progress(len(done), len(cases), sum(done.values()), len(done))
-    forward_passes, asked = _forward_passes(folder / PARTS), 0
+    earlier, forward_passes = _forward_passes(folder / PARTS), 0
     with writer:
         for taken, case in enumerate(cases):
-            if until is not None and until.due(taken, asked, case.number in done):
+            if rule is not None and rule.due(taken, forward_passes, case.number in done):
                 writer.flush()
-                if until.look(taken, asked):
+                if rule.look(taken, forward_passes):
                     return Run(folder, manifest)
             if case.number in done:
-                asked += forward_passes[case.number]
+                forward_passes += earlier[case.number]
                 continue
             rows = list(case.rows())
             writer.add(rows)
-            asked += _shown(rows)
+            forward_passes += _calls(rows)
             failed = state.failed + any(row["status"] != "ok" for row in rows)
             state = replace(state, done=state.done + 1, failed=failed)
             if progress:
                 progress(state)
-        if until is not None:
+        if rule is not None:
             writer.flush()
-            until.look(len(cases), asked)
+            rule.look(len(cases), forward_passes)
     return Run(folder, manifest)
 
 
-def _shown(rows: Iterable[Row]) -> int:
-    """How many images the model was shown for the rows of a case."""
+def _calls(rows: Iterable[Row]) -> int:
+    """Return the number of images that the model was shown for some rows."""
     return sum(row.get("model_calls") or 0 for row in rows)
 
 
 def _forward_passes(parts: Path) -> dict[int, int]:
-    """How many images the model was shown for each case of earlier starts."""
+    """Return the number of images that the model was shown for each case of earlier starts."""
     table = read_parts(parts, ("photo", "face", "model_calls"))
-    asked: dict[int, int] = {}
+    found: dict[int, int] = {}
     for row in [] if table is None else table.to_pylist():
-        asked[row["photo"]] = asked.get(row["photo"], 0) + _shown([row])
-    return asked
+        found[row["photo"]] = found.get(row["photo"], 0) + _calls([row])
+    return found
 
 
-def _begun(folder: Path, manifest: Manifest) -> Manifest:
-    """The manifest on disk: written, or the one of an earlier start, which must ask the same."""
+def _prepare(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the manifest, or load and verify it.
+
+    Raises:
+        ConfigurationChangedError: the folder holds a run with another configuration.
+    """
     earlier = None
     if (folder / FILE_NAME).exists():
         earlier = Manifest.read(folder)
         earlier.require_same(manifest, folder)
         if earlier.versions != manifest.versions:
-            logger.warning("this run was begun with other package versions: %s", earlier.versions)
+            logger.warning("this run was started with other package versions: %s", earlier.versions)
         # As it was written, an earlier version's fingerprints included.
         manifest = replace(earlier, photo_root=manifest.photo_root)
     if manifest != earlier:
@@ -139,7 +132,7 @@ def _begun(folder: Path, manifest: Manifest) -> Manifest:
 
 
 def _finished(parts: Path, cases: Sequence[Case], retry_failed: bool) -> dict[int, bool]:
-    """Cases that an earlier start finished, and whether they failed.
+    """Return the cases that an earlier start finished, and whether each failed.
 
     Raises:
         RunError: a photo was changed since.
@@ -151,20 +144,20 @@ def _finished(parts: Path, cases: Sequence[Case], retry_failed: bool) -> dict[in
     done = {row["photo"]: row for row in rows if not (retry_failed and row["photo"] in failed)}
     files = {case.number: case.files for case in cases}
     for number, row in done.items():
-        # What failed is kept as it is until it is asked again: a repaired photo is no contradiction.
+        # A failed row is kept until it is retried: a repaired photo is no contradiction.
         if number in failed:
             continue
         for column, path in files[number].items():
             if (now := digest(path)) and now != row[column]:
                 raise RunError(
-                    f"A run is continued with the photos it was begun with; {path} was changed since. Put the photo "
-                    "back, or start a new run in another folder."
+                    f"A run is continued with the photos it was started with; {path} was changed since. Put the "
+                    "photo back, or start a new run in another folder."
                 )
     return {number: number in failed for number in done}
 
 
 class _Writer:
-    """Gathers rows and writes a part now and then, and what is left when the run ends, however it ends."""
+    """Buffer of rows that is written as a part from time to time, and when the run ends for any reason."""
 
     max_rows = 64
     max_seconds = 10.0
@@ -183,13 +176,13 @@ class _Writer:
             ) from error
 
     def add(self, rows: list[Row]) -> None:
-        """Take the rows of one case; they share one part."""
+        """Add the rows of one case; they share one part."""
         self._rows += rows
         if len(self._rows) >= self.max_rows or time.monotonic() - self._last > self.max_seconds:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is gathered."""
+        """Write the buffered rows."""
         if self._rows:
             write_part(self._folder, [dict(row) for row in self._rows], self._schema, self._number)
             self._number += 1

@@ -1,4 +1,4 @@
-"""Means over faces, kept as sums that merge in any order."""
+"""Means over faces, as sums that merge in any order."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ class Moments:
 
     @classmethod
     def of(cls, values: Float[np.ndarray, "..."]) -> Moments:
-        """Those of one number a place."""
+        """Return the moments of one observation."""
         known = np.isfinite(values)
         there = np.where(known, values, 0.0)
         return cls(known.astype(np.int64), there, there**2)
 
     def merge(self, other: Moments) -> Moments:
-        """Those of both together."""
+        """Return the moments of both sets of observations."""
         return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
 
     @property
     def mean(self) -> Float[np.ndarray, "..."]:
-        """NaN where nothing was counted."""
+        """Mean; NaN where the count is 0."""
         none = np.full(self.total.shape, np.nan)
         return np.asarray(np.divide(self.total, self.count, out=none, where=self.count > 0))
 
     @property
     def sem(self) -> Float[np.ndarray, "..."]:
-        """Standard error of the mean; NaN where fewer than two were counted."""
+        """Standard error of the mean; NaN where the count is below 2."""
         spread = self.squares - self.count * np.nan_to_num(self.mean) ** 2
         several = self.count > 1
         divisor = np.where(several, self.count * (self.count - 1.0), 1.0)

@@ -1,234 +1,243 @@
-"""Many photos, one model: the loop that writes a run."""
+"""Many photos, one model: the run of `canonface.audit`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from canonface._deprecated import renamed_parameters
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
-from canonface.data.labels import Labels, label_columns, read_labels, require_column
-from canonface.data.photos import PhotoList, Photos, digest, find_photos, printable, table_of
+from canonface.data import LabelledPhotos, Labels, Photos
+from canonface.data.photos import digest, printable
 from canonface.engine import ModelRunner, noted
 from canonface.errors import CanonfaceError, OptionError
-from canonface.explanation.attribution import refuse_occlusion_options
-from canonface.explanation.face import check_method, explain_face
+from canonface.explanation.attribution import check_method, refuse_occlusion_options
+from canonface.explanation.face import explain_face
 from canonface.explanation.gallery import check_model, make_gallery
+from canonface.explanation.options import Choices, Engine, Sampling, gather
 from canonface.explanation.probes import Probes, choose_probes
-from canonface.explanation.settings import Settings, make_settings
+from canonface.explanation.settings import Settings
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.methods import AttributionFiles
 from canonface.models import Model, load_model
-from canonface.pipeline.loop import Case, Progress, write_run
+from canonface.pipeline.loop import Case, write_run
 from canonface.pipeline.stopping import make_order, stopping_rule
+from canonface.progress import ProgressOption, progress_callback
 from canonface.run.estimate import photo_cluster
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
 from canonface.run.rows import Row, failure, placed, success
 from canonface.run.run import GROUPINGS, Run
-from canonface.run.stopping import Order, PrecisionOf, StoppingState, check_stopping
+from canonface.run.stopping import Order, StoppingState, check_stopping
 from canonface.sampling import Design, Sampler, make_design
-from canonface.types import Mesh, WhichFaces
+from canonface.types import Mesh
 
 RECOGNITIONS = ("recognition", "recognition-margin")
-"""Confidences about people of a gallery."""
+"""Confidences that compare a face with a gallery of known people."""
 
 
-@renamed_parameters(max_questions="max_forward_passes")
 def audit(
     photos: Photos,
     model: Any,
     out: str | Path,
     *,
     target: str | int | None = None,
+    settings: Settings | None = None,
+    sampling: Sampling | None = None,
+    engine: str | Engine = "auto",
     labels: str | Path | None = None,
     by: str | None = None,
-    preset: str = "default",
-    level: int = 1,
-    faces: WhichFaces = "largest",
     aligner: Aligner | None = None,
     gallery: Photos | Gallery | None = None,
-    identity: str = "identity",
-    batch: int = 64,
-    engine: str = "auto",
-    retry_failed: bool = False,
-    design: str | None = None,
-    share: float | None = None,
-    precision: float | None = None,
-    precision_of: PrecisionOf = "map",
-    max_forward_passes: int | None = None,
-    cluster: str | None = None,
-    seed: int = 0,
-    progress: Callable[[Progress], None] | None = None,
+    progress: ProgressOption = None,
     **options: Any,
 ) -> Run:
-    """Which parts of a face a model relies on, over many photos.
+    """Explain many photos: write a run, whose mean map shows the parts of a face that a model relies on (eq. 6).
 
-    The run is written as it grows. Started again with the same arguments it goes on where it stopped, and ends
-    with the same map; with other arguments it refuses. A photo that cannot be explained is a row with its reason,
-    and the others go on.
+    The run is written as it grows. The same call continues an interrupted run and ends with the same map; a call with
+    other arguments is refused. A photo that cannot be explained becomes a row with its reason.
 
     Args:
         photos: a folder, a file, a pattern, a CSV file with a ``path`` column, or several of them.
         model: a `Model`, or whatever `canonface.load_model` takes.
         out: directory of the run; made if it is missing.
-        target: class by name or index, ``label:COLUMN``, or ``predicted`` (the default).
-        labels: CSV file with a ``path`` column and anything else that is known of the photos. None: ``photos``, if
-            it is a CSV file.
-        by: column that the maps will be grouped by; refused now, not after hours, if the labels lack it.
-        preset: ``default`` or ``paper``.
-        level: of the canonical mesh; ignored if ``aligner`` is given.
-        faces: ``largest`` or ``all`` of a photo; ignored if ``aligner`` is given.
+        target: a class by name or index, ``label:COLUMN``, or ``predicted`` (the default).
+        settings: the choices that define a map; the fields of `Settings` are keywords too.
+        sampling: the probes of each face and the early stop; the fields of `Sampling` are keywords too. A sampled
+            run gives an estimate of the map: ``run.estimate()``.
+        engine: the engine that runs the model, by name or with its batch size (keyword ``batch``). The exact
+            engines agree, and one run may use several; a run keeps to an engine that is not exact.
+        labels: CSV file with a ``path`` column and any other columns. None: ``photos``, if it is a CSV file.
+        by: column that the maps will be grouped by; refused at once if the labels lack it.
         aligner: places faces on a mesh; by default the landmarker.
-        gallery: for ``confidence="recognition"`` or ``"recognition-margin"`` (and the former is the default, if a
-            gallery is given): a `Gallery`, or photos to make one of (`make_gallery`). A photo of the run that is in
-            the gallery too is not compared with itself.
-        identity: column, of the labels and of the gallery, that names the person. Without labels, the name of a
-            photo's folder is the person's.
-        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike, and one run may take
-            several. That of another one is written down, and a run keeps to it.
-        retry_failed: ask again about photos that failed in an earlier start.
-        design: which probes are asked of which face: ``full`` (the default), ``random``, ``stratified`` or
-            ``low-discrepancy`` (`canonface.sampling.Design`). The map is then an estimate: ``run.estimate()``.
-        share: of the probes that each face is asked about; given alone, the design is ``low-discrepancy``.
-        precision: stop as soon as the 95% band of the map is nowhere wider than this on either side, in the unit of
-            the drop. Photos are then taken in random order, and the map is looked at after 32, 48, 72, ... people.
-        precision_of: ``map`` or ``regions``: what the precision is asked of.
-        max_forward_passes: stop with the photo at which the model has been shown so many images.
-        cluster: column of the labels that names the person: photos of one are taken together, and the band respects
-            that they are alike. None: ``identity``'s column, if the labels have it; else each photo stands alone.
-        seed: of the design and of the order.
-        progress: called after each photo.
-        **options: the other fields of `Settings`: ``confidence``, ``patch``, ``fill``, ``stride``, ``normalise``,
-            ``unseen``, ``method`` and ``method_options``. With a ``method`` of others the run holds that method's
-            heat at the probes: one map a photo, whole at once, so that ``design``, ``share`` and ``engine`` are
-            refused, and ``batch`` is one of its options.
+        gallery: known people, for ``confidence="recognition"`` (the default with a gallery) or
+            ``"recognition-margin"``: a `Gallery`, or photos to make one of (`make_gallery`). A photo of the run that
+            is in the gallery too is not compared with itself.
+        progress: True for a bar on stderr, or a function that is called after each photo.
+        **options: fields of `Settings` and `Sampling`, and: ``preset`` (``default`` or ``paper``), ``batch``,
+            ``subdivision`` of the canonical mesh (1) and ``faces`` of a photo (``largest`` or ``all``), both ignored
+            with an ``aligner``; ``identity``, the column that names the person (without labels, the name of a
+            photo's folder is the person's name); ``retry_failed``, to explain again the photos that failed in an
+            earlier start. With another ``method`` the run holds that method's attribution at the probes; sampling
+            and engine are then refused, and ``batch`` is one of the method's own options.
 
     Returns:
         The run.
 
     Raises:
-        OptionError, LabelsError, TargetError, ModelError: before anything is asked, if the arguments do not fit.
+        OptionError, LabelsError, TargetError, ModelError: the arguments do not fit; raised before the first photo.
         ConfigurationChangedError: ``out`` holds a run with another configuration.
         RunError: ``out`` cannot be written to.
     """
-    sampling = make_design(design, share, seed)
-    check_stopping(precision, precision_of, max_forward_passes)
+    if target is not None:
+        options["target"] = target
     loaded = load_model(model)
-    aligner = aligner or LandmarkerAligner(load_mesh(level), faces=faces)
-    if gallery is not None or options.get("confidence") in RECOGNITIONS:
-        form = options.get("confidence")
-        options["confidence"] = _recognition(gallery, loaded, identity, target, form, aligner)
-        target = None
-    settings = make_settings(preset, target=target, **options)
-    refuse_occlusion_options(
-        settings.attribution_method(),
-        design=None if sampling.is_full else sampling.name,
-        engine=None if engine == "auto" else engine,
+    aligner = aligner or _default_aligner(options)
+    with_gallery = gallery is not None or _form(settings, options) in RECOGNITIONS
+    if with_gallery:
+        settings = _with_recognition(settings, options, gallery, loaded, aligner)
+    choices = gather(
+        options,
+        settings=settings,
+        sampling=sampling,
+        engine=engine,
+        own={"subdivision": 1, "faces": "largest", "identity": "identity", "retry_failed": False},
+        sampled=tuple(field.name for field in fields(Sampling)),
     )
-    found = find_photos(photos)
-    table = labels if labels is not None else table_of(photos)
-    if table is not None:
-        known = read_labels(Path(table), found)
-    else:
-        # As in a gallery without labels: a folder for each person.
-        named = (
-            {identity} if settings.confidence_fn().label_column == identity and gallery is not None else set()
-        )
-        known = {name: dict.fromkeys(named, found.path(name).parent.name) for name in found.names}
-    confidence_fn, occluder = settings.confidence_fn(), settings.occluder_fn()
-    confidence_fn.check(loaded.outputs, loaded.labels)
-    check_model(confidence_fn, loaded)
-    occluder.check(loaded.spec)
-    check_method(settings, loaded)
-    if isinstance(files := settings.attribution_method(), AttributionFiles):
-        files.check_photos(found.names)
-    if (column := confidence_fn.label_column) is not None:
-        require_column(column, known)
-    if by is not None and by not in GROUPINGS:
-        require_column(by, known)
-    if cluster is not None:
-        require_column(cluster, known)
-    elif identity in label_columns(known):
+    design = _checked_design(choices)
+    identity = choices.own["identity"]
+    column = choices.settings.confidence_fn().label_column
+    found = LabelledPhotos.open(
+        photos, labels, folder_column=identity if with_gallery and column == identity else None
+    )
+    _check(choices, loaded, found, by)
+    cluster = choices.sampling.cluster
+    if cluster is None and identity in found.columns:
         cluster = identity
-    probes = choose_probes(aligner.mesh, settings, loaded.spec)
+    probes = choose_probes(aligner.mesh, choices.settings, loaded.spec)
     people = {
-        number: known[name].get(cluster or "") or photo_cluster(number)
+        number: found.labels[name].get(cluster or "") or photo_cluster(number)
         for number, name in enumerate(found.names)
     }
-    stops = precision is not None or max_forward_passes is not None
-    order = make_order(people, seed, precision) if stops else None
-    sampler = sampling.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
-    ask = ModelRunner(loaded, engine, batch)
-    runner = _PhotoTask(loaded, settings, aligner, probes.vertices, sampler, known, ask)
-    configuration = describe(settings, loaded, found, known, aligner, probes) | noted(engine)
-    manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
+    order = None
+    if choices.sampling.stops_early:
+        order = make_order(people, choices.sampling.seed, choices.sampling.precision)
+    task = _PhotoTask(
+        loaded,
+        choices.settings,
+        aligner,
+        probes.vertices,
+        design.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64)),
+        found.labels,
+        ModelRunner(loaded, choices.engine.name, choices.engine.batch),
+    )
+    configuration = describe(choices.settings, loaded, found, aligner, probes) | noted(choices.engine.name)
+    manifest = Manifest.new(configuration | _describe_sampling(design, order, cluster), found.photos.root)
     cases = [
-        Case(number, {"sha256": found.path(name)}, partial(runner.rows, number, name, found.path(name)))
+        Case(number, {"sha256": found.path(name)}, partial(task.rows, number, name, found.path(name)))
         for number, name in enumerate(found.names)
     ]
-    schema = part_schema(label_columns(known))
-    until = None
+    rule = None
     if order is not None:
         cases = [cases[number] for number in order.sorted(people)]
-        reached = StoppingState(precision, precision_of, max_forward_passes)
-        until = stopping_rule(Path(out), manifest, order, people, reached)
-    return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, progress, until)
+        rule = stopping_rule(Path(out), manifest, order, people, _wanted(choices.sampling))
+    schema = part_schema(found.columns)
+    with progress_callback(progress, loaded.name) as report:
+        return write_run(
+            Path(out), manifest, aligner.mesh, cases, schema, choices.own["retry_failed"], report, rule
+        )
+
+
+def _default_aligner(options: dict[str, Any]) -> Aligner:
+    subdivision = options.get("subdivision", options.get("level", 1))
+    return LandmarkerAligner(load_mesh(subdivision), faces=options.get("faces", "largest"))
+
+
+def _wanted(sampling: Sampling) -> StoppingState:
+    return StoppingState(sampling.precision, sampling.precision_of, sampling.max_forward_passes)
+
+
+def _checked_design(choices: Choices) -> Design:
+    """Return the sampling design, after the choices of sampling were checked."""
+    sampling, engine = choices.sampling, choices.engine.name
+    design = make_design(sampling.design, sampling.share, sampling.seed)
+    check_stopping(sampling.precision, sampling.precision_of, sampling.max_forward_passes)
+    refuse_occlusion_options(
+        choices.settings.attribution_method(),
+        design=None if design.is_full else design.name,
+        engine=None if engine == "auto" else engine,
+    )
+    return design
+
+
+def _check(choices: Choices, model: Model, found: LabelledPhotos, by: str | None) -> None:
+    """Raise for whatever would fail for every photo, before the first one."""
+    settings = choices.settings
+    confidence_fn = settings.confidence_fn()
+    confidence_fn.check(model.outputs, model.labels)
+    check_model(confidence_fn, model)
+    settings.occluder_fn().check(model.spec)
+    check_method(settings, model)
+    if isinstance(files := settings.attribution_method(), AttributionFiles):
+        files.check_photos(found.names)
+    columns = [confidence_fn.label_column, None if by in GROUPINGS else by, choices.sampling.cluster]
+    for column in columns:
+        if column is not None:
+            found.require(column)
+
+
+def _form(settings: Settings | None, options: dict[str, Any]) -> Any:
+    """Return the confidence that the call asks for, as it was given."""
+    return options.get("confidence", None if settings is None else settings.confidence)
 
 
 def check_form(form: Any) -> None:
-    """Refuse a confidence that has no use for a gallery.
-
-    Raises:
-        OptionError: it is none of `RECOGNITIONS`.
-    """
+    """Raise OptionError if a confidence has no use for a gallery."""
     if form is not None and form not in RECOGNITIONS:
         raise OptionError(f"A gallery is for confidence='recognition' or 'recognition-margin'; got {form!r}.")
 
 
-def _recognition(
+def _with_recognition(
+    settings: Settings | None,
+    options: dict[str, Any],
     gallery: Photos | Gallery | None,
     model: Model,
-    identity: str,
-    target: str | int | None,
-    form: Any,
     aligner: Aligner,
-) -> RecognitionConfidence:
-    """The question of eq. 7 about people of a gallery."""
+) -> Settings | None:
+    """Put the confidence of eq. 7 into the options, and return the settings without confidence and target."""
+    form = options.get("confidence")
+    if form is None and settings is not None and settings.confidence in RECOGNITIONS:
+        form = settings.confidence
     if gallery is None:
         raise OptionError(
             f"confidence={form!r} compares a face with photos of known people: give gallery=... (--gallery)."
         )
     check_form(form)
+    identity = options.get("identity", "identity")
     known = (
         gallery
         if isinstance(gallery, Gallery)
         else make_gallery(gallery, model, identity=identity, aligner=aligner)
     )
+    target = options.pop("target", None if settings is None else settings.target)
     who = f"label:{identity}" if target is None else str(target)
-    return RecognitionConfidence(known, who, "margin" if form == "recognition-margin" else "closest")
+    options["confidence"] = RecognitionConfidence(
+        known, who, "margin" if form == "recognition-margin" else "closest"
+    )
+    return None if settings is None else replace(settings, target=None, confidence="probability")
 
 
 def describe(
-    settings: Settings,
-    model: Model,
-    photos: PhotoList,
-    labels: Labels,
-    aligner: Aligner,
-    probes: Probes,
+    settings: Settings, model: Model, found: LabelledPhotos, aligner: Aligner, probes: Probes
 ) -> dict[str, Any]:
-    """Everything that decides the result of a run, for its manifest."""
-    used = sorted((name, column, value) for name, row in labels.items() for column, value in row.items())
+    """Return everything that decides the result of a run, for its manifest."""
     return {
         "kind": "photos",
         "model": describe_model(model),
@@ -238,13 +247,13 @@ def describe(
         "probes": dict(probes.rule),
         "canvas": asdict(Canvas.of(aligner.mesh)),
         "aligner": dict(aligner.describe()),
-        "photos": {"count": len(photos), "sha256": photos.digest},
-        "labels": {"columns": list(label_columns(labels)), "sha256": sha256(repr(used).encode()).hexdigest()},
+        "photos": {"count": len(found), "sha256": found.photos.digest},
+        "labels": {"columns": list(found.columns), "sha256": found.labels_digest},
     }
 
 
 def _describe_sampling(design: Design, order: Order | None, cluster: str | None) -> dict[str, Any]:
-    """Which part of the questions a run asks, and who is one person, for its manifest."""
+    """Return the design, the order of photos and the column of people, for the manifest."""
     stated: dict[str, Any] = {"cluster": cluster}
     if not design.is_full:
         stated["design"] = design.describe()
@@ -254,12 +263,12 @@ def _describe_sampling(design: Design, order: Order | None, cluster: str | None)
 
 
 def describe_mesh(mesh: Mesh) -> dict[str, Any]:
-    """Which mesh a run is on, for its manifest."""
+    """Return the identity of a run's mesh, for its manifest."""
     return {"name": mesh.name, "vertices": len(mesh.vertices), "sha256": mesh_digest(mesh)}
 
 
 def describe_model(model: Model) -> dict[str, Any]:
-    """What decides a model's answers, for a run's manifest."""
+    """Return everything that decides a model's predictions, for a run's manifest."""
     return {
         "name": model.name,
         "fingerprint": model.fingerprint(),
@@ -271,7 +280,7 @@ def describe_model(model: Model) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _PhotoTask:
-    """All that is needed to turn a photo into rows."""
+    """Everything that turns a photo into rows."""
 
     model: Model
     settings: Settings
@@ -282,7 +291,7 @@ class _PhotoTask:
     runner: ModelRunner
 
     def rows(self, number: int, name: str, path: Path) -> Iterator[Row]:
-        """One row a face; a single failed row where the photo cannot be used."""
+        """Yield one row for each face; a single failed row if the photo cannot be used."""
         shown = printable(name)
         row: Row = {
             "photo": number,
@@ -312,7 +321,7 @@ class _PhotoTask:
                     self.sampler(number, face.index),
                 )
             except OptionError:
-                # The choices themselves do not fit: it would be the same for every photo.
+                # The choices themselves do not fit: every photo would fail alike.
                 raise
             except CanonfaceError as error:
                 yield row | failure(error)

@@ -1,8 +1,9 @@
-"""Region-level occlusion of many faces: sums that merge."""
+"""Occlusion of whole regions of many faces: a run, and its summary as sums that merge."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
@@ -12,21 +13,36 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
-from canonface.data.labels import read_labels, require_column
-from canonface.data.photos import Photos, find_photos, printable, table_of
-from canonface.engine import ModelRunner
-from canonface.errors import CanonfaceError, OptionError
+from canonface.data import LabelledPhotos, Labels, Photos
+from canonface.data.photos import digest, printable
+from canonface.engine import ModelRunner, noted
+from canonface.errors import CanonfaceError, OptionError, RunError
 from canonface.explanation.gallery import check_model
-from canonface.explanation.regions import RegionEffects, region_effects, region_names, region_settings
+from canonface.explanation.options import Engine
+from canonface.explanation.regions import (
+    RegionEffects,
+    region_choices,
+    region_effects,
+    region_names,
+)
+from canonface.explanation.settings import Settings
 from canonface.mesh import load_mesh
-from canonface.models import load_model
-from canonface.pipeline.loop import Progress
+from canonface.models import Model, load_model
+from canonface.pipeline.loop import Case, write_run
 from canonface.pipeline.moments import Moments
+from canonface.pipeline.photos import describe_mesh, describe_model
+from canonface.progress import Progress, ProgressOption, progress_callback
+from canonface.run.manifest import Manifest
+from canonface.run.parts import LABEL_COLUMN_PREFIX, PARTS, read_parts, region_schema
+from canonface.run.rows import Row, failure, pose
 from canonface.types import Face
+
+KIND = "regions"
+"""Kind of the run in its manifest."""
 
 
 class Interaction(NamedTuple):
-    """Two regions hidden together against the sum of each: see `RegionEffects.interactions` for the sign."""
+    """Drop with two regions occluded together minus the sum of both (`RegionEffects.interactions`)."""
 
     first: str
     second: str
@@ -36,17 +52,17 @@ class Interaction(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RegionSummary:
-    """Effects of hidden regions over many faces; means leave out the faces that hide a region.
+    """Mean effects of occluded regions over many faces; a mean leaves out the faces that hide a region.
 
     Attributes:
         names: ``k`` regions.
         unit: of the drops.
         model: name of the model.
-        faces: how many were asked about.
+        faces: number of faces that were evaluated.
         drops: moments ``(k,)`` of the drops; see `RegionEffects`.
         joint: moments ``(k, k)``.
         interactions: moments ``(k, k)``, face by face.
-        areas: moments ``(k,)``, over the faces that were asked about the region.
+        areas: moments ``(k,)``, over the faces on which the region was evaluated.
         failed: name and reason of each photo that could not be used.
     """
 
@@ -61,8 +77,26 @@ class RegionSummary:
     failed: tuple[tuple[str, str], ...] = ()
 
     @classmethod
+    def open(cls, folder: str | Path) -> RegionSummary:
+        """Return the summary of a run of regions on disk.
+
+        Raises:
+            RunError: the folder holds no such run, or none of its photos was evaluated yet.
+        """
+        place = Path(folder)
+        manifest = Manifest.read(place)
+        if manifest.configuration.get("kind") != KIND:
+            raise RunError(
+                f"A summary of regions is opened from a run of canonface regions; {place} holds another run: use "
+                "canonface.Run.open."
+            )
+        table = read_parts(place / PARTS)
+        rows = [] if table is None else table.to_pylist()
+        return _summary(rows, manifest.configuration)
+
+    @classmethod
     def of(cls, effects: RegionEffects, unit: str | None = None) -> RegionSummary:
-        """The summary of one face; ``unit`` is that of all faces, where each has a target of its own."""
+        """Return the summary of one face; ``unit`` is that of all faces, where each has a target of its own."""
         return cls(
             names=effects.names,
             unit=effects.unit if unit is None else unit,
@@ -75,16 +109,16 @@ class RegionSummary:
         )
 
     def merge(self, other: RegionSummary) -> RegionSummary:
-        """The summary of the faces of both.
+        """Return the summary of the faces of both.
 
         Raises:
-            OptionError: they are not about the same regions, model and unit.
+            OptionError: their regions, models or units differ.
         """
         for name in ("names", "unit", "model"):
             if getattr(self, name) != getattr(other, name):
                 raise OptionError(
-                    f"Summaries of one question are merged; {name} differ: {getattr(self, name)!r} and "
-                    f"{getattr(other, name)!r}."
+                    f"Summaries of the same regions, model and unit are merged; {name} differ: "
+                    f"{getattr(self, name)!r} and {getattr(other, name)!r}."
                 )
         sums = {
             name: getattr(self, name).merge(getattr(other, name))
@@ -93,7 +127,7 @@ class RegionSummary:
         return replace(self, faces=self.faces + other.faces, failed=self.failed + other.failed, **sums)
 
     def strongest(self, count: int = 5) -> list[Interaction]:
-        """The largest mean interactions, of either sign, the largest first."""
+        """Return the largest mean interactions, of either sign, the largest first."""
         mean, sem = self.interactions.mean, self.interactions.sem
         pairs = [pair for pair in combinations(range(len(self.names)), 2) if np.isfinite(mean[pair])]
         pairs.sort(key=lambda pair: -abs(mean[pair]))
@@ -108,101 +142,252 @@ def audit_regions(
     model: Any,
     target: str | int | None = None,
     *,
+    out: str | Path | None = None,
     regions: str | Iterable[str] = "groups",
     interactions: bool = True,
     dilate_cm: float = 0.0,
+    engine: str | Engine = "auto",
     labels: str | Path | None = None,
-    preset: str = "default",
-    level: int = 1,
     aligner: Aligner | None = None,
-    batch: int = 64,
-    engine: str = "auto",
-    progress: Callable[[Progress], None] | None = None,
+    progress: ProgressOption = None,
     **options: Any,
 ) -> RegionSummary:
-    """`explain_regions` over many photos, or over faces that are aligned already.
+    """Return the summary of `explain_regions` over many photos, or over faces that are aligned already.
 
-    A photo that cannot be explained is listed in ``failed``, and the others go on.
+    With ``out`` the effects are written as a run, one row a face; the same call continues an interrupted run, and
+    `RegionSummary.open` reads it. A photo that cannot be explained is listed in ``failed``.
 
     Args:
-        photos: as of `canonface.audit`, or faces on one mesh.
+        photos: as in `canonface.audit`, or faces on one mesh.
         model: a `Model`, or whatever `canonface.load_model` takes.
-        target: as of `canonface.audit`.
-        regions: as of `explain_regions`.
-        interactions: as of `explain_regions`.
-        dilate_cm: as of `explain_regions`.
+        target: as in `canonface.audit`.
+        out: directory of the run; None: nothing is written.
+        regions: as in `explain_regions`.
+        interactions: as in `explain_regions`.
+        dilate_cm: as in `explain_regions`.
+        engine: the engine that runs the model, by name or with its batch size.
         labels: CSV file with a ``path`` column, for a target ``label:COLUMN``. None: ``photos``, if it is one.
-        preset: ``default`` or ``paper``.
-        level: of the canonical mesh; ignored if ``aligner`` or faces are given.
         aligner: places faces on a mesh; by default the landmarker.
-        batch: how many occluded copies the model is shown at once, where it is shown whole ones.
-        engine: how it is asked, one of `canonface.engine.ENGINES`; the exact ones answer alike.
-        progress: called after each photo.
-        **options: ``confidence`` and ``fill``.
+        progress: True for a bar on stderr, or a function that is called after each photo.
+        **options: ``confidence`` and ``fill`` of `Settings`, ``preset``, ``batch``, ``subdivision`` of the canonical
+            mesh (ignored with an ``aligner`` or faces), and ``retry_failed``.
 
     Raises:
         OptionError, LabelsError, TargetError, ModelError: the arguments do not fit.
+        ConfigurationChangedError: ``out`` holds a run with another configuration.
+        RunError: ``out`` cannot be written to.
         CanonfaceError: no photo could be used: the last one's reason.
     """
-    loaded, settings = load_model(model), region_settings(preset, target, options)
-    check_model(settings.confidence_fn(), loaded)
-    confidence_fn = settings.confidence_fn()
+    loaded = load_model(model)
+    choices = region_choices(target, options, engine, {"subdivision": 1, "retry_failed": False})
+    confidence_fn = choices.settings.confidence_fn()
+    check_model(confidence_fn, loaded)
     confidence_fn.check(loaded.outputs, loaded.labels)
-    chosen = regions if isinstance(regions, str) else tuple(regions)
-    cases = list(_cases(photos, labels, aligner, level, confidence_fn.label_column))
-    learned = ModelRunner(loaded, engine, batch)
-    summary: RegionSummary | None = None
-    failed: list[tuple[str, CanonfaceError]] = []
-    for done, (name, find, known) in enumerate(cases, start=1):
-        try:
-            for face in find():
-                names = region_names(face.mesh, chosen)
-                effects = region_effects(
-                    face, loaded, settings, names, interactions, dilate_cm, known, learned
-                )
-                one = RegionSummary.of(effects, confidence_fn.unit)
-                summary = one if summary is None else summary.merge(one)
-        except CanonfaceError as error:
-            # What is wrong with the question itself would be wrong for every photo.
-            if isinstance(error, OptionError):
-                raise
-            failed.append((name, error))
-        if progress is not None:
-            progress(Progress(done, len(cases), len(failed), 0))
-    if summary is None:
-        raise failed[-1][1]
-    return replace(summary, failed=tuple((name, error.reason) for name, error in failed))
-
-
-_Case = tuple[str, Callable[[], list[Face]], Mapping[str, str]]
-"""Name of a photo, how to find its faces, and its labels."""
-
-
-def _cases(
-    photos: Photos | Iterable[Face],
-    labels: str | Path | None,
-    aligner: Aligner | None,
-    level: int,
-    column: str | None,
-) -> Iterator[_Case]:
-    """The photos or faces that are asked about."""
+    task = _RegionTask(
+        loaded,
+        choices.settings,
+        regions if isinstance(regions, str) else tuple(regions),
+        interactions,
+        dilate_cm,
+        ModelRunner(loaded, choices.engine.name, choices.engine.batch),
+    )
     given: Any = photos if isinstance(photos, str | Path) else list(photos)
-    if not isinstance(given, str | Path) and any(isinstance(item, Face) for item in given):
-        if column is not None:
-            raise OptionError(
-                f"A target label:{column} needs photos and their labels; got faces: give photos."
+    with progress_callback(progress, loaded.name) as report:
+        if not isinstance(given, str | Path) and any(isinstance(item, Face) for item in given):
+            if confidence_fn.label_column is not None:
+                raise OptionError(
+                    f"A target label:{confidence_fn.label_column} needs photos and their labels; got faces: give "
+                    "photos."
+                )
+            if out is not None:
+                raise OptionError(
+                    "A run is written of photos; got faces and out=...: give photos, or no out."
+                )
+            return task.summary_of_faces(given, report)
+        found = LabelledPhotos.open(given, labels)
+        if confidence_fn.label_column is not None:
+            found.require(confidence_fn.label_column)
+        aligner = aligner or LandmarkerAligner(load_mesh(choices.own["subdivision"]))
+        cases = [
+            Case(
+                number,
+                {"sha256": found.path(name)},
+                partial(task.rows, number, name, found.path(name), aligner, found.labels),
             )
-        yield from ((face.path or f"face {i}", partial(_just, face), {}) for i, face in enumerate(given))
-        return
-    aligner = aligner or LandmarkerAligner(load_mesh(level))
-    found = find_photos(given)
-    table = labels if labels is not None else table_of(given)
-    known = read_labels(Path(table), found) if table is not None else {name: {} for name in found.names}
-    if column is not None:
-        require_column(column, known)
-    for name in found.names:
-        yield printable(name), partial(aligner, found.path(name)), known[name]
+            for number, name in enumerate(found.names)
+        ]
+        configuration = task.describe(found, aligner) | noted(choices.engine.name)
+        if out is None:
+            return _summary(_evaluated(cases, report), configuration)
+        manifest = Manifest.new(configuration, found.photos.root)
+        schema = region_schema(found.columns)
+        write_run(Path(out), manifest, aligner.mesh, cases, schema, choices.own["retry_failed"], report)
+    return RegionSummary.open(out)
 
 
-def _just(face: Face) -> list[Face]:
-    return [face]
+def _evaluated(cases: Sequence[Case], report: Any) -> list[Row]:
+    """Return the rows of all cases, without a run on disk."""
+    rows: list[Row] = []
+    failed = 0
+    for done, case in enumerate(cases, start=1):
+        new = list(case.rows())
+        failed += any(row["status"] != "ok" for row in new)
+        rows += new
+        report(Progress(done, len(cases), failed, 0))
+    return rows
+
+
+def _summary(rows: Sequence[Row], configuration: Mapping[str, Any]) -> RegionSummary:
+    """Return the summary of the rows of a run of regions.
+
+    Raises:
+        CanonfaceError: no row holds effects: the reason of the last one.
+    """
+    names = tuple(configuration["regions"]["names"])
+    summary: RegionSummary | None = None
+    failed: list[tuple[str, str]] = []
+    for row in rows:
+        if row["status"] != "ok":
+            failed.append((row["path"], row["reason"]))
+            continue
+        one = RegionSummary.of(_effects(row, names, configuration), configuration["unit"])
+        summary = one if summary is None else summary.merge(one)
+    if summary is None:
+        if not rows:
+            raise RunError(
+                "A summary of regions needs at least one face; the run has none yet: start it again."
+            )
+        raise _error_of(rows[-1])
+    return replace(summary, failed=tuple(failed))
+
+
+def _error_of(row: Row) -> CanonfaceError:
+    """Return the error that a failed row holds."""
+    kinds = [CanonfaceError]
+    for kind in kinds:
+        if kind.reason == row["reason"]:
+            return kind(row["message"])
+        kinds += kind.__subclasses__()
+    return CanonfaceError(row["message"])
+
+
+def _effects(row: Row, names: tuple[str, ...], configuration: Mapping[str, Any]) -> RegionEffects:
+    k = len(names)
+    joint = np.asarray(row["joint"], dtype=np.float64).reshape(k, k)
+    return RegionEffects(
+        names=names,
+        drops=np.diagonal(joint).copy(),
+        joint=joint,
+        areas=np.asarray(row["areas"], dtype=np.float64),
+        overlap=np.asarray(row["overlap"], dtype=np.float64).reshape(k, k),
+        visible=np.asarray(row["visible"], dtype=np.float64),
+        confidence=row["confidence"],
+        target=row["target"],
+        unit=row["unit"],
+        model=configuration["model"]["name"],
+        model_calls=row["model_calls"],
+    )
+
+
+@dataclass(frozen=True)
+class _RegionTask:
+    """Everything that turns a photo into rows of region effects."""
+
+    model: Model
+    settings: Settings
+    regions: str | tuple[str, ...]
+    interactions: bool
+    dilate_cm: float
+    runner: ModelRunner
+
+    def describe(self, found: LabelledPhotos, aligner: Aligner) -> dict[str, Any]:
+        """Return everything that decides the result of a run, for its manifest."""
+        settings = self.settings.describe()
+        return {
+            "kind": KIND,
+            "model": describe_model(self.model),
+            "settings": {"confidence": settings["confidence"], "fill": self.settings.fill or "mean"},
+            "unit": self.settings.unit,
+            "regions": {
+                "names": list(region_names(aligner.mesh, self.regions)),
+                "interactions": self.interactions,
+                "dilate_cm": self.dilate_cm,
+            },
+            "mesh": describe_mesh(aligner.mesh),
+            "aligner": dict(aligner.describe()),
+            "photos": {"count": len(found), "sha256": found.photos.digest},
+            "labels": {"columns": list(found.columns), "sha256": found.labels_digest},
+        }
+
+    def effects(self, face: Face, labels: Mapping[str, str]) -> RegionEffects:
+        """Return the effects of one face."""
+        names = region_names(face.mesh, self.regions)
+        return region_effects(
+            face, self.model, self.settings, names, self.interactions, self.dilate_cm, labels, self.runner
+        )
+
+    def rows(self, number: int, name: str, path: Path, aligner: Aligner, labels: Labels) -> Iterator[Row]:
+        """Yield one row for each face; a single failed row if the photo cannot be used."""
+        shown = printable(name)
+        row: Row = {
+            "photo": number,
+            "face": 0,
+            "face_id": f"{shown}#0",
+            "path": shown,
+            "sha256": digest(path),
+        }
+        row |= {LABEL_COLUMN_PREFIX + column: value for column, value in labels[name].items()}
+        try:
+            faces = aligner(path)
+        except CanonfaceError as error:
+            yield row | failure(error)
+            return
+        for face in faces:
+            row |= {"face": face.index, "face_id": f"{shown}#{face.index}"} | pose(face)
+            start = time.perf_counter()
+            try:
+                effects = self.effects(face, labels[name])
+            except OptionError:
+                # The choices themselves do not fit: every photo would fail alike.
+                raise
+            except CanonfaceError as error:
+                yield row | failure(error)
+            else:
+                yield row | _columns(effects, time.perf_counter() - start)
+
+    def summary_of_faces(self, faces: Sequence[Face], report: Any) -> RegionSummary:
+        """Return the summary of faces that are aligned already.
+
+        Raises:
+            CanonfaceError: no face could be used: the last one's error.
+        """
+        summary: RegionSummary | None = None
+        failed: list[tuple[str, CanonfaceError]] = []
+        for number, face in enumerate(faces):
+            try:
+                one = RegionSummary.of(self.effects(face, {}), self.settings.unit)
+                summary = one if summary is None else summary.merge(one)
+            except OptionError:
+                raise
+            except CanonfaceError as error:
+                failed.append((face.path or f"face {number}", error))
+            report(Progress(number + 1, len(faces), len(failed), 0))
+        if summary is None:
+            raise failed[-1][1]
+        return replace(summary, failed=tuple((name, error.reason) for name, error in failed))
+
+
+def _columns(effects: RegionEffects, seconds: float) -> Row:
+    """Return the columns of a row of region effects."""
+    return {
+        "status": "ok",
+        "target": effects.target,
+        "unit": effects.unit,
+        "confidence": effects.confidence,
+        "joint": effects.joint.ravel(),
+        "areas": effects.areas,
+        "overlap": effects.overlap.ravel(),
+        "visible": effects.visible,
+        "model_calls": effects.model_calls,
+        "seconds": seconds,
+    }

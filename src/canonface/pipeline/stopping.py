@@ -14,32 +14,32 @@ from canonface.sampling import MapEstimate, looks_at, positions_of
 
 
 def make_order(named: Mapping[int, str], seed: int, precision: float | None) -> Order:
-    """The order for photos of these clusters; without a precision the run is looked at when it ends."""
+    """Return the order of photos of these clusters; without a precision it has one look, at the end of the run."""
     count = len(set(named.values()))
     return Order(seed, count, len(looks_at(count)) if precision is not None else 0)
 
 
 @dataclass
 class StoppingRule:
-    """Looks at a run while it is written, and says when it is enough.
+    """Rule that estimates the map of a growing run at interim looks, and decides whether the run stops.
 
-    What a look sees is a function of the rows of the photos up to it and of nothing else: an interrupted run, or one
-    whose rows were made elsewhere, decides alike.
+    A look depends only on the rows of the photos up to it: an interrupted run, or one whose rows were made elsewhere,
+    stops at the same photo.
 
     Attributes:
-        order: of the photos.
+        order: order of the photos.
         ordered: cluster of each photo, in that order.
-        estimate: the map of the first so many photos, read from disk, with a band of such a level; None if none was
-            explained.
+        estimate: number of photos and confidence level of the band -> map of the first photos, read from disk; None
+            if none was explained.
         folder: of the run.
-        reached: so far.
+        state: state so far.
     """
 
     order: Order
     ordered: Sequence[str]
     estimate: Callable[[int, float], MapEstimate | None]
     folder: Path
-    reached: StoppingState
+    state: StoppingState
     _planned: Mapping[int, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -47,25 +47,25 @@ class StoppingRule:
         self._planned = positions_of(self.ordered, looks)
 
     def due(self, photos: int, forward_passes: int, known: bool) -> bool:
-        """Whether the run is to be looked at after so many photos.
+        """Return whether a look is due.
 
         Args:
-            photos: taken so far.
+            photos: photos taken so far.
             forward_passes: images that the model was shown for them.
-            known: the next photo was asked about in an earlier start: that spends nothing.
+            known: whether the next photo was explained in an earlier start, at no further cost.
         """
         return photos in self._planned or (self._spent(forward_passes) and not known)
 
     def look(self, photos: int, forward_passes: int) -> bool:
-        """Look, write down what was reached, and say whether it is enough."""
-        unplanned = self.reached.unplanned
+        """Estimate the map, write the state, and return whether the run stops."""
+        unplanned = self.state.unplanned
         if photos not in self._planned and photos not in unplanned:
             unplanned = (*unplanned, photos)
         extra = 0 if photos in self._planned else 1 + unplanned.index(photos)
         seen = InterimLook(photos, forward_passes=forward_passes, extra=extra)
         precise = False
-        if (estimate := self.estimate(photos, self.order.level(seen))) is not None:
-            band = estimate.map if self.reached.precision_of == "map" else estimate.regions
+        if (estimate := self.estimate(photos, self.order.confidence_level(seen))) is not None:
+            band = estimate.map if self.state.precision_of == "map" else estimate.regions
             seen = replace(
                 seen,
                 clusters=estimate.clusters,
@@ -73,7 +73,7 @@ class StoppingRule:
                 half_width=band.widest if band.widest < float("inf") else None,
                 effective=round(band.effective, 2),
             )
-            wanted = self.reached.precision
+            wanted = self.state.precision
             precise = wanted is not None and band.trusted and band.widest <= wanted
         stopped = ""
         if precise:
@@ -82,15 +82,13 @@ class StoppingRule:
             stopped = "max-forward-passes"
         elif photos == len(self.ordered):
             stopped = "all-photos"
-        earlier = (look for look in self.reached.looks if look.photos < photos)
-        self.reached = replace(self.reached, stopped=stopped, looks=(*earlier, seen), unplanned=unplanned)
-        self.reached.write(self.folder)
+        earlier = (look for look in self.state.looks if look.photos < photos)
+        self.state = replace(self.state, stopped=stopped, looks=(*earlier, seen), unplanned=unplanned)
+        self.state.write(self.folder)
         return bool(stopped)
 
     def _spent(self, forward_passes: int) -> bool:
-        return (
-            self.reached.max_forward_passes is not None and forward_passes >= self.reached.max_forward_passes
-        )
+        return self.state.max_forward_passes is not None and forward_passes >= self.state.max_forward_passes
 
 
 def stopping_rule(
@@ -98,24 +96,26 @@ def stopping_rule(
     manifest: Manifest,
     order: Order,
     people: Mapping[int, str],
-    reached: StoppingState,
+    wanted: StoppingState,
 ) -> StoppingRule:
-    """What looks at the run in a folder as its photos are taken.
+    """Return the stopping rule of the run in a folder.
 
     Args:
         folder: of the run.
         manifest: of the run.
-        order: in which photos are taken.
+        order: order of the photos.
         people: cluster of each photo, by its number.
-        reached: what is asked for.
+        wanted: precision and budget.
     """
     numbers = order.sorted(people)
 
-    def estimate(photos: int, level: float) -> MapEstimate | None:
+    def estimate(photos: int, confidence_level: float) -> MapEstimate | None:
         run = Run(folder, manifest)
         chosen = rows_of_photos(run, numbers[:photos])
-        return estimate_rows(run, chosen, cluster_of(run), "people", level) if chosen.any() else None
+        return (
+            estimate_rows(run, chosen, cluster_of(run), "people", confidence_level) if chosen.any() else None
+        )
 
     if (earlier := StoppingState.read(folder)) is not None:
-        reached = replace(reached, unplanned=earlier.unplanned)
-    return StoppingRule(order, [people[number] for number in numbers], estimate, folder, reached)
+        wanted = replace(wanted, unplanned=earlier.unplanned)
+    return StoppingRule(order, [people[number] for number in numbers], estimate, folder, wanted)

@@ -16,6 +16,7 @@ from canonface.plots.frontal import shaded_face
 from canonface.plots.pictures import canonical, figure6, groups, overlay, pairs, reprojection, scale_of
 from canonface.plots.planted import planted_maps_figure, planted_rates_figure
 from canonface.plots.randomization import randomization_figure
+from canonface.plots.regions import regions
 from canonface.plots.style import Scale
 from canonface.plots.warp import average_face, photo_face, run_face
 
@@ -35,6 +36,7 @@ __all__ = [
     "planted_maps_figure",
     "planted_rates_figure",
     "randomization_figure",
+    "regions",
     "reprojection",
     "run_face",
     "save",

@@ -14,7 +14,7 @@ from canonface.plots.panels import FacePicture, canonical_panel, drawn_on
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
 from canonface.plots.style import Scale
-from canonface.studies.comparison import Column, Comparison
+from canonface.studies.comparison import Column, SettingComparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ _REGIONS = 2
 
 
 def comparison_figure(
-    found: Comparison, pictures: Mapping[str, FacePicture] | None = None, *, title: str | None = None
+    found: SettingComparison, pictures: Mapping[str, FacePicture] | None = None, *, title: str | None = None
 ) -> Figure:
     """Maps side by side, each on its own scale; under them their correlations, and what each says.
 
@@ -105,7 +105,7 @@ def _hidden(cms: CMS) -> bool:
     return bool((drawn_on(cms.mesh, cms.canvas) & (cms.seen == 0)).mean() > 0.002)
 
 
-def _below(found: Comparison, page: Page, place: Rectangle, matrix: float, beside: bool) -> None:
+def _below(found: SettingComparison, page: Page, place: Rectangle, matrix: float, beside: bool) -> None:
     left, top, width, _ = place
     _matrix(found, page, (left, top, matrix, _TOP + _CELL * len(found.columns)))
     if beside:
@@ -114,7 +114,7 @@ def _below(found: Comparison, page: Page, place: Rectangle, matrix: float, besid
         _says(found.columns, page, (left, top + _TOP + _CELL * len(found.columns) + 0.1, width, 0.0), _LINE)
 
 
-def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
+def _matrix(found: SettingComparison, page: Page, place: Rectangle) -> None:
     """Correlations in cells, the reliabilities on the diagonal."""
     left, top, _, _ = place
     count = len(found.columns)

@@ -18,8 +18,8 @@ from canonface.plots.raster import canonical_raster
 from canonface.plots.sheet import DPI, INK, SOFT_INK, Page, Panel, Rectangle, sheet
 from canonface.plots.style import Scale
 from canonface.studies.planted.marks import Area
-from canonface.studies.planted.rules import CANONICAL, LOG_ODDS
-from canonface.studies.planted.study import KINDS, TARGET, Planted, Row
+from canonface.studies.planted.model_maps import CANONICAL, LOG_ODDS
+from canonface.studies.planted.result import KINDS, TARGET, MethodResult, Planted
 from canonface.studies.planted.trial import Trial, area_of
 from canonface.types import Mesh
 
@@ -126,7 +126,7 @@ def _region_panel(trial: Trial, area: Area, mesh: Mesh, first: bool) -> Panel:
     return Panel(canonical_panel(cms, Scale(1.6)), "Planted" if first else "", note)
 
 
-def _rates(found: Planted, rows: list[Row], page: Page, place: Rectangle) -> None:
+def _rates(found: Planted, rows: list[MethodResult], page: Page, place: Rectangle) -> None:
     kind = rows[0].kind
     axes = chart(page, place, "share of trials", "", left=1.75, bottom=0.5, top=0.3, right=0.75)
     places = np.arange(len(rows), dtype=np.float64)[::-1]

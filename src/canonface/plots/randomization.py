@@ -12,7 +12,7 @@ from canonface.plots.panels import FacePicture, canonical_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
 from canonface.plots.style import Scale
-from canonface.studies.randomizing import DEPENDS, Likeness, Randomization, Verdict
+from canonface.studies.randomization import DEPENDS, Likeness, Randomization, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

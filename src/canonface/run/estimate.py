@@ -1,10 +1,10 @@
-"""The map of a run that did not ask everything: its rows, its design and its people, as an estimate."""
+"""Estimate of the model map from the rows of a run, with its design, its people and its interim looks."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -13,56 +13,54 @@ from canonface import functional
 from canonface.errors import RunError
 from canonface.maps import CMS
 from canonface.run.parts import LABEL_COLUMN_PREFIX
+from canonface.run.records import Records
 from canonface.run.stopping import InterimLook, Order, StoppingState
 from canonface.sampling import FIRST_LOOK, Design, MapEstimate, Of, Sampled, cluster_numbers, estimate_map
-
-if TYPE_CHECKING:
-    from canonface.run.run import Run
 
 logger = logging.getLogger("canonface")
 IDENTITY = "identity"
 """Column of the labels that names the person, where a run does not say."""
 
 
-def design_of(run: Run) -> Design:
-    """Which probes a run asks of each face."""
+def design_of(run: Records) -> Design:
+    """Return the sampling design of a run."""
     return Design(**run.manifest.configuration.get("design", {}))
 
 
-def order_of(run: Run) -> Order | None:
-    """The random order in which a run takes its photos; None if it takes them as they come."""
+def order_of(run: Records) -> Order | None:
+    """Return the random order of a run's photos; None if the run takes them in the order of the list."""
     stated = run.manifest.configuration.get("order")
     return None if stated is None else Order(**stated)
 
 
-def cluster_of(run: Run) -> str | None:
-    """Column of a run's labels that names the person; None: each photo stands alone."""
+def cluster_of(run: Records) -> str | None:
+    """Return the label column that names the person; None: each photo is a cluster of its own."""
     column: str | None = run.manifest.configuration.get("cluster", IDENTITY)
     return column
 
 
-def last_look(run: Run) -> InterimLook | None:
-    """The last look at a run that may stop early; None for a run that counts every row.
+def last_look(run: Records) -> InterimLook | None:
+    """Return the last look at a run that may stop early; None for a run that counts every row.
 
     Raises:
-        RunError: nobody has looked at it yet.
+        RunError: there was no look yet.
     """
     if order_of(run) is None:
         return None
-    reached = StoppingState.read(run.folder)
-    if reached is None or not reached.looks:
+    state = StoppingState.read(run.folder)
+    if state is None or not state.looks:
         raise RunError(
-            f"A run that may stop early has a map from its first look on, after {FIRST_LOOK} people or at its end: a "
-            f"band that is looked at whenever one likes holds less often than it says. {run.folder} was not looked "
-            "at yet: start it again to continue."
+            f"A run that may stop early has a map from its first interim look on, after {FIRST_LOOK} people or at "
+            f"its end, since a band that is read at any time holds less often than stated. {run.folder} had no look "
+            "yet: start it again to continue."
         )
-    return reached.looks[-1]
+    return state.looks[-1]
 
 
-def taken_rows(run: Run) -> Bool[np.ndarray, "faces"]:
-    """Rows of ``run.faces`` that count: all, or in a run that may stop early those up to its last look.
+def taken_rows(run: Records) -> Bool[np.ndarray, "faces"]:
+    """Return the mask of the rows of ``run.faces`` that count.
 
-    What was asked since waits for the next look.
+    These are all rows, or in a run that may stop early those up to its last look.
 
     Raises:
         RunError: there was no look yet.
@@ -75,14 +73,14 @@ def taken_rows(run: Run) -> Bool[np.ndarray, "faces"]:
     return rows_of_photos(run, order.sorted(named)[: look.photos])
 
 
-def rows_of_photos(run: Run, photos: Sequence[int]) -> Bool[np.ndarray, "faces"]:
-    """Rows of ``run.faces`` that belong to some photos."""
+def rows_of_photos(run: Records, photos: Sequence[int]) -> Bool[np.ndarray, "faces"]:
+    """Return the mask of the rows of ``run.faces`` that belong to some photos."""
     chosen = set(photos)
     return np.array([photo in chosen for photo in run.faces.column("photo").to_pylist()], dtype=bool)
 
 
 def cluster_names(table: Any, column: str | None) -> list[str]:
-    """Name of the person of each row, or of its photo where the person is not known."""
+    """Return the name of the person of each row, or of its photo where the person is unknown."""
     name = f"{LABEL_COLUMN_PREFIX}{column}"
     labels = table.column(name).to_pylist() if name in table.column_names else [None] * table.num_rows
     photos = table.column("photo").to_pylist()
@@ -90,12 +88,12 @@ def cluster_names(table: Any, column: str | None) -> list[str]:
 
 
 def photo_cluster(number: int) -> str:
-    """Name of the cluster of a photo of nobody known."""
+    """Return the name of the cluster of a photo of an unknown person."""
     return f"photo {number}"
 
 
-def sampled_rows(run: Run, chosen: Bool[np.ndarray, "faces"], column: str | None) -> Sampled:
-    """The drops of chosen rows of ``run.faces``, and what the design asked of them."""
+def sampled_rows(run: Records, chosen: Bool[np.ndarray, "faces"], column: str | None) -> Sampled:
+    """Return the drops of chosen rows of ``run.faces``, with the probes that the design evaluates."""
     design, canvas, mesh = design_of(run), run.canvas, run.mesh
     numbers = zip(*(run.faces.column(name).to_pylist() for name in ("photo", "face")), strict=True)
     faces = [pair for pair, wanted in zip(numbers, chosen, strict=True) if wanted]
@@ -117,31 +115,31 @@ def sampled_rows(run: Run, chosen: Bool[np.ndarray, "faces"], column: str | None
 
 
 def estimate_rows(
-    run: Run, chosen: Bool[np.ndarray, "faces"], column: str | None, of: Of, level: float
+    run: Records, chosen: Bool[np.ndarray, "faces"], column: str | None, of: Of, confidence_level: float
 ) -> MapEstimate:
-    """The map of chosen rows with its band; a warning where too few faces carry it."""
+    """Return the map of chosen rows with its band."""
     probe_of = {int(vertex): index for index, vertex in enumerate(run.probes)}
     regions = {
         name: np.array([probe_of[v] for v in members.tolist() if v in probe_of], dtype=np.int64)
         for name, members in run.mesh.regions.items()
     }
-    return estimate_map(sampled_rows(run, chosen, column), regions, of=of, level=level)
+    return estimate_map(sampled_rows(run, chosen, column), regions, of=of, level=confidence_level)
 
 
 def warn_if_unsure(estimates: Sequence[MapEstimate]) -> None:
-    """Say where so few faces carry a map that its band is not to be relied on."""
+    """Warn where so few faces carry a map that its band cannot be trusted."""
     for estimate in estimates:
         if not estimate.map.trusted:
             logger.warning(
-                "the map is carried by few faces (an effective %.1f of %d): its band is not to be relied on. Where a "
-                "model is sure of most faces, confidence log-odds spreads it over more.",
+                "the map is carried by few faces (an effective %.1f of %d): its band cannot be trusted. Where a "
+                "model is certain of most faces, confidence log-odds spreads the map over more faces.",
                 estimate.map.effective,
                 estimate.clusters,
             )
 
 
-def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEstimate, name: str) -> CMS:
-    """The picture of an estimate: the drops of all probes, spread as eq. 4-5 spread those of one face.
+def estimated_cms(run: Records, chosen: Bool[np.ndarray, "faces"], estimate: MapEstimate, name: str) -> CMS:
+    """Return the picture of an estimate: the drops of all probes, spread as eq. 4-5 spread those of one face.
 
     ``seen`` counts the faces behind the estimate, and ``sem`` is its cluster-robust standard error at each pixel.
     """
@@ -150,14 +148,16 @@ def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEsti
     patch, normalise = float(np.mean(run.canonical_patches[chosen])), settings["normalise"]
     image, count = functional.cis(estimate.drops, xy, canvas.size_hw, patch, normalise)
     variance = np.zeros(canvas.size_hw)
-    # The same sums of squares and products in no more rows than there are probes.
+    # QR gives the same sums of squares and products in no more rows than there are probes.
     for moved in np.linalg.qr(estimate.influence, mode="r"):
         known = np.where(np.isfinite(estimate.drops), moved, np.nan)
         variance += functional.cis(known, xy, canvas.size_hw, patch, normalise)[0] ** 2
     seen = np.where(count > 0, estimate.faces, 0)
     share = 100 * estimate.share_asked
     note = (
-        "" if not estimate.inferred else f"{share:.3g}% of the places of each face asked, the rest inferred"
+        ""
+        if not estimate.inferred
+        else f"{share:.3g}% of the probes of each face evaluated, the rest inferred"
     )
     return CMS(
         mesh=run.mesh,

@@ -1,4 +1,4 @@
-"""The manifest of a run: everything that decides its result, so that it can be continued or refused."""
+"""Manifest of a run: the configuration that decides its result, and its provenance."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from canonface._version import __version__
 from canonface.errors import ConfigurationChangedError, RunError
+from canonface.files import atomic_write
 from canonface.fingerprint import Fingerprint, accepts
 
 SCHEMA_VERSION = 1
@@ -26,14 +27,14 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is written into ``run.json``.
+    """Content of ``run.json``.
 
     Attributes:
-        configuration: everything that decides the result; a run is only continued with the same.
+        configuration: everything that decides the result; a run is continued only with the same one.
         photo_root: folder that the paths of the rows are relative to; may move between starts.
         created: date and time of the first start, UTC.
-        versions: of canonface and of the packages that take part.
-        fitted: what was fitted on the photos at the first start, e.g. a threshold; later starts take it over.
+        versions: of canonface and of the packages that it uses.
+        fitted: values fitted on the photos at the first start, e.g. a threshold; later starts use them.
         schema_version: of the files of a run.
     """
 
@@ -48,7 +49,7 @@ class Manifest:
     def new(
         cls, configuration: dict[str, Any], photo_root: Path, fitted: dict[str, Any] | None = None
     ) -> Manifest:
-        """A manifest for a run that starts now."""
+        """Return a manifest for a run that starts now."""
         versions = {"canonface": __version__, "python": platform.python_version()}
         for package in _PACKAGES:
             try:
@@ -64,11 +65,9 @@ class Manifest:
         Raises:
             RunError: the folder cannot be written to.
         """
-        temporary = folder / f".{FILE_NAME}.tmp"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-            temporary.replace(folder / FILE_NAME)
+            atomic_write(folder / FILE_NAME, json.dumps(asdict(self), indent=2) + "\n")
         except OSError as error:
             raise RunError(
                 f"A run needs a folder that can be written to; {folder} cannot: {error.strerror or error}. "
@@ -80,7 +79,7 @@ class Manifest:
         """Read ``run.json``.
 
         Raises:
-            RunError: the folder is no run, or one of a newer version.
+            RunError: the folder holds no run, or a run of a newer version.
         """
         path = folder / FILE_NAME
         try:
@@ -100,11 +99,7 @@ class Manifest:
         return manifest
 
     def require_same(self, other: Manifest, folder: Path) -> None:
-        """Refuse to continue a run whose configuration is another.
-
-        Raises:
-            ConfigurationChangedError: says what differs.
-        """
+        """Raise ConfigurationChangedError, with the differences, if another manifest has another configuration."""
         changes = differences(self.configuration, other.configuration)
         if changes:
             raise ConfigurationChangedError(
@@ -115,12 +110,12 @@ class Manifest:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy as a number."""
+    """Return a NumPy number as a Python number."""
     if isinstance(value, np.generic):
         return value.item()
     raise RunError(
-        f"What a confidence, occluder or aligner says in describe() is written down as JSON: texts, numbers, lists "
-        f"and dictionaries; got a {type(value).__name__}."
+        f"describe() of a confidence, occluder or aligner returns JSON values: texts, numbers, lists and "
+        f"dictionaries; got a {type(value).__name__}."
     )
 
 
@@ -143,7 +138,7 @@ def _with_fingerprints(stored: Any, value: Any) -> Any:
 
 
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
-    """Where two configurations differ, one line each: ``settings.patch: 5 then, 7 now``."""
+    """Return the differences of two configurations, one line each: ``settings.patch: 5 then, 7 now``."""
     if isinstance(before, dict) and isinstance(now, dict):
         return [
             line

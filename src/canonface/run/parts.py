@@ -1,16 +1,18 @@
-"""The rows of a run on disk: Parquet parts that are whole or absent."""
+"""Parts of a run: Parquet files of rows that are whole or absent."""
 
 from __future__ import annotations
 
 import errno
-import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from canonface.errors import RunError
+from canonface.files import atomic_write
 
+PARTS = "parts"
+"""Folder of the parts below that of the run."""
 LABEL_COLUMN_PREFIX = "label_"
 SECOND_FACE = (
     "path",
@@ -29,15 +31,15 @@ SECOND_FACE = (
 
 
 def part_schema(label_columns: Sequence[str], pairs: bool = False) -> Any:
-    """Columns of a part: one row a face (or a pair of faces), or one for a photo (or pair) that failed.
+    """Return the columns of a part: a row a face (or pair of faces), and a row for each photo (or pair) that failed.
 
     Args:
         label_columns: names of the labels.
-        pairs: with the columns of a second face, whose names end in ``_b``.
+        pairs: add the columns of a second face, whose names end in ``_b``.
 
     Returns:
-        A ``pyarrow.Schema``. ``vertices`` alternates x and y in pixels of the photo; ``drops`` holds NaN where a
-        probe was not asked; a failed row has ``status`` ``failed``, a code in ``reason`` and words in ``message``.
+        A ``pyarrow.Schema``. ``vertices`` alternates x and y in pixels of the photo; ``drops`` is NaN where a probe
+        was not evaluated; a failed row has ``status`` ``failed``, a code in ``reason`` and a sentence in ``message``.
     """
     import pyarrow as pa
 
@@ -75,16 +77,35 @@ def part_schema(label_columns: Sequence[str], pairs: bool = False) -> Any:
     return pa.schema([*fields, *((LABEL_COLUMN_PREFIX + name, pa.string()) for name in label_columns)])
 
 
-def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any, number: int | None = None) -> Path:
-    """Write rows as the next part: under a temporary name, flushed to the disk, then renamed.
+def region_schema(label_columns: Sequence[str]) -> Any:
+    """Return the columns of a part of a run of whole regions: a row a face, and a row for each photo that failed.
 
-    A part's name ends in letters of its own, so that two processes never write the same one.
+    ``joint`` and ``overlap`` hold ``k x k`` values row by row, ``areas`` and ``visible`` hold ``k``, in the order of
+    the regions in the manifest.
+    """
+    import pyarrow as pa
+
+    doubles = pa.list_(pa.float64())
+    names = {"photo": pa.int32(), "face": pa.int32()}
+    names |= dict.fromkeys(
+        ("face_id", "path", "sha256", "status", "reason", "message", "target", "unit"), pa.string()
+    )
+    names |= dict.fromkeys(("confidence", "yaw", "pitch", "roll", "quality"), pa.float64())
+    names |= dict.fromkeys(("joint", "areas", "overlap", "visible"), doubles)
+    names |= {"model_calls": pa.int64(), "seconds": pa.float64()}
+    return pa.schema([*names.items(), *((LABEL_COLUMN_PREFIX + name, pa.string()) for name in label_columns)])
+
+
+def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any, number: int | None = None) -> Path:
+    """Write rows as the next part, whole or not at all.
+
+    A part's name ends in random letters, so that two processes never write the same file.
 
     Args:
         folder: of the parts.
         rows: of whole photos: the rows of one photo share one part.
         schema: from `part_schema`.
-        number: of the part; later parts hold where they repeat a photo. None: the next.
+        number: of the part; where two parts hold the same photo, the later one counts. None: the next.
 
     Raises:
         RunError: the disk is full, the folder is read-only, or another error of the file system.
@@ -94,35 +115,30 @@ def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any, number
 
     number = next_number(folder) if number is None else number
     final = folder / f"part-{number:06d}-{uuid.uuid4().hex[:8]}.parquet"
-    temporary = folder / f".{final.name}.tmp"
+    table = pa.Table.from_pylist(list(rows), schema=schema)
     try:
-        with temporary.open("wb") as file:
-            pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(final)
+        atomic_write(final, lambda file: pq.write_table(table, file, compression="zstd"))
     except OSError as error:
         raise RunError(_cannot_write(folder, error)) from error
-    finally:
-        # What is left of a part that did not fit must not take the room of the next.
-        temporary.unlink(missing_ok=True)
     return final
 
 
 def next_number(folder: Path) -> int:
-    """Number of the next part."""
+    """Return the number of the next part."""
     return 1 + max(
         (int(path.name.split("-")[1].removesuffix(".parquet")) for path in part_paths(folder)), default=0
     )
 
 
 def part_paths(folder: Path) -> list[Path]:
-    """The parts of a run, in the order in which they were written."""
+    """Return the paths of a run's parts, in the order in which they were written."""
     return sorted(folder.glob("part-[0-9]*.parquet"))
 
 
 def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Any:
-    """All rows of a run as a ``pyarrow.Table``, by photo and face; of a photo that was redone, the last.
+    """Return all rows of a run as a ``pyarrow.Table``, sorted by photo and face.
+
+    Of a photo that is in two parts, the rows of the later part count.
 
     Args:
         folder: of the parts.
@@ -148,7 +164,7 @@ def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Any:
             ) from error
     if not tables:
         return None
-    # A photo's rows share one part; if it was redone, the later part holds.
+    # The rows of a photo share one part; if a photo was redone, the later part counts.
     newest = {photo: n for n, part in enumerate(tables) for photo in part.column("photo").to_pylist()}
     whole = [
         part.filter(pa.array([newest[photo] == n for photo in part.column("photo").to_pylist()], pa.bool_()))
@@ -158,7 +174,7 @@ def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Any:
 
 
 def _cannot_write(folder: Path, error: OSError) -> str:
-    saved = "What was written before is whole: start the same command again to go on from there."
+    saved = "The parts written before are whole: start the same command again to continue from there."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"A run needs room on the disk; there is none left for {folder}. Free some. {saved}"
     return f"A run writes its parts to {folder}, and that failed: {error.strerror or error}. {saved}"

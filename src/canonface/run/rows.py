@@ -1,4 +1,4 @@
-"""What a row of a run holds: where a face lies, and what came out."""
+"""Columns of a row: the position of a face, its result, or its failure."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ Row = dict[str, Any]
 
 
 def placed(face: Face) -> Row:
-    """The columns of a row that say where a face lies."""
-    yaw, pitch, roll = face.pose_deg
-    return {
-        "yaw": yaw,
-        "pitch": pitch,
-        "roll": roll,
-        "quality": face.quality,
+    """Return the columns of a face's position."""
+    return pose(face) | {
         "vertices": face.vertices_xy.astype(np.float32).ravel(),
         "visible": face.visible,
     }
 
 
+def pose(face: Face) -> Row:
+    """Return the columns of a face's pose and alignment quality."""
+    yaw, pitch, roll = face.pose_deg
+    return {"yaw": yaw, "pitch": pitch, "roll": roll, "quality": face.quality}
+
+
 def success(cis: CIS, model: Model, seconds: float) -> Row:
-    """The columns of a row that was explained."""
+    """Return the columns of a face that was explained."""
     return {
         "status": "ok",
         "target": cis.target,
@@ -46,7 +47,7 @@ def success(cis: CIS, model: Model, seconds: float) -> Row:
 
 
 def predicted(cis: CIS, model: Model) -> str | None:
-    """The class of the largest output; None if the outputs are not about classes."""
+    """Return the class of the largest output; None if the outputs are not scores of classes."""
     if model.outputs not in ("logits", "probabilities"):
         return None
     chosen = int(cis.outputs.argmax())
@@ -54,5 +55,5 @@ def predicted(cis: CIS, model: Model) -> str | None:
 
 
 def failure(error: CanonfaceError) -> Row:
-    """The columns of a row that failed."""
+    """Return the columns of a photo or face that failed."""
     return {"status": "failed", "reason": error.reason, "message": str(error)}

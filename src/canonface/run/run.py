@@ -1,24 +1,23 @@
-"""A run: the drops of many faces on disk, and the maps that are functions of them."""
+"""A run on disk, and the maps that are computed from it without a model."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool
 
 from canonface import functional
+from canonface._deprecated import renamed_parameters, warn_renamed
 from canonface.alignment import read_photo
-from canonface.confidence import pose_bin
-from canonface.errors import OptionError, PhotoError, RunError, near_names
-from canonface.explanation.probes import probes_of
+from canonface.errors import OptionError, PhotoError, RunError
 from canonface.maps import CIS, CMS
-from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
+from canonface.run import tables
 from canonface.run.estimate import (
     cluster_of,
     design_of,
@@ -30,179 +29,113 @@ from canonface.run.estimate import (
     warn_if_unsure,
 )
 from canonface.run.manifest import Manifest
-from canonface.run.parts import LABEL_COLUMN_PREFIX, read_parts
-from canonface.run.stopping import LEVEL, StoppingState
+from canonface.run.records import GROUPINGS, MESH_FILE, POSE_BIN, Records
+from canonface.run.stopping import CONFIDENCE_LEVEL, StoppingState
 from canonface.sampling import Design, MapEstimate, Of
-from canonface.types import Face, Mesh, Pose
+from canonface.types import Face, Pose
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 logger = logging.getLogger("canonface")
 T = TypeVar("T")
-PARTS = "parts"
-MESH_FILE = "mesh.npz"
-POSE_BIN = "pose-bin"
-GROUPINGS = ("target", "predicted", POSE_BIN)
+
+__all__ = ["GROUPINGS", "MESH_FILE", "POSE_BIN", "Run"]
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """A directory with a manifest and Parquet parts, one row a face; it needs no model and no photo.
+class Run(Records):
+    """A run: a directory with a manifest and Parquet parts, one row a face, and the maps of its faces.
+
+    Reading a run needs no model; only `cis`, `pair` and the examples read photos again.
 
     Attributes:
-        folder: where it lies.
-        manifest: what was asked.
+        folder: directory of the run.
+        manifest: configuration of the run.
     """
-
-    folder: Path
-    manifest: Manifest = field(repr=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
         """Open a run from disk.
 
         Raises:
-            RunError: there is no run, or its manifest cannot be read.
+            RunError: the folder holds no run of photos or pairs, or its manifest cannot be read.
         """
-        return cls(Path(folder), Manifest.read(Path(folder)))
+        manifest = Manifest.read(Path(folder))
+        if manifest.configuration.get("kind") == "regions":
+            raise RunError(
+                f"{folder} is a run of whole regions (canonface regions); a map needs a run of canonface audit or "
+                "verify. Its summary: canonface.RegionSummary.open."
+            )
+        return cls(Path(folder), manifest)
 
-    @cached_property
-    def table(self) -> Any:
-        """Every row as a ``pyarrow.Table``, failed ones too, by photo and face.
+    def __repr__(self) -> str:
+        photos = self.manifest.configuration["photos"]["count"]
+        unit = self.manifest.configuration["unit"]
+        return f"Run({str(self.folder)!r}, model={self.model_name!r}, unit={unit!r}, photos={photos})"
+
+    def to_pandas(self, long: bool = False) -> pandas.DataFrame:
+        """Return the rows of ``faces`` as a table.
+
+        Args:
+            long: False: a row a face with its scalar columns, named as in the Parquet files. True: a row a face and
+                probe, with ``face_id``, ``target``, ``predicted``, the labels, ``probe``, ``vertex``, ``region``,
+                ``canonical_x``, ``canonical_y`` and ``drop`` (for another method's run ``attribution``).
 
         Raises:
-            RunError: the run has no row yet, or a part cannot be read.
+            RunError: the run has no row yet.
         """
-        table = read_parts(self.folder / PARTS)
-        if table is None:
-            raise RunError(f"The run in {self.folder} has no finished photo yet: start it again to continue.")
-        return table
+        return tables.long_table(self) if long else tables.face_table(self)
 
-    @cached_property
-    def faces(self) -> Any:
-        """The rows that were explained, as a ``pyarrow.Table``."""
-        import pyarrow.compute as pc
+    def to_xarray(self) -> xarray.Dataset:
+        """Return the matrix of drops as an ``xarray.Dataset`` with the dimensions ``face`` and ``probe``.
 
-        return self.table.filter(pc.equal(self.table.column("status"), "ok"))
+        Variables: ``drop`` (for another method's run ``attribution``) and ``confidence``. Coordinates of ``probe``:
+        ``vertex``, ``region``, ``canonical_x``, ``canonical_y``; of ``face``: ``face_id``, ``target``, ``predicted``
+        and the labels.
 
-    @cached_property
-    def failures(self) -> Any:
-        """The rows that failed, as a ``pyarrow.Table``: ``path``, ``reason`` and ``message`` say what happened."""
-        import pyarrow.compute as pc
-
-        return self.table.filter(pc.not_equal(self.table.column("status"), "ok"))
-
-    @property
-    def model_name(self) -> str:
-        """Name of the model that was asked."""
-        return str(self.manifest.configuration["model"]["name"])
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """The settings of the run, as the manifest holds them."""
-        settings: Mapping[str, Any] = self.manifest.configuration["settings"]
-        return settings
-
-    @property
-    def mesh(self) -> Mesh:
-        """The mesh whose vertices were probed."""
-        name: str = self.manifest.configuration["mesh"]["name"]
-        return mesh_named(name) if is_named(name) else self._own_mesh
-
-    @cached_property
-    def _own_mesh(self) -> Mesh:
-        mesh = read_mesh(self.folder / MESH_FILE)
-        if mesh_digest(mesh) != self.manifest.configuration["mesh"]["sha256"]:
-            raise RunError(
-                f"A run is read with the mesh it was made on; {self.folder / MESH_FILE} holds another one. Put the "
-                "file back."
-            )
-        return mesh
-
-    @cached_property
-    def probes(self) -> Int[np.ndarray, "n"]:
-        """Vertex of each column of ``drops()``."""
-        return probes_of(self.mesh, self.manifest.configuration["probes"])
-
-    @property
-    def canvas(self) -> Canvas:
-        """The canonical picture that maps are drawn on."""
-        stated = self.manifest.configuration["canvas"]
-        return Canvas(tuple(stated["size_hw"]), stated["margin"])
-
-    @property
-    def canonical_patches(self) -> Float[np.ndarray, "faces"]:
-        """Side of each face's patch on the canonical picture (eq. 3)."""
-        return np.asarray(self.faces.column("canonical_patch"), dtype=np.float64)
-
-    @property
-    def unit(self) -> str:
-        """Words for a colour bar, e.g. ``probability of happy``."""
-        units = set(self.faces.column("unit").to_pylist())
-        return str(units.pop() if len(units) == 1 else self.manifest.configuration["unit"])
-
-    @property
-    def method(self) -> str:
-        """Name of the saliency method of others whose maps the run holds; empty: it holds drops."""
-        return str(self.settings.get("method", {}).get("name", ""))
-
-    def drops(self) -> Float[np.ndarray, "faces probes"]:
-        """The matrix that everything else is made of: one row a face of ``faces``, NaN where not asked.
-
-        Of a run with a method of others it holds that method's heat at the probes.
+        Raises:
+            MissingDependencyError: xarray is not installed.
+            RunError: the run has no row yet.
         """
-        return self._matrix("drops", len(self.probes)).astype(np.float64)
-
-    def vertices_xy(self) -> Float[np.ndarray, "faces v 2"]:
-        """Mesh vertices of each face in pixels of its photo."""
-        return (
-            self._matrix("vertices", 2 * len(self.mesh.vertices))
-            .astype(np.float64)
-            .reshape(-1, len(self.mesh.vertices), 2)
-        )
-
-    def _matrix(self, column: str, width: int) -> Float[np.ndarray, "faces width"]:
-        lists = self.faces.column(column).combine_chunks()
-        return np.asarray(lists.flatten(), dtype=np.float32).reshape(len(lists), width)
+        return tables.dataset(self)
 
     def photo_path(self, row: int) -> Path:
-        """Where the photo of a face lies, if it was not moved since."""
+        """Return the path of a face's photo, as long as the photo was not moved."""
         name: str = self.faces.column("path")[row].as_py()
         return Path(self.manifest.photo_root) / name
 
-    @property
-    def of_pairs(self) -> bool:
-        """Whether a row is a pair of faces."""
-        return self.manifest.configuration.get("kind") == "pairs"
-
     def cis(self, row: int) -> CIS:
-        """The map of one face, with its photo read again from disk; of a pair, that of the first face.
+        """Return the map of one face, with its photo read again from disk; of a pair, the map of the first face.
 
         Args:
-            row: of ``faces``.
+            row: index of the row in ``faces``.
 
         Raises:
-            PhotoError: the photo is not where it was, or cannot be read.
+            PhotoError: the photo was moved, or cannot be read.
         """
         return self._cis(self.faces.slice(row, 1).to_pylist()[0], "")
 
     def pair(self, row: int) -> tuple[CIS, CIS]:
-        """The maps of both faces of a pair: the same drops, each on its own photo.
+        """Return the maps of both faces of a pair: the same drops, each on its own photo.
 
         Args:
-            row: of ``faces``.
+            row: index of the row in ``faces``.
 
         Raises:
             OptionError: the run is not one of pairs.
-            PhotoError: a photo is not where it was, or cannot be read.
+            PhotoError: a photo was moved, or cannot be read.
         """
         if not self.of_pairs:
             raise OptionError(
-                f"Only a run of pairs holds pairs, and {self.folder} asks about single faces: use cis({row})."
+                f"Only a run of pairs holds pairs, and {self.folder} holds single faces: use cis({row})."
             )
         content = self.faces.slice(row, 1).to_pylist()[0]
         return self._cis(content, ""), self._cis(content, "_b")
 
     def _cis(self, content: Mapping[str, Any], suffix: str) -> CIS:
-        """The map of the face whose columns end in the suffix."""
+        """Return the map of the face whose columns end in the suffix."""
 
         def of(name: str) -> Any:
             return content[name + suffix]
@@ -241,15 +174,15 @@ class Run:
         )
 
     def examples(self, count: int = 4) -> list[CIS]:
-        """Maps of the faces whose confidence moved most, the largest move first.
+        """Return the maps of the faces whose confidence moved most, the largest move first.
 
-        Where a model is sure of a face, no single patch moves it, and its map says little. Faces whose photo is gone
-        are passed over.
+        Where a model is certain, no single patch moves its confidence, and the map shows little. Faces whose photo
+        is gone are left out.
         """
         return list(self._examples(self.cis, count))
 
     def pair_examples(self, count: int = 4) -> list[tuple[CIS, CIS]]:
-        """As `examples`, of pairs: half of them of each kind, if there are both."""
+        """Return `examples` of pairs: half of them genuine and half impostor pairs, if there are both."""
         kinds = self.labels("target")
         share = -(-count // max(len(set(kinds)), 1))
         return [
@@ -259,7 +192,7 @@ class Run:
         ][:count]
 
     def _examples(self, made: Callable[[int], T], count: int, rows: list[int] | None = None) -> Iterator[T]:
-        """What is made of the rows whose confidence moved most, those left out whose photo is gone."""
+        """Yield a result for each of the rows whose confidence moved most, except rows whose photo is gone."""
         moves = np.nanmax(np.abs(self.drops()), axis=1, initial=0.0)
         order = [int(row) for row in np.argsort(-moves, kind="stable") if rows is None or row in rows]
         found = 0
@@ -272,74 +205,69 @@ class Run:
             except PhotoError as error:
                 logger.warning("an example is left out: %s", error)
 
-    def labels(self, column: str) -> list[str]:
-        """One value a face; empty text where it is unknown.
-
-        Args:
-            column: of the labels, or ``target``, ``predicted`` or ``pose-bin``: which of nine bins over yaw and pitch
-                the head lies in (the paper's figure 19; `canonface.confidence.pose_bin`).
-
-        Raises:
-            OptionError: there is no such column.
-        """
-        if column == POSE_BIN:
-            return self._pose_bins()
-        available = {name: name for name in GROUPINGS}
-        for name in self.faces.column_names:
-            if name.startswith(LABEL_COLUMN_PREFIX):
-                available[name.removeprefix(LABEL_COLUMN_PREFIX)] = name
-        if column not in available:
-            raise OptionError(
-                f"Faces are grouped by a column of the labels; got {column!r}: "
-                f"{near_names(column, available)}"
-            )
-        return [value or "" for value in self.faces.column(available[column]).to_pylist()]
-
-    def _pose_bins(self) -> list[str]:
-        columns = (self.faces.column(name).to_pylist() for name in ("yaw", "pitch"))
-        poses = ((yaw, pitch) for yaw, pitch in zip(*columns, strict=True))
-        return [
-            pose_bin(yaw, pitch) if np.isfinite(yaw) and np.isfinite(pitch) else "" for yaw, pitch in poses
-        ]
-
     @property
     def design(self) -> Design:
-        """Which probes were asked of each face."""
+        """Sampling design: the probes that are evaluated on each face."""
         return design_of(self)
 
     @property
-    def reached(self) -> StoppingState | None:
-        """What a run that may stop early has reached; None for any other run."""
+    def stopping_state(self) -> StoppingState | None:
+        """State of a run that may stop early; None for any other run."""
         return StoppingState.read(self.folder)
 
-    def estimate(
-        self, by: str | None = None, *, of: Of = "people", cluster: str | None = None, level: float = LEVEL
-    ) -> Any:
-        """The model map at the probes with its standard errors and simultaneous band, from what was asked.
+    @property
+    def reached(self) -> StoppingState | None:
+        """Deprecated name of `stopping_state`."""
+        warn_renamed("Run.reached", "Run.stopping_state")
+        return self.stopping_state
 
-        Of a run that may stop early it is the map at its last look, with the band that holds at all looks together.
+    @overload
+    def estimate(
+        self, by: None = None, *, of: Of = ..., cluster: str | None = ..., confidence_level: float = ...
+    ) -> MapEstimate: ...
+    @overload
+    def estimate(
+        self, by: str, *, of: Of = ..., cluster: str | None = ..., confidence_level: float = ...
+    ) -> dict[str, MapEstimate]: ...
+    @renamed_parameters(level="confidence_level")
+    def estimate(
+        self,
+        by: str | None = None,
+        *,
+        of: Of = "people",
+        cluster: str | None = None,
+        confidence_level: float = CONFIDENCE_LEVEL,
+    ) -> MapEstimate | dict[str, MapEstimate]:
+        """Return the model map at the probes with its standard errors and simultaneous band.
+
+        For a run that may stop early it is the map at its last interim look, with a band that holds at all looks
+        together.
 
         Args:
-            by: as in `cms`; the band of each group holds by itself.
-            of: ``people`` like those in the photos (the band respects that faces of one person are alike), or the
-                full run on these ``photos`` (`canonface.sampling.estimate_map`).
+            by: as in `cms`; each group has a band of its own.
+            of: ``people`` like those in the photos (the band accounts for the similarity of one person's faces), or
+                the full run on these ``photos`` (`canonface.sampling.estimate_map`).
             cluster: column of the labels that names the person; None: the run's own, else ``identity`` if there is
-                such a column, else each photo stands alone.
-            level: of the band; of a run that may stop early, of those at all looks together.
+                such a column, else each photo is a cluster of its own.
+            confidence_level: of the band; for a run that may stop early, of the bands at all looks together.
 
         Returns:
-            A `canonface.sampling.MapEstimate`, or with ``by`` a dictionary from value to one.
+            One estimate, or with ``by`` a dictionary from value to estimate.
 
         Raises:
             RunError: no face was explained.
             OptionError: ``by`` or ``cluster`` is no column, or another value cannot be used.
         """
-        found = self._estimates(by, of, cluster, level)
+        found = self._estimates(by, of, cluster, confidence_level)
         warn_if_unsure(list(found.values()))
         return found if by is not None else found[""]
 
     def _estimates(
-        self, by: str | None, of: Of = "people", cluster: str | None = None, level: float = LEVEL
+        self,
+        by: str | None,
+        of: Of = "people",
+        cluster: str | None = None,
+        confidence_level: float = CONFIDENCE_LEVEL,
     ) -> dict[str, MapEstimate]:
         self._require_faces()
         if cluster is not None:
@@ -348,13 +276,14 @@ class Run:
             cluster = cluster_of(self)
         order, look = order_of(self), last_look(self)
         if order is not None and look is not None:
-            level = order.level(look, level)
+            confidence_level = order.confidence_level(look, confidence_level)
         return {
-            name: estimate_rows(self, chosen, cluster, of, level) for name, chosen in self._groups(by).items()
+            name: estimate_rows(self, chosen, cluster, of, confidence_level)
+            for name, chosen in self._groups(by).items()
         }
 
     def _groups(self, by: str | None) -> dict[str, np.ndarray]:
-        """Which faces belong to each value of a column; those alone that the last look has counted."""
+        """Return the faces of each value of a column, as masks; only those that the last look has counted."""
         taken = taken_rows(self)
         if by is None:
             return {"": taken}
@@ -369,17 +298,22 @@ class Run:
                 f"e.g.: {self.table.column('message')[0].as_py()}"
             )
 
-    def cms(self, by: str | None = None) -> Any:
-        """Canonical model saliency map: the mean of the faces' maps (eq. 6).
+    @overload
+    def cms(self, by: None = None) -> CMS: ...
+    @overload
+    def cms(self, by: str) -> dict[str, CMS]: ...
+    def cms(self, by: str | None = None) -> CMS | dict[str, CMS]:
+        """Return the canonical model saliency map: the mean of the faces' maps (eq. 6).
 
-        Where a sampling design asked a part of the probes, it is the map of `estimate`, and its ``note`` says so.
+        For a sampled run it is the map of `estimate`, and its ``note`` says so.
 
         Args:
-            by: a column of the labels, or ``target``, ``predicted`` or ``pose-bin``: one map a value. None: one map
-                of all.
+            by: a column of the labels, or ``target``, ``predicted`` or ``pose-bin``: one map for each value. None:
+                one map of all faces.
 
         Returns:
-            A `CMS`, or with ``by`` a dictionary from value to `CMS`, sorted, faces without a value left out.
+            One map, or with ``by`` a dictionary from value to map, sorted by value; faces without a value are left
+            out.
 
         Raises:
             RunError: no face was explained.
@@ -410,10 +344,10 @@ class Run:
         }
 
     def mean_map(self, chosen: Bool[np.ndarray, "faces"], name: str = "") -> CMS:
-        """The mean of the maps of chosen rows of ``faces`` (eq. 6), each as far as it was asked.
+        """Return the mean of the maps of chosen rows of ``faces`` (eq. 6), each as far as it was evaluated.
 
         Args:
-            chosen: which rows.
+            chosen: mask of the rows.
             name: of the group of faces.
         """
         settings, canvas, patches = self.settings, self.canvas, self.canonical_patches
@@ -421,8 +355,8 @@ class Run:
         normalise = settings["normalise"]
         kind = (self.unit, settings["unseen"], canvas, name, self.model_name, normalise)
         result = CMS.empty(self.mesh, *kind, method=self.method)
-        # Row by row: a run of many faces is not held twice.
-        matrix = self._matrix("drops", len(self.probes))
+        # Row by row, so that a run of many faces is held once in memory.
+        matrix = self.matrix("drops", len(self.probes))
         for row in np.flatnonzero(chosen):
             patch = float(patches[row])
             image, count = functional.cis(matrix[row], canonical_xy, canvas.size_hw, patch, normalise)

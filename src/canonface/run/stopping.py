@@ -1,4 +1,4 @@
-"""A run that stops when it is precise: in which order it takes photos, when it is looked at, what it reached."""
+"""State of a run that may stop early: the order of its photos, its interim looks, its budget."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
+from canonface.files import atomic_write
 from canonface.sampling import level_of_a_look, taking_order
 
 STATE_FILE = "reached.json"
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 """Of the bands at all looks together."""
-PrecisionOf = Literal["map", "regions"]
 
 
 @dataclass(frozen=True)
 class Order:
-    """The random order in which photos are taken; part of a run's configuration.
+    """Random order of the photos; part of a run's configuration.
 
     Attributes:
         seed: of the order.
         clusters: number of people (or photos) in the list.
-        looks: how often it is planned to look at the run, at most; 0: only where it ends.
+        looks: largest number of planned interim looks; 0: one look when the run ends.
     """
 
     seed: int
@@ -33,26 +33,26 @@ class Order:
     looks: int
 
     def sorted(self, named: Mapping[int, str]) -> list[int]:
-        """Photos, given with their clusters, in the order in which they are taken."""
+        """Return the numbers of the photos, given with their clusters, in this order."""
         return taking_order(named, self.seed)
 
-    def level(self, look: InterimLook, level: float = LEVEL) -> float:
-        """Level of the band at a look, so that those of all looks hold together with another level."""
-        return level_of_a_look(level, self.looks, look.extra)
+    def confidence_level(self, look: InterimLook, overall: float = CONFIDENCE_LEVEL) -> float:
+        """Return the confidence level of the band at one look, for which all looks together hold at ``overall``."""
+        return level_of_a_look(overall, self.looks, look.extra)
 
 
 @dataclass(frozen=True)
 class InterimLook:
-    """What a look saw.
+    """Estimate of a run at one interim look.
 
     Attributes:
-        photos: taken so far.
+        photos: photos taken so far.
         clusters: people (or photos) behind the map.
-        faces: explained.
+        faces: faces explained so far.
         forward_passes: images that the model was shown.
-        half_width: of the simultaneous band, the largest; None where it is unknown.
-        effective: clusters that carry the map; too few, and no precision counts as reached.
-        extra: 0 for a look that was planned; else which one it is of the others, counted from 1.
+        half_width: largest half-width of the simultaneous band; None where it is unknown.
+        effective: effective number of clusters that carry the map; with too few, no precision counts as reached.
+        extra: 0 for a planned look; else the number of this unplanned look, counted from 1.
     """
 
     photos: int
@@ -66,23 +66,23 @@ class InterimLook:
 
 @dataclass(frozen=True)
 class StoppingState:
-    """What a run that may stop early has reached; the file ``reached.json`` of its folder.
+    """State of a run that may stop early; the file ``reached.json`` in its folder.
 
     Attributes:
-        precision: half-width that was asked for, in the unit of the drop.
+        precision: wanted half-width of the band, in the unit of the drop.
         precision_of: ``map`` or ``regions``.
-        max_forward_passes: budget.
-        level: of the bands at all looks together.
-        stopped: ``precision``, ``max-forward-passes``, ``all-photos``, or empty while it goes on.
-        looks: in their order.
-        unplanned: photos taken at each look that was not planned, in the order in which they happened; those of
-            earlier starts with smaller budgets too, since each has its price.
+        max_forward_passes: budget of images that the model is shown.
+        confidence_level: of the bands at all looks together.
+        stopped: ``precision``, ``max-forward-passes``, ``all-photos``, or empty while the run continues.
+        looks: interim looks, in order.
+        unplanned: photos taken at each unplanned look, in order, those of earlier starts with smaller budgets
+            included, since each look widens the band.
     """
 
     precision: float | None = None
     precision_of: str = "map"
     max_forward_passes: int | None = None
-    level: float = LEVEL
+    confidence_level: float = CONFIDENCE_LEVEL
     stopped: str = ""
     looks: tuple[InterimLook, ...] = ()
     unplanned: tuple[int, ...] = ()
@@ -114,15 +114,17 @@ class StoppingState:
         content = _renamed(asdict(self), stored)
         content["looks"] = [_renamed(look, stored) for look in content["looks"]]
         content["stopped"] = {new: old for old, new in _STOPS.items()}.get(self.stopped, self.stopped)
-        temporary = folder / f".{STATE_FILE}.tmp"
         try:
-            temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            temporary.replace(folder / STATE_FILE)
+            atomic_write(folder / STATE_FILE, json.dumps(content, indent=2) + "\n")
         except OSError as error:
             raise RunError(f"A run writes its stopping state to {folder}, and cannot: {error}.") from error
 
 
-_NAMES = {"max_questions": "max_forward_passes", "questions": "forward_passes"}
+_NAMES = {
+    "max_questions": "max_forward_passes",
+    "questions": "forward_passes",
+    "level": "confidence_level",
+}
 """Key in the file, as version 0.1.0 spelled it -> field."""
 _STOPS = {"max-questions": "max-forward-passes"}
 
@@ -132,26 +134,24 @@ def _renamed(content: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
 
 
 def check_stopping(precision: float | None, precision_of: str, max_forward_passes: int | None) -> None:
-    """Refuse what cannot be reached.
-
-    Raises:
-        OptionError: a value cannot be used.
-    """
+    """Raise OptionError if a value of the early stop cannot be used."""
     if precision is not None and not 0 < precision < float("inf"):
         raise OptionError(
-            f"A precision is a half-width above 0, in the unit of the drop; got {precision!r}: 0.05 are five points "
-            "of a hundred of a probability."
+            f"A precision is a half-width above 0, in the unit of the drop; got {precision!r}: 0.05 is five "
+            "percentage points of a probability."
         )
     if precision is None and precision_of != "map":
         raise OptionError(
-            f"precision_of says what a precision is asked of; got precision_of={precision_of!r} and no precision: "
+            f"precision_of names the band that a precision is for; got precision_of={precision_of!r} without one: "
             "give both, or neither."
         )
     if precision_of not in ("map", "regions"):
         raise OptionError(f"A precision is of the 'map' or of its 'regions'; got {precision_of!r}.")
     whole = isinstance(max_forward_passes, int) and not isinstance(max_forward_passes, bool)
     if max_forward_passes is not None and not (whole and max_forward_passes >= 1):
-        raise OptionError(f"A budget of questions is a whole number, at least 1; got {max_forward_passes!r}.")
+        raise OptionError(
+            f"A budget of forward passes is a whole number, at least 1; got {max_forward_passes!r}."
+        )
 
 
 __getattr__ = renamed_names(__name__)

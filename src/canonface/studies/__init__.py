@@ -1,24 +1,25 @@
-"""Studies of a map: how much it depends on the photos, the settings, the alignment and the model's own weights.
+"""Studies of the choices that a map depends on: photos, settings, alignment, model and weights.
 
-Each is a function that returns a frozen result with a table, and a command, ``canonface study NAME``.
+Each study is a function that returns a frozen result with a table, and a command, ``canonface study NAME``.
 """
 
+from canonface._deprecated import renamed_names
 from canonface.studies.alignment import AlignmentComparison, alignment
-from canonface.studies.comparison import Comparison, compare
+from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.convergence import Convergence, convergence
-from canonface.studies.models import Asked, models, tasks
-from canonface.studies.randomizing import Randomization, Verdict, randomize
+from canonface.studies.models import ModelTask, models, tasks
+from canonface.studies.randomization import Randomization, Verdict, randomize
 from canonface.studies.settings import confidence, density, fill, patch
+from canonface.studies.sweep import Setting, vary
 from canonface.studies.tables import write_table
-from canonface.studies.varying import Setting, vary
 
 __all__ = [
     "AlignmentComparison",
-    "Asked",
-    "Comparison",
     "Convergence",
+    "ModelTask",
     "Randomization",
     "Setting",
+    "SettingComparison",
     "Verdict",
     "alignment",
     "compare",
@@ -33,3 +34,4 @@ __all__ = [
     "vary",
     "write_table",
 ]
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""What the canonical alignment is worth (the paper's figures 20, 21): none, five points, the landmarker's mesh."""
+"""Study of the alignment (the paper's figures 20, 21): none, five points, the landmarker's mesh."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from canonface._deprecated import renamed_parameters
 from canonface.alignment import Aligner, make_aligner
 from canonface.errors import OptionError, near_names
 from canonface.evaluation import PAPER, evaluate
@@ -16,27 +17,28 @@ from canonface.functional import average_drop, increase_in_confidence, win_rate
 from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 from canonface.models import Model, load_model
 from canonface.run import Run
-from canonface.studies.comparison import Comparison, compare
-from canonface.studies.fixing import with_confidence_fn
+from canonface.studies.aligners import CachedAligner
+from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.reliability import SPLITS
+from canonface.studies.sweep import Setting, StudyProgress, vary
 from canonface.studies.tables import Table
-from canonface.studies.varying import Remembering, Setting, Told, vary
+from canonface.studies.targets import with_confidence
 from canonface.types import Mesh
 
 ALIGNMENTS = ("none", "five-point", "landmarker")
 TOTAL = 0.05
-"""Heat that every alignment's map hides in a photo, as a share of a white one: alike, so that no map wins by size."""
+"""Total attribution of each map in a photo, as a share of a white one: equal, so that no map wins by size."""
 
 
 @dataclass(frozen=True)
-class Scores:
-    """How faithful one alignment's model map is, drawn on photos (eq. 9-13).
+class AlignmentScores:
+    """Faithfulness of one alignment's model map, drawn on photos (eq. 9-13).
 
     Attributes:
-        photos: how many were scored.
+        photos: number of photos scored.
         average_drop: percent (eq. 11); more is better.
         increase: percent of photos whose confidence rose (eq. 12); less is better.
-        win: percent of photos of which this alignment's map hides the most confidence (eq. 13), ties split.
+        win: percent of photos on which this alignment's map removes the most confidence (eq. 13), ties split.
     """
 
     photos: int
@@ -46,22 +48,23 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class AlignmentComparison(Comparison):
-    """A `Comparison` of alignments.
+class AlignmentComparison(SettingComparison):
+    """A `SettingComparison` of alignments.
 
     Attributes:
         scores: alignment -> its scores; empty where nothing was scored.
     """
 
-    scores: Mapping[str, Scores] = field(default_factory=dict)
+    scores: Mapping[str, AlignmentScores] = field(default_factory=dict)
 
     def table(self) -> Table:
-        """A row an alignment, its scores among it."""
+        """Return a row for each alignment, with its scores."""
         return [
             {**row, **(vars(self.scores[row["setting"]]) if self.scores else {})} for row in super().table()
         ]
 
 
+@renamed_parameters(told="progress", level="subdivision")
 def alignment(
     photos: Any,
     model: Any,
@@ -70,60 +73,60 @@ def alignment(
     alignments: Sequence[str] = ALIGNMENTS,
     scored: int = 0,
     total: float = TOTAL,
-    told: Told | None = None,
+    progress: StudyProgress | None = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
-    level: int = 1,
+    subdivision: int = 1,
     **options: Any,
 ) -> AlignmentComparison:
-    """Maps of the same photos on three coordinate systems.
+    """Compare maps of the same photos on three coordinate systems.
 
-    ``none`` is a grid over each photo as it is, ``five-point`` one that follows eyes, nose and mouth corners by a
-    similarity, ``landmarker`` the canonical mesh. A model whose crop goes by the mesh is shown another crop under
-    each. Maps on different meshes cannot be correlated; each has its reliability, and metrics when drawn on photos.
+    ``none`` is a grid over each photo, ``five-point`` a grid that follows eyes, nose and mouth corners by a
+    similarity, ``landmarker`` the canonical mesh. A model whose crop depends on the mesh receives another crop under
+    each. Maps on different meshes cannot be correlated; each has a reliability, and metrics when drawn on photos.
 
     Args:
         photos: as `canonface.audit` takes them.
-        model: likewise.
-        out: folder of the study; a run an alignment.
+        model: as `canonface.audit` takes it.
+        out: folder of the study; one run an alignment.
         alignments: some of `ALIGNMENTS`.
-        scored: photos on which the paper's three metrics are measured (`canonface.evaluation.evaluate`), drawn by
-            chance from those that all alignments have explained; 0: none.
-        total: heat that every map hides in a photo, as a share of a white one.
-        told: is told of the progress.
+        scored: number of photos on which the paper's three metrics are measured (`canonface.evaluation.evaluate`),
+            drawn at random from those that all alignments have explained; 0: none.
+        total: total attribution of every map in a photo, as a share of a white one.
+        progress: called after each photo.
         cluster: column of the labels that names the person.
-        splits: random halves for the reliability.
-        seed: of the halves, of the photos scored and of a design.
-        level: of the landmarker's mesh.
-        **options: of `canonface.audit`.
+        splits: random splits into halves for the reliability.
+        seed: seed of the splits, of the photos scored and of a design.
+        subdivision: of the landmarker's mesh.
+        **options: options of `canonface.audit`.
 
     Raises:
         OptionError: an alignment has no known name, or an option cannot be used.
     """
-    aligners = {name: aligner_of(name, level) for name in alignments}
+    aligners = {name: aligner_of(name, subdivision) for name in alignments}
     loaded = load_model(model)
-    settings = [Setting(name, {"aligner": Remembering(aligner)}) for name, aligner in aligners.items()]
-    given = with_confidence_fn(loaded, options)
-    runs = vary(photos, settings, out, told=told, model=loaded, cluster=cluster, seed=seed, **given)
+    settings = [Setting(name, {"aligner": CachedAligner(aligner)}) for name, aligner in aligners.items()]
+    chosen = with_confidence(loaded, options)
+    runs = vary(photos, settings, out, progress=progress, model=loaded, cluster=cluster, seed=seed, **chosen)
     named = dict(zip(aligners, runs, strict=True))
     found = compare("alignment", list(named.items()), cluster=cluster, splits=splits, seed=seed)
-    scores = scores_of(named, loaded, scored, total, given.get("confidence"), seed) if scored else {}
+    scores = scores_of(named, loaded, scored, total, chosen.get("confidence"), seed) if scored else {}
     return AlignmentComparison(**vars(found) | {"scores": scores, "notes": _notes(found, scores)})
 
 
 def scores_of(
     runs: Mapping[str, Run], model: Model, photos: int, total: float, confidence: Any = None, seed: int = 0
-) -> dict[str, Scores]:
-    """The three metrics of each run's model map, on the same photos and with the same heat.
+) -> dict[str, AlignmentScores]:
+    """Return the three metrics of each run's model map, on the same photos and with the same total attribution.
 
     Args:
         runs: alignment -> run.
-        model: of the runs.
-        photos: how many are scored.
-        total: heat, as a share of a white photo.
-        confidence: of the runs, where it is more than a name.
-        seed: of the photos.
+        model: model of the runs.
+        photos: number of photos to score.
+        total: total attribution, as a share of a white photo.
+        confidence: confidence of the runs, where it is more than a name.
+        seed: seed of the choice of photos.
     """
     paths = set.intersection(*(set(run.faces.column("path").to_pylist()) for run in runs.values()))
     order = np.random.default_rng(seed).permutation(len(paths))[:photos]
@@ -139,10 +142,10 @@ def scores_of(
         rows = [evaluation.names.index(photo) for photo in kept]
         original[name] = evaluation.original[rows]
         left[name] = evaluation.left[rows, evaluation.methods.index("cms")]
-    # A crop by another mesh is another input: what is compared is the share of its confidence that is left.
+    # A crop by another mesh is another input, so the share of its confidence that is left is compared.
     wins = win_rate({name: left[name] / np.maximum(original[name], 1e-12) for name in found})
     return {
-        name: Scores(
+        name: AlignmentScores(
             photos=len(kept),
             average_drop=average_drop(original[name], left[name]),
             increase=increase_in_confidence(original[name], left[name]),
@@ -152,33 +155,31 @@ def scores_of(
     }
 
 
-def aligner_of(name: str, level: int = 1) -> Aligner:
-    """An aligner of the study on its own mesh.
+def aligner_of(name: str, subdivision: int = 1) -> Aligner:
+    """Return an aligner of the study on its own mesh.
 
     Raises:
-        OptionError: there is none of that name.
+        OptionError: no aligner has that name.
     """
     meshes: dict[str, Callable[[], Mesh]] = {
         "none": pixel_mesh,
         "five-point": five_point_mesh,
-        "landmarker": lambda: load_mesh(level),
+        "landmarker": lambda: load_mesh(subdivision),
     }
     if name not in meshes:
         raise OptionError(f"An alignment has a known name; got {name!r}: {near_names(name, meshes)}")
     return make_aligner(name, meshes[name]())
 
 
-def _notes(found: Comparison, scores: Mapping[str, Scores]) -> tuple[str, ...]:
-    notes = [] if found.places.size else ["Each map lies on its own mesh, so that none are correlated."]
+def _notes(found: SettingComparison, scores: Mapping[str, AlignmentScores]) -> tuple[str, ...]:
+    notes = [] if found.places.size else ["Each map lies on its own mesh, so none are correlated."]
     if found.columns[0].run.manifest.configuration["model"]["spec"]["crop"] == "face":
-        notes.append(
-            "The model is shown the crop of each alignment's own mesh, so that its input differs too."
-        )
+        notes.append("The model's crop follows each alignment's own mesh, so its input differs too.")
     if not scores:
         return (
             *found.notes,
             *notes,
-            "Average Drop, Increase and Win were not measured: --scored 50 (scored=50) does, on so many photos.",
+            "Average Drop, Increase and Win were not measured: --scored 50 (scored=50) measures them on 50 photos.",
         )
     values = "; ".join(
         f"{name} {one.average_drop:.1f}, {one.increase:.1f}, {one.win:.1f}" for name, one in scores.items()

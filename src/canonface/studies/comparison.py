@@ -1,4 +1,4 @@
-"""Maps of the same photos under several settings: how alike they are, and how far each is to be trusted."""
+"""Comparison of the maps of the same photos under several settings: correlation, reliability and peaks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
 from canonface.maps import CMS, Peak
 from canonface.run import Run
 from canonface.run.estimate import cluster_of, estimate_rows, estimated_cms, taken_rows
 from canonface.run.stopping import LEVEL
 from canonface.studies.reliability import FEWEST_PEOPLE, SPLITS, People, reliability_of
-from canonface.studies.tables import Table
+from canonface.studies.tables import Table, json_value
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One setting's map.
+    """Map of one setting.
 
     Attributes:
-        name: of the setting.
+        name: name of the setting.
         run: its run.
-        map: of the photos that every setting has explained.
-        reliability: of that map: split halves of people and Spearman-Brown; NaN below four people or if it is flat.
-        people: how many.
+        map: model map of the faces that every setting has explained.
+        reliability: reliability of that map, from split halves of people and the Spearman-Brown formula; NaN below
+            four people or if the map is flat.
+        people: number of people.
     """
 
     name: str
@@ -38,38 +40,38 @@ class Column:
 
     @property
     def peak(self) -> Peak | None:
-        """Where the map is highest."""
+        """Highest place of the map."""
         return self.map.peak()
 
     @property
     def peak_words(self) -> str:
-        """Regions of the peak in words."""
+        """Names of the peak's regions."""
         peak = self.peak
         if peak is None or not np.abs(self.map.map).max() > 0:
-            return "nothing moved"
+            return "no place: the map is flat"
         if not self.map.mesh.regions:
             return "(no named regions)"
         return " / ".join(name.replace("_", " ") for name in peak.regions) or "between the named regions"
 
     @property
     def model_calls(self) -> int:
-        """Images that the model was shown."""
+        """Number of forward passes of the run."""
         return int(sum(self.run.faces.column("model_calls").to_pylist()))
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """Maps under several settings.
+class SettingComparison:
+    """Maps of the same faces under several settings.
 
     Attributes:
         study: name of the study.
-        columns: a setting each, in order.
-        places: vertices at which maps are compared: the probes of the setting with the fewest, as far as every map
-            says something there; empty where maps lie on different meshes.
-        correlations: Pearson correlation of each map with each over the places; NaN where there is none.
-        faces: how many faces every setting has explained.
-        left_out: faces that one setting or another could not explain.
-        notes: what else is to be known, in words.
+        columns: one for each setting, in order.
+        places: vertices at which maps are compared: the probes of the setting with the fewest probes where every map
+            has a value; empty where maps lie on different meshes.
+        correlations: Pearson correlation of each pair of maps over the places; NaN where it is not defined.
+        faces: number of faces that every setting has explained.
+        left_out: number of faces that at least one setting could not explain.
+        notes: further remarks, a sentence each.
     """
 
     study: str
@@ -82,16 +84,16 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the settings."""
+        """Names of the settings."""
         return tuple(column.name for column in self.columns)
 
     @property
     def maps(self) -> dict[str, CMS]:
-        """Setting -> its map."""
+        """Map of each setting, by its name."""
         return {column.name: column.map for column in self.columns}
 
     def table(self) -> Table:
-        """A row a setting: its map's peak and reliability, and its correlation with every other."""
+        """Return a row for each setting: its peak, its reliability and its correlation with each setting."""
         rows = []
         for column, correlations in zip(self.columns, self.correlations, strict=True):
             peak = column.peak
@@ -112,41 +114,41 @@ class Comparison:
         return rows
 
     def regions(self) -> Table:
-        """A row a region of the mesh: the mean of each map over it."""
+        """Return a row for each region of the mesh: the mean of each map over it."""
         values = {column.name: column.map.region_values() for column in self.columns}
         names = dict.fromkeys(name for column in self.columns for name in column.map.mesh.regions)
         return [
-            {"region": region} | {name: of.get(region, float("nan")) for name, of in values.items()}
+            {"region": region} | {name: means.get(region, float("nan")) for name, means in values.items()}
             for region in names
         ]
 
     def summary(self) -> dict[str, Any]:
-        """The findings for a script; a number that is not known is None."""
+        """Return the findings for a script; a number that is not known is None."""
         return {
             "faces": self.faces,
             "left_out": self.left_out,
             "settings": [
-                {key: _plain(value) for key, value in row.items() if not key.startswith("r with ")}
+                {key: json_value(value) for key, value in row.items() if not key.startswith("r with ")}
                 for row in self.table()
             ],
-            "correlations": [[_plain(value) for value in row] for row in self.correlations.tolist()],
+            "correlations": json_value(self.correlations.tolist()),
             "notes": list(self.notes),
         }
 
     def words(self) -> list[str]:
-        """The findings in words."""
+        """Return the findings, a sentence a line."""
         lines = [f"{len(self.columns)} maps of the same {self.faces:,} faces."]
         if self.left_out:
             lines[0] += f" {self.left_out} more could not be explained under every setting and are left out."
         for column in self.columns:
             peak = column.peak
             value = "" if peak is None else f" ({peak.value:+.3g})"
-            how = (
+            reliability = (
                 f"reliability {column.reliability:.2f}"
                 if np.isfinite(column.reliability)
-                else "reliability unknown" + (", which takes four people" if column.people < 4 else "")
+                else "reliability unknown" + (": it needs four people" if column.people < 4 else "")
             )
-            lines.append(f"{column.name}: highest at {column.peak_words}{value}, {how}")
+            lines.append(f"{column.name}: highest at {column.peak_words}{value}, {reliability}")
         return [*lines, *self._agreement(), *self.notes]
 
     def _agreement(self) -> list[str]:
@@ -157,14 +159,14 @@ class Comparison:
             if np.isfinite(self.correlations[i, j])
         ]
         if not pairs:
-            return ["The maps cannot be correlated: they lie on different meshes, or are flat."]
+            return ["The maps cannot be correlated: they lie on different meshes or are flat."]
         least, most = min(pairs), max(pairs)
         if len(pairs) == 1:
             return [
                 f"{least[2]} and {least[1]} correlate with r = {least[0]:.2f} over {len(self.places)} places."
             ]
         return [
-            f"Least alike: {least[2]} and {least[1]}, r = {least[0]:.2f}; most alike: {most[2]} and {most[1]}, "
+            f"Least similar: {least[2]} and {least[1]}, r = {least[0]:.2f}; most similar: {most[2]} and {most[1]}, "
             f"r = {most[0]:.2f} (over {len(self.places)} places)."
         ]
 
@@ -177,16 +179,16 @@ def compare(
     splits: int = SPLITS,
     seed: int = 0,
     notes: Sequence[str] = (),
-) -> Comparison:
+) -> SettingComparison:
     """Compare the maps of several runs over the faces that all of them have explained.
 
     Args:
         study: name of the study.
-        runs: name of the setting and its run.
-        cluster: column of the labels that names the person; None: each run's own.
-        splits: random halves for the reliability.
-        seed: of the halves, the same for each run.
-        notes: what else is to be known.
+        runs: pairs of a setting's name and its run.
+        cluster: column of the labels that names the person; None: the column that each run has chosen.
+        splits: random splits into halves for the reliability.
+        seed: seed of the splits, the same for each run.
+        notes: further remarks, a sentence each.
 
     Raises:
         OptionError: there is no run.
@@ -202,12 +204,12 @@ def compare(
     if not common:
         reasons = [message for _, run in runs for message in run.failures.column("message").to_pylist()[:1]]
         raise RunError(
-            "Maps are compared over the faces that every setting has explained; there is none. "
+            "Maps are compared over the faces that every setting has explained, and there is none. "
             + (f"E.g.: {reasons[0]}" if reasons else "Look at the rows of the runs.")
         )
     columns = tuple(_column(name, run, common, cluster, splits, seed) for name, run in runs)
     places, correlations = agreement([column.map for column in columns], [run.probes for _, run in runs])
-    return Comparison(
+    return SettingComparison(
         study=study,
         columns=columns,
         places=places,
@@ -227,7 +229,7 @@ def _column(name: str, run: Run, common: set[str], cluster: str | None, splits: 
 
 
 def map_of(run: Run, chosen: Bool[np.ndarray, "faces"]) -> CMS:
-    """Model map of chosen rows: their mean, or the estimate where a design asked a part."""
+    """Return the model map of chosen rows: their mean, or the estimate where a design probed a part."""
     if run.design.is_full:
         return run.mean_map(chosen)
     return estimated_cms(run, chosen, estimate_rows(run, chosen, cluster_of(run), "people", LEVEL), "")
@@ -236,26 +238,24 @@ def map_of(run: Run, chosen: Bool[np.ndarray, "faces"]) -> CMS:
 def agreement(
     maps: Sequence[CMS], probes: Sequence[Int[np.ndarray, "_"]]
 ) -> tuple[Int[np.ndarray, "p"], Float[np.ndarray, "s s"]]:
-    """Places that all maps know, and the correlation of each map with each over them.
+    """Return the places where all maps have a value, and the correlations of the maps over them.
 
-    Places are the probes of the map that was asked about the fewest, which lie evenly where probes do. Across meshes
-    there are none.
+    The places are the probes of the run with the fewest probes. There are none where maps lie on different meshes.
     """
-    nothing = np.full((len(maps), len(maps)), np.nan)
+    undefined = np.full((len(maps), len(maps)), np.nan)
     if len({cms.mesh.name for cms in maps}) > 1:
-        return np.empty(0, dtype=np.int64), nothing
+        return np.empty(0, dtype=np.int64), undefined
     fewest = min(probes, key=len)
     values = np.array([cms.vertex_values[fewest] for cms in maps])
     known = np.isfinite(values).all(axis=0)
     places, values = fewest[known], values[:, known]
     flat = np.ptp(values, axis=1) < 1e-12 if known.any() else np.ones(len(maps), dtype=bool)
     if flat.all() or len(places) < 3:
-        return places, nothing
+        return places, undefined
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.atleast_2d(np.corrcoef(values))
     found[flat], found[:, flat] = np.nan, np.nan
     return places, found
 
 
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""How many photos a model map needs (the paper's figure 5): its reliability against their number."""
+"""Convergence of a model map (the paper's figure 5): its reliability against the number of photos."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from canonface.studies.reliability import (
     split_half,
     stepped_up,
 )
-from canonface.studies.tables import Table
+from canonface.studies.tables import Table, json_value
 
 ENOUGH = 0.95
 GROUPS = 20
-"""Groups of people that are left out in turn for the interval."""
+"""Number of groups of people that are left out in turn for the interval."""
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 
 
 @dataclass(frozen=True)
-class Step:
-    """A number of photos, and how reliable a map of so many is.
+class ConvergenceStep:
+    """Reliability of a map of a certain number of photos.
 
     Attributes:
-        photos: their number, the mean over the draws: people are taken whole.
-        people: theirs, the mean over the draws.
-        reliability: of a map of so many, from split halves and Spearman-Brown; NaN where a map is flat.
-        low: 5th percentile over the draws, of single draws.
-        high: 95th percentile.
-        with_all: correlation with the map of all photos, which holds these too: it is 1 for all of them, whatever
-            they are worth.
+        photos: number of photos, the mean over the draws; people are drawn with all of their photos.
+        people: number of people, the mean over the draws.
+        reliability: reliability of such a map, from split halves and Spearman-Brown; NaN where a map is flat.
+        low: 5th percentile over single draws.
+        high: 95th percentile over single draws.
+        with_all: correlation with the map of all photos. Biased upwards: that map contains these photos, so the value
+            for all photos is always 1.
     """
 
     photos: float
@@ -62,17 +62,17 @@ class Convergence:
     """The reliability of a model map against the number of photos.
 
     Attributes:
-        steps: from few photos to all.
-        noise: photos at which signal and noise are equal, from the halves of all photos.
-        target: the reliability that is to be reached.
-        needed: photos at which it is reached by the Spearman-Brown formula.
+        steps: one for each number of photos, from few photos to all.
+        noise: number of photos at which signal and noise are equal, from halves of all photos.
+        target: the reliability to be reached.
+        needed: number of photos at which it is reached by the Spearman-Brown formula.
         needed_low: lower end of its 95% interval, from leaving out a twentieth of the people at a time.
-        needed_high: upper end; infinite where what is common to the photos may be nothing.
-        crossed: photos at which the measured reliability crosses the target; NaN: not within the photos at hand.
-        maps: number of photos -> the map of the first so many in a random order; empty without a run.
+        needed_high: upper end; infinite where the photos may have no signal in common.
+        crossed: number of photos at which the measured reliability crosses the target; NaN if it does not.
+        maps: number of photos -> the map of the first photos in a random order; empty without a run.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[ConvergenceStep, ...]
     noise: float
     target: float
     needed: float
@@ -83,26 +83,26 @@ class Convergence:
 
     @property
     def photos(self) -> int:
-        """All photos at hand."""
+        """Number of all photos."""
         return round(self.steps[-1].photos)
 
     @property
     def reliability(self) -> float:
-        """Of the map of all photos."""
+        """Reliability of the map of all photos."""
         return self.steps[-1].reliability
 
     @property
     def extrapolated(self) -> bool:
-        """Whether the number that is needed lies beyond the photos at hand."""
+        """True where the target is not reached within the photos of the run."""
         return not np.isfinite(self.crossed)
 
     def law(self, photos: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-        """Reliability by the Spearman-Brown formula, with the noise of all photos."""
+        """Return the reliability by the Spearman-Brown formula, with the noise of all photos."""
         return np.asarray(photos / (photos + self.noise))
 
     @property
     def misfit(self) -> float:
-        """Largest distance between the measured reliability and `law`, over all numbers of photos but the last."""
+        """Largest difference between the measured reliability and `law`, over all numbers of photos but the last."""
         gaps = [
             abs(step.reliability - float(self.law(np.array([step.photos]))[0])) for step in self.steps[:-1]
         ]
@@ -110,7 +110,7 @@ class Convergence:
         return max(known, default=float("nan"))
 
     def table(self) -> Table:
-        """A row a number of photos."""
+        """Return a row for each number of photos."""
         names = ("photos", "people", "reliability", "low", "high", "with_all")
         laws = self.law(np.array([step.photos for step in self.steps]))
         return [
@@ -119,7 +119,7 @@ class Convergence:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """The findings for a script; a number that is not known is None."""
+        """Return the findings for a script; a number that is not known is None."""
         values = {
             "photos": self.photos,
             "people": round(self.steps[-1].people),
@@ -131,23 +131,25 @@ class Convergence:
             "extrapolated": self.extrapolated,
             "misfit": self.misfit,
         }
-        return {name: _plain(value) for name, value in values.items()}
+        return {name: json_value(value) for name, value in values.items()}
 
     def words(self) -> list[str]:
-        """The findings in words."""
+        """Return the findings, a sentence a line."""
         last = self.steps[-1]
         lines = [
             f"The map of all {self.photos:,} photos ({_people(last.people)}) has a split-half reliability of "
             f"{self.reliability:.3f} (Spearman-Brown)."
         ]
         if not np.isfinite(self.needed):
-            lines.append("Halves of the people have nothing in common: no number of photos can be named.")
+            lines.append(
+                "Maps of two halves of the people do not correlate: no number of photos can be given."
+            )
             return lines
         ends = f"95% interval {_count(self.needed_low)} to {_count(self.needed_high)}"
         if self.extrapolated:
             lines.append(
                 f"{self.target:g} is not reached. By the Spearman-Brown formula, n / (n + {self.noise:.3g}), it "
-                f"would be at about {_count(self.needed)} photos like these ({ends}): extrapolated beyond the data."
+                f"takes about {_count(self.needed)} photos like these ({ends}): extrapolated beyond the data."
             )
         else:
             lines.append(
@@ -156,7 +158,7 @@ class Convergence:
             )
         if np.isfinite(self.misfit):
             lines.append(
-                f"At fewer photos the formula is off by up to {self.misfit:.2g} from what was measured."
+                f"At fewer photos the formula differs by up to {self.misfit:.2g} from the measured reliability."
             )
         return lines
 
@@ -170,23 +172,23 @@ def convergence(
     draws: int = SPLITS,
     seed: int = 0,
 ) -> Convergence:
-    """How the reliability of a run's map grows with its photos; it asks no model.
+    """Return the reliability of a run's map against its number of photos; no model is run.
 
-    For each number of photos people are drawn at random, so often, and split into two halves that share nobody. The
-    correlation of the halves' maps over the probes, stepped up by Spearman and Brown to the number drawn, is the
-    reliability: how a map of as many other people would correlate with this one.
+    For each number of photos, people are drawn at random and split into two halves without a common person. The
+    correlation of the halves' maps over the probes, stepped up by the Spearman-Brown formula to the number drawn, is
+    the reliability: the expected correlation with the map of as many other people.
 
     Args:
         run: a run, or its folder.
-        sizes: numbers of photos; None: 5, 10, 20, 50, 100, 200, 500, ... as far as there are.
+        sizes: numbers of photos; None: 5, 10, 20, 50, 100, 200, 500, ... up to the photos of the run.
         target: reliability to be reached.
         cluster: column of the labels that names the person; None: the run's own.
         draws: random draws for each number of photos.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Raises:
         OptionError: an option cannot be used, or the run has too few people.
-        RunError: there is no run, or nothing was explained in it.
+        RunError: there is no run, or it has no explained face.
     """
     opened = run if isinstance(run, Run) else Run.open(run)
     people = People.of_run(opened, cluster)
@@ -203,7 +205,7 @@ def convergence_of(
     draws: int = SPLITS,
     seed: int = 0,
 ) -> Convergence:
-    """`convergence` from sums alone.
+    """Return the `convergence` of people's sums, without maps.
 
     Raises:
         OptionError: an option cannot be used.
@@ -213,7 +215,7 @@ def convergence_of(
         raise OptionError(f"Reliability is a mean over at least 2 draws; got {draws}.")
     if sizes is not None and any(size < FEWEST_PEOPLE for size in sizes):
         raise OptionError(
-            f"A map that is split has at least {FEWEST_PEOPLE} photos; got sizes {list(sizes)}."
+            f"A map that is split into halves needs at least {FEWEST_PEOPLE} photos; got sizes {list(sizes)}."
         )
     wanted = sorted({size for size in (SIZES if sizes is None else sizes) if size < photos})
     random = np.random.default_rng(seed)
@@ -224,7 +226,7 @@ def convergence_of(
     half = float(np.nanmean(halves)) if np.isfinite(halves).any() else float("nan")
     noise = noise_in_photos(half, photos / 2)
     spread = _spread(people, draws, seed)
-    steps.append(Step(photos, len(people), stepped_up(half, 2), *_ends(halves), 1.0))
+    steps.append(ConvergenceStep(photos, len(people), stepped_up(half, 2), *_ends(halves), 1.0))
     needed = photos_needed(noise, target)
     return Convergence(
         steps=tuple(steps),
@@ -239,12 +241,12 @@ def convergence_of(
 
 def _step(
     people: People, size: int, draws: int, random: np.random.Generator, everybody: Float[np.ndarray, "1 p"]
-) -> Step | None:
-    """Reliability of maps of so many photos; None where they are those of too few people."""
+) -> ConvergenceStep | None:
+    """Return the reliability of maps of ``size`` photos; None where these are of too few people."""
     taken = np.zeros((draws, len(people)), dtype=bool)
     first = np.zeros_like(taken)
     for draw in range(draws):
-        chosen = take(people.photos, size, random)
+        chosen = draw_people(people.photos, size, random)
         if len(chosen) < FEWEST_PEOPLE:
             return None
         taken[draw, chosen] = True
@@ -254,7 +256,7 @@ def _step(
     if not np.isfinite(halves).any():
         return None
     low, high = _ends(halves)
-    return Step(
+    return ConvergenceStep(
         photos=float((taken * people.photos).sum(axis=1).mean()),
         people=float(taken.sum(axis=1).mean()),
         reliability=stepped_up(float(np.nanmean(halves)), 2),
@@ -264,8 +266,8 @@ def _step(
     )
 
 
-def take(photos: Int[np.ndarray, "c"], size: int, random: np.random.Generator) -> Int[np.ndarray, "n"]:
-    """People in a random order until they have so many photos, or the next would lead further from it."""
+def draw_people(photos: Int[np.ndarray, "c"], size: int, random: np.random.Generator) -> Int[np.ndarray, "n"]:
+    """Return people in a random order whose photos come as close as possible to ``size``."""
     order = random.permutation(len(photos))
     reached = np.cumsum(photos[order])
     end = int(np.searchsorted(reached, size))
@@ -275,7 +277,7 @@ def take(photos: Int[np.ndarray, "c"], size: int, random: np.random.Generator) -
 
 
 def _ends(found: Float[np.ndarray, "s"]) -> tuple[float, float]:
-    """5th and 95th percentile of correlations of halves, stepped up to both halves together."""
+    """Return the 5th and 95th percentile of correlations of halves, stepped up to both halves together."""
     if not np.isfinite(found).any():
         return float("nan"), float("nan")
     low, high = (stepped_up(float(r), 2) for r in np.nanpercentile(found, [5, 95]))
@@ -283,10 +285,10 @@ def _ends(found: Float[np.ndarray, "s"]) -> tuple[float, float]:
 
 
 def _spread(people: People, draws: int, seed: int) -> float:
-    r"""Standard error of $\log \kappa$: the jackknife that leaves out groups of people.
+    r"""Return the standard error of $\log \kappa$ by the jackknife that leaves out groups of people.
 
-    Infinite where a group's absence leaves nothing common. (B. Efron, "The Jackknife, the Bootstrap and Other
-    Resampling Plans", 1982; on the scale of logarithms since a number of photos is positive and skewed.)
+    Infinite where the people without some group have no signal in common. (B. Efron, "The Jackknife, the Bootstrap
+    and Other Resampling Plans", 1982; on a log scale since a number of photos is positive and skewed.)
     """
     groups = min(GROUPS, len(people))
     if len(people) - -(-len(people) // groups) < FEWEST_PEOPLE:
@@ -302,10 +304,10 @@ def _spread(people: People, draws: int, seed: int) -> float:
     return float(np.sqrt((groups - 1) / groups * ((logs - logs.mean()) ** 2).sum()))
 
 
-def _crossing(steps: Sequence[Step], target: float) -> float:
-    """Photos at which the measured reliability passes the target for good, between two steps; NaN: nowhere.
+def _crossing(steps: Sequence[ConvergenceStep], target: float) -> float:
+    """Return the number of photos from which on the measured reliability stays above the target; NaN if it does not.
 
-    Between two numbers of photos the odds r / (1 - r) are taken as linear, which they are by Spearman-Brown.
+    Between two steps the odds r / (1 - r) are interpolated linearly: by Spearman-Brown they are linear.
     """
     below = [step for step in steps if not step.reliability >= target]
     if steps[-1] in below:
@@ -322,7 +324,7 @@ def _crossing(steps: Sequence[Step], target: float) -> float:
 
 
 def _maps(run: Run, photos: Sequence[float], cluster: str | None, seed: int) -> dict[int, CMS]:
-    """Maps of the first so many photos in a random order of people, each a part of the next: figure 5's pictures."""
+    """Return maps of the first photos in a random order of people, each a part of the next (figure 5)."""
     if not run.design.is_full:
         return {}
     taken = taken_rows(run)
@@ -346,11 +348,3 @@ def _count(photos: float) -> str:
 
 def _people(count: float) -> str:
     return f"{round(count):,} people"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

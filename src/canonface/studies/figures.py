@@ -1,14 +1,15 @@
-"""The paper's figures: which command of ours makes each, of the photos that a user has, and what is missing."""
+"""Figures of the paper: the commands that make each from a user's photos, and the data that is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from canonface.errors import OptionError, near_names
-from canonface.studies.photo_sets import PhotoSet, write_rows
+from canonface.studies.photo_sets import PhotoSet
+from canonface.studies.tables import write_csv
 
 Line: TypeAlias = tuple[str, ...]
 """Words of a command line, without ``canonface``."""
@@ -29,18 +30,18 @@ GALLERY_PEOPLE = 25
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the user asks for.
+class FigureRequest:
+    """Request for a figure: photos, folder, model and target.
 
     Attributes:
         data: the photos.
         out: folder of the figure.
-        model: asked where a figure is about one model.
-        target: likewise.
-        photos: at most so many.
-        seed: of the photos drawn.
+        model: model, where a figure is about one.
+        target: its target.
+        photos: largest number of photos.
+        seed: seed of the choice of photos.
         zoo: names of the models that can be fetched.
-        commands: names of the commands that there are.
+        commands: names of the available commands.
     """
 
     data: PhotoSet
@@ -53,23 +54,23 @@ class Wanted:
     commands: Sequence[str] = ()
 
     def listed(self, name: str = "photos", most: int | None = None) -> str:
-        """The photos drawn, as a CSV file in the figure's folder."""
+        """Write the drawn photos as a CSV file into the figure's folder, and return its path."""
         count = self.photos if most is None else min(most, self.photos)
-        return str(write_rows(self.data.sample(count, self.seed), self.out / f"{name}.csv"))
+        return str(write_list(self.data.sample(count, self.seed), self.out / f"{name}.csv"))
 
     @property
-    def confidence_fn(self) -> Line:
-        """The words that say which model is asked what."""
+    def model_options(self) -> Line:
+        """Options of the command line for the model and its target."""
         return ("--model", self.model, *(("--target", self.target) if self.target else ()))
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a figure is made here.
+class FigurePlan:
+    """Command lines that make a figure.
 
     Attributes:
-        lines: the commands, in order; empty where it cannot be made.
-        missing: what is not there, and what is done instead.
+        lines: the commands, in order; empty where the figure cannot be made.
+        missing: data or models that are missing, and their replacements.
     """
 
     lines: tuple[Line, ...]
@@ -78,31 +79,40 @@ class Plan:
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """One figure of the paper.
+    """A figure of the paper.
 
     Attributes:
-        number: of the figure.
-        shows: what it shows.
-        command: of ours that makes it, for a list.
-        plan: from what the user wants to the command lines.
-        differs: what no data of the user's can change.
-        by_photo: whether each photo is looked at by itself: asked about a class that the photo is not of, a model has
-            next to no confidence to lose.
+        number: number of the figure.
+        shows: its content.
+        command: our commands that make it, for a list.
+        plan: function from the request to the command lines.
+        differs: difference to the paper that no data of the user removes.
+        by_photo: True where each photo is explained by itself, for its predicted class: in another class a model has
+            almost no confidence to lose.
     """
 
     number: int
     shows: str
     command: str
-    plan: Callable[[Wanted], Plan] = field(repr=False)
-    differs: str = "The paper's fine-tuned networks cannot be had: --model names the one that is asked."
+    plan: Callable[[FigureRequest], FigurePlan] = field(repr=False)
+    differs: str = "The paper's fine-tuned networks are not available: --model names another one."
     by_photo: bool = False
 
 
-def figure_of(number: str) -> PaperFigure:
-    """A figure by its number.
+def write_list(rows: Iterable[Mapping[str, str]], path: Path) -> Path:
+    """Write photos, or pairs of photos, with their labels as a CSV file.
 
     Raises:
-        OptionError: there is none.
+        RunError: the file cannot be written.
+    """
+    return write_csv(rows, path, "A list of photos")
+
+
+def figure_of(number: str) -> PaperFigure:
+    """Return a figure by its number.
+
+    Raises:
+        OptionError: no figure has that number.
     """
     text = number.lower().removeprefix("figure").removeprefix("fig").strip(" .-")
     known = {str(item): figure for item, figure in FIGURES.items()}
@@ -114,11 +124,11 @@ def figure_of(number: str) -> PaperFigure:
     return known[text]
 
 
-def _tasks(wanted: Wanted) -> Plan:
+def _tasks(request: FigureRequest) -> FigurePlan:
     chosen, missing = [], []
     for task, name in BACKBONE_TASKS:
         model = task.partition("=")[0]
-        if model in wanted.zoo:
+        if model in request.zoo:
             chosen.append(task)
         elif (instead := STAND_INS.get(task)) is not None:
             chosen.append(instead)
@@ -126,78 +136,88 @@ def _tasks(wanted: Wanted) -> Plan:
         else:
             missing.append(f"{model}: no head for {name} on the recognition backbone; left out")
     words = [word for task in chosen for word in ("--task", task)]
-    line = ("study", "tasks", wanted.listed(), *words, "-o", str(wanted.out))
-    return Plan((line,), tuple(missing))
+    line = ("study", "tasks", request.listed(), *words, "-o", str(request.out))
+    return FigurePlan((line,), tuple(missing))
 
 
-def _methods(wanted: Wanted) -> Plan:
-    rows = wanted.data.sample(3, wanted.seed)
-    if "compare-methods" not in wanted.commands:
-        return Plan((), ("the command compare-methods is not part of this version",))
+def _methods(request: FigureRequest) -> FigurePlan:
+    rows = request.data.sample(3, request.seed)
+    if "compare-methods" not in request.commands:
+        return FigurePlan((), ("the command compare-methods is not part of this version",))
     photos = tuple(row["path"] for row in rows)
-    return Plan((("compare-methods", *photos, *wanted.confidence_fn, "-o", str(wanted.out)),))
+    return FigurePlan((("compare-methods", *photos, *request.model_options, "-o", str(request.out)),))
 
 
-def _study(name: str, *more: str, most: int | None = None) -> Callable[[Wanted], Plan]:
-    def plan(wanted: Wanted) -> Plan:
-        return Plan(
-            (("study", name, wanted.listed(most=most), *wanted.confidence_fn, *more, "-o", str(wanted.out)),)
+def _study(name: str, *more: str, most: int | None = None) -> Callable[[FigureRequest], FigurePlan]:
+    def plan(request: FigureRequest) -> FigurePlan:
+        return FigurePlan(
+            (
+                (
+                    "study",
+                    name,
+                    request.listed(most=most),
+                    *request.model_options,
+                    *more,
+                    "-o",
+                    str(request.out),
+                ),
+            )
         )
 
     return plan
 
 
-def _audit(wanted: Wanted, *more: str) -> Line:
-    out = str(wanted.out / "run")
-    return ("audit", wanted.listed(), *wanted.confidence_fn, *more, "--allow-failures", "-o", out)
+def _audit(request: FigureRequest, *more: str) -> Line:
+    out = str(request.out / "run")
+    return ("audit", request.listed(), *request.model_options, *more, "--allow-failures", "-o", out)
 
 
-def _convergence(wanted: Wanted) -> Plan:
+def _convergence(request: FigureRequest) -> FigurePlan:
     missing = []
-    if len(wanted.data.rows) < 1000:
-        missing.append(f"the paper goes to 1000 photos and more; here are {len(wanted.data.rows)}")
-    if wanted.photos < min(len(wanted.data.rows), 1000):
-        missing.append(f"only {wanted.photos} are taken: ask for more with --photos")
-    study = ("study", "convergence", str(wanted.out / "run"), "-o", str(wanted.out))
-    return Plan((_audit(wanted), study), tuple(missing))
+    if len(request.data.rows) < 1000:
+        missing.append(f"the paper has up to 1000 photos and more; here are {len(request.data.rows)}")
+    if request.photos < min(len(request.data.rows), 1000):
+        missing.append(f"only {request.photos} are taken: --photos takes more")
+    study = ("study", "convergence", str(request.out / "run"), "-o", str(request.out))
+    return FigurePlan((_audit(request), study), tuple(missing))
 
 
-def _columns(wanted: Wanted) -> Plan:
-    return Plan((_audit(wanted),))
+def _columns(request: FigureRequest) -> FigurePlan:
+    return FigurePlan((_audit(request),))
 
 
-def _poses(wanted: Wanted) -> Plan:
-    return Plan((_audit(wanted, "--by", "pose-bin"),))
+def _poses(request: FigureRequest) -> FigurePlan:
+    return FigurePlan((_audit(request, "--by", "pose-bin"),))
 
 
-def _recognition(wanted: Wanted) -> Plan:
-    people = wanted.data.of_people(GALLERY_PEOPLE, 2, wanted.seed)
+def _recognition(request: FigureRequest) -> FigurePlan:
+    people = request.data.of_people(GALLERY_PEOPLE, 2, request.seed)
     if len(people) < 2:
-        known = len(wanted.data.people())
-        return Plan(
+        known = len(request.data.people())
+        return FigurePlan(
             (),
             (
                 f"recognition needs two photos each of at least two people; the labels name {known} people, "
-                f"{len(wanted.data.people(2))} of them with two (a column identity, or a folder for each person)",
+                f"{len(request.data.people(2))} of them with two (a column identity, or a folder for each person)",
             ),
         )
-    gallery = write_rows((rows[0] for _, rows in people), wanted.out / "gallery.csv")
-    probes = write_rows((rows[1] for _, rows in people), wanted.out / "probes.csv")
-    pairs, missing = _pairs(wanted, people)
-    table = write_rows(pairs, wanted.out / "pairs.csv")
+    gallery = write_list((rows[0] for _, rows in people), request.out / "gallery.csv")
+    probes = write_list((rows[1] for _, rows in people), request.out / "probes.csv")
+    pairs, missing = _pairs(request, people)
+    table = write_list(pairs, request.out / "pairs.csv")
     audit = ("audit", str(probes), "--model", "facenet", "--gallery", str(gallery), "--confidence",
-             "recognition-margin", "--allow-failures", "-o", str(wanted.out / "recognition"))  # fmt: skip
+             "recognition-margin", "--allow-failures", "-o", str(request.out / "recognition"))  # fmt: skip
     verify = ("verify", str(table), "--model", "facenet", "--threshold", "0.4", "--allow-failures", "-o",
-              str(wanted.out / "verification"))  # fmt: skip
-    return Plan((audit, verify), missing)
+              str(request.out / "verification"))  # fmt: skip
+    return FigurePlan((audit, verify), missing)
 
 
 def _pairs(
-    wanted: Wanted, people: Sequence[tuple[str, tuple[Mapping[str, str], ...]]]
+    request: FigureRequest, people: Sequence[tuple[str, tuple[Mapping[str, str], ...]]]
 ) -> tuple[list[Mapping[str, str]], tuple[str, ...]]:
-    """Genuine and impostor pairs: the data set's own, else each person with itself and with the next."""
-    if wanted.data.pairs:
-        kinds = ([p for p in wanted.data.pairs if p["same"] == same] for same in ("1", "0"))
+    """Return genuine and impostor pairs: those of the data set, else each person with itself and with the next."""
+    if request.data.pairs:
+        kinds = ([p for p in request.data.pairs if p["same"] == same] for same in ("1", "0"))
         return [pair for kind in kinds for pair in kind[:GALLERY_PEOPLE]], ()
     pairs: list[Mapping[str, str]] = []
     for i, (_, rows) in enumerate(people):
@@ -207,30 +227,30 @@ def _pairs(
     return pairs, ("no list of pairs: each person is paired with itself and with the next",)
 
 
-def _metrics(wanted: Wanted) -> Plan:
-    if "evaluate" not in wanted.commands:
-        return Plan((), ("the command evaluate is not part of this version",))
-    table, bars = (str(wanted.out / f"metrics.{suffix}") for suffix in ("csv", "png"))
-    evaluate = ("evaluate", str(wanted.out / "run"), "--against", "gradcam,gradcam++,scorecam", "--metrics",
+def _metrics(request: FigureRequest) -> FigurePlan:
+    if "evaluate" not in request.commands:
+        return FigurePlan((), ("the command evaluate is not part of this version",))
+    table, bars = (str(request.out / f"metrics.{suffix}") for suffix in ("csv", "png"))
+    evaluate = ("evaluate", str(request.out / "run"), "--against", "gradcam,gradcam++,scorecam", "--metrics",
                 "average-drop,increase,win", "--csv", table, "--figure", bars)  # fmt: skip
-    return Plan((_audit(wanted), evaluate))
+    return FigurePlan((_audit(request), evaluate))
 
 
-def _models(wanted: Wanted) -> Plan:
-    family = {"gender": ("gender", "gender-wrn"), "age": ("age", "age-wrn")}.get(wanted.model)
-    known = [name for name in family or () if name in wanted.zoo]
+def _models(request: FigureRequest) -> FigurePlan:
+    family = {"gender": ("gender", "gender-wrn"), "age": ("age", "age-wrn")}.get(request.model)
+    known = [name for name in family or () if name in request.zoo]
     if len(known) < 2:
-        return Plan(
+        return FigurePlan(
             (),
             (
-                f"two models of the task of {wanted.model!r}: the zoo has one; ask canonface study models with "
-                "models of your own",
+                f"two models of the task of {request.model!r}: the zoo has one; run canonface study models with "
+                "your own models",
             ),
         )
-    target = ("--target", wanted.target) if wanted.target and wanted.model == GENDER[0] else ()
+    target = ("--target", request.target) if request.target and request.model == GENDER[0] else ()
     words = [word for name in known for word in ("--model", name)]
-    line = ("study", "models", wanted.listed(), *words, *target, "--patch", "2cm", "-o", str(wanted.out))
-    return Plan((line,))
+    line = ("study", "models", request.listed(), *words, *target, "--patch", "2cm", "-o", str(request.out))
+    return FigurePlan((line,))
 
 
 _ALIGNMENT = PaperFigure(

@@ -1,4 +1,4 @@
-"""The layers of a PyTorch module in the order in which they compute, and copies of it with some drawn anew."""
+"""Layers of a PyTorch module in the order of its forward pass, and copies with randomised layers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _RESETS = ("reset_parameters", "_reset_parameters")
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights, and the normalisation that follows it.
+    """A layer with weights, together with the normalisation that follows it.
 
     Attributes:
-        name: of the first of its modules, as ``named_modules`` gives it.
-        modules: names of all of them.
-        parameters: how many numbers they hold.
-        shuffled: names of those that have no initialisation of their own; their numbers are shuffled.
+        name: name of its first module, as ``named_modules`` gives it.
+        modules: names of all of its modules.
+        parameters: number of parameters.
+        shuffled: names of modules without an initialisation of their own; their parameters are shuffled.
     """
 
     name: str
@@ -35,37 +35,37 @@ class Layer:
 
 
 def require_torch(model: Model) -> TorchModel:
-    """The model itself, if its layers can be drawn anew.
+    """Return the model if its layers can be randomised.
 
     Raises:
-        OptionError: it is no PyTorch module, or a program that was compiled.
+        OptionError: it is not a PyTorch module, or it is a compiled program.
     """
     from canonface.models.torch_files import Program
 
-    rule = "Weights are drawn anew layer by layer, which takes a PyTorch module with its layers"
+    rule = "Weights are randomised layer by layer, which needs a PyTorch module"
     if not isinstance(model, TorchModel):
-        raise OptionError(f"{rule}; {model.name!r} is known by its answers alone.")
+        raise OptionError(f"{rule}; of {model.name!r} only the outputs are known.")
     if isinstance(model.module, Program) or type(model.module).__module__.startswith("torch.jit"):
         raise OptionError(
             f"{rule}; {model.name!r} is a compiled program, whose layers have no initialisation. Load the module "
-            "that it was made from."
+            "that was compiled."
         )
     return model
 
 
 def layers_of(model: TorchModel) -> tuple[Layer, ...]:
-    """Layers that hold weights, from the input to the output.
+    """Return the layers that hold weights, from the input to the output.
 
-    The order is that of a forward pass on a grey input; where a module is never called by itself, that of
-    registration. A normalisation belongs to the layer that it follows.
+    The order is that of a forward pass on a grey input, or the order of registration where some module is never
+    called by itself. A normalisation belongs to the layer before it.
 
     Raises:
-        ModelError: the module fails.
-        OptionError: it holds no weights.
+        ModelError: the forward pass fails.
+        OptionError: the module holds no weights.
     """
     named = {name: module for name, module in model.module.named_modules() if _holds(module)}
     if not named:
-        raise OptionError(f"Weights are drawn anew where there are some; {model.name!r} holds none.")
+        raise OptionError(f"Randomisation needs a model with weights; {model.name!r} holds none.")
     order = _called(model, named)
     names = order if set(order) == set(named) else list(named)
     layers: list[list[str]] = []
@@ -86,16 +86,15 @@ def layers_of(model: TorchModel) -> tuple[Layer, ...]:
 
 
 def randomised(model: TorchModel, layers: Iterable[Layer], seed: int = 0) -> TorchModel:
-    """A copy of a model whose layers are drawn anew, each by its own initialisation.
+    """Return a copy of a model with randomised layers, each drawn by its own initialisation.
 
-    What a layer draws depends on the seed and its name alone, so that two cascades that have drawn the same layers
-    are the same network. Batch norms forget their statistics. The model itself and PyTorch's random numbers are left
-    as they are.
+    The new weights of a layer depend only on the seed and its name, so two copies with the same randomised layers
+    are equal. Batch norms lose their statistics. The model and PyTorch's random state stay as they are.
 
     Args:
         model: the model.
-        layers: of `layers_of`.
-        seed: of the draws.
+        layers: layers of `layers_of`.
+        seed: seed of the draws.
     """
     import torch
 
@@ -110,7 +109,7 @@ def randomised(model: TorchModel, layers: Iterable[Layer], seed: int = 0) -> Tor
 
 
 def grouped(layers: Sequence[Layer], steps: int) -> list[tuple[Layer, ...]]:
-    """Layers in at most so many groups of about as many layers, in order.
+    """Split layers, in order, into at most ``steps`` groups of about equal size.
 
     Raises:
         OptionError: ``steps`` is below 1.
@@ -122,13 +121,13 @@ def grouped(layers: Sequence[Layer], steps: int) -> list[tuple[Layer, ...]]:
 
 
 def _holds(module: Any) -> bool:
-    """Whether a module has weights or running statistics of its own."""
+    """Return True for a module that holds weights or running statistics itself."""
     own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
     return any(tensor.is_floating_point() for tensor in own)
 
 
 def _normalises(module: Any) -> bool:
-    """Whether a module rescales what it is given, channel by channel, and mixes nothing."""
+    """Return True for a normalisation layer."""
     return "Norm" in type(module).__name__ or hasattr(module, "running_mean")
 
 
@@ -137,7 +136,7 @@ def _reset_of(module: Any) -> Any:
 
 
 def _draw(module: Any) -> None:
-    """New numbers of a module's own initialisation; without one, its own numbers in another order."""
+    """Re-initialise a module by its own initialisation; without one, shuffle its parameters."""
     import torch
 
     reset = _reset_of(module)
@@ -152,24 +151,24 @@ def _draw(module: Any) -> None:
 
 
 def _called(model: TorchModel, named: dict[str, Any]) -> list[str]:
-    """Names of modules in the order of their first call."""
+    """Return the names of modules in the order of their first call."""
     seen: list[str] = []
     hooks = []
 
-    def noticing(name: str) -> Any:
-        def notice(*_: object) -> None:
+    def hook_of(name: str) -> Any:
+        def record(*_: object) -> None:
             if name not in seen:
                 seen.append(name)
 
-        return notice
+        return record
 
     height, width = model.spec.size_hw
     grey = np.full((1, model.spec.channels, height, width), 0.0, dtype=np.float32)
     try:
-        hooks = [module.register_forward_pre_hook(noticing(name)) for name, module in named.items()]
+        hooks = [module.register_forward_pre_hook(hook_of(name)) for name, module in named.items()]
         model(model.to_device(grey))
     except Exception as error:
-        raise ModelError(f"{model.name!r} cannot be asked: {one_line(error)}") from error
+        raise ModelError(f"The forward pass of {model.name!r} fails: {one_line(error)}") from error
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,11 +1,9 @@
-"""Folders of photos as data sets are distributed: CelebA, LFW, a CSV file, or any folder."""
+"""Data sets of photos as they are distributed: CelebA, LFW, a CSV file, or any folder."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from canonface.data.photos import PHOTO_SUFFIXES, find_photos, read_csv
-from canonface.errors import LabelsError, RunError
+from canonface.errors import LabelsError
 
 Kind = Literal["CelebA", "LFW", "table", "folder"]
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
@@ -25,12 +23,12 @@ TEST = "2"
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """Photos and what is known of them.
+    """Photos of a data set with their labels and pairs.
 
     Attributes:
-        kind: as what the folder was recognised.
-        rows: a photo each: ``path`` and labels such as ``identity`` and ``gender``.
-        missing: files of the data set that are not there, with what they are for.
+        kind: kind of data set that was recognised.
+        rows: one for each photo: ``path`` and labels such as ``identity`` and ``gender``.
+        missing: files of the data set that are not there, and their purpose.
         pairs: pairs of photos with ``same``, where the data set has them.
     """
 
@@ -41,18 +39,18 @@ class PhotoSet:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the labels that every photo may have."""
+        """Names of all labels."""
         return tuple(
             name for name in dict.fromkeys(key for row in self.rows for key in row) if name != "path"
         )
 
     def people(self, least: int = 1) -> tuple[str, ...]:
-        """Who has at least so many photos."""
+        """Return the people with at least ``least`` photos."""
         counts = Counter(row.get("identity", "") for row in self.rows)
         return tuple(name for name, count in counts.items() if name and count >= least)
 
     def sample(self, count: int, seed: int = 0) -> tuple[Mapping[str, str], ...]:
-        """At most so many photos, by chance, in the set's own order."""
+        """Draw at most ``count`` photos at random; they keep the order of the set."""
         if len(self.rows) <= count:
             return self.rows
         chosen = np.sort(np.random.default_rng(seed).choice(len(self.rows), count, replace=False))
@@ -61,7 +59,7 @@ class PhotoSet:
     def of_people(
         self, people: int, photos: int, seed: int = 0
     ) -> list[tuple[str, tuple[Mapping[str, str], ...]]]:
-        """So many people, by chance, of those with enough photos, each with that many of them."""
+        """Draw people at random from those with enough photos, and return each with ``photos`` photos."""
         known = sorted(self.people(photos))
         random = np.random.default_rng(seed)
         chosen = [known[i] for i in random.permutation(len(known))[:people]]
@@ -72,14 +70,14 @@ class PhotoSet:
 
 
 def open_photo_set(place: str | Path) -> PhotoSet:
-    """Recognise a folder or a table.
+    """Recognise a data set by its folder or table.
 
     Args:
-        place: CelebA's folder (with ``img_align_celeba``), LFW's (with a folder a person), a CSV file with a column
-            ``path``, a folder with a ``labels.csv``, or any folder of photos.
+        place: the folder of CelebA (with ``img_align_celeba``) or LFW (with a folder a person), a CSV file with
+            a column ``path``, a folder with a ``labels.csv``, or any folder of photos.
 
     Raises:
-        PhotoError: there is none, or it holds no photo.
+        PhotoError: the place does not exist, or it holds no photo.
         LabelsError: a table cannot be read.
     """
     path = Path(place)
@@ -95,35 +93,13 @@ def open_photo_set(place: str | Path) -> PhotoSet:
     return PhotoSet("folder", tuple({"path": str(found.path(name))} for name in found.names))
 
 
-def write_rows(rows: Iterable[Mapping[str, str]], path: Path) -> Path:
-    """Write photos and labels as a CSV file.
-
-    Raises:
-        RunError: it cannot be written.
-    """
-    content = list(rows)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in content for key in row)), restval="")
-    writer.writeheader()
-    writer.writerows(content)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(buffer.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise RunError(
-            f"A list of photos needs a folder that can be written to; {path} cannot be written: "
-            f"{error.strerror or error}. Name another folder with -o."
-        ) from error
-    return path
-
-
 def _table(path: Path) -> PhotoSet:
     rows = [row | {"path": str((path.parent / row["path"]).resolve())} for row in read_csv(path)]
     return PhotoSet("table", tuple(rows))
 
 
 def _celeba_images(path: Path) -> Path | None:
-    """CelebA's aligned photos: in the folder of that name, which some copies hold twice, or beside the attributes."""
+    """Return the folder of CelebA's aligned photos, which some copies nest twice; None if there is none."""
     for name in ("img_align_celeba/img_align_celeba", "img_align_celeba", "Img/img_align_celeba"):
         if (path / name).is_dir() and next((path / name).glob("*.jpg"), None) is not None:
             return path / name
@@ -138,9 +114,11 @@ def _celeba(path: Path, images: Path) -> PhotoSet:
     if attributes is None:
         missing.append(f"{ATTRIBUTES[0]}: gender and smiling of each photo")
     if identities is None:
-        missing.append(f"{IDENTITIES[0]}: who is who, for recognition and for intervals that respect people")
+        missing.append(
+            f"{IDENTITIES[0]}: the person in each photo, for recognition and for intervals over people"
+        )
     if partitions is None:
-        missing.append(f"{PARTITIONS[0]}: which photos are of the test partition; all are taken")
+        missing.append(f"{PARTITIONS[0]}: the photos of the test partition; all photos are taken")
     known = {} if attributes is None else _celeba_attributes(attributes)
     who = {} if identities is None else dict(_words(identities))
     part = {} if partitions is None else dict(_words(partitions))
@@ -153,7 +131,7 @@ def _celeba(path: Path, images: Path) -> PhotoSet:
             row["identity"] = who[photo.name]
         rows.append(row | known.get(photo.name, {}))
     if not rows:
-        raise LabelsError(f"{partitions} says that none of the photos in {images} is of the test partition.")
+        raise LabelsError(f"By {partitions}, none of the photos in {images} is of the test partition.")
     return PhotoSet("CelebA", tuple(rows), tuple(missing))
 
 
@@ -163,12 +141,12 @@ def _celeba_file(path: Path, names: Sequence[str]) -> Path | None:
 
 
 def _celeba_attributes(path: Path) -> dict[str, dict[str, str]]:
-    """Photo -> gender and smiling, from the text file (a count, a line of names, a line a photo) or the CSV file."""
+    """Read gender and smiling of each photo from the text file (count, names, one line a photo) or the CSV file."""
     lines = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8").splitlines()]
     header = next((i for i, words in enumerate(lines) if "Male" in words), None)
     if header is None:
         raise LabelsError(
-            f"CelebA's attributes have a line with their names, Male among them; {path} has none."
+            f"CelebA's attributes have a line with their names, Male among them; {path} has no such line."
         )
     names = [name for name in lines[header] if name != "image_id"]
     found = {}
@@ -184,13 +162,13 @@ def _celeba_attributes(path: Path) -> dict[str, dict[str, str]]:
 
 
 def _words(path: Path) -> list[tuple[str, str]]:
-    """Lines of two words."""
+    """Read the lines of two words."""
     lines = (line.replace(",", " ").split() for line in path.read_text(encoding="utf-8").splitlines())
     return [(words[0], words[1]) for words in lines if len(words) == 2]
 
 
 def _lfw_people(path: Path) -> Path | None:
-    """The folder that holds a folder a person, whose photos are named NAME_0001.jpg."""
+    """Return the folder with a folder for each person and photos named NAME_0001.jpg; None if there is none."""
     for folder in (path, path / "lfw", path / "lfw-deepfunneled", path / "lfw_funneled", path / "images"):
         people = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
         if people and any((one / f"{one.name}_0001.jpg").is_file() for one in people[:50]):
@@ -207,18 +185,18 @@ def _lfw(path: Path, people: Path) -> PhotoSet:
         if photo.suffix.lower() in PHOTO_SUFFIXES
     ]
     rows = tuple({"path": str(photo.resolve()), "identity": photo.parent.name} for photo in photos)
-    missing = ["LFW comes without gender or expression: each photo's predicted class is asked about"]
+    missing = ["LFW has no gender or expression: each photo's predicted class is explained"]
     pairs: tuple[Mapping[str, str], ...] = ()
     if (table := path / "labels.csv").is_file():
         return PhotoSet("LFW", _table(table).rows, (), _pairs_of(path))
     pairs = _pairs_of(path)
     if not pairs:
-        missing.append("pairs.txt: genuine and impostor pairs; pairs are drawn from the people instead")
+        missing.append("pairs.txt: genuine and impostor pairs; pairs of people are drawn instead")
     return PhotoSet("LFW", rows, tuple(missing), pairs)
 
 
 def _pairs_of(path: Path) -> tuple[Mapping[str, str], ...]:
-    """LFW's pairs: ``NAME i j`` of one person, ``NAME i OTHER j`` of two; photos that are not there are left out."""
+    """Read LFW's pairs: ``NAME i j`` of one person, ``NAME i OTHER j`` of two; skip missing photos."""
     files = (path / "pairs.txt", path.parent / "pairs.txt", path / "pairsDevTest.txt")
     file = next((name for name in files if name.is_file()), None)
     people = _lfw_people(path)

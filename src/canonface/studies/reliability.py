@@ -1,4 +1,4 @@
-"""How well a model map would come out again with other people: split halves and the Spearman-Brown formula.
+"""Reliability of a model map over people: split halves and the Spearman-Brown formula.
 
 Sources: C. Spearman, "Correlation calculated from faulty data", and W. Brown, "Some experimental results in the
 correlation of mental abilities", both British Journal of Psychology 3(3), 1910.
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from canonface.run import Run
 
 FEWEST_PEOPLE = 4
-"""Below it there are no two halves worth the name."""
+"""Fewest people whose map is split into halves."""
 SPLITS = 100
 
 
 def stepped_up(reliability: float, factor: float) -> float:
-    r"""Reliability of a mean over ``factor`` times as many: $k r / (1 + (k - 1) r)$, Spearman-Brown.
+    r"""Return the reliability of a mean over ``factor`` times as many: $k r / (1 + (k - 1) r)$, Spearman-Brown.
 
     >>> stepped_up(0.6, 2)
     0.75
 
     Args:
-        reliability: of the mean over the number at hand; a correlation.
+        reliability: reliability of the original mean, a correlation.
         factor: k, above 0.
     """
     return factor * reliability / (1 + (factor - 1) * reliability)
 
 
 def noise_in_photos(reliability: float, photos: float) -> float:
-    r"""How many photos it takes for signal and noise to be equal: $\kappa = n (1 - r) / r$.
+    r"""Return the number of photos at which signal and noise are equal: $\kappa = n (1 - r) / r$.
 
     The Spearman-Brown formula says that a map of n photos has the reliability $n / (n + \kappa)$, with one $\kappa$
-    for all n. Infinite where nothing is common to the photos.
+    for all n. Infinite where the photos have no signal in common.
 
     >>> noise_in_photos(0.75, 30)
     10.0
@@ -49,26 +49,26 @@ def noise_in_photos(reliability: float, photos: float) -> float:
 
 
 def photos_needed(noise: float, target: float) -> float:
-    r"""Photos at which a map reaches a reliability t: $\kappa t / (1 - t)$; 19 $\kappa$ for 0.95.
+    r"""Return the number of photos for a reliability t of the map: $\kappa t / (1 - t)$; 19 $\kappa$ for 0.95.
 
     Raises:
-        OptionError: the target is no reliability between 0 and 1.
+        OptionError: the target is not between 0 and 1.
     """
     if not 0 < target < 1:
-        raise OptionError(f"A reliability to be reached lies between 0 and 1; got {target!r}.")
+        raise OptionError(f"A target reliability lies between 0 and 1; got {target!r}.")
     return noise * target / (1 - target)
 
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """What each person adds to a model map: sums and counts at the probes, so that any set of people has a map.
+    """Sums and counts of each person at the probes, from which the map of any set of people follows.
 
     Attributes:
         total: ``(C, P)`` sum of the maps of a person's faces (eq. 4-5) at the probes, or of their drops.
-        count: ``(C, P)`` how many faces are in it.
-        photos: ``(C,)`` faces of each person.
-        spread: ``(P, P)`` how a mean drop is spread over its patch; None where ``total`` is of maps already.
-        divided: whether ``spread`` is divided by the density of probes (eq. 5).
+        count: ``(C, P)`` number of faces in each sum.
+        photos: ``(C,)`` number of faces of each person.
+        spread: ``(P, P)`` weights that spread a mean drop over its patch; None where ``total`` holds maps already.
+        divided: True where the spread drops are divided by the density of probes (eq. 5).
     """
 
     total: Float[np.ndarray, "c p"] = field(repr=False)
@@ -82,7 +82,7 @@ class People:
 
     @classmethod
     def of(cls, maps: Float[np.ndarray, "f p"], clusters: Int[np.ndarray, "f"], zero: bool = False) -> People:
-        """Those whose faces have these maps; NaN is left out of a mean, or with ``zero`` counted as 0."""
+        """Return people from the maps of their faces; NaN is left out of a mean, or counted as 0 with ``zero``."""
         known = np.isfinite(maps)
         count = int(clusters.max(initial=-1)) + 1
         total, seen = np.zeros((count, maps.shape[1])), np.zeros((count, maps.shape[1]))
@@ -98,16 +98,16 @@ class People:
         chosen: Bool[np.ndarray, "faces"] | None = None,
         fewest: int = FEWEST_PEOPLE,
     ) -> People:
-        """Those of a run.
+        """Return the people of a run.
 
-        A fully asked run's faces are counted as eq. 4-6 count them. Of a run that asked a part, mean drops are spread
-        over the patch, without the kernel that `Run.estimate` fills gaps with.
+        Faces of a run with all probes are averaged by eq. 4-6. Where a design probed a part, mean drops are spread
+        over the patch, without the kernel by which `Run.estimate` fills gaps.
 
         Args:
             run: the run.
-            cluster: column of the labels that names the person; None: the run's own, else each photo for itself.
+            cluster: column of the labels that names the person; None: the run's column, else one person a photo.
             chosen: rows of ``run.faces``; None: all.
-            fewest: people that are needed.
+            fewest: number of people that are needed.
 
         Raises:
             OptionError: there is no such column, or there are too few people.
@@ -129,7 +129,7 @@ class People:
         return people
 
     def maps(self, weights: Float[np.ndarray, "s c"]) -> Float[np.ndarray, "s p"]:
-        """Map of each set of people, a row of weights (0 or 1) each; NaN where none of them showed the place."""
+        """Return the map of each set of people, one a row of weights (0 or 1); NaN where no face shows the place."""
         count = weights @ self.count
         means = np.divide(weights @ self.total, count, out=np.full(count.shape, np.nan), where=count > 0)
         if self.spread is None:
@@ -142,7 +142,7 @@ class People:
         return np.where(near > 0, spread, np.nan)
 
     def without(self, left_out: Bool[np.ndarray, "c"]) -> People:
-        """The others."""
+        """Return the other people."""
         kept = ~left_out
         return People(self.total[kept], self.count[kept], self.photos[kept], self.spread, self.divided)
 
@@ -150,10 +150,10 @@ class People:
 def maps_at_probes(
     drops: Float[np.ndarray, "f p"], near: Float[np.ndarray, "p p"], normalise: bool = True
 ) -> Float[np.ndarray, "f p"]:
-    """Each face's map (eq. 4-5) at the probes: the mean (or sum) of the drops whose patch covers the place.
+    """Return each face's map (eq. 4-5) at the probes: the mean (or sum) of the drops whose patch covers the place.
 
     Args:
-        drops: one row a face, NaN where not asked.
+        drops: one row a face, NaN where not probed.
         near: 1 where the patch of one probe covers another.
         normalise: divide by the density of probes.
     """
@@ -167,9 +167,9 @@ def maps_at_probes(
 def halves_of(
     photos: Int[np.ndarray, "c"], random: np.random.Generator, splits: int
 ) -> Bool[np.ndarray, "s c"]:
-    """Random halves of people with about half of the photos each: True for the first half, a row a split.
+    """Draw random halves of people with about half of the photos each: True for the first half, a row a split.
 
-    People are taken in a random order, each into the half that has fewer photos so far.
+    People come in a random order, each into the half that has fewer photos so far.
     """
     if (photos == 1).all():
         return np.asarray(random.permuted(np.tile(np.arange(len(photos)) % 2 == 0, (splits, 1)), axis=1))
@@ -186,9 +186,9 @@ def halves_of(
 
 
 def correlations(a: Float[np.ndarray, "s p"], b: Float[np.ndarray, "s p"]) -> Float[np.ndarray, "s"]:
-    """Pearson correlation of each row of one with the same row of the other, over places known in both.
+    """Return the Pearson correlation of each row of ``a`` with the same row of ``b``, over places known in both.
 
-    NaN where fewer than three places are known, or one of the maps is the same everywhere.
+    NaN where fewer than three places are known, or one of the maps is flat.
     """
     known = np.isfinite(a) & np.isfinite(b)
     n = known.sum(axis=1)
@@ -203,17 +203,17 @@ def correlations(a: Float[np.ndarray, "s p"], b: Float[np.ndarray, "s p"]) -> Fl
 
 
 def half_correlations(people: People, splits: int = SPLITS, seed: int = 0) -> Float[np.ndarray, "s"]:
-    """Correlation of the maps of two random halves of people, one a split; NaN where a map is flat."""
+    """Return the correlation of the maps of two random halves of people for each split; NaN where a map is flat."""
     chosen = halves_of(people.photos, np.random.default_rng(seed), splits).astype(np.float64)
     return correlations(people.maps(chosen), people.maps(1 - chosen))
 
 
 def split_half(people: People, splits: int = SPLITS, seed: int = 0) -> float:
-    """The mean of `half_correlations`; NaN where all are."""
+    """Return the mean of `half_correlations` without NaN; NaN where all are NaN."""
     found = half_correlations(people, splits, seed)
     return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 
 def reliability_of(people: People, splits: int = SPLITS, seed: int = 0) -> float:
-    """Reliability of the map of all these people: `split_half`, stepped up to twice the photos of a half."""
+    """Return the reliability of the map of all people: `split_half`, stepped up to twice the photos of a half."""
     return stepped_up(split_half(people, splits, seed), 2)

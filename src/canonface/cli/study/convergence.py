@@ -1,4 +1,4 @@
-"""``canonface study convergence``: how many photos a map needs."""
+"""``canonface study convergence``: the number of photos that a map needs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def convergence(
             help="Numbers of photos, e.g. 100,500,1000; default: 5, 10, 20, 50, ... as far as there are."
         ),
     ] = None,
-    reliability: Annotated[float, typer.Option(help="What is to be reached, between 0 and 1.")] = 0.95,
+    reliability: Annotated[float, typer.Option(help="Wanted reliability, between 0 and 1.")] = 0.95,
     cluster: Annotated[
         str | None,
         typer.Option(help="Column of the labels that names the person; default: the run's own, or identity."),
     ] = None,
     draws: Annotated[int, typer.Option(help="Random draws for each number of photos.", min=2)] = 100,
-    seed: Annotated[int, typer.Option(help="Of the draws.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.", min=0)] = 0,
     draw_on: options.DrawOn = "shaded",
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
-    """Say how reliable the map of a run is, and at how many photos it would be enough. Asks no model.
+    """Report the reliability of a run's map, and the number of photos at which it is high enough. No model runs.
 
     Example: canonface study convergence my-run -o convergence
     """
@@ -61,10 +61,10 @@ def convergence(
 
 
 def numbers(text: str | None) -> list[int] | None:
-    """Whole numbers between commas; None for None.
+    """Return the whole numbers between commas; None for None.
 
     Raises:
-        OptionError: one is none.
+        OptionError: a part is no whole number.
     """
     from canonface.errors import OptionError
 

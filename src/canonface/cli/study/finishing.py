@@ -1,4 +1,4 @@
-"""What every study ends with: a figure, a table, a few words."""
+"""Ending of every study: figures, tables and a summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def finish(
     summary: Mapping[str, Any],
     as_json: bool,
 ) -> None:
-    """Write figures and tables into a folder, and print what was found.
+    """Write figures and tables into a folder, and print the findings.
 
     Args:
         out: the folder.

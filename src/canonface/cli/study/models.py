@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from canonface.cli import options
+from canonface.cli.options import grouped
 from canonface.cli.study.settings import listed
-from canonface.cli.study.shared import Shared, Telling, draw_comparison, with_shared
+from canonface.cli.study.shared import SettingProgress, Shared, draw_comparison
 
 
-@with_shared
+@grouped
 def models(
     shared: Shared,
     model: Annotated[
@@ -27,14 +28,14 @@ def models(
 
     shared.check()
     loaded = [shared.loaded(name) for name in model]
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.models(
-            shared.photos, loaded, shared.out, told=told, splits=shared.splits, **shared.audit_options()
+            shared.photos, loaded, shared.out, progress=report, splits=shared.splits, **shared.audit_options()
         )
     draw_comparison(found, shared, f"What {len(loaded)} models rely on, on the same photos")
 
 
-@with_shared
+@grouped
 def tasks(
     shared: Shared,
     task: Annotated[
@@ -44,24 +45,24 @@ def tasks(
         ),
     ],
 ) -> None:
-    """Compare tasks, each a model with its own question (the paper's figure 1).
+    """Compare tasks, each a model with its own confidence (the paper's figure 1).
 
     Example: canonface study tasks photos/ --task facenet --task gender=female --task expression=happy -o tasks
     """
     from canonface import studies
-    from canonface.studies import Asked
+    from canonface.studies import ModelTask
 
     shared.check()
-    asked = [Asked.parse(text) for text in task]
-    loaded = [Asked(shared.loaded(item.model), item.target, item.confidence) for item in asked]
-    with Telling() as told:
+    tasks_given = [ModelTask.parse(text) for text in task]
+    loaded = [ModelTask(shared.loaded(item.model), item.target, item.confidence) for item in tasks_given]
+    with SettingProgress() as report:
         found = studies.tasks(
-            shared.photos, loaded, shared.out, told=told, splits=shared.splits, **shared.audit_options()
+            shared.photos, loaded, shared.out, progress=report, splits=shared.splits, **shared.audit_options()
         )
     draw_comparison(found, shared, f"What {len(loaded)} tasks rely on, on the same photos")
 
 
-@with_shared
+@grouped
 def alignment(
     shared: Shared,
     model: options.ModelName,
@@ -79,14 +80,14 @@ def alignment(
     from canonface import plots, studies
 
     shared.check()
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.alignment(
             shared.photos,
             shared.loaded(model),
             shared.out,
             alignments=listed(alignments) or [],
             scored=scored,
-            told=told,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options(),
         )

@@ -1,4 +1,4 @@
-"""``canonface study planted``: networks that are trained to use one region, and which maps point to it."""
+"""``canonface study planted``: networks trained to use one region, and the maps that point to it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import typer
 
 from canonface.cli import console, options
 from canonface.cli.study.settings import listed
-from canonface.cli.study.shared import Photos, Telling
+from canonface.cli.study.shared import SettingProgress
 
 if TYPE_CHECKING:
     from canonface.studies.planted import Planted
 
 
 def planted(
-    photos: Photos,
+    photos: options.Photos,
     out: options.Out,
-    labels: Annotated[Path | None, typer.Option(help="CSV file with a column path; who is shown.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV file with a column path and the person shown.")
+    ] = None,
     identity: Annotated[str, typer.Option(help="Column of the labels that names the person.")] = "identity",
     trials: Annotated[int, typer.Option(help="Networks that learn a coloured mark.", min=0)] = 40,
     make_up: Annotated[
@@ -36,23 +38,21 @@ def planted(
     ] = None,
     most_photos: Annotated[
         int | None,
-        typer.Option("--photos", help="So many of the photos, drawn at random; default: all.", min=1),
+        typer.Option("--photos", help="Number of photos, drawn at random; default: all.", min=1),
     ] = None,
     faces: Annotated[int, typer.Option(help="Held-out faces that each map is made of.", min=1)] = 30,
     methods: Annotated[
         str | None,
-        typer.Option(
-            help="Methods of others between commas; default: all. The canonical map is always made."
-        ),
+        typer.Option(help="Other methods between commas; default: all. The canonical map is always made."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.", min=0)] = 0,
     quick: Annotated[
         bool, typer.Option("--quick", help="A try: 400 photos, short training, maps of 12 faces.")
     ] = False,
     picture_format: options.Format = "png",
     as_json: options.Json = False,
 ) -> None:
-    """Train small networks to use one region of the face each, and see which methods' maps point to it.
+    """Train small networks to use one region of the face each, and count the methods whose maps point to it.
 
     Needs no model: it trains its own on your photos, with a coloured mark painted on one region, or eye make-up.
 
@@ -66,7 +66,7 @@ def planted(
     from canonface.studies.planted import planted as study
 
     check_format(picture_format)
-    with Telling() as told:
+    with SettingProgress() as report:
         found = study(
             photos,
             out,
@@ -80,7 +80,7 @@ def planted(
             methods=listed(methods),
             seed=seed,
             quick=quick,
-            told=told,
+            progress=report,
         )
     figures = {
         "planted-rates": plots.planted_rates_figure(found),
@@ -97,7 +97,7 @@ def planted(
 
 
 def print_table(found: Planted) -> None:
-    """The table of the study, one for each kind of cue."""
+    """Return the tables of the study, one for each kind of cue."""
     from rich.table import Table
 
     from canonface.plots.planted import name_of

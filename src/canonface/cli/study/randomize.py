@@ -1,4 +1,4 @@
-"""``canonface study randomize``: does the map depend on what the model has learned?"""
+"""``canonface study randomize``: maps of a model whose weights are randomised."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from canonface.cli import options
+from canonface.cli.options import grouped
 from canonface.cli.study.settings import listed
-from canonface.cli.study.shared import Shared, Telling, with_shared
+from canonface.cli.study.shared import SettingProgress, Shared
 
 if TYPE_CHECKING:
-    from canonface.studies.randomizing import Verdict
+    from canonface.studies.randomization import Verdict
 
 
-@with_shared
+@grouped
 def randomize(
     shared: Shared,
     model: options.ModelName,
     methods: Annotated[
         str, typer.Option(help="Methods between commas: canonical, and others such as gradcam.")
     ] = "canonical",
-    steps: Annotated[int, typer.Option(help="Groups that the layers are put into, at most.", min=1)] = 5,
-    draws: Annotated[int, typer.Option(help="Networks that are random throughout.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="Largest number of groups of layers.", min=1)] = 5,
+    draws: Annotated[int, typer.Option(help="Networks with all weights random.", min=1)] = 3,
     smooth: Annotated[
         int,
-        typer.Option(
-            help="Also maps that are means over so many noisy copies (smooth MPRT); 0: none.", min=0
-        ),
+        typer.Option(help="Also maps averaged over this many noisy copies (smooth MPRT); 0: none.", min=0),
     ] = 0,
     noise: Annotated[
-        float, typer.Option(help="Of the copies, as a share of the photo's range of values.")
+        float, typer.Option(help="Noise of the copies, as a share of the range of values.")
     ] = 0.1,
 ) -> None:
-    """Draw a model's weights anew, layer by layer: a map that stays says nothing of the model (the paper's figure 8).
+    """Randomise a model's weights, layer by layer: a map that stays does not depend on the model (figure 8).
 
     A few photos are enough. Exit code 1 if a method fails the check.
 
@@ -46,7 +45,7 @@ def randomize(
 
     shared.check()
     loaded = shared.loaded(model)
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.randomize(
             shared.photos,
             loaded,
@@ -56,7 +55,7 @@ def randomize(
             draws=draws,
             smooth=smooth,
             noise=noise,
-            told=told,
+            progress=report,
             **shared.audit_options(),
         )
     first = next(iter(found.maps.values()))
@@ -81,9 +80,9 @@ def randomize(
 
 
 def _title(model: str, verdict: Verdict) -> str:
-    """Whose map is drawn: the pictures of several methods look alike otherwise."""
+    """Return the title of the figure, which names the method."""
     from canonface.methods import title_of
-    from canonface.studies.randomizing import CANONICAL
+    from canonface.studies.randomization import CANONICAL
 
     by = "" if verdict.method == CANONICAL else f" by {title_of(verdict.method)}"
     return f"What is left of the {model} model's map{by} when the model forgets"

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from canonface.cli import options
+from canonface.cli.options import grouped
 from canonface.cli.study.convergence import numbers
-from canonface.cli.study.shared import Shared, Telling, draw_comparison, with_shared
+from canonface.cli.study.shared import SettingProgress, Shared, draw_comparison
 
 if TYPE_CHECKING:
-    from canonface.studies.comparison import Comparison
+    from canonface.studies.comparison import SettingComparison
 
 
-@with_shared
+@grouped
 def patch(
     shared: Shared,
     model: options.ModelName,
@@ -36,21 +37,21 @@ def patch(
     from canonface import studies
 
     shared.check()
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.patch(
             shared.photos,
             shared.loaded(model),
             shared.out,
             sizes=listed(sizes),
             strides=numbers(strides) or (),
-            told=told,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options("patch"),
         )
     draw_comparison(found, shared, f"What the {_name(found)} model relies on, by the size of the patch")
 
 
-@with_shared
+@grouped
 def density(shared: Shared, model: options.ModelName) -> None:
     """Compare maps with and without division by the density of probes (eq. 5; the paper's figure 4).
 
@@ -59,19 +60,19 @@ def density(shared: Shared, model: options.ModelName) -> None:
     from canonface import studies
 
     shared.check()
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.density(
             shared.photos,
             shared.loaded(model),
             shared.out,
-            told=told,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options(),
         )
     draw_comparison(found, shared, f"What the {_name(found)} model relies on, with and without normalisation")
 
 
-@with_shared
+@grouped
 def fill(
     shared: Shared,
     model: options.ModelName,
@@ -80,7 +81,7 @@ def fill(
         typer.Option(help="Fills between commas; default: mean,black,blur,noise,inpaint,average."),
     ] = None,
 ) -> None:
-    """Compare what the occluder is filled with: a finding worth reporting survives more than one fill.
+    """Compare fills of the occluder: a finding worth reporting holds with more than one fill.
 
     Example: canonface study fill photos/ -m gender -t female --fills mean,black,blur -o fill-study
     """
@@ -88,20 +89,20 @@ def fill(
     from canonface.studies.settings import FILLS
 
     shared.check()
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.fill(
             shared.photos,
             shared.loaded(model),
             shared.out,
             fills=listed(fills) or FILLS,
-            told=told,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options("fill"),
         )
     draw_comparison(found, shared, f"What the {_name(found)} model relies on, by the fill")
 
 
-@with_shared
+@grouped
 def confidence(
     shared: Shared,
     model: options.ModelName,
@@ -110,20 +111,20 @@ def confidence(
         typer.Option(help="Confidences between commas; default: probability,logit,log-odds."),
     ] = None,
 ) -> None:
-    """Compare what number is asked for: probability, logit, log-odds.
+    """Compare confidences: probability, logit, log-odds.
 
     Example: canonface study confidence photos/ -m gender -t female -o confidence-study
     """
     from canonface import studies
 
     shared.check()
-    with Telling() as told:
+    with SettingProgress() as report:
         found = studies.confidence(
             shared.photos,
             shared.loaded(model),
             shared.out,
             confidences=listed(confidences),
-            told=told,
+            progress=report,
             splits=shared.splits,
             **shared.audit_options("confidence"),
         )
@@ -131,9 +132,9 @@ def confidence(
 
 
 def listed(text: str | None) -> list[str] | None:
-    """What stands between commas; None for None."""
+    """Return the parts between commas; None for None."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _name(found: Comparison) -> str:
+def _name(found: SettingComparison) -> str:
     return found.columns[0].run.model_name

@@ -1,21 +1,23 @@
-"""Networks that are trained to use one part of the face, and whether maps point to it."""
+"""Planted cues: networks that are trained to use one part of the face, as a test of maps."""
 
+from canonface._deprecated import renamed_names
 from canonface.studies.planted.marks import Area, Mark, paint
 from canonface.studies.planted.portraits import Portraits, make_portraits
-from canonface.studies.planted.proportions import Proportion
-from canonface.studies.planted.scoring import Score, score
-from canonface.studies.planted.study import Planted, planted
-from canonface.studies.planted.trial import Plan, Trial, make_plans, run_trial
+from canonface.studies.planted.result import Planted
+from canonface.studies.planted.scores import CueScore, Proportion, score
+from canonface.studies.planted.study import PlantedDesign, planted
+from canonface.studies.planted.trial import Trial, TrialPlan, make_plans, run_trial
 
 __all__ = [
     "Area",
+    "CueScore",
     "Mark",
-    "Plan",
     "Planted",
+    "PlantedDesign",
     "Portraits",
     "Proportion",
-    "Score",
     "Trial",
+    "TrialPlan",
     "make_plans",
     "make_portraits",
     "paint",
@@ -23,3 +25,4 @@ __all__ = [
     "run_trial",
     "score",
 ]
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""Paint on a face: triangles of the mesh as the picture shows them, blended with the skin."""
+"""Marks: paint on triangles of the mesh, blended with the skin, and the areas that they cover."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from canonface.types import Mesh
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """Colour on some triangles of the mesh: it follows the pose, and ends where the face hides them.
+    """Colour on some triangles of the mesh; it follows the pose and ends where the face hides them.
 
     Attributes:
-        triangles: ``(T,)`` which triangles of the mesh.
+        triangles: ``(T,)`` True for the coloured triangles of the mesh.
         colour: ``(3,)`` RGB, 0..255.
         opacity: 0 to 1.
-        softness: pixels over which it fades towards its rim, inside of it; 0: a hard edge.
+        softness: width in pixels of the fading inside its rim; 0: a hard edge.
     """
 
     triangles: Bool[np.ndarray, "t"] = field(repr=False)
@@ -33,12 +33,12 @@ class Mark:
 def paint(
     pixels: UInt8[np.ndarray, "h w 3"], triangle: Int[np.ndarray, "h w"], marks: Sequence[Mark]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A picture with marks on it, ``p (1 - a) + colour a`` in each of a mark's pixels, one after the other.
+    """Paint marks on a picture, one after the other: ``p (1 - a) + colour a`` in each pixel of a mark.
 
     Args:
         pixels: the picture.
         triangle: ``(h, w)`` the triangle under each pixel; -1 where there is none.
-        marks: in the order in which they are painted.
+        marks: the marks in the order of painting.
     """
     painted = pixels.astype(np.float32)
     for mark in marks:
@@ -51,13 +51,13 @@ def paint(
 
 
 def covered(triangle: Int[np.ndarray, "h w"], chosen: Bool[np.ndarray, "t"]) -> Bool[np.ndarray, "h w"]:
-    """Pixels that show one of the chosen triangles."""
-    # -1 takes the last one: no triangle is not chosen.
+    """Return the pixels that show one of the chosen triangles."""
+    # -1 (no triangle) takes the last entry, False.
     return np.asarray(np.append(chosen, False)[triangle])
 
 
 def _faded(cover: Bool[np.ndarray, "h w"], softness: float) -> Float[np.ndarray, "h w"]:
-    """1 well inside, towards 0 at the rim: the distance to it in units of the softness."""
+    """Return the opacity of a soft mark: 1 well inside, towards 0 at the rim."""
     import cv2
 
     distance = cv2.distanceTransform(cover.astype(np.uint8), cv2.DIST_L2, 3)
@@ -66,14 +66,14 @@ def _faded(cover: Bool[np.ndarray, "h w"], softness: float) -> Float[np.ndarray,
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """A named part of the mesh as triangles, from which marks of any size are cut.
+    """A named part of the mesh, from which marks of any size are drawn.
 
     Attributes:
-        name: of the region, the group, or regions joined by ``+``.
-        triangles: ``(T,)`` which triangles of the mesh lie in it.
-        vertices: ``(V,)`` which vertices.
-        middles: ``(k, 3)`` of its triangles on the canonical face, in centimetres.
-        sizes: ``(k,)`` their areas there, in square centimetres.
+        name: name of the region, the group, or regions joined by ``+``.
+        triangles: ``(T,)`` True for its triangles.
+        vertices: ``(V,)`` True for its vertices.
+        middles: ``(k, 3)`` centres of its triangles on the canonical face, in centimetres.
+        sizes: ``(k,)`` areas of its triangles there, in square centimetres.
     """
 
     name: str
@@ -84,10 +84,10 @@ class Area:
 
     @classmethod
     def named(cls, mesh: Mesh, name: str) -> Area:
-        """The area of a region or group, or of several joined by ``+``.
+        """Return the area of a region or group, or of several joined by ``+``.
 
         Raises:
-            OptionError: there is no such region or group.
+            OptionError: no region or group has that name.
         """
         vertices = np.any([region_mask(mesh, part) for part in name.split("+")], axis=0)
         inside = [region_mask(mesh, part)[mesh.triangles].all(axis=1) for part in name.split("+")]
@@ -97,14 +97,14 @@ class Area:
     def of_triangles(
         cls, mesh: Mesh, name: str, triangles: Bool[np.ndarray, "t"], vertices: Bool[np.ndarray, "v"]
     ) -> Area:
-        """The area of chosen triangles."""
+        """Return the area of chosen triangles."""
         corners = mesh.vertices[mesh.triangles[triangles]].astype(np.float64)
         sides = corners[:, 1:] - corners[:, :1]
         sizes = np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
         return cls(name, triangles, vertices, corners.mean(axis=1), sizes)
 
     def apart_from(self, mesh: Mesh, other: Area, gap_cm: float) -> Area:
-        """What of it lies farther from another area than a gap: triangles and vertices by their distance in space."""
+        """Return the part of the area that is farther than a gap from another area, by distance in space."""
         from scipy.spatial import cKDTree
 
         places = cKDTree(mesh.vertices[other.vertices])
@@ -116,11 +116,11 @@ class Area:
         )
 
     def patch(self, share: float, rng: np.random.Generator) -> Bool[np.ndarray, "t"]:
-        """Triangles of it around a random one of them that make up a share of its area: a mark's.
+        """Draw the triangles of a mark: a share of the area around a random triangle.
 
         Args:
-            share: of the area, above 0; 1: all of it.
-            rng: draws the one in the middle, each with the chance of its area.
+            share: share of the area, above 0; 1: all of it.
+            rng: draws the triangle in the middle, with a chance proportional to its area.
         """
         if share >= 1:
             return self.triangles
@@ -133,13 +133,13 @@ class Area:
 
 
 def frontal_pixels(mesh: Mesh, area: Area, side: int) -> int:
-    """Pixels that the area has in a picture of the canonical face, cut as photos are."""
+    """Count the pixels of the area in a picture of the canonical face with the default crop."""
     canvas = Canvas((side, side))
     raster = rasterise(canvas.project(mesh), -mesh.vertices[:, 2], mesh.triangles, canvas.size_hw)
     return int(covered(raster.triangle, area.triangles).sum())
 
 
 def shown_pixels(triangle: Int[np.ndarray, "n s s"], area: Area) -> Int[np.ndarray, "n"]:
-    """Pixels of it that each face shows."""
+    """Count the pixels of the area that each face shows."""
     chosen = np.append(area.triangles, False)
     return np.array([chosen[one].sum() for one in triangle], dtype=np.int64)

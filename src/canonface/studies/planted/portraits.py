@@ -1,4 +1,4 @@
-"""Faces cut to the size of a small network's input, with the triangle of the mesh under every pixel."""
+"""Portraits: faces cropped to a small network's input, with the triangle of the mesh under every pixel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.alignment import Aligner, LandmarkerAligner
-from canonface.data.labels import label_columns, read_labels
-from canonface.data.photos import PhotoList, Photos, find_photos, table_of
+from canonface.data import LabelledPhotos, PhotoList, Photos
 from canonface.errors import CanonfaceError, LabelsError, RunError
 from canonface.mesh import load_mesh, mesh_digest
 from canonface.models import prepare
@@ -22,26 +21,26 @@ from canonface.pipeline import Progress
 from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 SIDE = 112
-"""Of the network's input in pixels: a face's default crop fills 86 of them."""
+"""Side of the network's input in pixels: a face's default crop fills 86 of them."""
 PART = 100
-"""Photos that are aligned before they are written down."""
+"""Number of photos in one file of portraits."""
 
 
 @dataclass(frozen=True, eq=False)
 class Portraits:
-    """Aligned faces as small square pictures; all arrays have a row a face.
+    """Aligned faces as small square pictures; all arrays have one row a face.
 
     Attributes:
         mesh: the mesh.
-        pixels: ``(n, s, s, 3)`` RGB, cut by the default face crop.
-        triangle: ``(n, s, s)`` the visible triangle of the mesh under each pixel; -1 where there is none.
+        pixels: ``(n, s, s, 3)`` RGB, the default face crop.
+        triangle: ``(n, s, s)`` visible triangle of the mesh under each pixel; -1 where there is none.
         vertices_xy: ``(n, V, 2)`` in pixels of the picture.
-        depth: ``(n, V)`` of the photo, larger is farther.
-        visible: ``(n, V)`` whether the picture shows the vertex.
-        people: who it is; a photo whose person is not known is a person of its own.
+        depth: ``(n, V)`` depth in the photo, larger is farther.
+        visible: ``(n, V)`` True where the picture shows the vertex.
+        people: person of each face; a photo without a known person is one person.
         labels: column -> value of each face; the empty string where there is none.
-        names: of the photos.
-        failed: photos that could not be aligned.
+        names: names of the photos.
+        failed: number of photos that could not be aligned.
     """
 
     mesh: Mesh = field(repr=False)
@@ -64,7 +63,7 @@ class Portraits:
         return int(self.pixels.shape[1])
 
     def face(self, index: int, pixels: UInt8[np.ndarray, "s s 3"] | None = None) -> Face:
-        """One of the faces, as it is or with other pixels."""
+        """Return one of the faces, optionally with other pixels."""
         return Face(
             image=self.pixels[index] if pixels is None else pixels,
             vertices_xy=self.vertices_xy[index].astype(np.float64),
@@ -77,7 +76,7 @@ class Portraits:
 
     @classmethod
     def of(cls, faces: Sequence[Face], people: Sequence[str] | None = None, side: int = SIDE) -> Portraits:
-        """Portraits of aligned faces; each is a person of its own unless ``people`` says who."""
+        """Return portraits of aligned faces; without ``people`` each face is another person."""
         spec = InputSpec(size_hw=(side, side))
         shown = [prepare(face, spec) for face in faces]
         return cls(
@@ -93,7 +92,7 @@ class Portraits:
 
 
 def visible_triangle(shown: ModelInput) -> Int[np.ndarray, "h w"]:
-    """The nearest triangle under each pixel of an input, -1 where there is none or a corner of it is hidden."""
+    """Return the nearest triangle under each pixel of an input, -1 where there is none or a corner is hidden."""
     mesh = shown.face.mesh
     triangle = face_raster(shown, "A painted region").triangle
     whole = shown.visible[mesh.triangles].all(axis=1)
@@ -112,27 +111,26 @@ def make_portraits(
     aligner: Aligner | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Portraits:
-    """Align photos and cut their largest faces out, once: the result is kept in a folder and read the next time.
+    """Align photos and crop their largest faces; the result is cached in a folder.
 
     Args:
         photos: as `canonface.audit` takes them.
-        folder: where it is kept.
-        labels: CSV file with a column path; the photos' own, if they are one.
-        identity: column of it that says who is shown.
-        most: this many photos, drawn at random; None: all.
-        side: of the pictures in pixels.
-        seed: of that draw.
-        aligner: places faces; by default the landmarker.
-        progress: is told after each photo.
+        folder: folder of the cache.
+        labels: CSV file with a column path; None: the photos' own, if they are a CSV file.
+        identity: column of the labels that names the person.
+        most: number of photos, drawn at random; None: all.
+        side: side of the pictures in pixels.
+        seed: seed of that draw.
+        aligner: finds the faces; by default the landmarker.
+        progress: called after each file of photos.
 
     Raises:
         PhotoError: there are no photos.
         LabelsError: the labels cannot be read.
         RunError: no photo could be aligned, or the folder cannot be written to.
     """
-    found = find_photos(photos)
-    table = Path(labels) if labels is not None else table_of(photos)
-    known = read_labels(table, found) if table is not None else {name: {} for name in found.names}
+    labelled = LabelledPhotos.open(photos, labels)
+    found, known = labelled.photos, labelled.labels
     order = np.random.default_rng([seed, 1]).permutation(len(found))[:most]
     names = [found.names[i] for i in np.sort(order)]
     mesh = load_mesh(1)
@@ -145,7 +143,7 @@ def make_portraits(
         path = folder / f"portraits-{start // PART:03d}.npz"
         stored = read_stored(path, key)
         if stored is None:
-            stored = _cut(found, names[start : start + PART], place, side)
+            stored = _crop(found, names[start : start + PART], place, side)
             write_stored(path, key, stored)
         parts.append(stored)
         if progress is not None:
@@ -153,14 +151,12 @@ def make_portraits(
             progress(Progress(done, len(names), failed=done - sum(len(p["names"]) for p in parts), resumed=0))
     parts = [part for part in parts if len(part["names"])]
     if not parts:
-        raise RunError(
-            f"Cues are painted on faces that can be aligned; of {len(names)} photos none could be."
-        )
+        raise RunError(f"Cues are painted on aligned faces; none of {len(names)} photos could be aligned.")
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in _ARRAYS}
     kept = [str(name) for part in parts for name in part["names"]]
-    columns = label_columns(known)
+    columns = labelled.columns
     if identity != "identity" and identity not in columns:
-        raise LabelsError(f"The labels name the person in a column; there is no {identity!r}.")
+        raise LabelsError(f"The labels name the person in a column; there is no column {identity!r}.")
     people = [known[name].get(identity) or f"photo {name}" for name in kept]
     return Portraits(
         mesh=mesh,
@@ -175,8 +171,8 @@ def make_portraits(
 _ARRAYS = ("pixels", "triangle", "vertices_xy", "depth", "visible")
 
 
-def _cut(found: PhotoList, names: list[str], aligner: Aligner, side: int) -> dict[str, Any]:
-    """Arrays of those of some photos that can be aligned, and the names of these."""
+def _crop(found: PhotoList, names: list[str], aligner: Aligner, side: int) -> dict[str, Any]:
+    """Return the arrays and the names of those photos that can be aligned."""
     faces, kept = [], []
     for name in names:
         try:
@@ -191,7 +187,7 @@ def _cut(found: PhotoList, names: list[str], aligner: Aligner, side: int) -> dic
 
 
 def read_stored(path: Path, key: str) -> dict[str, Any] | None:
-    """Arrays that were kept under this key; None where there are none."""
+    """Read the arrays that were stored under this key; None where there are none."""
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as file:
@@ -201,7 +197,7 @@ def read_stored(path: Path, key: str) -> dict[str, Any] | None:
 
 
 def write_stored(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Keep arrays under a key, whole or not at all.
+    """Store arrays under a key, whole or not at all.
 
     Raises:
         RunError: the folder cannot be written to.

@@ -1,4 +1,4 @@
-"""Does a trained network use its region? Asked directly, without any map: paint, unpaint, move, hide."""
+"""Direct test of a trained network without any map: predictions with the cue planted, removed, moved, hidden."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from jaxtyping import Int
 
 from canonface.studies.planted.cues import Cue
 from canonface.studies.planted.marks import Mark, paint
+from canonface.studies.planted.network import probabilities
 from canonface.studies.planted.portraits import Portraits
-from canonface.studies.planted.training import probabilities
 
 
 @dataclass(frozen=True)
 class Reliance:
-    """Mean probability of "with" over held-out faces, all with the same distractors.
+    """Mean probability of the class "with" over held-out faces, all with the same distractors.
 
     Attributes:
         planted: with the cue.
-        removed: without it.
+        removed: without the cue.
         moved: with such a mark in another place instead.
         hidden: with the cue, and its region covered by the face's mean colour.
     """
@@ -32,18 +32,18 @@ class Reliance:
 
     @property
     def on_place(self) -> float:
-        """Fall of the probability when the cue moves elsewhere."""
+        """Fall of the probability when the cue moves to another place."""
         return self.planted - self.moved
 
 
 def measure_reliance(
     portraits: Portraits, cue: Cue, network: Any, chosen: Int[np.ndarray, "m"], rng: np.random.Generator
 ) -> Reliance:
-    """Ask a network about the same faces painted in four ways.
+    """Measure a network's mean probabilities on the same faces painted in four ways.
 
     Args:
         portraits: all faces.
-        cue: what it was trained on.
+        cue: the cue that the network was trained on.
         network: the network.
         chosen: indices of held-out faces.
         rng: draws the paint.

@@ -1,4 +1,4 @@
-"""One trial: plant a cue, train a network on it, ask every method where the network looks."""
+"""Trials: plant a cue, train a network on it, and score the map of every method."""
 
 from __future__ import annotations
 
@@ -10,47 +10,46 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from canonface.errors import RunError
 from canonface.methods import Method
-from canonface.studies.planted.cues import MAKE_UP, Cue, MakeUpCue, MarkCue
-from canonface.studies.planted.mapping import model_maps
+from canonface.studies.planted.cues import MAKE_UP, Cue, MakeUpCue, MarkCue, painted
 from canonface.studies.planted.marks import Area, frontal_pixels, shown_pixels
-from canonface.studies.planted.network import HEADS, as_model
-from canonface.studies.planted.painting import painted, split_by_person
+from canonface.studies.planted.model_maps import model_maps
+from canonface.studies.planted.network import HEADS, TrainingRecipe, as_model, probabilities, train
 from canonface.studies.planted.portraits import Portraits
 from canonface.studies.planted.reliance import Reliance, measure_reliance
-from canonface.studies.planted.scoring import Chance, Score, chance, score
-from canonface.studies.planted.training import Recipe, probabilities, train
+from canonface.studies.planted.scores import Chance, CueScore, chance, score
+from canonface.studies.tables import json_value
 from canonface.types import Mesh
 
 SIZES = (0.5, 0.75, 1.0)
-"""Shares of a region that the marks of a trial cover."""
+"""Shares of a region that the marks of a trial may cover."""
 AGREEMENT = 0.95
 """Share of the training photos whose make-up goes with the label."""
 LEAST_ACCURACY = 0.9
-"""On held-out photos: below it a network has not learned its cue, and its trial does not count."""
+"""Accuracy on held-out photos below which a network has not learned its cue, and its trial does not count."""
 LEAST_PIXELS = 40
-"""Of a region in a frontal picture: on smaller ones a mark is a few pixels."""
+"""Fewest pixels of a region in a frontal picture: on smaller regions a mark is a few pixels."""
 LEAST_SHOWN = 0.5
-"""Share of those pixels that a photo has to show of the region to take part."""
+"""Share of those pixels that a photo must show of the region to take part."""
 FEWEST_PHOTOS = 150
 TRAINING, VALIDATION = 0.7, 0.1
-MOST_ASKED = 200
+MAX_TESTED = 200
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is drawn at random before a trial.
+class TrialPlan:
+    """Random choices of a trial.
 
     Attributes:
-        number: of the trial among those of its kind.
+        number: number of the trial among those of its kind.
         kind: ``mark`` or ``make-up``.
-        region: on which the cue is.
-        size: share of it that a mark covers.
-        head: of the network: see `canonface.studies.planted.network.HEADS`.
-        seed: of everything else.
+        region: region of the cue.
+        size: share of the region that a mark covers.
+        head: head of the network; see `canonface.studies.planted.network.HEADS`.
+        seed: seed of all other random choices.
     """
 
     number: int
@@ -62,29 +61,29 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """Of its files."""
+        """Name of the trial's files."""
         return f"{self.kind}-{self.number:03d}"
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What came of a trial.
+    """Result of a trial.
 
     Attributes:
-        plan: what was drawn.
-        reason: why it does not count; empty if it does.
-        photos: that show enough of the region: for training, validation and held out.
-        epochs: of the training.
-        accuracy: of telling the cue on the held-out photos.
-        reliance: the direct test; None where nothing was trained.
-        faces: that the maps are made of.
-        chance: what a map that knows nothing would reach.
+        plan: its random choices.
+        reason: reason for which it does not count; empty if it counts.
+        photos: numbers of photos that show enough of the region: for training, validation and held out.
+        epochs: epochs of the training.
+        accuracy: accuracy of the network on the held-out photos.
+        reliance: the direct test of the network; None where no network was trained.
+        faces: number of faces of the maps.
+        chance: expected scores of a map without information.
         scores: method -> score; empty where the trial does not count.
-        values: method -> ``(V,)`` its map at the vertices; NaN where nothing was seen.
-        seconds: what took how long.
+        values: method -> ``(V,)`` its map at the vertices; NaN where no face shows the vertex.
+        seconds: time of the training and of each method.
     """
 
-    plan: Plan
+    plan: TrialPlan
     reason: str
     photos: tuple[int, int, int]
     epochs: int = 0
@@ -92,32 +91,32 @@ class Trial:
     reliance: Reliance | None = None
     faces: int = 0
     chance: Chance | None = None
-    scores: Mapping[str, Score] = field(default_factory=dict)
+    scores: Mapping[str, CueScore] = field(default_factory=dict)
     values: Mapping[str, Float[np.ndarray, "v"]] = field(default_factory=dict, repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def counts(self) -> bool:
-        """Whether its scores are part of the result."""
+        """True where the scores are part of the result."""
         return not self.reason
 
 
-def make_plans(portraits: Portraits, kind: str, count: int, seed: int) -> list[Plan]:
-    """Regions, sizes and heads in random order, each as often as the others as far as the number allows.
+def make_plans(portraits: Portraits, kind: str, count: int, seed: int) -> list[TrialPlan]:
+    """Draw plans whose regions, sizes and heads each occur equally often, as far as the number allows.
 
-    The first plans of a larger number are those of a smaller one.
+    A larger number of plans begins with the plans of a smaller number.
     """
     rng = np.random.default_rng([seed, 2 if kind == "mark" else 3])
     regions = paintable(portraits) if kind == "mark" else ["eyelids"]
     columns = [_dealt(options, count, rng) for options in (regions, SIZES, HEADS)]
     return [
-        Plan(i, kind, str(region), float(size), str(head), seed)
+        TrialPlan(i, kind, str(region), float(size), str(head), seed)
         for i, (region, size, head) in enumerate(zip(*columns, strict=True))
     ]
 
 
 def _dealt(options: Any, count: int, rng: np.random.Generator) -> list[Any]:
-    """Options in random order, all of them before any comes again."""
+    """Draw options in random order, all of them before any repeats."""
     own = np.random.default_rng(rng.integers(2**63))
     dealt: list[Any] = []
     while len(dealt) < count:
@@ -126,7 +125,7 @@ def _dealt(options: Any, count: int, rng: np.random.Generator) -> list[Any]:
 
 
 def paintable(portraits: Portraits) -> list[str]:
-    """Regions of the face that are large enough for a mark."""
+    """Return the names of the face's regions that are large enough for a mark."""
     mesh, side = portraits.mesh, portraits.side
     areas = [
         Area.named(mesh, name) for name, members in mesh.regions.items() if members.min() < mesh.face_count
@@ -134,38 +133,38 @@ def paintable(portraits: Portraits) -> list[str]:
     return [area.name for area in areas if frontal_pixels(mesh, area, side) >= LEAST_PIXELS]
 
 
-def area_of(plan: Plan, mesh: Mesh) -> Area:
-    """Where a plan's cue is."""
+def area_of(plan: TrialPlan, mesh: Mesh) -> Area:
+    """Return the area of a plan's cue."""
     return Area.named(mesh, MAKE_UP if plan.kind == "make-up" else plan.region)
 
 
-def cue_of(plan: Plan, portraits: Portraits) -> Cue:
-    """The cue that a plan names."""
+def cue_of(plan: TrialPlan, portraits: Portraits) -> Cue:
+    """Return the cue of a plan."""
     if plan.kind == "make-up":
         return MakeUpCue.on(portraits.mesh, plan.size)
     return MarkCue.on(portraits.mesh, plan.region, plan.size, paintable(portraits))
 
 
 def run_trial(
-    plan: Plan,
+    plan: TrialPlan,
     portraits: Portraits,
     methods: Mapping[str, Method | None],
     *,
     faces: int = 30,
     labels: Bool[np.ndarray, "f"] | None = None,
-    recipe: Recipe | None = None,
+    recipe: TrainingRecipe | None = None,
 ) -> Trial:
-    """Carry a plan out.
+    """Run a trial.
 
     Args:
-        plan: what was drawn.
+        plan: its random choices.
         portraits: all faces.
-        methods: see `canonface.studies.planted.rules.chosen_methods`.
-        faces: held-out faces with the cue that the maps are made of, at most.
-        labels: ``(f,)`` of all faces, with which make-up goes; None: labels are drawn.
-        recipe: of the training.
+        methods: see `canonface.studies.planted.model_maps.chosen_methods`.
+        faces: largest number of held-out faces with the cue for the maps.
+        labels: ``(f,)`` labels of all faces for make-up; None: labels are drawn.
+        recipe: recipe of the training; None: its defaults.
     """
-    prepare_face = perf_counter()
+    start = perf_counter()
     rng = np.random.default_rng([plan.seed, plan.number, 4 if plan.kind == "mark" else 5])
     cue = cue_of(plan, portraits)
     least = LEAST_SHOWN * frontal_pixels(portraits.mesh, cue.area, portraits.side)
@@ -184,17 +183,17 @@ def run_trial(
     present = _half(len(held), rng)
     pixels = painted(portraits, cue, held, present, rng)
     accuracy = float(((probabilities(trained.network, pixels) > 0.5) == present).mean())
-    reliance = measure_reliance(portraits, cue, trained.network, held[:MOST_ASKED], rng)
-    seconds = {"training": perf_counter() - prepare_face}
+    reliance = measure_reliance(portraits, cue, trained.network, held[:MAX_TESTED], rng)
+    seconds = {"training": perf_counter() - start}
     so_far = Trial(plan, "", photos, trained.epochs, accuracy, reliance, seconds=seconds)
     if accuracy < LEAST_ACCURACY:
         return replace(so_far, reason=f"accuracy {accuracy:.3f} on held-out photos")
-    asked = np.flatnonzero(present)[:faces]
+    explained = np.flatnonzero(present)[:faces]
     model = as_model(trained.network, portraits.side, plan.name)
-    maps, took = model_maps(portraits, held[asked].tolist(), pixels[asked], model, methods)
+    maps, took = model_maps(portraits, held[explained].tolist(), pixels[explained], model, methods)
     return replace(
         so_far,
-        faces=len(asked),
+        faces=len(explained),
         chance=chance(next(iter(maps.values())), cue.area),
         scores={name: score(cms, cue.area) for name, cms in maps.items()},
         values={name: cms.vertex_values for name, cms in maps.items()},
@@ -202,13 +201,31 @@ def run_trial(
     )
 
 
+def split_by_person(
+    people: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Generator
+) -> list[Int[np.ndarray, "_"]]:
+    """Split photos into parts without a common person, and return the indices of each part.
+
+    Args:
+        people: person of each photo.
+        shares: share of the people in each part but the last, which takes the rest.
+        rng: draws the order of people.
+    """
+    names, who = np.unique(np.array(people), return_inverse=True)
+    place = rng.permutation(len(names))[who]
+    ends = np.cumsum(np.array(shares) * len(names))
+    return [
+        np.flatnonzero(np.searchsorted(ends, place, side="right") == part) for part in range(len(shares) + 1)
+    ]
+
+
 def _half(count: int, rng: np.random.Generator) -> Bool[np.ndarray, "n"]:
-    """True for half of so many, in random order."""
+    """Return True for half of the entries, in random order."""
     return np.asarray(rng.permutation(count) < count / 2)
 
 
 def save_trial(trial: Trial, folder: Path) -> None:
-    """Write a trial as JSON, its maps beside it as .npz; the JSON comes last, so that it is there with its maps.
+    """Write a trial's maps as .npz and then its results as JSON next to them: a JSON file implies its maps.
 
     Raises:
         RunError: the folder cannot be written to.
@@ -218,7 +235,7 @@ def save_trial(trial: Trial, folder: Path) -> None:
         "reason": trial.reason,
         "photos": list(trial.photos),
         "epochs": trial.epochs,
-        "accuracy": None if np.isnan(trial.accuracy) else trial.accuracy,
+        "accuracy": json_value(trial.accuracy),
         "reliance": None if trial.reliance is None else asdict(trial.reliance),
         "faces": trial.faces,
         "chance": None if trial.chance is None else asdict(trial.chance),
@@ -241,7 +258,7 @@ def save_trial(trial: Trial, folder: Path) -> None:
 
 
 def read_trial(path: Path) -> Trial:
-    """A trial that `save_trial` wrote.
+    """Read a trial that `save_trial` wrote.
 
     Raises:
         RunError: the file or its maps cannot be read.
@@ -251,7 +268,7 @@ def read_trial(path: Path) -> Trial:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
             values = {name: file[name].astype(np.float64) for name in file.files}
         return Trial(
-            plan=Plan(**content["plan"]),
+            plan=TrialPlan(**content["plan"]),
             reason=content["reason"],
             photos=tuple(content["photos"]),
             epochs=content["epochs"],
@@ -259,12 +276,12 @@ def read_trial(path: Path) -> Trial:
             reliance=None if content["reliance"] is None else Reliance(**content["reliance"]),
             faces=content["faces"],
             chance=None if content["chance"] is None else Chance(**content["chance"]),
-            scores={name: Score.read(one) for name, one in content["scores"].items()},
+            scores={name: CueScore.read(one) for name, one in content["scores"].items()},
             values=values,
             seconds=content["seconds"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"A trial is a JSON file with an .npz file of its maps beside it; {path} cannot be read: {error}. Delete "
-            "both files, and it is made again."
+            f"A trial is a JSON file with an .npz file of its maps next to it; {path} cannot be read: {error}. "
+            "Delete both files, and the trial is run again."
         ) from error

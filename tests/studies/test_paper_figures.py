@@ -1,4 +1,4 @@
-"""The paper's figures: photos as data sets are distributed, command lines, and words about what is missing."""
+"""The paper's figures: data sets as they are distributed, command lines, and missing data."""
 
 import csv
 
@@ -8,8 +8,8 @@ from canonface.cli import reproduce as command
 from canonface.cli.main import main
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, OptionError, PhotoError
-from canonface.studies.figures import FIGURES, Wanted, figure_of
-from canonface.studies.photo_sets import PhotoSet, open_photo_set, write_rows
+from canonface.studies.figures import FIGURES, FigureRequest, figure_of, write_list
+from canonface.studies.photo_sets import PhotoSet, open_photo_set
 
 ZOO = ("gender", "gender-wrn", "age", "expression", "facenet", "facenet-gender")
 COMMANDS = ("audit", "evaluate", "compare-methods")
@@ -114,8 +114,8 @@ def test_photos_are_drawn_by_the_seed():
     assert all(row["identity"] == name for name, photos in drawn for row in photos)
 
 
-def wanted(data, out, **more):
-    return Wanted(data, out, zoo=ZOO, commands=COMMANDS, **more)
+def request(data, out, **more):
+    return FigureRequest(data, out, zoo=ZOO, commands=COMMANDS, **more)
 
 
 @pytest.mark.parametrize("number", sorted(FIGURES))
@@ -125,7 +125,7 @@ def test_every_figure_has_command_lines_that_the_program_takes(number, lfw, tmp_
 
     from canonface.cli.main import app
 
-    plan = FIGURES[number].plan(wanted(open_photo_set(lfw), tmp_path / "out"))
+    plan = FIGURES[number].plan(request(open_photo_set(lfw), tmp_path / "out"))
     assert plan.lines
     for words in plan.lines:
         parsed = typer.main.get_command(app)
@@ -140,20 +140,20 @@ def test_the_issues_figures_are_all_there():
     assert {1, 2, 4, 5, 6, 7, 8, 10, 11, 12, 13, 18, 20, 21} <= set(FIGURES)
 
 
-def test_what_is_missing_is_said(lfw, tmp_path):
+def test_missing_data_is_reported(lfw, tmp_path):
     data = PhotoSet("folder", ({"path": "a.jpg"},))
-    assert figure_of("figure 7").plan(wanted(data, tmp_path)).lines == ()
-    assert "two photos each of at least two people" in figure_of("7").plan(wanted(data, tmp_path)).missing[0]
-    tasks = figure_of("Fig. 1").plan(wanted(data, tmp_path))
+    assert figure_of("figure 7").plan(request(data, tmp_path)).lines == ()
+    assert "two photos each of at least two people" in figure_of("7").plan(request(data, tmp_path)).missing[0]
+    tasks = figure_of("Fig. 1").plan(request(data, tmp_path))
     assert "facenet-gender=female" in tasks.lines[0]
     assert "expression=happy" in tasks.lines[0]
     assert any(line.startswith("facenet-pose: ") for line in tasks.missing)
     assert (
-        "the paper goes to 1000 photos and more; here are 1"
-        in figure_of("5").plan(wanted(data, tmp_path)).missing
+        "the paper has up to 1000 photos and more; here are 1"
+        in figure_of("5").plan(request(data, tmp_path)).missing
     )
-    assert figure_of("12").plan(wanted(data, tmp_path, model="expression")).lines == ()
-    without = Wanted(data, tmp_path)
+    assert figure_of("12").plan(request(data, tmp_path, model="expression")).lines == ()
+    without = FigureRequest(data, tmp_path)
     assert figure_of("2").plan(without).lines == ()
     assert figure_of("10").plan(without).missing == ("the command evaluate is not part of this version",)
     with pytest.raises(OptionError, match="'3'"):
@@ -161,7 +161,7 @@ def test_what_is_missing_is_said(lfw, tmp_path):
 
 
 def test_pairs_are_drawn_where_the_set_has_none(lfw, tmp_path):
-    plan = figure_of("7").plan(wanted(open_photo_set(lfw), tmp_path))
+    plan = figure_of("7").plan(request(open_photo_set(lfw), tmp_path))
     assert plan.missing == ("no list of pairs: each person is paired with itself and with the next",)
     with (tmp_path / "pairs.csv").open() as file:
         assert [row["same"] for row in csv.DictReader(file)] == ["1", "0", "1", "0"]
@@ -193,7 +193,7 @@ def test_the_command_lists_runs_and_refuses(say, lfw):
     code, out, _, lines = say("5", demo_folder() / "labels.csv", "-o", "five", "--photos", "10")
     assert code == 0
     assert [words[:2] for words in lines] == [("audit", "five/photos.csv"), ("study", "convergence")]
-    assert "missing: the paper goes to 1000 photos and more; here are 40" in out
+    assert "missing: the paper has up to 1000 photos and more; here are 40" in out
     assert "was recognised as: table, 40 photos" in out
     code, out, _, lines = say("5", "--dry-run")
     assert lines == []
@@ -201,7 +201,7 @@ def test_the_command_lists_runs_and_refuses(say, lfw):
     code, _, _, [female] = say("4", "-o", "four")
     assert female[female.index("--target") + 1] == "female"
     code, _, _, [own] = say("2", "-o", "two")
-    assert "--target" not in own, "each photo is asked about the model's own choice"
+    assert "--target" not in own, "each photo is explained for its predicted class"
     code, _, err, _ = say("12", lfw, "--model", "expression")
     assert code == 2
     assert "figure 12 cannot be made of this" in err
@@ -218,4 +218,4 @@ def test_a_list_that_cannot_be_written_is_an_error(tmp_path):
 
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="can be written to"):
-        write_rows([{"path": "a"}], tmp_path / "file" / "photos.csv")
+        write_list([{"path": "a"}], tmp_path / "file" / "photos.csv")

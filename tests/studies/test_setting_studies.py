@@ -1,4 +1,4 @@
-"""One setting varied over the same photos: runs, maps, correlations, and models whose answer is known."""
+"""Studies of one setting: runs, maps and correlations, with models whose map is known."""
 
 import csv
 
@@ -12,9 +12,10 @@ from canonface.mesh import load_mesh, region_mask
 from canonface.models import load_model
 from canonface.pipeline import audit
 from canonface.run import Run
+from canonface.studies.aligners import CachedAligner
 from canonface.studies.comparison import agreement, compare
 from canonface.studies.settings import EVEN, EVERY_VERTEX, SUMMED
-from canonface.studies.varying import Remembering, Setting, vary
+from canonface.studies.sweep import Setting, vary
 from canonface.types import InputSpec
 from conftest import toy_model
 
@@ -22,7 +23,7 @@ SPEC = InputSpec(size_hw=(48, 48))
 
 
 class ReadsTheMouth:
-    """As sure as the pixels under a fixed window, where the mouth of a frontal crop lies, are bright."""
+    """Model whose confidence rises with the brightness of a window at the mouth of a frontal crop."""
 
     spec, labels, outputs = SPEC, ("no", "yes"), "logits"
 
@@ -60,12 +61,12 @@ def test_correlations_are_pearsons_at_the_probes_of_the_sparsest_run(mouth_study
     np.testing.assert_allclose(mouth_study.correlations, mouth_study.correlations.T)
 
 
-def test_a_study_says_what_it_found(mouth_study):
+def test_a_study_reports_its_findings(mouth_study):
     words = mouth_study.words()
     assert words[0] == "4 maps of the same 14 faces."
     assert words[1].startswith("5 px: highest at ")
     assert "reliability" in words[1]
-    assert words[5].startswith("Least alike: ")
+    assert words[5].startswith("Least similar: ")
     table = mouth_study.table()
     assert [row["people"] for row in table] == [7] * 4
     assert table[0]["r with 5 px"] == pytest.approx(1)
@@ -75,7 +76,7 @@ def test_a_study_says_what_it_found(mouth_study):
     assert set(regions[0]) == {"region", *mouth_study.names}
 
 
-def test_each_setting_is_a_run_that_goes_on(mouth_study, people_folder, tmp_path):
+def test_each_setting_is_a_run_that_continues(mouth_study, people_folder, tmp_path):
     folder = mouth_study.columns[0].run.folder
     assert folder.name == "5-px"
     assert Run.open(folder).faces.num_rows == 14
@@ -84,8 +85,8 @@ def test_each_setting_is_a_run_that_goes_on(mouth_study, people_folder, tmp_path
     photos = people_folder / "labels.csv"
 
     def go():
-        told = lambda name, progress: said.append((name, progress.done))  # noqa: E731
-        return vary(photos, settings, tmp_path, model=toy_model(), target="yes", stride=20, told=told)
+        progress = lambda name, state: said.append((name, state.done))  # noqa: E731
+        return vary(photos, settings, tmp_path, model=toy_model(), target="yes", stride=20, progress=progress)
 
     runs = go()
     assert [run.settings["occluder"]["patch"] for run in runs] == [5, 7]
@@ -93,7 +94,7 @@ def test_each_setting_is_a_run_that_goes_on(mouth_study, people_folder, tmp_path
     assert said[-1] == ("b", 14)
     assert len(said) == 28
     again = go()
-    assert len(said) == 28, "the second time nothing is asked"
+    assert len(said) == 28, "the second time no model is run"
     np.testing.assert_array_equal(again[1].drops(), runs[1].drops())
 
 
@@ -114,7 +115,7 @@ def test_runs_that_share_no_face_are_refused(toy_run, people_folder, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "other.jpg").write_bytes(names[0].read_bytes())
     other = audit(tmp_path / "photos", toy_model(), tmp_path / "other", target="yes", stride=20)
-    with pytest.raises(RunError, match="every setting has explained; there is none"):
+    with pytest.raises(RunError, match="every setting has explained, and there is none"):
         compare("test", [("a", toy_run), ("b", other)])
     with pytest.raises(OptionError, match="at least one run"):
         compare("test", [])
@@ -136,7 +137,7 @@ def test_maps_that_are_flat_or_on_other_meshes_have_no_correlation(toy_run):
 
 def test_density_draws_the_same_drops_divided_and_summed(people_folder, tmp_path):
     photos = sorted(people_folder.glob("*studio.jpg"))[:4]
-    found = studies.density(photos, toy_model(), tmp_path, target="yes", level=0)
+    found = studies.density(photos, toy_model(), tmp_path, target="yes", subdivision=0)
     assert found.names == (EVERY_VERTEX, SUMMED, EVEN)
     divided, summed, even = found.columns
     np.testing.assert_array_equal(divided.run.drops(), summed.run.drops())
@@ -151,7 +152,7 @@ def test_density_draws_the_same_drops_divided_and_summed(people_folder, tmp_path
         studies.density(photos, toy_model(), tmp_path, share=0.5, stride=3)
 
 
-def test_confidences_are_those_that_the_model_can_be_asked(people_folder, tmp_path):
+def test_confidences_fit_the_outputs_of_the_model(people_folder, tmp_path):
     photos = sorted(people_folder.glob("*studio.jpg"))[:2]
     found = studies.confidence(photos, toy_model(), tmp_path / "logits", target="yes", stride=40)
     assert found.names == ("probability", "logit", "log-odds")
@@ -175,13 +176,13 @@ def test_fills_are_compared_and_unknown_ones_refused(people_folder, tmp_path):
     found = studies.fill(photos, toy_model(), tmp_path, fills=["mean", "#ff0000"], target="yes", stride=40)
     assert found.names == ("mean", "#ff0000")
     assert found.columns[1].run.settings["occluder"]["fill"] == "#ff0000"
-    assert np.isnan(found.columns[0].reliability), "two people have no halves to speak of"
+    assert np.isnan(found.columns[0].reliability), "two people are too few for halves"
     with pytest.raises(OptionError, match="'paint'"):
         studies.fill(
             photos, toy_model(), tmp_path / "other", fills=["mean", "paint"], target="yes", stride=40
         )
-    assert not (tmp_path / "other").exists(), "what cannot be is said before the first setting is asked"
-    assert "reliability unknown, which takes four people" in found.words()[1]
+    assert not (tmp_path / "other").exists(), "an invalid option is reported before the first run"
+    assert "reliability unknown: it needs four people" in found.words()[1]
     with pytest.raises(OptionError, match="at least two settings"):
         studies.fill(photos, toy_model(), tmp_path, fills=["mean"], target="yes")
     with pytest.raises(OptionError, match="different names"):
@@ -204,24 +205,24 @@ class Counting:
         return self.aligner(photo, path)
 
 
-def test_faces_are_placed_once_and_failures_too(aligner, people_folder):
+def test_faces_and_failures_are_cached(aligner, people_folder):
     counting = Counting(aligner)
-    kept = Remembering(counting)
+    cached = CachedAligner(counting)
     photo = next(iter(sorted(people_folder.glob("*.jpg"))))
-    first, second = kept(photo), kept(photo)
+    first, second = cached(photo), cached(photo)
     assert counting.calls == 1
     assert first[0] is second[0]
-    assert first is not second, "a list of one's own"
+    assert first is not second, "a new list each time"
     for _ in range(3):
         with pytest.raises(NoFaceError, match="nobody there"):
-            kept("nobody.jpg")
+            cached("nobody.jpg")
     assert counting.calls == 2
-    assert kept.describe() == {"name": "counting"}
-    forgetful = Remembering(counting, most_bytes=1)
+    assert cached.describe() == {"name": "counting"}
+    forgetful = CachedAligner(counting, max_bytes=1)
     forgetful(photo)
     forgetful(photo)
     assert counting.calls == 4
-    assert len(kept(first[0].image)) == 1, "a picture from memory is not kept"
+    assert len(cached(first[0].image)) == 1, "a picture in memory is not cached"
 
 
 TOY = """
@@ -258,8 +259,8 @@ def say(people_folder, tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_writes_a_figure_and_tables(people_folder, tmp_path, say):
-    asked = ("-m", "toy_study_models:model", "-t", "yes", "--stride", "80", "-o", "out")
-    code, out, err = say("fill", people_folder / "labels.csv", *asked, "--fills", "mean,black")
+    options = ("-m", "toy_study_models:model", "-t", "yes", "--stride", "80", "-o", "out")
+    code, out, err = say("fill", people_folder / "labels.csv", *options, "--fills", "mean,black")
     assert code == 0, err
     assert "2 maps of the same 14 faces." in out
     assert "mean and black correlate with r = " in out or "black and mean correlate" in out
@@ -272,11 +273,11 @@ def test_the_command_writes_a_figure_and_tables(people_folder, tmp_path, say):
     assert "14/14" in err or "photos/s" in err, "progress goes to stderr"
 
 
-def test_options_that_a_study_varies_itself_are_its_own(people_folder, say):
-    asked = ("-m", "toy_study_models:model", "-t", "yes", "--stride", "40", "-o", "out")
-    code, _, err = say("fill", people_folder / "labels.csv", *asked, "--format", "gif")
+def test_options_that_a_study_varies_itself_are_refused(people_folder, say):
+    options = ("-m", "toy_study_models:model", "-t", "yes", "--stride", "40", "-o", "out")
+    code, _, err = say("fill", people_folder / "labels.csv", *options, "--format", "gif")
     assert code == 2
     assert "'gif'" in err
-    code, _, err = say("density", people_folder / "labels.csv", *asked)
+    code, _, err = say("density", people_folder / "labels.csv", *options)
     assert code == 2
     assert "leave out stride" in err

@@ -1,4 +1,4 @@
-"""Scores of maps made by hand."""
+"""Scores of hand-made maps."""
 
 import numpy as np
 import pytest
@@ -8,15 +8,13 @@ from canonface.maps import CMS
 from canonface.mesh import load_mesh
 from canonface.methods import METHODS
 from canonface.studies.planted.marks import Area
-from canonface.studies.planted.proportions import Proportion
-from canonface.studies.planted.rules import CANONICAL, LOG_ODDS, SIGNS, chosen_methods, read_by
-from canonface.studies.planted.scoring import (
-    Score,
-    area_under_curve,
+from canonface.studies.planted.model_maps import CANONICAL, LOG_ODDS, SIGNS, chosen_methods, read_by
+from canonface.studies.planted.scores import (
+    CueScore,
+    Proportion,
     chance,
     distance_to,
     grown,
-    mass_share,
     pixels_of,
     score,
 )
@@ -40,7 +38,7 @@ def map_with(mesh, image):
 
 
 def dots(mesh, area, *distances):
-    """0 but for single pixels of the face at such distances from the region, in pixels; 0 is well inside."""
+    """Return a map of single bright pixels at given distances from the region, in pixels; 0 is well inside."""
     canvas = CMS.empty(mesh, "").canvas
     region = pixels_of(mesh, canvas, area)
     outside, inside = distance_to(region), distance_to(~region)
@@ -60,7 +58,7 @@ def test_a_map_of_the_region_itself_is_perfect(mesh, cheek):
     assert not found.tied
     assert found.distance_cm == 0
     assert found.mass == 1
-    assert found.auc > 0.99  # vertices on the border may round to a pixel beside it
+    assert found.auc > 0.99  # vertices on the border may round to a pixel outside
     assert "right_cheek" in found.peak_regions
 
 
@@ -75,7 +73,7 @@ def test_a_peak_may_lie_half_a_patch_off(mesh, cheek, distance, hit, inside):
     assert found.distance_cm == pytest.approx(distance / cms.canvas.pixels_per_unit(mesh), abs=0.15)
 
 
-def test_equal_peaks_on_both_sides_are_said(mesh, cheek):
+def test_equal_peaks_on_both_sides_are_a_tie(mesh, cheek):
     found = score(map_with(mesh, dots(mesh, cheek, 0, 100)), cheek)
     assert found.tied
     assert found.mass == pytest.approx(0.5)
@@ -98,21 +96,15 @@ def test_a_map_that_is_nowhere_positive_is_no_hit(mesh, cheek):
     assert found.auc > 0.99
 
 
-def test_mass_by_hand():
-    values = np.array([[3.0, -5.0], [1.0, 9.0]])
-    region = np.array([[True, True], [False, False]])
-    assert mass_share(values, region, np.array([[True, True], [True, False]])) == 0.75
-    assert mass_share(values, region, np.ones((2, 2), bool)) == 3 / 13
-    assert np.isnan(mass_share(-np.abs(values), region, np.ones((2, 2), bool)))
-
-
-def test_auc_by_hand():
-    values = np.array([1.0, 2.0, 2.0, 3.0, np.nan])
-    members = np.array([False, True, False, True, True])
-    # (2 > 1) + (2 = 2) / 2 + (3 > 1) + (3 > 2) of 4 pairs
-    assert area_under_curve(values, members) == 3.5 / 4
-    assert area_under_curve(-values, members) == 0.5 / 4
-    assert np.isnan(area_under_curve(values, np.zeros(5, bool)))
+def test_mass_counts_only_pixels_that_a_face_shows(mesh, cheek):
+    """Half of the map's positive values lie in the region, and pixels without a face are left out."""
+    image = dots(mesh, cheek, 0, 60)
+    cms = map_with(mesh, image)
+    seen = np.ones(image.shape, dtype=np.int64)
+    seen[(image > 0) & ~pixels_of(mesh, cms.canvas, cheek)] = 0
+    hidden = CMS.empty(mesh, "probability").add(image, seen, PATCH)
+    assert score(cms, cheek).mass == pytest.approx(0.5)
+    assert score(hidden, cheek).mass == 1
 
 
 def test_grown_by_half_a_patch_to_each_side():
@@ -135,7 +127,7 @@ def test_chance_is_the_share_of_the_face(mesh, cheek):
 def test_a_score_survives_json(mesh, cheek):
     for image in (dots(mesh, cheek, 60), np.zeros((512, 512))):
         found = score(map_with(mesh, image), cheek)
-        assert str(Score.read(found.describe())) == str(found)
+        assert str(CueScore.read(found.describe())) == str(found)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Paint lands on its region and nowhere else, at every pose; labels say nothing but whether the cue is there."""
+"""Planted cues: paint covers exactly its region at every pose, and only the cue depends on the label."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,10 @@ import slow_painting
 
 from canonface.errors import OptionError
 from canonface.models import prepare
-from canonface.studies.planted.cues import MakeUpCue, MarkCue
+from canonface.studies.planted.cues import MakeUpCue, MarkCue, marks_on, painted
 from canonface.studies.planted.marks import Area, Mark, covered, frontal_pixels, paint, shown_pixels
-from canonface.studies.planted.painting import marks_on, painted, split_by_person
 from canonface.studies.planted.portraits import Portraits
-from canonface.studies.planted.trial import paintable
+from canonface.studies.planted.trial import paintable, split_by_person
 from canonface.types import InputSpec
 
 GREEN = np.array([0.0, 255.0, 0.0])
@@ -82,7 +81,7 @@ def test_soft_paint_is_weaker_at_its_rim_and_stays_inside():
 
 
 @pytest.mark.parametrize("share", [0.4, 0.7, 1.0])
-def test_a_mark_has_the_share_of_the_area_that_is_asked_for(portraits, share):
+def test_a_mark_has_the_requested_share_of_the_area(portraits, share):
     area = Area.named(portraits.mesh, "forehead")
     chosen = area.patch(share, np.random.default_rng(0))
     assert not (chosen & ~area.triangles).any()
@@ -107,7 +106,7 @@ def test_a_frontal_face_shows_about_what_the_canonical_face_does(portraits):
 
 @pytest.mark.parametrize("kind", ["mark", "make-up"])
 def test_nothing_but_the_cue_depends_on_the_label(portraits, kind):
-    """Without the cue's own marks, the marks of both labels are drawn alike; and they never touch its region."""
+    """Distractors have the same distribution for both labels, and never touch the cue's region."""
     mesh = portraits.mesh
     cue = (
         MakeUpCue.on(mesh, 1.0) if kind == "make-up" else MarkCue.on(mesh, "chin", 0.7, paintable(portraits))
@@ -135,7 +134,7 @@ def test_the_same_seed_paints_the_same(portraits):
     assert (one != portraits.pixels[chosen]).any(axis=(1, 2, 3))[present].all()
 
 
-def test_nobody_is_in_two_parts():
+def test_no_person_is_in_two_parts():
     people = tuple(str(i // 3) for i in range(60))
     parts = split_by_person(people, (0.7, 0.1), np.random.default_rng(0))
     assert sorted(np.concatenate(parts).tolist()) == list(range(60))

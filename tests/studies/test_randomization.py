@@ -1,4 +1,4 @@
-"""Weights drawn anew: which layers, what becomes of the map, what is left untouched."""
+"""Randomised weights: layers, maps, verdicts, and a model that stays unchanged."""
 
 import csv
 
@@ -11,10 +11,10 @@ from canonface import studies
 from canonface.errors import OptionError
 from canonface.models import load_model
 from canonface.run import Run
-from canonface.studies.copies import NoisyCopies
-from canonface.studies.fixing import likeness
+from canonface.studies.aligners import NoisyCopies
 from canonface.studies.layers import grouped, layers_of, randomised, require_torch
-from canonface.studies.randomizing import Likeness, cascade, verdict_of
+from canonface.studies.randomization import Likeness, cascade, verdict_of
+from canonface.studies.targets import SelfSimilarity, likeness, with_confidence
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(24, 24))
@@ -53,7 +53,7 @@ def network(seed=0):
 
 
 def bright_mouth():
-    """A trained network in one step: it is as sure as the mouth of a frontal crop is bright."""
+    """Return a network whose confidence rises with the brightness of a frontal crop's mouth."""
     layer = nn.Linear(3 * 24 * 24, 2)
     weight = torch.zeros(2, 3, 24, 24)
     weight[1, :, 15:18, 9:15] = 0.1
@@ -89,7 +89,7 @@ def test_a_module_that_is_not_called_leaves_the_order_of_registration():
     assert [layer.name for layer in layers] == ["head", "second", "first", "scale"]
 
 
-def test_drawn_layers_are_those_of_their_own_initialisation_and_the_rest_stays():
+def test_randomised_layers_use_their_own_initialisation_and_the_rest_stays():
     module = network()
     model = model_of(module)
     layers = layers_of(model)
@@ -148,8 +148,8 @@ def test_the_cascades_end_in_the_same_networks():
         grouped(layers, 0)
 
 
-def test_what_has_no_layers_is_refused_in_words():
-    with pytest.raises(OptionError, match="known by its answers alone"):
+def test_a_model_without_layers_is_refused():
+    with pytest.raises(OptionError, match="only the outputs are known"):
         require_torch(load_model(lambda x: x.mean(axis=(2, 3)), spec=SPEC, name="box"))
     with pytest.raises(OptionError, match="holds none"):
         layers_of(model_of(nn.Sequential(nn.AvgPool2d(24), nn.Flatten())))
@@ -169,12 +169,12 @@ def sanity(people_folder, tmp_path_factory):
     return found, out
 
 
-def test_the_map_of_a_model_that_forgets_is_lost(sanity):
+def test_the_map_of_a_randomised_model_differs(sanity):
     found, out = sanity
     plain, smooth = found.verdicts
     assert plain.passed
     assert plain.spearman < 0.5
-    assert "passed; with every layer drawn anew |rank correlation| is 0." in plain.words
+    assert "passed; with every layer randomised |rank correlation| is 0." in plain.words
     assert smooth.smooth
     assert smooth.passed
     first = found.likenesses[0]
@@ -190,7 +190,7 @@ def test_the_map_of_a_model_that_forgets_is_lost(sanity):
 
 
 def test_complexity_rises_as_the_efficient_test_expects(sanity):
-    """One sharp place against a random network's map of everywhere."""
+    """The trained map has one sharp place, the random maps have values everywhere."""
     plain = sanity[0].verdicts[0]
     ends = [like.entropy for like in sanity[0].likenesses if like.direction == "all" and not like.smooth][1:]
     trained = sanity[0].likenesses[0].entropy
@@ -198,8 +198,8 @@ def test_complexity_rises_as_the_efficient_test_expects(sanity):
     assert plain.rise > 0.2
 
 
-def test_each_face_is_asked_about_what_the_trained_model_chose(people_folder, tmp_path):
-    """Random networks would choose other classes: the target is fixed before."""
+def test_each_face_is_explained_for_the_class_of_the_trained_model(people_folder, tmp_path):
+    """The targets are frozen, since random networks would predict other classes."""
     module = bright_mouth()
     with torch.no_grad():
         module[1].bias[1] = -2.5
@@ -224,7 +224,7 @@ def test_methods_whose_names_differ_by_signs_alone_have_runs_of_their_own(people
     assert {"gradcam-trained", "gradcam++-trained"} < {path.name for path in tmp_path.iterdir()}
 
 
-def test_an_embedding_is_asked_how_like_itself_the_face_stays(people_folder, tmp_path):
+def test_an_embedding_is_explained_by_self_similarity(people_folder, tmp_path):
     module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 24, 8))
     photos = sorted(people_folder.glob("*studio.jpg"))[:2]
     model = model_of(module, outputs="embedding", labels=())
@@ -233,6 +233,20 @@ def test_an_embedding_is_asked_how_like_itself_the_face_stays(people_folder, tmp
     assert likeness(np.array([[3.0, 0.0]]), np.array([[1.0, 0.0], [1.0, 1.0]])) == pytest.approx(
         [1, 0.5**0.5]
     )
+
+
+def test_self_similarity_is_described_as_in_0_1_0():
+    """Runs of 0.1.0 can be continued: the description is that of the function under its old name."""
+    model = model_of(nn.Flatten(), outputs="embedding", labels=())
+    assert isinstance(with_confidence(model, {"target": "yes"})["confidence"], SelfSimilarity)
+    assert with_confidence(model, {"gallery": "people"}) == {"gallery": "people"}
+    assert SelfSimilarity().describe() == {
+        "name": "function",
+        "function": "canonface.studies.fixing:likeness",
+        "fingerprint": "ebc426065d2c5d625e1c60013fbf1210472c2590b7568a46d0ac81a4426be8fd",
+        "unit": "likeness to the whole face (cosine)",
+        "target": "the same face",
+    }
 
 
 def like(network, spearman, draw=0, entropy=2.0):
@@ -245,14 +259,14 @@ def test_verdicts_by_hand():
     stays = verdict_of([trained, like("all layers", 0.98), like("all layers, draw 2", -0.96, 1)])
     assert stays.passed is False
     assert stays.spearman == pytest.approx(0.97), "a map turned into its negative has not forgotten"
-    assert "FAILED; with every layer drawn anew |rank correlation| is 0.97, not below 0.5" in stays.words
+    assert "FAILED; with every layer randomised |rank correlation| is 0.97, not below 0.5" in stays.words
     assert stays.rise == pytest.approx(0.25)
     half = verdict_of([trained, like("all layers", 0.3), like("all layers, draw 2", np.nan, 1)])
     assert half.passed
     assert "1 of 2 maps flat" in half.words
     gone = verdict_of([trained, like("all layers", np.nan)])
     assert gone.passed
-    assert "the network's map is flat" in gone.words
+    assert "the map is flat" in gone.words
     nothing = verdict_of([like("trained", np.nan), like("all layers", np.nan)])
     assert nothing.passed is None
     assert "cannot be judged" in nothing.words
@@ -262,7 +276,7 @@ def test_noisy_copies_are_seen_in_the_models_input(aligner, people_folder):
     from canonface.models import prepare
 
     photo = next(iter(sorted(people_folder.glob("*studio.jpg"))))
-    copies = NoisyCopies(aligner, SPEC, copies=3, level=0.1, seed=2)
+    copies = NoisyCopies(aligner, SPEC, copies=3, noise=0.1, seed=2)
     first, again = copies(photo), copies(photo)
     assert [face.index for face in first] == [0, 1, 2]
     assert all(np.array_equal(a.image, b.image) for a, b in zip(first, again, strict=True))
@@ -277,7 +291,7 @@ def test_noisy_copies_are_seen_in_the_models_input(aligner, people_folder):
         NoisyCopies(aligner, SPEC, copies=0)
 
 
-def test_the_command_says_passed_and_draws_figure_8(people_folder, tmp_path, monkeypatch, capsys):
+def test_the_command_prints_the_verdict_and_draws_figure_8(people_folder, tmp_path, monkeypatch, capsys):
     from canonface.cli.main import main
 
     (tmp_path / "toy_torch_models.py").write_text(
@@ -307,18 +321,18 @@ def test_the_command_says_passed_and_draws_figure_8(people_folder, tmp_path, mon
 
 
 def edges(model, x, confidence_fn):
-    """How much each pixel differs from its right neighbour: a map of the photo, whatever the model."""
+    """Return the difference of each pixel to its right neighbour: a map of the photo, independent of the model."""
     grey = x.mean(axis=0).astype(np.float64)
     return np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
 
 
 def weights_of(model, x, confidence_fn):
-    """The weights of the class, where the pixel lies: a map of the model, whatever the photo."""
+    """Return the class weights of each pixel: a map of the model, independent of the photo."""
     weight = model.module[1].weight.detach().numpy()
     return (weight[1] - weight[0]).reshape(3, 24, 24).sum(axis=0).astype(np.float64)
 
 
-def test_a_map_that_ignores_the_model_fails_in_words(people_folder, tmp_path):
+def test_a_map_that_ignores_the_model_fails(people_folder, tmp_path):
     photos = sorted(people_folder.glob("*studio.jpg"))[:2]
     found = studies.randomize(
         photos, model_of(bright_mouth()), tmp_path, methods=["canonical", edges, weights_of], target="yes",
@@ -327,7 +341,7 @@ def test_a_map_that_ignores_the_model_fails_in_words(people_folder, tmp_path):
     hidden, read = (Run.open(tmp_path / f"{name}-trained") for name in ("canonical", "edges"))
     assert hidden.settings["occluder"]["fill"] == "black"
     assert hidden.manifest.configuration["design"]["share"] == 0.9
-    assert not read.manifest.configuration.get("design"), "no place is hidden for a method of others"
+    assert not read.manifest.configuration.get("design"), "other methods have no design"
     verdicts = {verdict.method: verdict for verdict in found.verdicts}
     assert list(verdicts) == ["canonical", "edges", "weights_of"]
     assert verdicts["canonical"].passed
@@ -336,4 +350,4 @@ def test_a_map_that_ignores_the_model_fails_in_words(people_folder, tmp_path):
     assert verdicts["edges"].spearman == pytest.approx(1)
     assert verdicts["edges"].ssim == pytest.approx(1)
     assert verdicts["edges"].rise == pytest.approx(0)
-    assert any(line.startswith("edges: FAILED; with every layer drawn anew") for line in found.words())
+    assert any(line.startswith("edges: FAILED; with every layer randomised") for line in found.words())
