@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from canonface.errors import OptionError, TargetError, near_names
+from canonface.fingerprint import Fingerprint
 from canonface.functional import unit_rows
 
 _ARRAYS = ("identities", "features", "photos")
@@ -96,8 +97,15 @@ class Gallery:
         """SHA-256 of everything in the gallery."""
         content = sha256(json.dumps([self.identities, self.photos, self.features.shape]).encode())
         content.update(self.features.astype("<f4").tobytes())
-        content.update(self.model.encode())
-        return content.hexdigest()
+
+        def with_model(model: str) -> str:
+            whole = content.copy()
+            whole.update(model.encode())
+            return whole.hexdigest()
+
+        return (
+            self.model.mapped(with_model) if isinstance(self.model, Fingerprint) else with_model(self.model)
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write the gallery to an ``.npz`` file that holds no pickle.

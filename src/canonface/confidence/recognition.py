@@ -14,6 +14,7 @@ from canonface.confidence.base import BoundConfidence, CleanPrediction
 from canonface.confidence.gallery import Gallery
 from canonface.confidence.targets import PREDICTED, label_column, labelled, make_plain, one_of, words
 from canonface.errors import ModelOutputError, OptionError, TargetError
+from canonface.fingerprint import accepts
 from canonface.functional import closest_cosines, cosines
 from canonface.types import Outputs
 
@@ -104,7 +105,7 @@ class RecognitionConfidence:
                 f"returns {found}: make the gallery anew with this model."
             )
         known = self.gallery.model
-        if known and original.model and known != original.model:
+        if known and original.model and not accepts(original.model, known):
             raise OptionError(
                 "A gallery comes from the model that is asked, shown the same crop at the same size; this one was "
                 "made with another model or another input: make the gallery anew with this model."

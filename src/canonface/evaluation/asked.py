@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,12 @@ from canonface.data.photos import digest
 from canonface.errors import ConfigurationChangedError, ModelError, OptionError, PhotoError
 from canonface.evaluation.subjects import Subject
 from canonface.explanation.gallery import model_id
+from canonface.fingerprint import accepts
 from canonface.maps import CIS
 from canonface.models import Model, checked_outputs, load_model, prepare
 from canonface.pipeline.photos import describe_model
 from canonface.run import Run
-from canonface.run.manifest import differences
+from canonface.run.manifest import as_stored, differences
 from canonface.run.parts import LABEL_COLUMN_PREFIX
 
 AGREES_WITHIN = 1e-3
@@ -52,7 +52,7 @@ def same_model(run: Run, model: Any = None) -> Model:
     else:
         loaded = load_model(model)
     stated = {k: v for k, v in run.manifest.configuration["model"].items() if k != "name"}
-    mine = {k: v for k, v in _as_json(describe_model(loaded)).items() if k != "name"}
+    mine = {k: v for k, v in as_stored(describe_model(loaded)).items() if k != "name"}
     if changes := differences(stated, mine):
         raise ConfigurationChangedError(
             f"A run is evaluated with the model that it asked; {loaded.name!r} is another than that of "
@@ -86,15 +86,13 @@ def same_confidence_fn(run: Run, model: Model, confidence: Any = None) -> Confid
     if confidence is None:
         confidence = _from_name(run, stated)
     confidence_fn = make_confidence(confidence)
-    if changes := differences(dict(stated), _as_json(dict(describe_confidence(confidence_fn)))):
+    if changes := differences(dict(stated), as_stored(dict(describe_confidence(confidence_fn)))):
         raise ConfigurationChangedError(
             f"A run is evaluated by the confidence that it asked for; this one is another than that of "
             f"{run.folder}:\n  " + "\n  ".join(changes)
         )
-    if isinstance(confidence_fn, RecognitionConfidence) and confidence_fn.gallery.model not in (
-        "",
-        model_id(model),
-    ):
+    known = confidence_fn.gallery.model if isinstance(confidence_fn, RecognitionConfidence) else ""
+    if known and not accepts(model_id(model), known):
         raise OptionError(
             "Features are compared with features of the same model; the gallery was made with another."
         )
@@ -213,8 +211,3 @@ def _check_confidence(subject: Subject, cis: CIS, run: Run) -> None:
             f"The model is asked again about what the run asked; its confidence in {subject.name} is {found:.6g}, "
             f"and {run.folder} wrote down {cis.confidence:.6g}: the model, its input or its randomness has changed."
         )
-
-
-def _as_json(described: Any) -> Any:
-    """As a manifest gives it back: tuples become lists."""
-    return json.loads(json.dumps(described, default=lambda value: value.item()))

@@ -17,8 +17,10 @@ from canonface.confidence import Confidence, Gallery, RecognitionConfidence
 from canonface.data import LabelledPhotos, Photos
 from canonface.data.photos import digest
 from canonface.errors import CanonfaceError, LabelsError, OptionError
+from canonface.fingerprint import accepts
 from canonface.mesh import load_mesh
 from canonface.models import Model, checked_outputs, load_model, prepare
+from canonface.models.fingerprint import with_choices
 from canonface.progress import Progress, ProgressOption, progress_callback
 
 logger = logging.getLogger("canonface")
@@ -92,13 +94,13 @@ def _of_counts(progress: bool | Callable[[int, int], None] | None) -> ProgressOp
 def model_id(model: Model) -> str:
     """Return the identity of a model and its input: the model's fingerprint and the digest of its input spec."""
     spec = sha256(json.dumps(asdict(model.spec), sort_keys=True).encode()).hexdigest()
-    return f"{model.fingerprint()}:{spec}"
+    return with_choices(model.fingerprint(), spec)
 
 
 def check_model(confidence_fn: Confidence, model: Model) -> None:
     """Raise OptionError if a confidence has a gallery that another model made."""
     known = confidence_fn.gallery.model if isinstance(confidence_fn, RecognitionConfidence) else ""
-    if known and known != model_id(model):
+    if known and not accepts(model_id(model), known):
         raise OptionError(
             f"Features are compared with features of the same model and input; the gallery was made with another "
             f"model than {model.name!r}: make it anew with this model (canonface.make_gallery)."

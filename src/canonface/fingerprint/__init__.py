@@ -1,6 +1,6 @@
-"""SHA-256 of what Python objects are and do, the same in every process."""
+"""SHA-256 of the code and content of Python objects, the same in every process."""
 
 from canonface.fingerprint.digests import Digester, sha256
-from canonface.fingerprint.objects import object_fingerprint
+from canonface.fingerprint.objects import Fingerprint, accepts, object_fingerprint
 
-__all__ = ["Digester", "object_fingerprint", "sha256"]
+__all__ = ["Digester", "Fingerprint", "accepts", "object_fingerprint", "sha256"]

@@ -1,9 +1,10 @@
 """SHA-256 of Python values and code by content, bounded in depth and size, never by an address in memory.
 
-- Numbers, texts, arrays and tensors count by content; containers by theirs, sets and dicts in any order.
-- Functions and classes count by source (by bytecode and constants where there is none), with what they close over and
-  the globals that they name. Of another installed package it is the source alone, of Python and PyTorch the name.
-- Modules of PyTorch count by tensors, structure, classes, plain attributes and hooks.
+- Numbers, texts, arrays and tensors count by content; containers by their content, sets and dicts in any order.
+- Functions and classes count by source (by bytecode and constants where there is none), with the variables that they
+  close over and the globals that they name. Those of another installed package count by source alone, those of Python
+  and PyTorch by name, canonface's own by name and stated version (``own``).
+- PyTorch modules count by tensors, structure, classes, plain attributes and hooks.
 - Any other object counts by its class and its attributes; locks, loggers, files and the like by type.
 """
 
@@ -22,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from canonface.fingerprint.own import PACKAGE, is_own, is_own_module, own_name, own_version
 from canonface.fingerprint.sources import globals_read, is_installed, qualname, source
 
-_DEPTH = 8
+DEPTH = 8
 _VALUES = 1_000_000
 _OPAQUE = frozenset(
     "logging threading multiprocessing concurrent asyncio subprocess weakref contextvars _thread _weakref".split()
@@ -33,7 +35,7 @@ _SCALARS = (type(None), bool, int, float, complex, str, bytes, bytearray)
 
 
 def sha256(*parts: bytes | str) -> bytes:
-    """Digest of the parts, each with its length, so that no two lists of parts read alike."""
+    """Return the digest of the parts, each with its length, so that no two lists of parts give the same bytes."""
     digest = hashlib.sha256()
     for part in parts:
         raw = part.encode(errors="surrogatepass") if isinstance(part, str) else part
@@ -43,30 +45,39 @@ def sha256(*parts: bytes | str) -> bytes:
 
 
 class Digester:
-    """Digests for one fingerprint.
+    """Computation of the digests of one fingerprint.
 
-    Beyond ``_DEPTH`` levels or ``_VALUES`` values, and where an object holds itself, the type alone counts.
+    Beyond ``DEPTH`` levels or ``_VALUES`` values, and where an object holds itself, the type alone counts.
 
     Args:
-        own: top-level package of the object, whose code is followed even if it is installed.
+        package: top-level package of the object; its functions count with the globals that they name even if the
+            package is installed.
+
+    Attributes:
+        met_own: whether code of canonface was met.
     """
 
-    def __init__(self, own: str) -> None:
-        self.own = own
+    def __init__(self, package: str) -> None:
+        self.package = package
+        self.met_own = False
         self.left = _VALUES
+        self.kinds: dict[type, str] = {}
         self.inside: set[int] = set()
-        # Values are kept beside their digests, so that no address is used twice.
+        # Values are kept with their digests, so that no address is used twice.
         self.code: dict[tuple[int, int], tuple[Any, bytes]] = {}
 
-    def of(self, value: Any, depth: int = _DEPTH) -> bytes:
-        """Digest of a value."""
+    def of(self, value: Any, depth: int = DEPTH) -> bytes:
+        """Return the digest of a value."""
         self.left -= 1
-        kind = qualname(type(value))
+        kind = self._kind(type(value))
         if isinstance(value, _SCALARS):
             return sha256(kind, repr(value))
         if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
             array = np.ascontiguousarray(value)
             return sha256(kind, str(array.dtype), str(value.shape), array.tobytes())
+        if is_own(value):
+            self.met_own = True
+            return self._own_code(value, kind, depth)
         if depth == 0 or self.left < 0 or id(value) in self.inside:
             return sha256(kind)
         if isinstance(value, FunctionType | type):
@@ -74,6 +85,33 @@ class Digester:
                 self.code[id(value), depth] = value, self._open(value, kind, depth)
             return self.code[id(value), depth][1]
         return self._open(value, kind, depth)
+
+    def _kind(self, cls: type) -> str:
+        """Return the name of a type."""
+        if (name := self.kinds.get(cls)) is None:
+            is_ours = is_own(cls)
+            self.met_own |= is_ours
+            name = self.kinds[cls] = self._own_kind(cls) if is_ours else qualname(cls)
+        return name
+
+    def _own_kind(self, cls: type) -> str:
+        return own_name(cls)
+
+    def _own_code(self, value: Any, kind: str, depth: int) -> bytes:  # noqa: ARG002
+        return sha256(own_name(value), str(own_version(value)))
+
+    def _own_base(self, cls: type) -> list[Any]:
+        """Return what canonface's base of another package's class counts by."""
+        return [own_name(cls), own_version(cls)]
+
+    def _module_name(self, name: str) -> str:
+        if not is_own_module(name):
+            return name
+        self.met_own = True
+        return self._own_module(name)
+
+    def _own_module(self, name: str) -> str:  # noqa: ARG002
+        return PACKAGE
 
     def _open(self, value: Any, kind: str, depth: int) -> bytes:
         self.inside.add(id(value))
@@ -95,7 +133,9 @@ class Digester:
         return [self.of(part, depth) for part in self._made_of(value)]
 
     def _made_of(self, value: Any) -> tuple[Any, ...]:
-        """What other values are made of, in order."""
+        """Return the parts of any other value, in order."""
+        if isinstance(value, ModuleType):
+            return (self._module_name(value.__name__),)
         if isinstance(value, FunctionType):
             return self._function(value)
         if isinstance(value, type):
@@ -123,6 +163,10 @@ class Digester:
     def _class(self, cls: type) -> tuple[Any, ...]:
         parts: list[Any] = []
         for base in cls.__mro__:
+            if is_own(base):
+                self.met_own = True
+                parts += self._own_base(base)
+                continue
             parts.append(qualname(base))
             if _is_known(base.__module__):
                 continue
@@ -137,14 +181,14 @@ class Digester:
 
         layers = dict(module.named_modules())
         fresh = {id(layer) for layer in layers.values()} - self.inside
-        # A layer that holds its parent or its neighbour says nothing new by that.
+        # A layer may hold its parent or its neighbour, which are counted elsewhere.
         self.inside |= fresh
         try:
             yield sha256(_without_addresses(repr(module)))
-            # Buffers too: those that are not saved shape the answers all the same.
+            # Buffers that are not saved decide the outputs too.
             for name, tensor in sorted({**dict(module.named_buffers()), **module.state_dict()}.items()):
                 yield sha256(name) + self.of(tensor, depth)
-            classes = {qualname(type(layer)): type(layer) for layer in layers.values()}
+            classes = {self._kind(type(layer)): type(layer) for layer in layers.values()}
             for _, cls in sorted(classes.items()):
                 yield self.of(cls, depth)
             usual = vars(torch.nn.Module())
@@ -156,7 +200,7 @@ class Digester:
             self.inside -= fresh
 
     def _is_followed(self, code: Any) -> bool:
-        return str(code.__module__).partition(".")[0] == self.own or not is_installed(code)
+        return str(code.__module__).partition(".")[0] == self.package or not is_installed(code)
 
 
 _SPLIT: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
@@ -168,12 +212,11 @@ _SPLIT: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
     (staticmethod | classmethod, lambda wrapped: (wrapped.__func__,)),
     (property, lambda wrapped: (wrapped.fget, wrapped.fset)),
     (CodeType, lambda code: (code.co_code, code.co_names, code.co_freevars, code.co_consts)),
-    (ModuleType, lambda module: (module.__name__,)),
 )
 
 
 def _attributes(value: Any) -> tuple[Any, ...]:
-    """Class and attributes of an object, or its text if it has none."""
+    """Return the class and attributes of an object, or its class and text if it has none."""
     cls: Any = type(value)
     package = cls.__module__.partition(".")[0]
     state = dict(getattr(value, "__dict__", {}))
@@ -189,13 +232,13 @@ def _attributes(value: Any) -> tuple[Any, ...]:
 
 
 def _mangled(name: str, cls: type) -> str:
-    """Name under which Python keeps an attribute: one of two leading underscores holds the class's name too."""
+    """Return the name under which Python stores an attribute: two leading underscores add the class's name."""
     private = name.startswith("__") and not name.endswith("__")
     return f"_{cls.__name__.lstrip('_')}{name}" if private else name
 
 
 def _is_known(module: str | None) -> bool:
-    """Whether code belongs to Python or PyTorch, whose new versions are not new models."""
+    """Return whether code belongs to Python or PyTorch, whose new versions do not make another model."""
     package = str(module).partition(".")[0]
     return package == "torch" or package in sys.stdlib_module_names
 
@@ -217,7 +260,7 @@ def _tensor(tensor: Any) -> bytes:
 
 
 def _written_code(layer: Any) -> Any:
-    """Code, constants and attributes of a scripted or traced layer, code of a graph: no class holds these."""
+    """Return code, constants and attributes of a scripted or traced layer, or a graph's code: no class holds them."""
     try:
         if hasattr(layer, "code_with_constants"):
             code, constants = layer.code_with_constants

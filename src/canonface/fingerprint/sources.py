@@ -1,4 +1,4 @@
-"""Where code comes from and what it reads."""
+"""Source, file and globals of functions and classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def source(value: FunctionType | type) -> str:
-    """Source of a function or class; empty where there is none."""
+    """Return the source of a function or class; empty where there is none."""
     try:
         return inspect.getsource(value)
     except (OSError, TypeError, SyntaxError, IndexError):
@@ -20,13 +20,13 @@ def source(value: FunctionType | type) -> str:
 
 
 def globals_read(function: FunctionType) -> dict[str, Any]:
-    """The globals that a function names, in itself or in functions and comprehensions inside it."""
+    """Return the globals that a function names, in itself or in functions and comprehensions inside it."""
     names = sorted(_global_names(function.__code__))
     return {name: function.__globals__[name] for name in names if name in function.__globals__}
 
 
 def is_installed(code: Any) -> bool:
-    """Whether a function or class lies among the installed packages."""
+    """Return whether a function or class lies in the folders of installed packages."""
     try:
         path = Path(inspect.getfile(code)).resolve()
     except (OSError, TypeError):
@@ -35,7 +35,7 @@ def is_installed(code: Any) -> bool:
 
 
 def qualname(value: Any) -> str:
-    """Module and qualified name."""
+    """Return the module and the qualified name of a value, with a dot between them."""
     return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
 
 

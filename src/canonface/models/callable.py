@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.fingerprint import object_fingerprint
+from canonface.models.fingerprint import with_choices
 from canonface.models.outputs import select_output
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
@@ -52,8 +53,8 @@ class CallableModel:
 
     def fingerprint(self) -> str:
         """SHA-256 of the callable's source and of what it reads and holds; what it takes and the output are added."""
-        special = [part for part in (self.takes, self.output) if part not in ("array", None)]
-        return ":".join(map(str, [object_fingerprint(self.function), *special]))
+        takes = self.takes if self.takes != "array" else None
+        return with_choices(object_fingerprint(self.function), takes, self.output)
 
 
 def callable_model(  # noqa: D417

@@ -17,10 +17,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from canonface.errors import ModelError
+from canonface.files import sha256_file
 from canonface.models.base import one_line
 from canonface.models.export_archive import check_archive
 from canonface.models.file_kinds import checked_kind
-from canonface.models.fingerprint import file_fingerprint
 from canonface.types import InputSpec
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Program(nn.Module):
 
     def fingerprint(self) -> str:
         """SHA-256 of the file."""
-        return file_fingerprint(self.path)
+        return sha256_file(self.path)
 
     def __reduce__(self) -> Any:
         return Program, (self.path, self.device, self.frozen)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from canonface.errors import ModelOutputError, OptionError
 from canonface.models.dependencies import require
-from canonface.models.fingerprint import module_fingerprint
+from canonface.models.fingerprint import module_fingerprint, with_choices
 from canonface.models.outputs import described, select_output
 from canonface.models.probing import guessed_outputs
 from canonface.types import InputSpec, Outputs
@@ -80,7 +80,7 @@ class TorchModel:
 
         is_program = isinstance(self.module, Program)
         whole = self.module.fingerprint() if is_program else module_fingerprint(self.module)
-        return f"{whole}:{self.output}" if self.output is not None else str(whole)
+        return with_choices(whole, self.output)
 
 
 def torch_model(  # noqa: D417

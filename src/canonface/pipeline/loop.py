@@ -124,9 +124,8 @@ def _prepare(folder: Path, manifest: Manifest) -> Manifest:
         earlier.require_same(manifest, folder)
         if earlier.versions != manifest.versions:
             logger.warning("this run was started with other package versions: %s", earlier.versions)
-        manifest = replace(
-            manifest, created=earlier.created, versions=earlier.versions, fitted=earlier.fitted
-        )
+        # As it was written, an earlier version's fingerprints included.
+        manifest = replace(earlier, photo_root=manifest.photo_root)
     if manifest != earlier:
         manifest.write(folder)
     return manifest

@@ -15,6 +15,7 @@ import numpy as np
 from canonface._version import __version__
 from canonface.errors import ConfigurationChangedError, RunError
 from canonface.files import atomic_write
+from canonface.fingerprint import Fingerprint, accepts
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
@@ -55,10 +56,8 @@ class Manifest:
                 versions[package] = version(package)
             except PackageNotFoundError:
                 continue
-        # As read back from JSON: tuples become lists, so that both sides compare equal.
-        plain = json.loads(json.dumps(configuration, default=_plain))
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(plain, str(photo_root), now, versions, fitted or {})
+        return cls(as_stored(configuration), str(photo_root), now, versions, fitted or {})
 
     def write(self, folder: Path) -> None:
         """Write ``run.json`` into the folder, whole or not at all.
@@ -120,6 +119,24 @@ def _plain(value: Any) -> Any:
     )
 
 
+def as_stored(value: Any) -> Any:
+    """Return a value as JSON gives it back, so that it compares with a stored one: tuples become lists.
+
+    A `Fingerprint` stays one, so that what earlier versions wrote for it is accepted.
+    """
+    return _with_fingerprints(json.loads(json.dumps(value, default=_plain)), value)
+
+
+def _with_fingerprints(stored: Any, value: Any) -> Any:
+    if isinstance(value, Fingerprint):
+        return value
+    if isinstance(value, dict):
+        return {key: _with_fingerprints(item, value.get(key)) for key, item in stored.items()}
+    if isinstance(value, list | tuple):
+        return [_with_fingerprints(item, given) for item, given in zip(stored, value, strict=True)]
+    return stored
+
+
 def differences(before: Any, now: Any, name: str = "") -> list[str]:
     """Return the differences of two configurations, one line each: ``settings.patch: 5 then, 7 now``."""
     if isinstance(before, dict) and isinstance(now, dict):
@@ -128,4 +145,4 @@ def differences(before: Any, now: Any, name: str = "") -> list[str]:
             for key in dict.fromkeys([*before, *now])
             for line in differences(before.get(key), now.get(key), f"{name}.{key}" if name else key)
         ]
-    return [] if before == now else [f"{name}: {json.dumps(before)} then, {json.dumps(now)} now"]
+    return [] if accepts(now, before) else [f"{name}: {json.dumps(before)} then, {json.dumps(now)} now"]

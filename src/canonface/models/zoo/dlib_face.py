@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
+from canonface.files import sha256_file
 from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
 from canonface.models.dependencies import require
-from canonface.models.fingerprint import file_fingerprint
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec, Outputs
 
@@ -76,7 +76,7 @@ class DlibFace:
 
     def fingerprint(self) -> str:
         """SHA-256 of the weights."""
-        return file_fingerprint(self.network.path)
+        return sha256_file(self.network.path)
 
 
 def build(path: Path) -> DlibFace:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from canonface.files import sha256_file
 from canonface.geometry import head_pose
 from canonface.landmarker.bundle import LANDMARKS, read_networks
 from canonface.landmarker.face_mesh import INPUT_SIZE, FaceMeshNetwork, face_points
 from canonface.landmarker.geometry_metadata import CanonicalFace, read_canonical_face
 from canonface.landmarker.network import Network
 from canonface.models.base import ModelCard
-from canonface.models.fingerprint import file_fingerprint
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec, Outputs
 
@@ -61,7 +61,7 @@ class HeadPose:
 
     def fingerprint(self) -> str:
         """SHA-256 of the file of network and canonical face."""
-        return file_fingerprint(self.path)
+        return sha256_file(self.path)
 
 
 def build(path: Path) -> HeadPose:
