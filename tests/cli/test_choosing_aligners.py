@@ -18,7 +18,9 @@ def test_the_registrys_names_are_known_or_explained():
 
 @pytest.mark.parametrize("name", sorted({*loading.ALIGNERS} - {"landmarker"}))
 def test_a_subdivision_is_refused_where_it_means_nothing(name):
-    with pytest.raises(OptionError, match=f"--subdivision belongs to the landmarker.s mesh; got --aligner {name}"):
+    with pytest.raises(
+        OptionError, match=f"--subdivision belongs to the landmarker.s mesh; got --aligner {name}"
+    ):
         chosen_aligner(name, 2, False, False, None, None)
 
 

@@ -107,9 +107,7 @@ def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
         r"memory: \d+ MiB of weights .*, \d+ MiB a photo, [\d.]+ MiB a forward pass; whole images: ", out
     )
     assert "whole maps from" not in out
-    assert re.search(
-        r"would run on the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out
-    )
+    assert re.search(r"would run on the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out)
     assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
 
 

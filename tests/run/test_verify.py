@@ -247,7 +247,10 @@ def test_the_same_file_twice_is_no_pair(pairs, model, tmp_path):
     ("options", "words"),
     [
         ({"hide": "left"}, "hide is 'both'"),
-        ({"confidence": "logit"}, "The confidence of a pair is that of verification .*got confidence='logit'"),
+        (
+            {"confidence": "logit"},
+            "The confidence of a pair is that of verification .*got confidence='logit'",
+        ),
         ({"target": "ada"}, "got target='ada'"),
         ({"same": None, "threshold": None}, r"needs threshold=\.\.\. too"),
     ],
