@@ -94,6 +94,8 @@ RENAMED: dict[str, str] = {
     "canonface.run:find_photos": "canonface.data:find_photos",
     # engine
     # evaluation
+    "canonface.evaluation.localisation:mass_accuracy": "canonface.statistics:mass_share",
+    "canonface.evaluation.localisation:roc_auc": "canonface.statistics:roc_area",
     # finetuning
     # fingerprint
     # functional, geometry, landmarker, raster

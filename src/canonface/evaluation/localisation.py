@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from canonface.errors import OptionError, near_names
+from canonface.statistics import mass_share, roc_area
 from canonface.types import Mesh
 
 
@@ -55,9 +56,9 @@ def localisation(attribution: ArrayLike, region: ArrayLike) -> Localisation:
         raise OptionError("A map is scored against a region that it sees; it sees no place of this one.")
     return Localisation(
         pointing_hit(values, inside),
-        mass_accuracy(values, inside),
+        mass_share(values, inside),
         float(inside.mean()),
-        roc_auc(values, inside),
+        roc_area(values, inside),
     )
 
 
@@ -68,30 +69,6 @@ def pointing_hit(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "
     constant map hits as often as chance would.
     """
     return float(inside[attribution == attribution.max()].mean())
-
-
-def mass_accuracy(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
-    """Share of the positive heat that lies inside, 0..1; NaN without positive heat.
-
-    Relevance mass accuracy of L. Arras, A. Osman, W. Samek, "CLEVR-XAI", Information Fusion 81, 2022. Heat below 0
-    speaks against the answer and is no mass.
-    """
-    positive = np.maximum(attribution, 0.0)
-    total = positive.sum()
-    return float(positive[inside].sum() / total) if total > 0 else float("nan")
-
-
-def roc_auc(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
-    """Probability that a place inside is hotter than one outside, ties counting half; NaN if there is none of either.
-
-    The Mann-Whitney statistic.
-    """
-    from scipy.stats import rankdata
-
-    n, m = int(inside.sum()), int((~inside).sum())
-    if not n or not m:
-        return float("nan")
-    return float((rankdata(attribution)[inside].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def at_region(values: Float[np.ndarray, "v"], mesh: Mesh, region: str | Int[np.ndarray, "_"]) -> Localisation:

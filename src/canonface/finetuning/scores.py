@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from canonface.statistics import wilson_interval
+
 
 @dataclass(frozen=True)
 class Share:
@@ -81,14 +83,8 @@ def interval(correct: Bool[np.ndarray, "n"], people: Sequence[str]) -> tuple[flo
         size = n / max(1.0, variance / (p * (1 - p) / n))
     elif groups < n:
         size = float(groups)
-    return _wilson(p, max(size, 1.0))
-
-
-def _wilson(p: float, n: float) -> tuple[float, float]:
-    z = 1.959963984540054
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    size = max(size, 1.0)
+    return wilson_interval(p * size, size)
 
 
 def make_scores(
