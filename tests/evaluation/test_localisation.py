@@ -47,7 +47,7 @@ def test_a_region_that_is_everything_has_no_roc():
 
 
 @pytest.mark.parametrize(
-    ("heat", "region", "words"),
+    ("attribution", "region", "words"),
     [
         ([1.0, 2.0], [True], r"\(1,\) for \(2,\)"),
         ([1.0, np.inf], [True, False], "1 are infinite"),

@@ -79,7 +79,7 @@ def test_neither_image_nor_heat_is_changed():
 
 
 @pytest.mark.parametrize(
-    ("image", "heat", "total", "words"),
+    ("image", "attribution", "total", "words"),
     [
         (np.zeros((2, 2, 3), np.uint8), HEAT, None, "divide pixels of 0..255 by 255"),
         (IMAGE * 2, HEAT, None, r"floats in \[0, 1\]"),

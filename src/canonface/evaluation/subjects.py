@@ -64,7 +64,7 @@ class Subject:
     ) -> Subject:
         """One face."""
         return cls(
-            name, confidence_fn.target, (View(shown, confidence_fn, cis),), confidence_fn.of, model, batch
+            name, confidence_fn.target, (View(shown, confidence_fn, cis),), confidence_fn, model, batch
         )
 
     @classmethod
@@ -92,16 +92,16 @@ class Subject:
         first, second = outputs
 
         def of_first(predictions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return confidence_fn(predictions, second)
+            return confidence_fn.fn(predictions, second)
 
         def of_second(predictions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return confidence_fn(first, predictions)
+            return confidence_fn.fn(first, predictions)
 
         views = tuple(
             View(one, BoundConfidence(confidence_fn.target, confidence_fn.unit, of), cis)
             for one, of, cis in zip(shown, (of_first, of_second), maps, strict=True)
         )
-        return cls(name, confidence_fn.target, views, confidence_fn.of, model, batch)
+        return cls(name, confidence_fn.target, views, confidence_fn.fn, model, batch)
 
     def ask(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
         """Confidence in inputs of the model, ``(n, c, h, w)`` for each view.

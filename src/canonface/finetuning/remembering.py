@@ -43,7 +43,7 @@ class Memory:
         path = self.path(photo)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished.npz")
-        np.savez(unfinished, predictions=predictions, pose=np.array(pose, dtype=np.float64))
+        np.savez(unfinished, answers=predictions, pose=np.array(pose, dtype=np.float64))
         unfinished.replace(path)
 
 
