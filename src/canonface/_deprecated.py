@@ -99,6 +99,7 @@ RENAMED: dict[str, str] = {
     # finetuning
     # fingerprint
     # functional, geometry, landmarker, raster
+    "canonface.functional:normalised_heat": "normalised_attribution",
     # maps
     # mesh
     # methods
