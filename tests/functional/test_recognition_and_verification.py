@@ -1,4 +1,4 @@
-"""Eq. 7 and 8: by hand, against the slow replica, laws, errors in words."""
+"""Eq. 7 and 8: by hand, against the slow replica, laws, error messages."""
 
 import doctest
 
