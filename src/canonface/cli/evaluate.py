@@ -115,7 +115,7 @@ def evaluate(
     """
     from canonface.evaluation import evaluate as evaluated
     from canonface.evaluation import tables
-    from canonface.evaluation.asked import unknown_name
+    from canonface.evaluation.run_subjects import unknown_name
     from canonface.run import Run
 
     _check_files(figure, csv, scores, latex)
