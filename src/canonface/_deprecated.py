@@ -49,6 +49,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.evaluation.ranking": ("canonface.evaluation.curves",),
     "canonface.evaluation.scoring": ("canonface.evaluation.scores", "canonface.evaluation.options"),
     # finetuning
+    "canonface.finetuning.assessing": ("canonface.finetuning.assessment",),
+    "canonface.finetuning.commands": ("canonface.finetuning.cards",),
+    "canonface.finetuning.fitting": ("canonface.finetuning.fitted_model", "canonface.finetuning.options"),
+    "canonface.finetuning.gathering": ("canonface.finetuning.examples",),
+    "canonface.finetuning.remembering": ("canonface.finetuning.feature_cache",),
+    "canonface.finetuning.training": ("canonface.finetuning.training_loop",),
+    "canonface.finetuning.ways": ("canonface.finetuning.strategies",),
     # fingerprint
     # functional, geometry, landmarker, raster
     # maps
@@ -129,6 +136,18 @@ RENAMED: dict[str, str] = {
     "canonface.evaluation.subjects:Heats": "Attributions",
     "canonface.evaluation.subjects:View": "SubjectView",
     # finetuning
+    "canonface.finetuning:Scores": "ClassifierScores",
+    "canonface.finetuning.commands:words_of": "photo_words",
+    "canonface.finetuning.gathering:Cases": "CandidatePhotos",
+    "canonface.finetuning.gathering:Gathered": "ExampleSet",
+    "canonface.finetuning.gathering:Report": "ProgressCallback",
+    "canonface.finetuning.gathering:find_cases": "find_candidates",
+    "canonface.finetuning.gathering:gather": "collect_examples",
+    "canonface.finetuning.remembering:Memory": "FeatureCache",
+    "canonface.finetuning.remembering:make_memory": "make_feature_cache",
+    "canonface.finetuning.scores:Scores": "ClassifierScores",
+    "canonface.finetuning.training:Examples": "TrainingData",
+    "canonface.finetuning.ways:Fitted": "FitResult",
     # fingerprint
     # functional, geometry, landmarker, raster
     "canonface.functional:normalised_heat": "normalised_attribution",
