@@ -61,8 +61,8 @@ def bar(what: str) -> Any:
 def expression_table(data: Path, folder: Path) -> Path:
     """Write a table of photos with expressions: openpeople's own labels, and FairFace labelled by the zoo's network.
 
-    A photo of FairFace is included if its likeliest expression has at least the probability `SURE`. P003 of openpeople
-    resembles a real person and is left out.
+    A photo of FairFace is included if its likeliest expression has at least the probability `SURE`. P003 of
+    openpeople resembles a real person and is left out.
     """
     table = folder / "expressions.csv"
     if table.is_file():
@@ -120,8 +120,8 @@ def fit(task: str, data: Path, out: Path, cache: Path) -> None:
             f"it where its probability is {SURE} or more",
             "licence": "MIT; CC BY 4.0; labels by a model under MIT",
             "by": ["source", "gender"],
-            # Happy and neutral photos of FairFace far outnumber all others; with equal class weights, real photos were
-            # given the classes of the synthetic people.
+            # Happy and neutral photos of FairFace far outnumber all others; with equal class weights, real photos
+            # were given the classes of the synthetic people.
             "balance": False,
         }
         result = finetune(table, "facenet", task, **common, **source)
@@ -146,7 +146,7 @@ HELD_OUT: Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
 }
 
 
-def judge(
+def score(
     task: str, data: Path, folder: Path, cache: Path, title: str, place: str, by: tuple[str, ...]
 ) -> None:
     """Score a stored head on one set and add the scores to its card."""
@@ -166,7 +166,7 @@ def steps(tasks: Sequence[str], data: Path, out: Path, cache: Path) -> Iterator[
             yield partial(fit, task, data, out, cache)
         for title, place, by in HELD_OUT[task]:
             if title not in read_description(folder).card.get("held_out", {}):
-                yield partial(judge, task, data, folder, cache, title, place, by)
+                yield partial(score, task, data, folder, cache, title, place, by)
 
 
 def main() -> None:

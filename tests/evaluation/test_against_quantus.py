@@ -1,6 +1,6 @@
 """Our numbers against those of Quantus, where it has the metric for our inputs; skipped without it.
 
-Quantus brings pandas, scikit-learn, scikit-image and a second OpenCV, so that no extra of ours asks for it.
+Quantus brings pandas, scikit-learn, scikit-image and a second OpenCV, so no extra of canonface includes it.
 """
 
 import numpy as np

@@ -51,8 +51,8 @@ def test_negative_values_are_part_of_the_range():
 
 
 def test_nan_hides_nothing_and_moves_no_other_pixel():
-    hot = F.normalised_attribution([[np.nan, 2.0], [4.0, 6.0]])
-    np.testing.assert_allclose(hot, [[0, 0], [0.5, 1]])
+    scaled = F.normalised_attribution([[np.nan, 2.0], [4.0, 6.0]])
+    np.testing.assert_allclose(scaled, [[0, 0], [0.5, 1]])
     np.testing.assert_array_equal(
         F.negative_explanation(IMAGE, [[np.nan, 2.0], [4.0, 6.0]])[0, 0], IMAGE[0, 0]
     )

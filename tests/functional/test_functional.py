@@ -204,7 +204,10 @@ def test_a_score_that_works_in_place_changes_neither_x_nor_the_drops():
         (lambda: F.occlusion_boxes(np.zeros((1, 2)), 0.3, (5, 5)), "at least one pixel"),
         (lambda: F.occlusion_boxes(np.zeros((1, 2)), float("nan"), (5, 5)), "at least one pixel"),
         (lambda: F.occlusion_boxes(np.full((1, 2), np.nan), 3, (5, 5)), "1 of 1 hold NaN"),
-        (lambda: F.drops(lambda b: b[:, 0], np.zeros((1, 2, 2)), np.zeros((1, 2)), 1), "one number per image"),
+        (
+            lambda: F.drops(lambda b: b[:, 0], np.zeros((1, 2, 2)), np.zeros((1, 2)), 1),
+            "one number per image",
+        ),
         (lambda: F.drops(lambda b: b, np.zeros((2, 2)), np.zeros((1, 2)), 1), r"shape \(c, h, w\)"),
         (lambda: F.drops(lambda b: b, np.zeros((1, 2, 2)), np.zeros((1, 2)), 1, batch=0), "at least 1"),
         (lambda: F.cis(np.zeros(2), np.zeros((3, 2)), (5, 5), 3), "one drop per probe"),

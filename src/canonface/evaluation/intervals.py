@@ -15,7 +15,7 @@ CONFIDENCE_LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """A mean and the ends of its interval; the ends are NaN with fewer than two people."""
+    """Mean with the ends of its interval; the ends are NaN with fewer than two people."""
 
     value: float
     low: float

@@ -13,7 +13,7 @@ Scale = Literal["percent", "confidence"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: a number per image and method.
+    """Metric that gives one number per image and method.
 
     Attributes:
         name: in files and options.
@@ -35,7 +35,7 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """Arrow for a heading: up where higher is better."""
+        """Return the arrow for a heading: up where higher is better."""
         return "↑" if self.better == "higher" else "↓"
 
 

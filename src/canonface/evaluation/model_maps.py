@@ -20,7 +20,7 @@ from canonface.run import Run
 
 
 class ModelMaps:
-    """The model map of each row: of all faces, of the row's group, or without the row's own person.
+    """Model map of each row: of all faces, of the row's group, or without the row's own person.
 
     Args:
         run: the run.
@@ -94,7 +94,7 @@ def without_rows(cms: CMS, run: Run, rows: Sequence[int]) -> CMS:
 
 
 class MethodMaps:
-    """The maps of a subject by every method, in pixels of the model's input.
+    """Maps of a subject by every method, in pixels of the model's input.
 
     Args:
         model_maps: model map of each row.

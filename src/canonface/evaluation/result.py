@@ -20,7 +20,7 @@ ALL = ""
 
 
 class Estimate(NamedTuple):
-    """A method's mean by one metric.
+    """Mean of a method by one metric.
 
     Attributes:
         metric: the metric.
@@ -112,7 +112,7 @@ class Evaluation:
 
     @property
     def level(self) -> float:
-        """Deprecated name of ``confidence_level``."""
+        """Return ``confidence_level``; deprecated name."""
         warn_renamed("Evaluation.level", "Evaluation.confidence_level")
         return self.confidence_level
 
@@ -133,14 +133,14 @@ class Evaluation:
             zip(self.methods, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), strict=True)
         )
         others = [name for name in self.methods if name not in ("cms", "cis") and np.isfinite(means[name])]
-        shown = [name for name in ("cms", "cis") if name in means]
+        shown: list[str] = [name for name in ("cms", "cis") if name in means]
         if others:
             shown.append((max if metric.better == "higher" else min)(others, key=means.__getitem__))
         return found | {f"{metric.name} of {name}": float(means[name]) for name in shown}
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """Names of the groups: those of pairs are scored apart, single faces form one group."""
+        """Return the names of the groups: those of pairs are scored apart, single faces form one group."""
         return tuple(sorted(set(self.groups), reverse=True)) if self.of_pairs else (ALL,)
 
     def of_group(self, group: str) -> Evaluation:
@@ -173,7 +173,7 @@ class Evaluation:
 
     @property
     def ties(self) -> float:
-        """Percent of the images whose win is shared; NaN if wins were not computed."""
+        """Return the percentage of the images whose win is shared; NaN if wins were not computed."""
         if "win" not in self.scores or not len(self):
             return float("nan")
         return float(100 * (self.scores["win"].max(axis=1) < 100 - 1e-9).mean())

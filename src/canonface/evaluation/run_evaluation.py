@@ -103,15 +103,7 @@ def evaluate(
         original=np.array([one.original for one in results]),
         left=_columns([one.left for one in results], names),
         taken=_columns([one.taken for one in results], names),
-        choices=chosen.describe()
-        | {
-            "against": [dict(method.describe()) for method in methods],
-            "maps": run.method or "canonical",
-            "by": maps.model_maps.by,
-            "held_out": held_out,
-            "photos": len(rows),
-            "draws": chosen.draws,
-        },
+        choices=_describe(chosen, run, maps, len(rows)),
         of_pairs=run.of_pairs,
         by_identity=by_identity,
         failed=tuple((name, reason) for name, reason, _ in failed),
@@ -203,6 +195,18 @@ def _score_rows(
         if progress is not None:
             progress(Progress(done, len(rows), len(failed), 0))
     return scored, failed
+
+
+def _describe(options: EvaluationOptions, run: Run, maps: MethodMaps, photos: int) -> dict[str, Any]:
+    """Return every option that decides the numbers, for JSON."""
+    return options.describe() | {
+        "against": [dict(method.describe()) for method in maps.methods],
+        "maps": run.method or "canonical",
+        "by": maps.model_maps.by,
+        "held_out": maps.model_maps.held_out,
+        "photos": photos,
+        "draws": options.draws,
+    }
 
 
 def _columns(rows: Sequence[Any], names: Sequence[str]) -> Float[np.ndarray, "n m"]:

@@ -22,7 +22,7 @@ Attributions = Mapping[str, tuple[Float[np.ndarray, "h w"], ...]]
 
 @dataclass(frozen=True, eq=False)
 class SubjectView:
-    """One face in the model's input.
+    """View of one face in the model's input.
 
     Attributes:
         shown: the face in the model's input.
@@ -37,7 +37,7 @@ class SubjectView:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One row of a run: inputs, confidence and model.
+    """Row of a run: inputs, confidence and model.
 
     Attributes:
         name: of the photo or the pair.

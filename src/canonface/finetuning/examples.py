@@ -42,7 +42,7 @@ class CandidatePhotos:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the label columns."""
+        """Return the names of the label columns."""
         return label_columns(self.known)
 
 

@@ -1,4 +1,4 @@
-"""A fitted model with its scores and card, and the function that fits, scores and stores it."""
+"""Fitted models with their scores and card, and the function that fits, scores and stores them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ from canonface.models.finetuned import Description, is_finetuned, write_finetune
 
 if TYPE_CHECKING:
     from canonface.finetuning.backbones import Backbone
+    from canonface.finetuning.strategies import FitResult
     from canonface.finetuning.training_loop import History, Schedule
     from canonface.models import TorchModel
 
 
 @dataclass(frozen=True, eq=False)
 class Finetuned:
-    """A fitted model and its scores.
+    """Fitted model and its scores.
 
     Attributes:
         model: ready to use; `canonface.load_model` of a saved folder makes a model with the same outputs.
@@ -54,7 +55,7 @@ class Finetuned:
 
     @property
     def card(self) -> Mapping[str, Any]:
-        """Measurements, data and settings of the fit."""
+        """Return measurements, data and settings of the fit."""
         return self.description.card
 
     def save(self, folder: str | Path) -> Path:
@@ -95,8 +96,8 @@ def finetune(
     """Fit a linear head on a backbone's features, or backbone and head together, and score it on other people.
 
     People are split into ``folds`` parts (`identity_folds`). A head is scored by cross-validation: each part by a
-    head fitted to the others, except for one part that stops the fit. The stored head is stopped by part 0 and fitted to
-    all other parts. A whole network is fitted once, starting from such a head: part 0 scores it, part 1 stops it.
+    head fitted to the others, except for one part that stops the fit. The stored head is stopped by part 0 and fitted
+    to all other parts. A whole network is fitted once, starting from such a head: part 0 scores it, part 1 stops it.
 
     Args:
         photos: as `canonface.audit` takes them.
@@ -147,14 +148,7 @@ def finetune(
     fit = (fit_whole if chosen.whole else fit_heads)(
         *(examples, numbers, parts, names, base, schedule, chosen.balance, progress)
     )
-    scored = fit.held_out
-    scores = make_scores(
-        numbers[0][scored],
-        fit.predicted[scored],
-        names,
-        [examples.people[i] for i in scored],
-        {column: [values[i] for i in scored] for column, values in examples.groups.items()},
-    )
+    scores = _held_out_scores(fit, numbers[0], names, examples)
     title = chosen.name or f"{base.model.name}-{task}"
     model = replace(base.model, module=fit.module, name=title, labels=names, outputs="logits")
     command = chosen.command or command_line(photos, base, task, out, labels, identity, by, schedule, chosen)
@@ -224,6 +218,20 @@ def _class_numbers(
     same = [number[value] for value in examples.values]
     turned = [number[task.mirrored(value)] for value in examples.values] if mirror else same
     return np.array([same, turned])
+
+
+def _held_out_scores(
+    fit: FitResult, classes: Int[np.ndarray, "n"], names: Sequence[str], examples: ExampleSet
+) -> ClassifierScores:
+    """Return the scores of the predictions that were made without the photo's person."""
+    scored = fit.held_out
+    return make_scores(
+        classes[scored],
+        fit.predicted[scored],
+        names,
+        [examples.people[i] for i in scored],
+        {column: [values[i] for i in scored] for column, values in examples.groups.items()},
+    )
 
 
 def _check_parts(
