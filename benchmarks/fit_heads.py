@@ -1,9 +1,9 @@
 """Fit the heads on FaceNet that ship with canonface: `python benchmarks/fit_heads.py DATA [TASK ...] [-o FOLDER]`.
 
-DATA is the folder of the data sets (see docs/models.md). A head is stored in a folder of FOLDER, by default where
-it ships; remove it to fit it anew. Started again, the script goes on with what is missing. Fitted to: FairFace's
-training part (CC BY 4.0), for expressions synthetic people (openpeople, MIT). What ships are weights and figures, no
-photo. Sets whose terms forbid more are judged on alone.
+DATA is the folder of the data sets (see docs/models.md). Each head is stored in a folder of FOLDER, by default the
+folder that ships; remove it to fit the head anew. A restarted script continues with the missing steps. Training data:
+FairFace's training part (CC BY 4.0), for expressions also synthetic people (openpeople, MIT). Weights and figures
+ship, photos do not. Sets with stricter terms are used for scoring only.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("gender", "age", "pose", "expression")
 FAIRFACE = "FairFace (K. Karkkainen, J. Joo, WACV 2021)"
 OPENPEOPLE = "synthetic people of openpeople 0.1.2 (Prompt Haus)"
-# The embedding forgets pose and expression, which recognition has no use for; the features before it do so less, and
-# those after the network's second reduction still less. Chosen by cross-validation on the photos that are fitted to.
+# The embedding holds little of pose and expression; the features before it hold more, and those after the network's
+# second reduction still more. Chosen by cross-validation on the training photos.
 BEFORE_THE_EMBEDDING = ("last_linear", "last_bn")
 WITHOUT = dict.fromkeys(("gender", "age", "pose"), BEFORE_THE_EMBEDDING) | {
     "expression": ("repeat_3", "block8", *BEFORE_THE_EMBEDDING)
 }
-# Of the labels of the zoo's network, those with this probability.
+# Least probability of a label by the zoo's network.
 SURE = 0.6
 SEVEN = {
     **{"happy": "happy", "happiness": "happy", "smiling": "happy", "neutral": "neutral", "sad": "sad"},
@@ -49,20 +49,20 @@ SEVEN = {
 
 
 def bar(what: str) -> Any:
-    """Says now and then how far it is."""
+    """Return a callback that prints the progress now and then."""
 
-    def told(stage: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:
         if done == total or done % 200 == 0:
             print(f"{what}: {stage} {done} of {total}", flush=True)
 
-    return told
+    return report
 
 
 def expression_table(data: Path, folder: Path) -> Path:
-    """Photos with an expression: openpeople's own labels, and FairFace's photos as the zoo's network labels them.
+    """Write a table of photos with expressions: openpeople's own labels, and FairFace labelled by the zoo's network.
 
-    Of FairFace those count whose likeliest expression has a probability of `SURE`; P003 of openpeople looks like
-    somebody and is left out.
+    A photo of FairFace is included if its likeliest expression has at least the probability `SURE`. P003 of
+    openpeople resembles a real person and is left out.
     """
     table = folder / "expressions.csv"
     if table.is_file():
@@ -96,13 +96,13 @@ def expression_table(data: Path, folder: Path) -> Path:
 
 
 def read(folder: Path) -> list[dict[str, str]]:
-    """Rows of a data set's labels.csv."""
+    """Return the rows of a data set's labels.csv."""
     with (folder / "labels.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def fit(task: str, data: Path, out: Path, cache: Path) -> None:
-    """Fit one head, judge it on sets that it was not fitted to, store it."""
+    """Fit one head and store it."""
     name = f"facenet-{task}"
     common: Mapping[str, Any] = {
         "without": WITHOUT[task],
@@ -120,8 +120,8 @@ def fit(task: str, data: Path, out: Path, cache: Path) -> None:
             f"it where its probability is {SURE} or more",
             "licence": "MIT; CC BY 4.0; labels by a model under MIT",
             "by": ["source", "gender"],
-            # FairFace's happy and neutral photos by far outnumber all else; weighed alike, real photos were called
-            # what synthetic people show.
+            # Happy and neutral photos of FairFace far outnumber all others; with equal class weights, real photos
+            # were given the classes of the synthetic people.
             "balance": False,
         }
         result = finetune(table, "facenet", task, **common, **source)
@@ -132,7 +132,7 @@ def fit(task: str, data: Path, out: Path, cache: Path) -> None:
     result.save(out / name)
 
 
-# Of each task: title of the set, its folder, what the accuracy is told by. None of these photos is fitted to.
+# For each task: title of the set, its folder, columns to report by. None of these photos is in the training data.
 HELD_OUT: Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
     "gender": (
         ("FairFace validation", "fairface_val980", ("race", "age")),
@@ -146,37 +146,37 @@ HELD_OUT: Mapping[str, tuple[tuple[str, str, tuple[str, ...]], ...]] = {
 }
 
 
-def judge(
+def score(
     task: str, data: Path, folder: Path, cache: Path, title: str, place: str, by: tuple[str, ...]
 ) -> None:
-    """Judge a stored head on one set, and write it into its card."""
-    told = bar(f"{folder.name} on {title}")
+    """Score a stored head on one set and add the scores to its card."""
+    report = bar(f"{folder.name} on {title}")
     means = SEVEN if task == "expression" else None
     table = data / place / "labels.csv"
-    scores = assess(table, folder, task, by=by, means=means, cache=cache, progress=told)
+    scores = assess(table, folder, task, by=by, means=means, cache=cache, progress=report)
     add_to_card(folder, title, scores)
     print(f"{folder.name} on {title}: {scores.accuracy}", flush=True)
 
 
 def steps(tasks: Sequence[str], data: Path, out: Path, cache: Path) -> Iterator[Callable[[], None]]:
-    """What is still to do, one after the other."""
+    """Yield the steps that are still missing, in order."""
     for task in tasks:
         folder = out / f"facenet-{task}"
         if not folder.exists():
             yield partial(fit, task, data, out, cache)
         for title, place, by in HELD_OUT[task]:
             if title not in read_description(folder).card.get("held_out", {}):
-                yield partial(judge, task, data, folder, cache, title, place, by)
+                yield partial(score, task, data, folder, cache, title, place, by)
 
 
 def main() -> None:
-    """Do what is missing."""
+    """Run the missing steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("tasks", nargs="*", default=list(TASKS))
     parser.add_argument("-o", "--out", type=Path, default=ROOT / "src" / "canonface" / "assets")
     parser.add_argument("--cache", type=Path, default=Path("fit-heads-cache"), help="folder of features")
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further step after so long")
+    parser.add_argument("--minutes", type=float, default=1e9, help="start no further step after this time")
     given = parser.parse_args()
     start = time.monotonic()
     for step in steps(given.tasks, given.data, given.out, given.cache):

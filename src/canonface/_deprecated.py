@@ -39,8 +39,23 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.run.moments": ("canonface.pipeline.moments",),
     # engine
     # evaluation
+    "canonface.evaluation.asked": ("canonface.evaluation.run_subjects",),
+    "canonface.evaluation.evaluating": (
+        "canonface.evaluation.run_evaluation",
+        "canonface.evaluation.model_maps",
+        "canonface.evaluation.run_subjects",
+    ),
     "canonface.evaluation.heats": ("canonface.evaluation.attributions",),
+    "canonface.evaluation.ranking": ("canonface.evaluation.curves",),
+    "canonface.evaluation.scoring": ("canonface.evaluation.scores", "canonface.evaluation.options"),
     # finetuning
+    "canonface.finetuning.assessing": ("canonface.finetuning.assessment",),
+    "canonface.finetuning.commands": ("canonface.finetuning.cards",),
+    "canonface.finetuning.fitting": ("canonface.finetuning.fitted_model", "canonface.finetuning.options"),
+    "canonface.finetuning.gathering": ("canonface.finetuning.examples",),
+    "canonface.finetuning.remembering": ("canonface.finetuning.feature_cache",),
+    "canonface.finetuning.training": ("canonface.finetuning.training_loop",),
+    "canonface.finetuning.ways": ("canonface.finetuning.strategies",),
     # fingerprint
     # functional, geometry, landmarker, raster
     # maps
@@ -107,9 +122,48 @@ RENAMED: dict[str, str] = {
     "canonface.run:find_photos": "canonface.data:find_photos",
     # engine
     # evaluation
+    "canonface.evaluation:CentreHeat": "CentreAttribution",
+    "canonface.evaluation:Choices": "EvaluationOptions",
+    "canonface.evaluation:RandomHeat": "RandomAttribution",
+    "canonface.evaluation:Scored": "SubjectScores",
+    "canonface.evaluation:cis_heat": "cis_attribution",
+    "canonface.evaluation:cms_heat": "cms_attribution",
+    "canonface.evaluation:hottest_first": "most_relevant_first",
+    "canonface.evaluation.asked:same_model": "verified_model",
+    "canonface.evaluation.asked:same_question": "verified_confidence_fn",
+    "canonface.evaluation.asked:pair_question": "pair_confidence_fn",
+    "canonface.evaluation.controls:CentreHeat": "CentreAttribution",
+    "canonface.evaluation.controls:RandomHeat": "RandomAttribution",
+    "canonface.evaluation.evaluating:made_methods": "make_methods",
+    "canonface.evaluation.heats:cis_heat": "cis_attribution",
+    "canonface.evaluation.heats:cms_heat": "cms_attribution",
+    "canonface.evaluation.intervals:LEVEL": "CONFIDENCE_LEVEL",
+    "canonface.evaluation.localisation:mass_accuracy": "canonface.statistics:mass_share",
+    "canonface.evaluation.localisation:roc_auc": "canonface.statistics:roc_area",
+    "canonface.evaluation.ranking:first_counts": "step_counts",
+    "canonface.evaluation.ranking:first_masks": "leading_masks",
+    "canonface.evaluation.ranking:hottest_first": "most_relevant_first",
+    "canonface.evaluation.scoring:Choices": "EvaluationOptions",
+    "canonface.evaluation.scoring:LEVEL_WITHIN": "TIED_WITHIN",
+    "canonface.evaluation.scoring:Scored": "SubjectScores",
+    "canonface.evaluation.subjects:Heats": "Attributions",
+    "canonface.evaluation.subjects:View": "SubjectView",
     # finetuning
+    "canonface.finetuning:Scores": "ClassifierScores",
+    "canonface.finetuning.commands:words_of": "photo_words",
+    "canonface.finetuning.gathering:Cases": "CandidatePhotos",
+    "canonface.finetuning.gathering:Gathered": "ExampleSet",
+    "canonface.finetuning.gathering:Report": "ProgressCallback",
+    "canonface.finetuning.gathering:find_cases": "find_candidates",
+    "canonface.finetuning.gathering:gather": "collect_examples",
+    "canonface.finetuning.remembering:Memory": "FeatureCache",
+    "canonface.finetuning.remembering:make_memory": "make_feature_cache",
+    "canonface.finetuning.scores:Scores": "ClassifierScores",
+    "canonface.finetuning.training:Examples": "TrainingData",
+    "canonface.finetuning.ways:Fitted": "FitResult",
     # fingerprint
     # functional, geometry, landmarker, raster
+    "canonface.functional:normalised_heat": "normalised_attribution",
     # maps
     # mesh
     # methods

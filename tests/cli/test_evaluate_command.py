@@ -107,7 +107,7 @@ def test_json_holds_the_numbers(canonface):
         (["--csv", "nowhere/t.csv"], "a folder that exists"),
         (["--total", "all"], "smallest, median, largest, cms"),
         (["--total", "7"], "up to 1"),
-        (["-m", "lower_model:upper"], "is another than that of run"),
+        (["-m", "lower_model:upper"], "differs from that of run"),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_message(canonface, arguments, words):
@@ -124,7 +124,7 @@ def test_a_model_that_its_name_does_not_find(canonface, tmp_path):
     audit(PHOTOS[:1], made, tmp_path / "run", target="light", stride=10)
     code, _, err = canonface("evaluate", str(tmp_path / "run"))
     assert code == 2
-    assert "Say which it is: --model, as it was given to the audit" in " ".join(err.split())
+    assert "Give the model with --model, as it was given to the audit" in " ".join(err.split())
 
 
 def test_a_folder_that_is_no_run(canonface):

@@ -46,7 +46,7 @@ def test_a_head_is_fitted_told_and_used(canonface, tmp_path):
     assert "always answering" in out
     assert "photos" in err, "the bar is on stderr"
     assert "--model mine" in err
-    assert "Made by" in (tmp_path / "mine" / "card.md").read_text()
+    assert "Command:" in (tmp_path / "mine" / "card.md").read_text()
     photo = str(demo_folder() / "photos" / "op_P001_studio.jpg")
     code, _, err = canonface("explain", photo, "-m", "mine", "--stride", "60", "-o", "map.png")
     assert code == 2
@@ -90,7 +90,7 @@ def test_json_holds_the_card(canonface):
     [
         (["--task", "hats"], "column 'hats'"),
         (["--task", "gender", "--identity", "who"], "no column 'who'"),
-        (["--task", "gender", "--classes", "male"], "two classes apart"),
+        (["--task", "gender", "--classes", "male"], "at least two classes"),
         (["--task", "gender", "--without", "fc"], "there is no 'fc'"),
     ],
 )

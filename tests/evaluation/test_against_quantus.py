@@ -1,13 +1,13 @@
 """Our numbers against those of Quantus, where it has the metric for our inputs; skipped without it.
 
-Quantus brings pandas, scikit-learn, scikit-image and a second OpenCV, so that no extra of ours asks for it.
+Quantus brings pandas, scikit-learn, scikit-image and a second OpenCV, so no extra of canonface includes it.
 """
 
 import numpy as np
 import pytest
 import torch
 
-from canonface.evaluation import curve_inputs, hottest_first, localisation, noisy_linear_imputation
+from canonface.evaluation import curve_inputs, localisation, most_relevant_first, noisy_linear_imputation
 
 quantus = pytest.importorskip("quantus", reason="Quantus is not installed: pip install quantus")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -38,11 +38,11 @@ def test_deletion_is_pixel_flipping(world):
     )
     for i in range(3):
         inputs = curve_inputs(
-            x[i], np.zeros_like(x[i]), hottest_first(attributions[i, 0]), SIZE * SIZE // 4, "deletion"
+            x[i], np.zeros_like(x[i]), most_relevant_first(attributions[i, 0]), SIZE * SIZE // 4, "deletion"
         )
         with torch.no_grad():
             ours = net(torch.from_numpy(inputs)).softmax(1).numpy()[:, classes[i]]
-        # theirs leaves out the input as it is
+        # theirs leaves out the unchanged input
         np.testing.assert_allclose(ours[1:], theirs[i], atol=1e-5)
 
 

@@ -8,33 +8,33 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from canonface.errors import OptionError
-from canonface.evaluation import area_under, curve_inputs, hottest_first, noisy_linear_imputation
-from canonface.evaluation.ranking import first_counts, first_masks
+from canonface.evaluation import area_under, curve_inputs, most_relevant_first, noisy_linear_imputation
+from canonface.evaluation.curves import leading_masks, step_counts
 
 X = np.array([[[1.0, 2.0], [3.0, 4.0]]], dtype=np.float32)
 BLACK = np.zeros_like(X)
-HEAT = np.array([[0.1, 0.4], [0.2, 0.3]])
+MAP = np.array([[0.1, 0.4], [0.2, 0.3]])
 
 
-def test_pixels_come_in_the_order_of_heat():
-    assert hottest_first(HEAT).tolist() == [1, 3, 2, 0]
-    assert hottest_first(np.array([[np.nan, -2.0], [np.nan, -3.0]])).tolist()[:2] == [1, 3]
+def test_pixels_come_in_the_order_of_attribution():
+    assert most_relevant_first(MAP).tolist() == [1, 3, 2, 0]
+    assert most_relevant_first(np.array([[np.nan, -2.0], [np.nan, -3.0]])).tolist()[:2] == [1, 3]
 
 
-def test_pixels_of_equal_heat_come_in_no_order_of_place():
+def test_pixels_of_equal_attribution_come_in_random_order():
     flat = np.zeros((20, 20))
-    order = hottest_first(flat)
+    order = most_relevant_first(flat)
     assert sorted(order) == list(range(400))
     assert abs(np.corrcoef(order, np.arange(400))[0, 1]) < 0.2
-    np.testing.assert_array_equal(order, hottest_first(flat))
-    assert (order != hottest_first(flat, seed=1)).any()
+    np.testing.assert_array_equal(order, most_relevant_first(flat))
+    assert (order != most_relevant_first(flat, seed=1)).any()
     flat[0, :3] = [1, 2, np.nan]
-    assert hottest_first(flat).tolist()[:2] == [1, 0]
-    assert hottest_first(flat)[-1] == 2
+    assert most_relevant_first(flat).tolist()[:2] == [1, 0]
+    assert most_relevant_first(flat)[-1] == 2
 
 
 def test_deletion_and_insertion_by_hand():
-    inputs = curve_inputs(X, BLACK, hottest_first(HEAT), 4, "deletion")
+    inputs = curve_inputs(X, BLACK, most_relevant_first(MAP), 4, "deletion")
     assert [one.ravel().tolist() for one in inputs] == [
         [1, 2, 3, 4],
         [1, 0, 3, 4],
@@ -42,7 +42,7 @@ def test_deletion_and_insertion_by_hand():
         [1, 0, 0, 0],
         [0, 0, 0, 0],
     ]
-    back = curve_inputs(X, BLACK, hottest_first(HEAT), 2, "insertion")
+    back = curve_inputs(X, BLACK, most_relevant_first(MAP), 2, "insertion")
     assert [one.ravel().tolist() for one in back] == [[0, 0, 0, 0], [0, 2, 0, 4], [1, 2, 3, 4]]
     # sums 10, 8, 4, 1, 0: trapezoids 9, 6, 2.5, 0.5 a quarter wide
     assert area_under(inputs.sum(axis=(1, 2, 3))) == pytest.approx(18 / 4)
@@ -54,7 +54,7 @@ def test_the_areas_of_a_linear_model_are_known():
     # f(x) = w x, pixel of rank r (from 0) is gone after its step: area = sum of w x (r + 1/2) / n.
     random = np.random.default_rng(0)
     x, weights = random.random((1, 5, 6)).astype(np.float32), random.normal(size=(5, 6))
-    order = hottest_first(random.random((5, 6)))
+    order = most_relevant_first(random.random((5, 6)))
     rank = np.argsort(order).reshape(5, 6)
     parts = weights * x[0]
     for curve, expected in (
@@ -65,12 +65,12 @@ def test_the_areas_of_a_linear_model_are_known():
         assert area_under((inputs * weights).sum(axis=(1, 2, 3))) == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_true_order_is_the_best_there_is():
+def test_the_true_order_is_the_best_order():
     random = np.random.default_rng(1)
     x, weights = np.ones((1, 4, 4), np.float32), random.normal(size=(4, 4))
 
     def area(attribution, curve):
-        inputs = curve_inputs(x, np.zeros_like(x), hottest_first(attribution), 16, curve)
+        inputs = curve_inputs(x, np.zeros_like(x), most_relevant_first(attribution), 16, curve)
         return area_under((inputs * weights).sum(axis=(1, 2, 3)))
 
     others = [random.random((4, 4)) for _ in range(50)]
@@ -79,28 +79,28 @@ def test_the_true_order_is_the_best_there_is():
 
 
 def test_steps_are_equal_and_reach_both_ends():
-    assert first_counts(10, 4).tolist() == [0, 2, 5, 8, 10]
-    assert first_counts(3, 6).tolist() == [0, 0, 1, 2, 2, 2, 3]
-    masks = first_masks(np.array([2, 0, 1, 3]), np.array([0, 1, 3]), (2, 2))
+    assert step_counts(10, 4).tolist() == [0, 2, 5, 8, 10]
+    assert step_counts(3, 6).tolist() == [0, 0, 1, 2, 2, 2, 3]
+    masks = leading_masks(np.array([2, 0, 1, 3]), np.array([0, 1, 3]), (2, 2))
     assert masks.reshape(3, 4).astype(int).tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [1, 1, 1, 0]]
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: first_counts(4, 0), "at least one step; got 0"),
+        (lambda: step_counts(4, 0), "at least one step; got 0"),
         (
             lambda: curve_inputs(X, BLACK, np.arange(4), 2, "erasing"),
             "'deletion' or 'insertion'; got 'erasing'",
         ),
         (lambda: area_under([1.0]), "at least two points"),
-        (lambda: hottest_first(np.array([[np.inf, 0.0]])), "1 infinite"),
-        (lambda: hottest_first(np.zeros(4)), r"got shape \(4,\)"),
+        (lambda: most_relevant_first(np.array([[np.inf, 0.0]])), "1 infinite"),
+        (lambda: most_relevant_first(np.zeros(4)), r"got shape \(4,\)"),
         (lambda: noisy_linear_imputation(X, np.ones((2, 2), bool)), "remove fewer"),
         (lambda: noisy_linear_imputation(X, np.ones((2, 3), bool)), r"\(2, 3\) for \(2, 2\)"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_words(call, words):
+def test_invalid_arguments_are_refused(call, words):
     with pytest.raises(OptionError, match=words):
         call()
 
@@ -129,7 +129,7 @@ class TestRoad:
             noisy_linear_imputation(x, removed), slow_road.imputed(x, removed), atol=1e-9
         )
 
-    def test_what_is_left_is_untouched_and_the_noise_is_as_wide_as_it_says(self):
+    def test_kept_pixels_are_unchanged_and_the_noise_has_the_stated_width(self):
         x, removed = np.full((3, 40, 40), 0.5), np.zeros((40, 40), bool)
         removed[5:35, 5:35] = True
         filled = noisy_linear_imputation(x, removed, noise=0.1, seed=3)

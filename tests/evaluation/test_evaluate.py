@@ -1,4 +1,4 @@
-"""Runs, evaluated: a model that reads one place, other questions, and everything that may have changed since."""
+"""Evaluation of runs: a model that reads one place, other confidences, changed models and photos."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from toy_methods import Fixed, box_map
 
+import canonface.evaluation
 from canonface import functional
 from canonface.confidence import RecognitionConfidence
 from canonface.demo import demo_folder
@@ -18,13 +19,15 @@ from canonface.errors import ConfigurationChangedError, ModelError, OptionError,
 from canonface.evaluation import (
     METRICS,
     Evaluation,
+    EvaluationOptions,
     content,
     csv_text,
     evaluate,
     image_scores_text,
     latex_text,
 )
-from canonface.evaluation.evaluating import _minus, _ModelMaps, people_of
+from canonface.evaluation.model_maps import ModelMaps, without_rows
+from canonface.evaluation.run_subjects import people_of
 from canonface.evaluation.tables import caption
 from canonface.explanation import make_gallery
 from canonface.maps import CMS
@@ -42,7 +45,7 @@ BROW = ((4, 10), (11, 21))
 
 
 def reads_the_mouth(batch):
-    """Surer the brighter the place of the mouth, and blind to everything else."""
+    """Return logits that rise with the brightness of the mouth and depend on nothing else."""
     (top, bottom), (left, right) = MOUTH
     bright = 8 * batch[:, :, top:bottom, left:right].mean(axis=(1, 2, 3)) - 2
     return np.stack([np.zeros_like(bright), bright], axis=1)
@@ -83,11 +86,11 @@ def means(evaluation):
     return {(e.metric.name, e.method): e.interval.value for e in evaluation.estimates()}
 
 
-def test_maps_of_the_place_that_is_read_win_over_one_of_another(found):
+def test_maps_of_the_read_place_beat_a_map_of_another_place(found):
     assert len(found) == 5
     assert found.methods == ("cms", "cis", "right", "wrong")
     by = means(found)
-    # What the mouth is imputed from is as bright as the mouth: ROAD says little of a model of brightness.
+    # The neighbours of the mouth are as bright as the mouth: ROAD is uninformative for a model of brightness.
     for metric in (metric for metric in found.metrics if metric.name != "road"):
         for method in ("cms", "cis", "right"):
             here, there = by[metric.name, method], by[metric.name, "wrong"]
@@ -96,10 +99,49 @@ def test_maps_of_the_place_that_is_read_win_over_one_of_another(found):
             else:
                 assert here > there if metric.better == "higher" else here < there, (metric.name, method)
     assert by["drop", "wrong"] == pytest.approx(0, abs=1e-6)
-    assert by["win", "right"] == 100, "the same heat, all of it on what is read"
+    assert by["win", "right"] == 100, "the same total, all of it on the pixels that the model reads"
 
 
-def test_every_method_hides_the_same_heat_in_the_same_image(found):
+def test_options_are_keywords_or_an_object(run, found):
+    options = EvaluationOptions(deletion_fill="black", insertion_fill="black", draws=200)
+    again = evaluate(run, model(), [RIGHT, WRONG], options=options, draws=300)
+    assert again.choices == found.choices
+    assert again.estimates() == found.estimates()
+    with pytest.raises(OptionError, match="did you mean 'steps'"):
+        evaluate(run, model(), step=3)
+
+
+def test_the_level_of_0_1_0_is_the_confidence_level(run, found):
+    with pytest.warns(DeprecationWarning, match="confidence_level"):
+        narrow = evaluate(run, model(), [], metrics=["drop"], draws=300, level=0.5)
+    assert narrow.confidence_level == 0.5
+    assert content(narrow)["level"] == 0.5
+    with pytest.warns(DeprecationWarning, match="confidence_level"):
+        assert found.level == found.confidence_level == 0.95
+
+
+def test_a_result_has_a_short_line_and_five_numbers(found):
+    assert repr(found) == "Evaluation('toy', 5 photos, 4 methods, 7 metrics)"
+    by = means(found)
+    assert found.summary() == {
+        "images": 5,
+        "people": 4,
+        "average-drop of cms": pytest.approx(by["average-drop", "cms"]),
+        "average-drop of cis": pytest.approx(by["average-drop", "cis"]),
+        "average-drop of right": pytest.approx(by["average-drop", "right"]),
+    }
+
+
+def test_names_of_0_1_0_are_found_with_a_warning():
+    import canonface.evaluation.ranking as ranking
+
+    with pytest.warns(DeprecationWarning, match="curves.most_relevant_first"):
+        assert ranking.hottest_first([[2.0, 1.0]]).tolist() == [0, 1]
+    with pytest.warns(DeprecationWarning, match="EvaluationOptions"):
+        assert canonface.evaluation.Choices is EvaluationOptions
+
+
+def test_every_method_removes_the_same_total_from_the_same_image(found):
     np.testing.assert_allclose(found.taken, np.repeat(found.taken[:, :1], 4, axis=1), atol=1e-9)
     assert (found.taken > 0).all()
 
@@ -133,18 +175,18 @@ def test_differences_are_paired(found):
     assert {d.method for d in found.differences("right")} == {"cms", "cis", "wrong"}
     with pytest.raises(OptionError, match="did not score 'gradcam'"):
         found.differences("gradcam")
-    with pytest.raises(OptionError, match="did not measure"):
+    with pytest.raises(OptionError, match="did not compute"):
         found.metric("deletion-accuracy")
 
 
-def test_levels_share_the_win_and_it_is_said(run):
+def test_ties_share_the_win_and_are_reported(run):
     twin = replace(RIGHT, name="twin")
     evaluation = evaluate(run, model(), [RIGHT, twin], metrics=["win"], draws=300)
     assert evaluation.ties == 100
     assert means(evaluation)["win", "twin"] == 50
 
 
-def test_the_caption_says_how_intervals_were_made(found):
+def test_the_caption_names_the_kind_of_interval(found):
     few = replace(found, by_identity=True, people=("a", *"b" * (len(found) - 1)))
     assert "Student's, for so few people" in caption(few)
     six = replace(few, people=tuple("abcdef"), names=tuple("uvwxyz"))
@@ -185,7 +227,7 @@ def test_some_of_the_photos(run):
 class TestModelMaps:
     def test_a_person_is_left_out_of_their_own_map(self, run):
         people, _ = people_of(run, None)
-        maps = _ModelMaps(run, None, held_out=True, people=people)
+        maps = ModelMaps(run, None, held_out=True, people=people)
         others = CMS.of(run.cis(row) for row, name in enumerate(people) if name != "P001")
         mine = maps.of(people.index("P001"))
         assert mine.faces == others.faces == 3
@@ -196,34 +238,34 @@ class TestModelMaps:
 
     def test_each_photo_takes_the_map_of_its_group(self, run):
         people, _ = people_of(run, None)
-        maps = _ModelMaps(run, "set", held_out=False, people=people)
+        maps = ModelMaps(run, "set", held_out=False, people=people)
         groups = run.labels("set")
         for row, group in enumerate(groups):
             np.testing.assert_array_equal(maps.of(row).map, run.cms(by="set")[group].map)
 
-    def test_nobody_is_left_without_the_last_person(self, run):
+    def test_a_map_without_its_only_person_is_refused(self, run):
         with pytest.raises(RunError, match="all of these show the same one"):
-            _minus(run.cms(), run, range(5))
+            without_rows(run.cms(), run, range(5))
 
-    def test_an_estimate_is_not_taken_apart(self, folder, tmp_path):
+    def test_an_estimated_map_cannot_leave_a_person_out(self, folder, tmp_path):
         part = audit(folder, model(), tmp_path / "run", target="yes", stride=4, share=0.5)
         with pytest.raises(OptionError, match="without --share"):
             evaluate(part, model(), [], held_out=True)
         assert len(evaluate(part, model(), [], metrics=["drop"], draws=300)) == 5
 
 
-class TestWhatHasChanged:
+class TestChangedRuns:
     def test_another_model_is_refused(self, run):
         with pytest.raises(ConfigurationChangedError, match="fingerprint"):
             evaluate(run, model(lambda batch: reads_the_mouth(batch) + 1), [])
         with pytest.raises(ConfigurationChangedError, match=r"spec\.margin: 0\.3 then, 0\.5 now"):
             evaluate(run, model(spec=InputSpec(size_hw=SIZE, margin=0.5)), [])
 
-    def test_a_model_that_its_name_does_not_find(self, run):
+    def test_a_model_whose_name_cannot_be_loaded(self, run):
         with pytest.raises(ModelError, match=r"'toy', which cannot be loaded by that name.*--model"):
             evaluate(run)
 
-    def test_a_photo_that_was_changed_or_lost_is_left_out(self, folder, tmp_path):
+    def test_a_changed_or_missing_photo_is_left_out(self, folder, tmp_path):
         photos = shutil.copytree(folder, tmp_path / "photos")
         made = audit(photos, model(), tmp_path / "run", target="yes", stride=10)
         (photos / "op_P001_studio.jpg").unlink()
@@ -258,13 +300,13 @@ class TestWhatHasChanged:
         ({"photos": 0}, "At least one photo"),
         ({"total": "all"}, "smallest, median, largest, cms"),
         ({"draws": 10}, "200 draws"),
-        ({"level": 2.0}, "between 0 and 1"),
+        ({"confidence_level": 2.0}, "between 0 and 1"),
         ({"by": "hair"}, "'hair'"),
         ({"cluster": "hair"}, "'hair'"),
         ({"against": [Fixed("small", np.zeros((4, 4)))]}, "32 x 32 pixels; 'small'"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_in_words(run, options, words):
+def test_invalid_options_are_refused(run, options, words):
     with pytest.raises(OptionError, match=words):
         evaluate(run, model(), **options)
 
@@ -281,7 +323,7 @@ def embedder():
 
 
 class TestRecognition:
-    def test_the_gallery_is_asked_for_and_must_be_the_same(self, folder, tmp_path):
+    def test_the_gallery_is_required_and_must_be_the_same(self, folder, tmp_path):
         gallery = make_gallery(folder / "labels.csv", embedder())
         options = {"labels": folder / "labels.csv", "gallery": gallery, "stride": 10}
         made = audit(folder / "op_P001*.jpg", embedder(), tmp_path / "run", **options)
@@ -307,7 +349,7 @@ def pairs(folder, tmp_path_factory):
 
 
 class TestPairs:
-    def test_similarity_and_dissimilarity_are_scored_apart(self, pairs):
+    def test_similarity_and_dissimilarity_are_scored_separately(self, pairs):
         found = evaluate(pairs, embedder(), ["random"], draws=300)
         assert found.of_pairs
         assert found.group_names == ("same", "different")
@@ -319,7 +361,7 @@ class TestPairs:
         with pytest.raises(OptionError, match="group 'perhaps'"):
             found.of_group("perhaps")
 
-    def test_the_accuracy_at_each_step_is_what_its_area_is_made_of(self, pairs):
+    def test_the_accuracy_area_is_a_mean_over_steps(self, pairs):
         found = evaluate(pairs, embedder(), ["random"], steps=2, draws=300)
         for name in ("deletion-accuracy", "insertion-accuracy"):
             # of three points, weights 1/4, 1/2, 1/4, and the mean over both faces
@@ -331,23 +373,23 @@ class TestPairs:
     def test_pairs_that_share_a_photo_are_drawn_together(self, pairs):
         people, known = people_of(pairs, None)
         assert not known
-        # 0-1, 0-2, 1-3, 2-4, 3-4 hang together
+        # 0-1, 0-2, 1-3, 2-4, 3-4 are connected
         assert len(set(people)) == 1
         assert people_of(pairs, "same") == (["1", "0", "0", "0", "0"], True)
 
-    def test_eq_8_as_printed_is_refused(self, folder, tmp_path):
+    def test_the_papers_sign_of_eq_8_is_refused(self, folder, tmp_path):
         (tmp_path / "p.csv").write_text(
             f"path_a,path_b,same\n{folder}/{PHOTOS[0]}.jpg,{folder}/{PHOTOS[1]}.jpg,1\n"
         )
         options = {"threshold": 0.3, "preset": "paper", "stride": 10}
         made = verify(tmp_path / "p.csv", embedder(), tmp_path / "run", **options)
-        with pytest.raises(OptionError, match="falls as the model grows surer"):
+        with pytest.raises(OptionError, match="falls as the model grows more confident"):
             evaluate(made, embedder(), [])
         with pytest.raises(OptionError, match="leave confidence= out"):
             evaluate(made, embedder(), [], confidence="probability")
 
 
-def test_maps_from_files_are_laid_over_the_input(run, tmp_path):
+def test_maps_from_files_are_resampled_to_the_input(run, tmp_path):
     for row in range(run.faces.num_rows):
         face = run.cis(row).face
         height, width = face.image.shape[:2]
@@ -385,7 +427,7 @@ def test_a_run_is_opened_by_its_folder(run):
     assert len(evaluate(str(run.folder), model(), (), photos=1, metrics=["drop"], draws=300)) == 1
 
 
-def test_to_win_with_two_people_is_not_yet_better():
+def test_winning_on_two_people_is_not_clearly_better():
     win = METRICS["win"]
     two = Evaluation(
         model="toy",

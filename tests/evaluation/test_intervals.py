@@ -1,4 +1,4 @@
-"""The bootstrap over people: against hand-made cases, and against how often it holds the truth."""
+"""The bootstrap over people: cases by hand, and coverage in simulated worlds."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from canonface.errors import OptionError
 from canonface.evaluation import bootstrap_means, intervals
 
 
-def test_a_draw_is_the_mean_over_the_people_drawn():
+def test_a_draw_is_the_mean_over_the_drawn_people():
     scores, clusters = np.array([[1.0], [3.0], [8.0]]), np.array([0, 0, 1])
     means = bootstrap_means(scores, clusters, draws=500)
     # two of the first, one of each, two of the second; the first person weighs two images
@@ -23,13 +23,13 @@ def test_nan_is_left_out_of_its_own_column_only():
     assert np.isnan(means[:, 1]).mean() == pytest.approx((2 / 3) ** 3, abs=0.08)
 
 
-def test_columns_see_the_same_draws():
+def test_columns_use_the_same_draws():
     scores = np.random.default_rng(0).normal(size=(30, 1))
     both = bootstrap_means(np.hstack([scores, scores + 5]), np.arange(30))
     np.testing.assert_allclose(both[:, 1] - both[:, 0], 5)
 
 
-def test_what_methods_have_in_common_cancels_in_their_difference():
+def test_shared_effects_cancel_in_a_difference():
     random = np.random.default_rng(0)
     hard = random.normal(scale=10, size=(60, 1))
     a, b = hard + 1, hard + random.normal(scale=0.1, size=(60, 1))
@@ -54,7 +54,7 @@ def test_photos_of_one_person_are_not_independent():
 
 
 @pytest.mark.parametrize("people", [2, 3, 5])
-def test_few_people_are_not_surer_than_they_may_be(people):
+def test_the_interval_of_few_people_covers_the_mean(people):
     # 600 worlds, as below; the ends of a bootstrap of two people are the two themselves, and hold 0 half of the time
     random = np.random.default_rng(6)
     held = 0
@@ -76,7 +76,7 @@ def test_the_interval_of_few_people_by_hand():
 
 
 @pytest.mark.parametrize("people", [10, pytest.param(40, marks=pytest.mark.slow)])
-def test_the_interval_holds_the_mean_as_often_as_it_says(people):
+def test_the_interval_covers_the_mean_at_its_level(people):
     # 600 worlds: 95% +- 1.8% at two standard errors of the count
     random = np.random.default_rng(2)
     held = by_photo = 0
@@ -90,7 +90,7 @@ def test_the_interval_holds_the_mean_as_often_as_it_says(people):
     assert by_photo / 600 < 0.8, "a bootstrap over photos would be too sure"
 
 
-def test_a_rate_of_none_or_all_is_not_certain():
+def test_a_rate_of_none_or_all_has_a_width():
     none, all_, some = np.zeros((10, 1)), np.full((10, 1), 100.0), np.full((10, 1), 50.0)
     [low] = intervals(none, np.arange(10), bounds=(0, 100))
     # 1 - 0.025^(1/10): the exact binomial interval of 0 in 10
@@ -103,7 +103,7 @@ def test_a_rate_of_none_or_all_is_not_certain():
     assert middle == pytest.approx((50, 50 - 15.42, 50 + 15.42), abs=0.01)
 
 
-def test_methods_that_agree_on_all_photos_may_differ_on_others():
+def test_a_difference_of_zero_on_all_photos_has_a_width():
     # 1 - 0.025^(1/6) = 0.459 of the people may tell them apart, either way
     [difference] = intervals(np.zeros((6, 1)), np.arange(6), bounds=(-100, 100))
     assert difference == pytest.approx((0, -45.93, 45.93), abs=0.01)
@@ -123,8 +123,8 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"level": 1.0}, "between 0 and 1"), ({"draws": 5}, "200 draws")]
+    ("options", "words"), [({"confidence_level": 1.0}, "between 0 and 1"), ({"draws": 5}, "200 draws")]
 )
-def test_options_that_make_no_interval_are_refused(options, words):
+def test_invalid_levels_and_draws_are_refused(options, words):
     with pytest.raises(OptionError, match=words):
         intervals(np.zeros((3, 1)), np.arange(3), **options)

@@ -1,4 +1,4 @@
-"""Pointing game, mass and ROC area by hand, on four places and on the mesh's own regions."""
+"""Pointing game, mass and ROC area by hand, on four places and on regions of the mesh."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ INSIDE = np.array([[True, False], [False, True]])
 
 def test_four_places_by_hand():
     found = localisation([[4.0, 1.0], [2.0, 1.0]], INSIDE)
-    # hottest is inside; 5 of 8; half of the places; 4 beats both, 1 ties with one and loses to one: (2 + 0.5) / 4
+    # the maximum is inside; 5 of 8; half of the places; 4 beats both, 1 ties with one and loses to one: (2 + 0.5) / 4
     assert found == (1, 5 / 8, 1 / 2, 2.5 / 4)
 
 
@@ -24,38 +24,38 @@ def test_a_map_that_points_elsewhere_misses():
     assert found == (0, 0, 1 / 2, 0)
 
 
-def test_negative_heat_is_no_mass_but_keeps_its_order():
+def test_negative_attribution_is_no_mass_but_keeps_its_order():
     found = localisation([[1.0, -5.0], [3.0, -1.0]], INSIDE)
     assert found == (0, 1 / 4, 1 / 2, 2 / 4)
 
 
 @pytest.mark.parametrize("value", [0.0, 2.0, -1.0])
-def test_a_constant_map_does_as_well_as_chance(value):
+def test_a_constant_map_scores_as_chance(value):
     found = localisation(np.full((2, 2), value), INSIDE)
     assert found.hit == 0.5
     assert found.auc == 0.5
     assert np.isnan(found.mass) if value <= 0 else found.mass == found.area
 
 
-def test_places_that_are_not_seen_take_no_part():
+def test_unknown_places_are_left_out():
     found = localisation([[np.nan, 1.0], [2.0, 4.0]], INSIDE)
     assert found == (1, 4 / 7, 1 / 3, 1)
 
 
-def test_a_region_that_is_everything_has_no_roc():
+def test_a_region_of_all_places_has_no_roc_area():
     assert np.isnan(localisation([1.0, 2.0], [True, True]).auc)
 
 
 @pytest.mark.parametrize(
-    ("heat", "region", "words"),
+    ("attribution", "region", "words"),
     [
         ([1.0, 2.0], [True], r"\(1,\) for \(2,\)"),
         ([1.0, np.inf], [True, False], "1 are infinite"),
-        ([np.nan, 1.0], [True, False], "sees no place"),
-        ([1.0, 1.0], [False, False], "sees no place"),
+        ([np.nan, 1.0], [True, False], "it has none in this one"),
+        ([1.0, 1.0], [False, False], "it has none in this one"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(attribution, region, words):
+def test_invalid_maps_and_regions_are_refused(attribution, region, words):
     with pytest.raises(OptionError, match=words):
         localisation(attribution, region)
 

@@ -1,4 +1,4 @@
-"""Fitting from pictures to a stored model, in a world whose truth is linear."""
+"""Fine-tuning from pictures to a stored model, with classes that are linear in the features."""
 
 import copy
 import json
@@ -10,11 +10,13 @@ import torch
 from toy_photos import SPEC, Colours, aligner, write_photos
 
 import canonface
+from canonface.assets import asset_path
 from canonface.demo import demo_folder
 from canonface.errors import LabelsError, ModelError, OptionError
-from canonface.finetuning import assess, finetune
+from canonface.finetuning import FinetuneOptions, assess, finetune
+from canonface.finetuning.cards import card_page
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.models.finetuned import DESCRIPTION, WEIGHTS
+from canonface.models.finetuned import DESCRIPTION, WEIGHTS, read_description
 
 USUAL = {"task": "colour", "device": "cpu", "rate": 0.03, "epochs": 40, "patience": 10}
 
@@ -39,7 +41,7 @@ def x_of(photos, n=6):
     return np.stack([prepare(place(photos / f"{i:03d}.png")[0], SPEC).x for i in range(n)])
 
 
-def test_what_is_linear_is_learnt(head):
+def test_a_linear_class_is_learnt(head):
     assert head.scores.accuracy.value > 0.95
     assert head.scores.accuracy.photos == 60
     assert head.scores.accuracy.people == 20
@@ -47,13 +49,13 @@ def test_what_is_linear_is_learnt(head):
     assert set(head.scores.by_group["hand"]) == {"left", "right"}
 
 
-def test_the_model_itself_answers_with_the_right_names(head, photos):
+def test_the_model_predicts_the_right_names(head, photos):
     truth = [line.split(",")[1] for line in (photos / "labels.csv").read_text().splitlines()[1:7]]
     predictions = checked_outputs(head.model, head.model.to_device(x_of(photos)))
     assert [head.model.labels[i] for i in predictions.argmax(axis=1)] == truth
 
 
-def test_it_judges_as_often_right_as_it_is_on_other_photos(head, tmp_path):
+def test_accuracy_on_other_photos(head, tmp_path):
     other = write_photos(tmp_path, seed=5)
     scores = assess(other / "labels.csv", head.model, "colour", aligner=aligner(), by=["hand"])
     assert scores.accuracy.value > 0.9
@@ -62,10 +64,10 @@ def test_it_judges_as_often_right_as_it_is_on_other_photos(head, tmp_path):
 
 def test_noise_is_not_learnt(photos):
     result = fitted(photos, task="hand")
-    assert result.scores.accuracy.value < 0.75, "hand hangs on nothing that is seen"
+    assert result.scores.accuracy.value < 0.75, "hand does not depend on the picture"
 
 
-def test_the_card_says_what_was_done(head):
+def test_the_card_states_data_and_command(head):
     card = head.card
     assert (card["photos"], card["people"], sum(card["parts"]), card["left_out"]) == (60, 20, 60, {})
     assert card["counts"] == {name: share.photos for name, share in head.scores.by_class.items()}
@@ -81,6 +83,28 @@ def test_the_same_seed_gives_the_same_bits(head, photos):
     assert other.model.fingerprint() != head.model.fingerprint()
 
 
+def test_options_are_keywords_or_an_object(head, photos):
+    options = FinetuneOptions(device="cpu", rate=0.03, epochs=40, patience=99)
+    again = finetune(
+        photos / "labels.csv",
+        Colours(),
+        "colour",
+        by=["hand"],
+        aligner=aligner(),
+        options=options,
+        patience=10,
+    )
+    assert again.card == head.card
+    with pytest.raises(OptionError, match="did you mean 'epochs'"):
+        fitted(photos, epoch=3)
+
+
+def test_the_shipped_cards_are_pages_of_their_json():
+    for name in ("age", "expression", "gender", "pose"):
+        folder = asset_path(f"facenet-{name}")
+        assert (folder / "card.md").read_text() == card_page(read_description(folder).card)
+
+
 def test_pictures_without_a_label_or_a_face_are_counted(photos, tmp_path):
     table = (photos / "labels.csv").read_text().splitlines()
     rows = [f"{photos}/{line}" for line in table[1:]]
@@ -93,7 +117,7 @@ def test_pictures_without_a_label_or_a_face_are_counted(photos, tmp_path):
 
 
 class TestStored:
-    """A backbone of the user's own, by its name."""
+    """Models on a backbone that is named by module and attribute."""
 
     @pytest.fixture
     def folder(self, photos, tmp_path, monkeypatch):
@@ -114,7 +138,7 @@ class TestStored:
         assert back.fingerprint() == result.model.fingerprint()
         assert (back.name, back.labels, back.spec) == (result.model.name, ("blue", "red"), SPEC)
 
-    def test_code_that_a_directory_names_is_not_run_without_trust(self, photos, folder):
+    def test_code_named_by_a_directory_needs_trust(self, photos, folder):
         fitted(photos, "my_backbone:network", "out")
         sys.modules.pop("my_backbone")
         with pytest.raises(ModelError, match=r"runs the code that it names, my_backbone:network.*--trust"):
@@ -130,7 +154,7 @@ class TestStored:
         ):
             load_model("out", trust=True)
 
-    def test_nothing_is_written_over(self, photos, folder):
+    def test_nothing_is_overwritten(self, photos, folder):
         fitted(photos, "my_backbone:network", "out")
         with pytest.raises(OptionError, match="never written over"):
             fitted(photos, "my_backbone:network", "out")
@@ -150,7 +174,7 @@ class TestStored:
         assert back.fingerprint() == result.model.fingerprint()
 
     @pytest.mark.parametrize("damage", ["weights", "description", "format", "labels"])
-    def test_a_damaged_directory_is_an_error_in_words(self, photos, folder, damage):
+    def test_a_damaged_directory_is_a_model_error(self, photos, folder, damage):
         fitted(photos, "my_backbone:network", "out")
         weights, said = folder / "out" / WEIGHTS, folder / "out" / DESCRIPTION
         content = json.loads(said.read_text())
@@ -173,20 +197,20 @@ class TestStored:
             ({"architecture": "vgg16"}, "architecture= means nothing to a fine-tuned model"),
         ],
     )
-    def test_options_that_do_not_suit_it(self, photos, folder, options, words):
+    def test_options_that_do_not_fit_are_refused(self, photos, folder, options, words):
         fitted(photos, "my_backbone:network", "out")
         with pytest.raises(OptionError, match=words):
             load_model("out", trust=True, **options)
 
 
-def test_an_object_without_a_name_is_used_but_not_found_again(photos, tmp_path):
+def test_a_model_on_an_unnamed_object_cannot_be_loaded_again(photos, tmp_path):
     result = fitted(photos, out=tmp_path / "out")
     assert result.model(result.model.to_device(x_of(photos))).shape == (6, 2)
     with pytest.raises(ModelError, match="an object without a name"):
         load_model(tmp_path / "out")
 
 
-def test_a_whole_network_is_fitted_on_a_copy_and_judged_by_people_apart(photos):
+def test_a_whole_network_is_fitted_on_a_copy_and_scored_on_other_people(photos):
     own = Colours()
     result = fitted(photos, own, whole=True, rate=0.01, epochs=4)
     assert torch.equal(own.scale, torch.ones(12))
@@ -200,7 +224,7 @@ def test_a_whole_network_is_fitted_on_a_copy_and_judged_by_people_apart(photos):
     assert again.model.fingerprint() == result.model.fingerprint()
 
 
-def test_a_layer_that_is_left_out_hands_on_what_it_is_given(photos):
+def test_a_layer_that_is_left_out_becomes_the_identity(photos):
     network = torch.nn.Sequential(Colours(), torch.nn.Linear(12, 3), torch.nn.Softmax(dim=1))
     network.spec = SPEC
     with pytest.raises(
@@ -232,7 +256,7 @@ def test_a_network_without_gradients_is_not_fitted_whole(photos, make):
     assert fitted(photos, make()).scores.accuracy.value > 0.95
 
 
-def test_what_is_no_module_has_no_head(photos):
+def test_a_backbone_that_is_no_module_is_refused(photos):
     with pytest.raises(OptionError, match=r"one PyTorch module; .* is none: take facenet"):
         fitted(photos, lambda batch: batch.mean(axis=(2, 3)))
 
@@ -261,12 +285,12 @@ class Flat(torch.nn.Module):
         ({"backbone": "facenett"}, ModelError, "did you mean 'facenet'"),
     ],
 )
-def test_what_cannot_be_is_said(photos, changes, error, words):
+def test_invalid_options_are_refused(photos, changes, error, words):
     with pytest.raises(error, match=words):
         fitted(photos, **changes)
 
 
-def test_classes_that_one_person_alone_shows_cannot_be_judged(tmp_path):
+def test_a_class_of_one_person_is_refused(tmp_path):
     photos = write_photos(tmp_path, people=["ann"] * 20 + [f"p{i}" for i in range(40)])
     lines = (photos / "labels.csv").read_text().splitlines()
     rare = [
@@ -278,7 +302,7 @@ def test_classes_that_one_person_alone_shows_cannot_be_judged(tmp_path):
     assert fitted(photos, classes=["red", "blue"]).model.labels == ("red", "blue")
 
 
-def test_poses_need_no_labels_and_keep_both_sides():
+def test_poses_need_no_labels_and_both_sides():
     paths = sorted((demo_folder() / "photos").iterdir())
     with pytest.raises(OptionError, match=r"mirror image of 'left-level' is of class 'right-level'"):
         finetune(
@@ -286,7 +310,7 @@ def test_poses_need_no_labels_and_keep_both_sides():
         )
 
 
-def test_it_is_asked_as_any_model_is(head, photos):
+def test_it_is_explained_like_any_model(head, photos):
     [face] = aligner()(photos / "000.png")
     dense = canonface.explain(face, head.model, "red", engine="dense", patch=3)
     local = canonface.explain(face, head.model, "red", engine="incremental", patch=3)

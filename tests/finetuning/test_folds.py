@@ -1,4 +1,4 @@
-"""People are dealt into parts: nobody lies in two, and the classes are spread."""
+"""Folds: nobody is in two, and the classes are spread evenly."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from canonface.finetuning import identity_folds
     folds=st.integers(2, 5),
     seed=st.integers(0, 5),
 )
-def test_no_person_lies_in_two_parts(data, names, folds, seed):
+def test_no_person_is_in_two_folds(data, names, folds, seed):
     people = [f"p{name}" for name in names]
     classes = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(names), max_size=len(names))))
     if len(set(people)) < folds:
@@ -39,12 +39,12 @@ def test_photos_of_one_person_each_are_spread_to_within_one_of_each_class(counts
         assert found.max() - found.min() <= 1
 
 
-def test_another_seed_deals_otherwise():
+def test_another_seed_gives_other_folds():
     people, classes = [str(i) for i in range(40)], np.arange(40) % 2
     assert (identity_folds(people, classes, 4, 0) != identity_folds(people, classes, 4, 1)).any()
 
 
-def test_equal_people_fill_the_parts_alike():
+def test_equal_people_give_equal_folds():
     people = [f"p{i // 7}" for i in range(70)]
     parts = identity_folds(people, np.arange(70) % 7, 5)
     assert np.bincount(parts).tolist() == [14] * 5

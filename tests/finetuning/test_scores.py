@@ -1,4 +1,4 @@
-"""Accuracy worked out by hand, and intervals against their formulas and against chance."""
+"""Accuracy by hand, and intervals against their formulas and in simulations."""
 
 import numpy as np
 import pytest
@@ -27,13 +27,13 @@ def test_four_photos_by_hand():
     assert scores.confusion == ((2, 1), (0, 1))
 
 
-def test_a_class_that_does_not_occur_takes_no_part():
+def test_a_class_that_does_not_occur_is_left_out():
     scores = make_scores(np.array([0, 0]), np.array([0, 2]), ["a", "b", "c"], ["p", "q"], {})
     assert list(scores.by_class) == ["a"]
     assert scores.balanced == 0.5
 
 
-def test_groups_that_begin_with_numbers_stand_in_their_order():
+def test_groups_that_begin_with_numbers_are_sorted_by_them():
     values = ["10-19", "3-9", "more"]
     scores = make_scores(np.array([0, 0, 1]), np.array([0, 0, 1]), ["a", "b"], list("pqr"), {"age": values})
     assert list(scores.by_group["age"]) == ["3-9", "10-19", "more"]
@@ -55,7 +55,7 @@ def test_photos_of_one_person_that_agree_count_once():
     assert low == pytest.approx(alone[0], abs=0.03)
 
 
-def test_where_all_are_right_people_count():
+def test_where_all_are_correct_people_count():
     people = [str(i // 5) for i in range(20)]
     assert interval(np.ones(20, dtype=bool), people) == pytest.approx(
         interval(np.ones(4, dtype=bool), list("abcd"))
@@ -63,7 +63,7 @@ def test_where_all_are_right_people_count():
 
 
 @pytest.mark.parametrize("photos", [1, 6])
-def test_intervals_hold_the_truth_about_as_often_as_they_say(photos):
+def test_intervals_cover_the_truth_at_their_level(photos):
     draw = np.random.default_rng(0)
     held = []
     for _ in range(200):

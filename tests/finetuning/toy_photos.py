@@ -1,4 +1,4 @@
-"""Small pictures whose class is a colour, and a backbone that sees colours: the truth is linear in its features."""
+"""Small pictures whose class is a colour, and a backbone in whose features it is linear."""
 
 import csv
 
@@ -14,7 +14,7 @@ SPEC = InputSpec(size_hw=(8, 8), crop="image")
 
 
 class Colours(torch.nn.Module):
-    """Means of the four quarters of each channel, a batch norm that is the identity, and a number to learn."""
+    """Means of the four quarters of each channel, an identity batch norm, and learnable scales."""
 
     spec = SPEC
     outputs = "embedding"
@@ -30,12 +30,12 @@ class Colours(torch.nn.Module):
 
 
 def aligner():
-    """Takes a picture as it is."""
+    """Return the aligner that does not change a picture."""
     return make_aligner("none", pixel_mesh())
 
 
 def write_photos(folder, n=60, people=None, noise=40.0, seed=0):
-    """Pictures redder or bluer than grey, with labels.csv: path, identity, colour, hand.
+    """Write pictures redder or bluer than grey, with labels.csv: path, identity, colour, hand.
 
     Args:
         people: name of the person on each picture; None: a column identity is not written.

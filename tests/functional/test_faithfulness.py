@@ -1,4 +1,4 @@
-"""Eq. 9-13 on four-pixel images worked out by hand, and on everything that can go wrong with a map."""
+"""Eq. 9-13 on four-pixel images worked out by hand, and on maps that cannot be used."""
 
 import numpy as np
 import pytest
@@ -10,40 +10,40 @@ from canonface import functional as F
 from canonface.errors import OptionError
 
 IMAGE = np.array([[[1.0, 0.5, 0.0], [0.8, 0.8, 0.8]], [[0.4, 0.4, 0.4], [1.0, 1.0, 1.0]]])
-HEAT = np.array([[0.0, 2.0], [4.0, 8.0]])  # normalised: 0, 1/4, 1/2, 1; its sum is 7/4
+MAP = np.array([[0.0, 2.0], [4.0, 8.0]])  # normalised: 0, 1/4, 1/2, 1; its sum is 7/4
 
 
-def test_the_hottest_pixel_is_black_and_the_coldest_as_it_was():
+def test_the_maximum_is_black_and_the_minimum_unchanged():
     expected = [[[1, 0.5, 0], [0.6, 0.6, 0.6]], [[0.2, 0.2, 0.2], [0, 0, 0]]]
-    np.testing.assert_allclose(F.negative_explanation(IMAGE, HEAT), expected)
+    np.testing.assert_allclose(F.negative_explanation(IMAGE, MAP), expected)
 
 
-def test_a_total_scales_the_normalised_heat():
+def test_a_total_scales_the_normalised_map():
     # 7/8 is half of 7/4: 0, 1/8, 1/4, 1/2
     expected = [[[1, 0.5, 0], [0.7, 0.7, 0.7]], [[0.3, 0.3, 0.3], [0.5, 0.5, 0.5]]]
-    np.testing.assert_allclose(F.negative_explanation(IMAGE, HEAT, total=7 / 8), expected)
+    np.testing.assert_allclose(F.negative_explanation(IMAGE, MAP, total=7 / 8), expected)
     np.testing.assert_allclose(
-        F.negative_explanation(IMAGE, HEAT, total=7 / 4), F.negative_explanation(IMAGE, HEAT)
+        F.negative_explanation(IMAGE, MAP, total=7 / 4), F.negative_explanation(IMAGE, MAP)
     )
-    np.testing.assert_array_equal(F.negative_explanation(IMAGE, HEAT, total=0), IMAGE)
+    np.testing.assert_array_equal(F.negative_explanation(IMAGE, MAP, total=0), IMAGE)
 
 
 def test_a_total_beyond_the_maps_own_is_clipped_and_never_wraps():
     # 7/2 is twice 7/4: 0, 1/2, 1, 2: the last pixel would be -1
     expected = [[[1, 0.5, 0], [0.4, 0.4, 0.4]], [[0, 0, 0], [0, 0, 0]]]
-    np.testing.assert_allclose(F.negative_explanation(IMAGE, HEAT, total=7 / 2), expected)
+    np.testing.assert_allclose(F.negative_explanation(IMAGE, MAP, total=7 / 2), expected)
 
 
-def test_two_maps_with_one_total_take_the_same_heat_out_of_a_white_image():
+def test_two_maps_with_one_total_remove_the_same_from_a_white_image():
     white = np.ones((2, 2, 3))
     narrow = np.array([[0.0, 0.0], [0.0, 3.0]])
     taken = [
-        3 * 4 - F.negative_explanation(white, attribution, total=1.0).sum() for attribution in (HEAT, narrow)
+        3 * 4 - F.negative_explanation(white, attribution, total=1.0).sum() for attribution in (MAP, narrow)
     ]
     np.testing.assert_allclose(taken, [3, 3])
 
 
-def test_negative_heat_is_part_of_the_range():
+def test_negative_values_are_part_of_the_range():
     # -1 .. 3: 0, 1/4, 1/2, 1
     np.testing.assert_allclose(F.normalised_attribution([[-1.0, 0.0], [1.0, 3.0]]), [[0, 0.25], [0.5, 1]])
     # all negative: -8 .. -4
@@ -51,8 +51,8 @@ def test_negative_heat_is_part_of_the_range():
 
 
 def test_nan_hides_nothing_and_moves_no_other_pixel():
-    hot = F.normalised_attribution([[np.nan, 2.0], [4.0, 6.0]])
-    np.testing.assert_allclose(hot, [[0, 0], [0.5, 1]])
+    scaled = F.normalised_attribution([[np.nan, 2.0], [4.0, 6.0]])
+    np.testing.assert_allclose(scaled, [[0, 0], [0.5, 1]])
     np.testing.assert_array_equal(
         F.negative_explanation(IMAGE, [[np.nan, 2.0], [4.0, 6.0]])[0, 0], IMAGE[0, 0]
     )
@@ -65,34 +65,34 @@ def test_a_map_that_prefers_no_pixel_hides_nothing(value, total):
 
 
 @pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e300])
-def test_very_small_and_very_large_heat_is_heat(scale):
+def test_very_small_and_very_large_values_are_scaled(scale):
     np.testing.assert_allclose(
         F.normalised_attribution(np.array([[-1.0, 0.0], [1.0, 1.0]]) * scale), [[0, 0.5], [1, 1]], atol=1e-3
     )
 
 
-def test_neither_image_nor_heat_is_changed():
-    image, attribution = IMAGE.copy(), HEAT.copy()
+def test_neither_image_nor_map_is_changed():
+    image, attribution = IMAGE.copy(), MAP.copy()
     F.negative_explanation(image, attribution, total=3)
     np.testing.assert_array_equal(image, IMAGE)
-    np.testing.assert_array_equal(attribution, HEAT)
+    np.testing.assert_array_equal(attribution, MAP)
 
 
 @pytest.mark.parametrize(
-    ("image", "heat", "total", "words"),
+    ("image", "attribution", "total", "words"),
     [
-        (np.zeros((2, 2, 3), np.uint8), HEAT, None, "divide pixels of 0..255 by 255"),
-        (IMAGE * 2, HEAT, None, r"floats in \[0, 1\]"),
-        (IMAGE * np.nan, HEAT, None, r"floats in \[0, 1\]"),
-        (IMAGE[..., 0], HEAT, None, "three colours"),
-        (IMAGE, HEAT[:1], None, r"got \(1, 2\) for \(2, 2\)"),
-        (IMAGE, HEAT[None], None, r"shape \(h, w\)"),
+        (np.zeros((2, 2, 3), np.uint8), MAP, None, "divide pixels of 0..255 by 255"),
+        (IMAGE * 2, MAP, None, r"floats in \[0, 1\]"),
+        (IMAGE * np.nan, MAP, None, r"floats in \[0, 1\]"),
+        (IMAGE[..., 0], MAP, None, "three colours"),
+        (IMAGE, MAP[:1], None, r"got \(1, 2\) for \(2, 2\)"),
+        (IMAGE, MAP[None], None, r"shape \(h, w\)"),
         (IMAGE, np.array([[0, 1], [np.inf, 2]]), None, "1 of 4 are infinite"),
-        (IMAGE, HEAT, -1.0, "not negative; got -1"),
-        (IMAGE, HEAT, np.nan, "finite"),
+        (IMAGE, MAP, -1.0, "not negative; got -1"),
+        (IMAGE, MAP, np.nan, "finite"),
     ],
 )
-def test_what_cannot_be_hidden_is_refused_in_words(image, attribution, total, words):
+def test_invalid_images_maps_and_totals_are_refused(image, attribution, total, words):
     with pytest.raises(OptionError, match=words):
         F.negative_explanation(image, attribution, total)
 
@@ -108,7 +108,7 @@ def test_an_image_stays_an_image_and_grows_no_brighter(attribution, total):
 
 
 @given(attributions, st.floats(0.1, 10), st.integers(-5, 5))
-def test_only_the_order_and_spacing_of_heat_counts(attribution, factor, offset):
+def test_scale_and_offset_of_a_map_do_not_matter(attribution, factor, offset):
     # A range far below the offset would drown in rounding.
     if np.isnan(attribution).all() or 0 < np.nanmax(attribution) - np.nanmin(attribution) < 1e-3:
         return
@@ -124,7 +124,7 @@ def test_average_drop_by_hand():
     assert F.average_drop([0.5, 0.4, 0.8, 0.3], [0.25, 0.9, 0.0, 0.3]) == pytest.approx(37.5)
 
 
-def test_an_image_without_confidence_has_none_to_lose():
+def test_an_image_with_confidence_zero_counts_as_zero():
     assert F.average_drop([0.0, 1.0], [0.0, 0.5]) == pytest.approx(25)
     assert F.average_drop([0.0], [0.7]) == 0
     assert F.average_drop([5e-324], [0.0]) == 100
@@ -165,13 +165,13 @@ def test_a_method_alone_wins_always():
         ([[1.0]], [[1.0]], r"shape \(n,\)"),
     ],
 )
-def test_confidences_that_are_none_are_refused(metric, original, hidden, words):
+def test_invalid_confidences_are_refused(metric, original, hidden, words):
     with pytest.raises(OptionError, match=words):
         metric(original, hidden)
 
 
 def test_a_share_of_a_negative_confidence_is_refused():
-    with pytest.raises(OptionError, match="1 of 2 are negative: ask for a probability"):
+    with pytest.raises(OptionError, match="1 of 2 are negative: use a probability"):
         F.average_drop([-0.1, 0.5], [0.0, 0.0])
 
 
@@ -185,6 +185,17 @@ def test_a_share_of_a_negative_confidence_is_refused():
         ({"a": 0.1}, r"a \(\)"),
     ],
 )
-def test_methods_that_cannot_be_compared_are_refused(hidden, words):
+def test_methods_with_different_images_are_refused(hidden, words):
     with pytest.raises(OptionError, match=words):
         F.win_rate(hidden)
+
+
+def test_the_old_names_of_the_attribution_warn():
+    with pytest.warns(DeprecationWarning, match="attribution="):
+        np.testing.assert_array_equal(F.normalised_attribution(heat=MAP), F.normalised_attribution(MAP))
+    with pytest.warns(DeprecationWarning, match="attribution="):
+        np.testing.assert_array_equal(
+            F.negative_explanation(IMAGE, heat=MAP), F.negative_explanation(IMAGE, MAP)
+        )
+    with pytest.warns(DeprecationWarning, match="normalised_attribution"):
+        assert F.normalised_heat is F.normalised_attribution

@@ -1,4 +1,4 @@
-"""The method as pure functions: hand-made cases, the slow replica, laws."""
+"""Eq. 1-6 as pure functions: values by hand, the slow replica, laws."""
 
 import algorithm1
 import numpy as np
@@ -19,7 +19,7 @@ def test_box_of_an_even_patch_leans_right_and_down():
     np.testing.assert_array_equal(F.occlusion_boxes(np.array([[10.0, 10.0]]), 4, (40, 40)), [[9, 9, 13, 13]])
 
 
-def test_box_of_a_fractional_patch_uses_it_as_it_is_and_rounds_the_count():
+def test_box_of_a_fractional_patch_rounds_only_the_pixel_count():
     # floor(10.2 - 2.7) + 1 = 8; round(5.4) = 5
     np.testing.assert_array_equal(F.occlusion_boxes(np.array([[10.2, 3.0]]), 5.4, (40, 40)), [[8, 1, 13, 6]])
 
@@ -64,7 +64,7 @@ def test_a_nan_drop_is_not_a_zero():
     assert count.max() == 1
 
 
-def test_cms_treats_the_unseen_in_two_ways():
+def test_cms_omits_unseen_pixels_or_counts_them_as_zero():
     maps = np.array([[[1.0, 0.0]], [[3.0, 4.0]]])
     counts = np.array([[[2, 0]], [[1, 5]]])
     np.testing.assert_allclose(F.cms(maps, counts), [[2.0, 4.0]])
@@ -125,7 +125,7 @@ def quadratic(seed, shape):
     unseen=st.sampled_from(["omit", "zero"]),
     filled=st.booleans(),
 )
-def test_the_whole_way_equals_the_slow_replica(seed, patch, size, batch, normalise, unseen, filled):
+def test_drops_cis_and_cms_equal_the_slow_replica(seed, patch, size, batch, normalise, unseen, filled):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(2, *size))
     fill = rng.normal(size=x.shape) if filled else 0.25
@@ -180,7 +180,7 @@ def test_torch_and_numpy_give_the_same_drops_and_x_is_not_changed():
         np.testing.assert_array_equal(x, before)
 
 
-def test_a_tensor_that_asks_for_gradients_is_taken_as_it_is():
+def test_a_tensor_that_requires_gradients_is_accepted():
     torch = pytest.importorskip("torch")
     x = torch.ones(1, 3, 3, requires_grad=True)
     assert F.drops(lambda b: b.sum((1, 2, 3)), x, np.array([[1.0, 1.0]]), 1).tolist() == [1.0]
@@ -204,17 +204,20 @@ def test_a_score_that_works_in_place_changes_neither_x_nor_the_drops():
         (lambda: F.occlusion_boxes(np.zeros((1, 2)), 0.3, (5, 5)), "at least one pixel"),
         (lambda: F.occlusion_boxes(np.zeros((1, 2)), float("nan"), (5, 5)), "at least one pixel"),
         (lambda: F.occlusion_boxes(np.full((1, 2), np.nan), 3, (5, 5)), "1 of 1 hold NaN"),
-        (lambda: F.drops(lambda b: b[:, 0], np.zeros((1, 2, 2)), np.zeros((1, 2)), 1), "one number an image"),
+        (
+            lambda: F.drops(lambda b: b[:, 0], np.zeros((1, 2, 2)), np.zeros((1, 2)), 1),
+            "one number per image",
+        ),
         (lambda: F.drops(lambda b: b, np.zeros((2, 2)), np.zeros((1, 2)), 1), r"shape \(c, h, w\)"),
         (lambda: F.drops(lambda b: b, np.zeros((1, 2, 2)), np.zeros((1, 2)), 1, batch=0), "at least 1"),
-        (lambda: F.cis(np.zeros(2), np.zeros((3, 2)), (5, 5), 3), "one drop a probe"),
+        (lambda: F.cis(np.zeros(2), np.zeros((3, 2)), (5, 5), 3), "one drop per probe"),
         (lambda: F.cis(np.array([np.inf]), np.zeros((1, 2)), (5, 5), 3), "1 of 1 are infinite"),
         (
             lambda: F.drops(lambda b: b[:, 0, 0, 0] * np.nan, np.zeros((1, 2, 2)), np.zeros((1, 2)), 1),
             "finite numbers",
         ),
         (lambda: F.cms(np.zeros((0, 2, 2))), "at least one map"),
-        (lambda: F.cms(np.zeros((2, 2, 2)), np.zeros((1, 2, 2), int)), "one count a pixel"),
+        (lambda: F.cms(np.zeros((2, 2, 2)), np.zeros((1, 2, 2), int)), "one count per pixel"),
         (lambda: F.cms(np.zeros((1, 2, 2)), unseen="maybe"), "'omit' or 'zero'"),
         (
             lambda: F.reproject(np.zeros((2, 2)), np.zeros((2, 2)), np.zeros((3, 2)), (2, 2), 1),
@@ -222,6 +225,6 @@ def test_a_score_that_works_in_place_changes_neither_x_nor_the_drops():
         ),
     ],
 )
-def test_errors_teach(call, words):
+def test_errors_state_the_rule(call, words):
     with pytest.raises(OptionError, match=words):
         call()

@@ -1,4 +1,4 @@
-"""Eq. 7 and 8: by hand, against the slow replica, laws, errors in words."""
+"""Eq. 7 and 8: by hand, against the slow replica, laws, error messages."""
 
 import doctest
 
@@ -34,7 +34,7 @@ def test_verification_by_hand(same, paper_sign, expected):
     assert isinstance(got, float)
 
 
-def test_it_rises_as_a_genuine_pair_grows_alike_and_the_paper_prints_a_fall():
+def test_it_rises_with_the_cosine_of_a_genuine_pair_and_the_papers_sign_falls():
     still, near, far = np.array([1.0, 0.0]), np.array([1.0, 0.1]), np.array([1.0, 2.0])
     for same, rises in ((True, True), (False, False)):
         ours = [F.verification_confidence(still, other, same, 0.4) for other in (far, near)]
@@ -78,7 +78,7 @@ def test_a_photo_compared_with_itself_is_never_above_one():
     np.testing.assert_allclose(F.cosines(vectors, vectors), 1.0, atol=1e-12)
 
 
-def test_tensors_lists_and_numpy_bools_are_welcome():
+def test_tensors_lists_and_numpy_bools_are_accepted():
     torch = pytest.importorskip("torch")
     query = torch.tensor([3.0, 4.0], requires_grad=True)
     assert F.recognition_confidence(query, torch.eye(2)) == pytest.approx(0.8)
@@ -117,7 +117,7 @@ ONE, TWO = np.array([1.0, 0.0]), np.eye(2)
         (lambda: F.cosines(np.ones((2, 3)), np.ones((4, 3))), "row by row"),
     ],
 )
-def test_errors_say_what_came_in(call, message):
+def test_errors_state_the_value_received(call, message):
     with pytest.raises(OptionError, match=message):
         call()
 

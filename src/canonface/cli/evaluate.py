@@ -153,7 +153,7 @@ def evaluate(
     """
     from canonface.evaluation import evaluate as evaluated
     from canonface.evaluation import tables
-    from canonface.evaluation.asked import unknown_name
+    from canonface.evaluation.run_subjects import unknown_name
     from canonface.run import Run
 
     _check_files(files.figure, files.csv, files.scores, files.latex)

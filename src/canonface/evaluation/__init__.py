@@ -1,9 +1,10 @@
-"""Is the map right? Faithfulness of canonical maps beside those of other methods, with intervals.
+"""Faithfulness of canonical maps and of other methods' maps, with intervals.
 
-``evaluate`` scores a run; the metrics themselves are plain functions: `canonface.functional` has those of the paper,
+``evaluate`` scores a run. The metrics are plain functions: `canonface.functional` holds those of the paper,
 ``curves`` deletion and insertion, ``road`` ROAD, ``localisation`` the pointing game, mass accuracy and ROC area.
 """
 
+from canonface._deprecated import renamed_names
 from canonface.evaluation.attributions import (
     TOTALS,
     cis_attribution,
@@ -12,15 +13,15 @@ from canonface.evaluation.attributions import (
     reprojected,
 )
 from canonface.evaluation.controls import CONTROLS, CentreAttribution, RandomAttribution
-from canonface.evaluation.curves import area_under, curve_inputs
-from canonface.evaluation.evaluating import OURS, evaluate
+from canonface.evaluation.curves import area_under, curve_inputs, most_relevant_first
 from canonface.evaluation.intervals import Interval, bootstrap_means, intervals
 from canonface.evaluation.localisation import Localisation, at_region, localisation
 from canonface.evaluation.metrics import METRICS, PAPER, Metric
-from canonface.evaluation.ranking import hottest_first
+from canonface.evaluation.options import EvaluationOptions
 from canonface.evaluation.result import Difference, Estimate, Evaluation
 from canonface.evaluation.road import noisy_linear_imputation
-from canonface.evaluation.scoring import Choices, Scored, score
+from canonface.evaluation.run_evaluation import OURS, evaluate
+from canonface.evaluation.scores import SubjectScores, score
 from canonface.evaluation.subjects import Subject
 from canonface.evaluation.tables import content, csv_text, image_scores_text, latex_text
 
@@ -31,16 +32,16 @@ __all__ = [
     "PAPER",
     "TOTALS",
     "CentreAttribution",
-    "Choices",
     "Difference",
     "Estimate",
     "Evaluation",
+    "EvaluationOptions",
     "Interval",
     "Localisation",
     "Metric",
     "RandomAttribution",
-    "Scored",
     "Subject",
+    "SubjectScores",
     "area_under",
     "at_region",
     "bootstrap_means",
@@ -51,12 +52,14 @@ __all__ = [
     "csv_text",
     "curve_inputs",
     "evaluate",
-    "hottest_first",
     "image_scores_text",
     "intervals",
     "latex_text",
     "localisation",
+    "most_relevant_first",
     "noisy_linear_imputation",
     "reprojected",
     "score",
 ]
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""Maps that know nothing of the model: what any method has to beat."""
+"""Uninformed maps, which any method has to beat."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_names
 from canonface.confidence import BoundConfidence
 from canonface.models import Model
 
 
 @dataclass(frozen=True)
 class RandomAttribution:
-    """Smooth noise: as many blobs as a coarse layer of a network would show, anew for each image.
+    """Smooth noise, drawn for each image, with as many blobs as a coarse layer of a network would show.
 
     Attributes:
-        cells: of the grid of independent values, on each side.
+        cells: independent values on each side of the grid.
         seed: of the noise; the image's pixels are mixed in.
     """
 
@@ -28,11 +29,11 @@ class RandomAttribution:
     seed: int = 0
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, "cells": self.cells, "seed": self.seed}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """Any model and question will do."""
+        """Accept any model and confidence."""
 
     def attribute(
         self,
@@ -40,7 +41,7 @@ class RandomAttribution:
         x: Float[np.ndarray, "c h w"],
         confidence_fn: BoundConfidence,  # noqa: ARG002
     ) -> Float[np.ndarray, "h w"]:
-        """Values of 0..1, interpolated between the cells."""
+        """Return values of 0..1, interpolated between the cells."""
         import cv2
 
         digest = sha256(np.ascontiguousarray(x).tobytes()).digest()
@@ -51,7 +52,7 @@ class RandomAttribution:
 
 @dataclass(frozen=True)
 class CentreAttribution:
-    """A blob in the middle of the input, where a crop has put the face.
+    """Gaussian blob in the middle of the input, where the crop puts the face.
 
     Attributes:
         spread: standard deviation, as a share of the input's sides.
@@ -61,11 +62,11 @@ class CentreAttribution:
     spread: float = 0.25
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, "spread": self.spread}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """Any model and question will do."""
+        """Accept any model and confidence."""
 
     def attribute(
         self,
@@ -73,10 +74,12 @@ class CentreAttribution:
         x: Float[np.ndarray, "c h w"],
         confidence_fn: BoundConfidence,  # noqa: ARG002
     ) -> Float[np.ndarray, "h w"]:
-        """A Gaussian, 1 in the middle."""
+        """Return the Gaussian, 1 in the middle."""
         height, width = x.shape[1:]
         rows, columns = (np.linspace(-0.5, 0.5, size) / self.spread for size in (height, width))
         return np.asarray(np.exp(-(rows[:, None] ** 2 + columns**2) / 2))
 
 
 CONTROLS = {"random": RandomAttribution, "centre": CentreAttribution}
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""Does a map point to the place that is known to matter? For planted cues, whose region is given."""
+"""Localisation of a known region by a map, for planted cues."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
+from canonface._deprecated import renamed_names, renamed_parameters
 from canonface.errors import OptionError, near_names
+from canonface.statistics import mass_share, roc_area
 from canonface.types import Mesh
 
 
 class Localisation(NamedTuple):
-    """How well a map points to a region.
+    """Agreement of a map with a region.
 
     Attributes:
-        hit: 1 if the hottest place lies in the region; a part of 1 where several places are equally hot.
-        mass: share of the positive heat that lies in the region, 0..1; NaN without positive heat.
-        area: what `mass` would be if heat were spread evenly, 0..1.
-        auc: probability that a place of the region is hotter than one beside it, ties counting half; 0.5 is chance,
-            NaN where one of both is not seen.
+        hit: 1 if the maximum lies in the region; of several equal maxima, the share that lies in it.
+        mass: share of the positive attribution that lies in the region, 0..1; NaN without positive attribution.
+        area: the `mass` of a constant map, 0..1.
+        auc: area under the ROC curve: probability that a place in the region exceeds one outside, ties counting
+            half; 0.5 is chance, NaN where the map shows no place outside.
     """
 
     hit: float
@@ -29,81 +31,59 @@ class Localisation(NamedTuple):
     auc: float
 
 
+@renamed_parameters(heat="attribution")
 def localisation(attribution: ArrayLike, region: ArrayLike) -> Localisation:
-    """The pointing game, mass accuracy and the area under the ROC curve of a map against a region.
+    """Score a map against a region by the pointing game, the mass accuracy and the area under the ROC curve.
 
-    Works for pixels and for vertices. Places whose heat is NaN are not seen and take no part.
+    The mass accuracy is the relevance mass accuracy of L. Arras, A. Osman, W. Samek, "CLEVR-XAI", Information Fusion
+    81, 2022. Places may be pixels or vertices; NaN is left out.
 
     Args:
-        attribution: ``(*shape,)`` larger where more was relied on; may be signed; NaN: not seen.
+        attribution: ``(*shape,)`` larger where the model relied more; may be signed; NaN: unknown.
         region: ``(*shape,)`` True in the region.
 
     Raises:
-        OptionError: the shapes differ, the map holds infinity, or sees none of the region.
+        OptionError: the shapes differ, or the map holds infinity or is NaN in the whole region.
     """
     values, inside = np.asarray(attribution, dtype=np.float64).ravel(), np.asarray(region, dtype=bool).ravel()
     if np.shape(attribution) != np.shape(region):
         raise OptionError(
-            f"A region says of each place of the map whether it is inside; got {np.shape(region)} for "
+            f"A region has one value for each place of the map; got {np.shape(region)} for "
             f"{np.shape(attribution)}."
         )
     if np.isinf(values).any():
-        raise OptionError(f"heat holds numbers or NaN; {int(np.isinf(values).sum())} are infinite.")
-    seen = ~np.isnan(values)
-    values, inside = values[seen], inside[seen]
+        raise OptionError(f"attribution holds numbers or NaN; {int(np.isinf(values).sum())} are infinite.")
+    known = ~np.isnan(values)
+    values, inside = values[known], inside[known]
     if not inside.any():
-        raise OptionError("A map is scored against a region that it sees; it sees no place of this one.")
+        raise OptionError("A map is scored against a region in which it has values; it has none in this one.")
     return Localisation(
         pointing_hit(values, inside),
-        mass_accuracy(values, inside),
+        mass_share(values, inside),
         float(inside.mean()),
-        roc_auc(values, inside),
+        roc_area(values, inside),
     )
 
 
 def pointing_hit(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
-    """1 if the hottest place lies inside; of several that are equally hot, the share of those inside.
+    """Return 1 if the maximum lies inside, else 0; of several equal maxima, the share inside.
 
-    J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016, without its tolerance in pixels. A
-    constant map hits as often as chance would.
+    This is the pointing game of J. Zhang et al., "Top-down Neural Attention by Excitation Backprop", ECCV 2016,
+    without its tolerance in pixels. A constant map scores the share of the region.
     """
     return float(inside[attribution == attribution.max()].mean())
 
 
-def mass_accuracy(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
-    """Share of the positive heat that lies inside, 0..1; NaN without positive heat.
-
-    Relevance mass accuracy of L. Arras, A. Osman, W. Samek, "CLEVR-XAI", Information Fusion 81, 2022. Heat below 0
-    speaks against the answer and is no mass.
-    """
-    positive = np.maximum(attribution, 0.0)
-    total = positive.sum()
-    return float(positive[inside].sum() / total) if total > 0 else float("nan")
-
-
-def roc_auc(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
-    """Probability that a place inside is hotter than one outside, ties counting half; NaN if there is none of either.
-
-    The Mann-Whitney statistic.
-    """
-    from scipy.stats import rankdata
-
-    n, m = int(inside.sum()), int((~inside).sum())
-    if not n or not m:
-        return float("nan")
-    return float((rankdata(attribution)[inside].sum() - n * (n + 1) / 2) / (n * m))
-
-
 def at_region(values: Float[np.ndarray, "v"], mesh: Mesh, region: str | Int[np.ndarray, "_"]) -> Localisation:
-    """`localisation` of a map at the vertices of a mesh against one of its regions.
+    """Score a map at the vertices of a mesh against one of its regions; see `localisation`.
 
     Args:
-        values: ``(V,)`` e.g. `canonface.CMS.vertex_values`; NaN: not seen.
+        values: ``(V,)`` e.g. `canonface.CMS.vertex_values`; NaN: unknown.
         mesh: the mesh.
-        region: a name of ``mesh.regions``, or vertex numbers.
+        region: a name in ``mesh.regions``, or vertex numbers.
 
     Raises:
-        OptionError: the mesh names no such region, or the map sees none of it.
+        OptionError: the mesh has no such region, or the map is NaN in all of it.
     """
     return localisation(values, _members(mesh, region))
 
@@ -116,3 +96,6 @@ def _members(mesh: Mesh, region: str | Int[np.ndarray, "_"]) -> Bool[np.ndarray,
     inside = np.zeros(len(mesh.vertices), dtype=bool)
     inside[mesh.regions[region] if isinstance(region, str) else np.asarray(region)] = True
     return inside
+
+
+__getattr__ = renamed_names(__name__)

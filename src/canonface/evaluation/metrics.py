@@ -1,4 +1,4 @@
-"""What is measured: one number an image and a method, each with its direction and its scale."""
+"""Metrics of faithfulness, with their direction and scale."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Scale = Literal["percent", "confidence"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One way to score a map.
+    """Metric that gives one number per image and method.
 
     Attributes:
         name: in files and options.
         title: on tables and pictures.
-        better: whether a ``higher`` or a ``lower`` number is better.
+        better: direction in which a number is better, ``higher`` or ``lower``.
         scale: ``percent``, or the unit of the run's ``confidence``.
-        bounds: ends of the scale, if it has any.
-        needs: which part of the work it is made of.
-        meaning: in a few words.
+        bounds: ends of the scale; None: unbounded.
+        needs: step of the evaluation that computes it.
+        meaning: short definition.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Metric:
     better: Literal["higher", "lower"]
     scale: Scale
     bounds: tuple[float, float] | None
-    needs: Literal["hiding", "curves", "road", "decisions"]
+    needs: Literal["removal", "curves", "road", "decisions"]
     meaning: str
 
     @property
     def arrow(self) -> str:
-        """Which way is better, for a heading."""
+        """Return the arrow for a heading: up where higher is better."""
         return "↑" if self.better == "higher" else "↓"
 
 
@@ -44,52 +44,52 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
-            *("average-drop", "Average Drop %", "higher", "percent", PERCENT, "hiding"),
-            "share of the confidence that goes with the heat, eq. 11",
+            *("average-drop", "Average Drop %", "higher", "percent", PERCENT, "removal"),
+            "share of the confidence that is lost without the attribution, eq. 11",
         ),
         Metric(
-            *("increase", "Increase %", "lower", "percent", PERCENT, "hiding"),
-            "images the model grows surer of without the heat, eq. 12",
+            *("increase", "Increase %", "lower", "percent", PERCENT, "removal"),
+            "images in which the confidence rises without the attribution, eq. 12",
         ),
         Metric(
-            *("win", "Win %", "higher", "percent", PERCENT, "hiding"),
+            *("win", "Win %", "higher", "percent", PERCENT, "removal"),
             "images in which the method lowers the confidence most, eq. 13",
         ),
         Metric(
-            *("drop", "Mean drop", "higher", "confidence", None, "hiding"),
-            "confidence that goes with the heat, rises counted against it",
+            *("drop", "Mean drop", "higher", "confidence", None, "removal"),
+            "confidence that is lost without the attribution; rises count as negative",
         ),
         Metric(
             *("deletion", "Deletion", "lower", "confidence", None, "curves"),
-            "mean confidence while the hottest pixels go first",
+            "mean confidence while pixels are deleted, most relevant first",
         ),
         Metric(
             *("insertion", "Insertion", "higher", "confidence", None, "curves"),
-            "mean confidence while the hottest pixels come first",
+            "mean confidence while pixels are inserted, most relevant first",
         ),
         Metric(
             *("road", "ROAD", "higher", "confidence", None, "road"),
-            "confidence without the coldest pixels less that without the hottest",
+            "confidence without the least relevant pixels minus that without the most relevant",
         ),
         Metric(
             *("deletion-accuracy", "Deletion acc. %", "lower", "percent", PERCENT, "decisions"),
-            "pairs rightly told while the hottest pixels go first",
+            "pairs decided correctly while pixels are deleted, most relevant first",
         ),
         Metric(
             *("insertion-accuracy", "Insertion acc. %", "higher", "percent", PERCENT, "decisions"),
-            "pairs rightly told while the hottest pixels come first",
+            "pairs decided correctly while pixels are inserted, most relevant first",
         ),
     )
 }
 PAPER = ("average-drop", "increase", "win")
-"""Those of eq. 11-13."""
+"""The metrics of eq. 11-13."""
 
 
 def chosen_metrics(names: Iterable[str] | None, pairs: bool) -> tuple[Metric, ...]:
-    """The metrics of these names, in their usual order; None: all that the run can be scored by.
+    """Return the metrics of these names, in their usual order; None: all that suit the run.
 
     Raises:
-        OptionError: there is none of a name, or it is about pairs and the run is not.
+        OptionError: a name is unknown, no metric is left, or a metric is about pairs and the run is not.
     """
     wanted = list(METRICS) if names is None else list(names)
     for name in wanted:

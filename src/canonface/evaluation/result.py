@@ -1,32 +1,33 @@
-"""How methods score on the photos of a run: one number an image, a metric and a method, and their means."""
+"""Result of an evaluation: one score per image, metric and method, and their means."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from canonface._deprecated import warn_renamed
 from canonface.errors import OptionError, near_names
-from canonface.evaluation.intervals import DRAWS, LEVEL, Interval, intervals
+from canonface.evaluation.intervals import CONFIDENCE_LEVEL, DRAWS, Interval, intervals
 from canonface.evaluation.metrics import Metric
 from canonface.sampling import cluster_numbers
 
 ALL = ""
-"""The group of all images."""
+"""Name of the group of all images."""
 
 
 class Estimate(NamedTuple):
-    """A method's mean by one metric.
+    """Mean of a method by one metric.
 
     Attributes:
-        metric: what was measured.
-        method: name.
-        interval: mean, and where it lies.
-        images: how many the mean is taken over.
-        people: how many of them are independent.
+        metric: the metric.
+        method: name of the method.
+        interval: mean and its interval.
+        images: number of images in the mean.
+        people: number of independent people among them.
     """
 
     metric: Metric
@@ -37,15 +38,15 @@ class Estimate(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """How much better one method is than another on the same images.
+    """Paired difference between a reference and a method on the same images.
 
     Attributes:
-        metric: what was measured.
+        metric: the metric.
         method: the method that is compared.
         reference: the method that it is compared with.
-        interval: mean of ``reference - method`` over the images, and where it lies.
-        clear: whether the interval leaves out 0.
-        better: whether the mean is in the reference's favour.
+        interval: mean of ``reference - method`` over the images, and its interval.
+        clear: True if the interval excludes 0.
+        better: True if the mean favours the reference.
     """
 
     metric: Metric
@@ -56,57 +57,94 @@ class Difference(NamedTuple):
     better: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """What `canonface.evaluation.evaluate` found.
+    """Scores of every method on every image, as `canonface.evaluate` returns them.
 
     Attributes:
         model: name of the model.
         unit: of the confidence.
         methods: names, in the order of the columns; ``cms`` and ``cis`` are the reprojected canonical maps.
-        metrics: what was measured.
-        names: of the images or pairs, one a row.
-        people: whose they are; the same name, the same person.
-        groups: what each confidence is about; of pairs ``same`` or ``different``.
-        scores: metric -> ``(n, m)`` one number an image and a method; NaN where it says nothing.
-        original: ``(n,)`` confidence in each image as it is.
+        metrics: the computed metrics.
+        names: of the images or pairs, one per row.
+        people: person of each row.
+        groups: target of each row's confidence; of pairs ``same`` or ``different``.
+        scores: metric -> ``(n, m)`` one number per image and method; NaN where the metric is undefined.
+        original: ``(n,)`` confidence in each unchanged image.
         left: ``(n, m)`` confidence in the negative explanation images; NaN where none were made.
-        taken: ``(n, m)`` share of a white image that each method's heat takes out.
-        choices: everything that decides the numbers, as JSON can hold it.
-        of_pairs: whether a row is a pair.
-        by_identity: whether it is known whose the images are; else each stands alone.
-        failed: name and reason of what could not be scored.
+        taken: ``(n, m)`` share of the light that each method's map removes from a white image.
+        choices: every option that decides the numbers, for JSON.
+        of_pairs: True if a row is a pair.
+        by_identity: True if the people are known; else each image counts as one person.
+        failed: name and reason of each image that could not be scored.
+        confidence_level: of the intervals.
+        draws: of the bootstrap.
+        seed: of the bootstrap.
     """
 
     model: str
     unit: str
     methods: tuple[str, ...]
     metrics: tuple[Metric, ...]
-    names: tuple[str, ...] = field(repr=False)
-    people: tuple[str, ...] = field(repr=False)
-    groups: tuple[str, ...] = field(repr=False)
-    scores: Mapping[str, Float[np.ndarray, "n m"]] = field(repr=False)
-    original: Float[np.ndarray, "n"] = field(repr=False)
-    left: Float[np.ndarray, "n m"] = field(repr=False)
-    taken: Float[np.ndarray, "n m"] = field(repr=False)
-    choices: Mapping[str, Any] = field(repr=False)
+    names: tuple[str, ...]
+    people: tuple[str, ...]
+    groups: tuple[str, ...]
+    scores: Mapping[str, Float[np.ndarray, "n m"]]
+    original: Float[np.ndarray, "n"]
+    left: Float[np.ndarray, "n m"]
+    taken: Float[np.ndarray, "n m"]
+    choices: Mapping[str, Any]
     of_pairs: bool = False
     by_identity: bool = False
     failed: tuple[tuple[str, str], ...] = ()
-    level: float = LEVEL
+    confidence_level: float = CONFIDENCE_LEVEL
     draws: int = DRAWS
     seed: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
 
+    def __repr__(self) -> str:
+        images = f"{len(self)} {'pairs' if self.of_pairs else 'photos'}"
+        return (
+            f"Evaluation({self.model!r}, {images}, {len(self.methods)} methods, {len(self.metrics)} metrics)"
+        )
+
+    @property
+    def level(self) -> float:
+        """Return ``confidence_level``; deprecated name."""
+        warn_renamed("Evaluation.level", "Evaluation.confidence_level")
+        return self.confidence_level
+
+    def summary(self) -> dict[str, float]:
+        """Return the five numbers that matter most.
+
+        Returns:
+            ``images`` and ``people``; the mean of ``cms``, of ``cis`` and of the best other method by the first
+            metric, under names such as ``average-drop of gradcam``. Of pairs, the means are those of the first group.
+        """
+        found: dict[str, float] = {"images": len(self), "people": len(set(self.people))}
+        part, metric = self.of_group(self.group_names[0]), self.metrics[0]
+        scores = part.scores[metric.name]
+        known = np.isfinite(scores)
+        counts = known.sum(axis=0)
+        sums = np.where(known, scores, 0.0).sum(axis=0)
+        means = dict(
+            zip(self.methods, np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), strict=True)
+        )
+        others = [name for name in self.methods if name not in ("cms", "cis") and np.isfinite(means[name])]
+        shown: list[str] = [name for name in ("cms", "cis") if name in means]
+        if others:
+            shown.append((max if metric.better == "higher" else min)(others, key=means.__getitem__))
+        return found | {f"{metric.name} of {name}": float(means[name]) for name in shown}
+
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The groups of pairs, which are scored apart; of single faces only that of all."""
+        """Return the names of the groups: those of pairs are scored apart, single faces form one group."""
         return tuple(sorted(set(self.groups), reverse=True)) if self.of_pairs else (ALL,)
 
     def of_group(self, group: str) -> Evaluation:
-        """The images of one group alone; ``""``: all.
+        """Return the evaluation of one group alone; ``""``: all images.
 
         Raises:
             OptionError: there is no such group.
@@ -135,26 +173,26 @@ class Evaluation:
 
     @property
     def ties(self) -> float:
-        """Percent of the images whose win is shared; NaN where no wins were counted."""
+        """Return the percentage of the images whose win is shared; NaN if wins were not computed."""
         if "win" not in self.scores or not len(self):
             return float("nan")
         return float(100 * (self.scores["win"].max(axis=1) < 100 - 1e-9).mean())
 
     def metric(self, name: str) -> Metric:
-        """A metric of this evaluation by name.
+        """Return a metric of this evaluation by name.
 
         Raises:
-            OptionError: it was not measured.
+            OptionError: it was not computed.
         """
         for metric in self.metrics:
             if metric.name == name:
                 return metric
         raise OptionError(
-            f"This evaluation did not measure {name!r}: {near_names(name, [m.name for m in self.metrics])}"
+            f"This evaluation did not compute {name!r}: {near_names(name, [m.name for m in self.metrics])}"
         )
 
     def column(self, method: str) -> int:
-        """Position of a method.
+        """Return the column of a method.
 
         Raises:
             OptionError: it was not scored.
@@ -164,7 +202,7 @@ class Evaluation:
         return self.methods.index(method)
 
     def estimates(self) -> list[Estimate]:
-        """Mean and interval of each metric and method."""
+        """Return mean and interval of each metric and method."""
         clusters = cluster_numbers(self.people)
         found = []
         for metric in self.metrics:
@@ -177,10 +215,10 @@ class Evaluation:
         return found
 
     def differences(self, reference: str = "cms") -> list[Difference]:
-        """How much each other method differs from one, image by image.
+        """Return the paired difference between a reference and each other method.
 
-        Methods see the same images, so that what is hard about an image cancels: an interval of the difference is
-        narrower than two intervals suggest that overlap.
+        Methods are scored on the same images, so that the difficulty of an image cancels: the interval of a
+        difference can exclude 0 although the two methods' intervals overlap.
 
         Args:
             reference: the method that the others are compared with.
@@ -208,4 +246,4 @@ class Evaluation:
 
     @property
     def _drawing(self) -> dict[str, Any]:
-        return {"level": self.level, "draws": self.draws, "seed": self.seed}
+        return {"confidence_level": self.confidence_level, "draws": self.draws, "seed": self.seed}

@@ -1,4 +1,4 @@
-"""ROAD: pixels are removed so that what is left does not tell where they were."""
+"""Noisy linear imputation: removal of pixels that does not show their shape, for ROAD."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 from canonface.errors import OptionError
 
 SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
-"""Of the pixels that are removed."""
+"""Shares of the pixels that are removed."""
 NOISE = 0.01
-"""Spread of what is added to a replaced pixel, in the range of a pixel, 0..1."""
+"""Standard deviation of the noise on a replaced pixel, in the range of a pixel, 0..1."""
 _WEIGHTS = {(0, 1): 1 / 6, (1, 0): 1 / 6, (1, 1): 1 / 12, (1, -1): 1 / 12}
-"""Of a neighbour to the right or below; those to the left and above are the same."""
+"""Weights of the neighbours to the right and below; those to the left and above are the same."""
 
 
 def noisy_linear_imputation(
@@ -25,34 +25,34 @@ def noisy_linear_imputation(
     noise: float | Float[np.ndarray, "c 1 1"] = 0.0,
     seed: int = 0,
 ) -> Float[np.ndarray, "c h w"]:
-    """The input with pixels replaced by the mean of their neighbours, all at once, and a little noise.
+    """Replace pixels of an input by the mean of their neighbours, all at once, plus noise.
 
     Each removed pixel is the weighted mean of its eight neighbours, 1/6 for those that share a side and 1/12 for
     those that share a corner, those outside the image left out; removed neighbours count with their new values, which
-    makes a linear system (Y. Rong, T. Leemann, V. Borisov, G. Kasneci, E. Kasneci, "A Consistent and Efficient
-    Evaluation Strategy for Attribution Methods", ICML 2022, section 5). Blocks of fill, whose shape would give
-    the map away, do not arise.
+    gives a linear system (Y. Rong, T. Leemann, V. Borisov, G. Kasneci, E. Kasneci, "A Consistent and Efficient
+    Evaluation Strategy for Attribution Methods", ICML 2022, section 5). No block of fill shows
+    the shape of the removed pixels.
 
     Args:
         x: ``(c, h, w)``; not changed.
         removed: ``(h, w)`` True where a pixel is replaced.
-        noise: spread of the normal noise on each replaced value, in the values of ``x``; one number, or one a
-            channel.
+        noise: standard deviation of the normal noise on each replaced value, in the values of ``x``; one number, or
+            one per channel.
         seed: of the noise.
 
     Returns:
         ``(c, h, w)``, ``float64``.
 
     Raises:
-        OptionError: nothing is left to fill from, or the shapes differ.
+        OptionError: no pixel is left, or the shapes differ.
     """
     from scipy.sparse.linalg import spsolve
 
     gone_at = np.asarray(removed, dtype=bool)
     if gone_at.shape != x.shape[1:]:
-        raise OptionError(f"removed has one value a pixel; got {gone_at.shape} for {x.shape[1:]}.")
+        raise OptionError(f"removed has one value per pixel; got {gone_at.shape} for {x.shape[1:]}.")
     if gone_at.all():
-        raise OptionError("Pixels are filled from those that are left; none is: remove fewer.")
+        raise OptionError("Pixels are filled from those that are left, and none is left: remove fewer.")
     filled = x.astype(np.float64)
     if not gone_at.any():
         return filled
@@ -69,7 +69,7 @@ def noisy_linear_imputation(
 
 @lru_cache(maxsize=4)
 def neighbour_weights(size_hw: tuple[int, int]) -> Any:
-    """``(n, n)`` ``scipy.sparse.csr_array``: what each pixel's neighbours weigh in its mean; rows sum to 1."""
+    """Return each pixel's weights of its neighbours as ``(n, n)`` ``scipy.sparse.csr_array``; rows sum to 1."""
     from scipy.sparse import coo_array, diags_array
 
     height, width = size_hw

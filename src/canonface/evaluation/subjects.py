@@ -1,4 +1,4 @@
-"""What is asked again: one face, or a pair of them, and the confidence in what the run asked about it."""
+"""Subjects of an evaluation: one face or a pair, with the model and the confidence of the run."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_names, warn_renamed
 from canonface.confidence import BoundConfidence, BoundPairConfidence
 from canonface.maps import CIS
 from canonface.models import Model, checked_outputs
 from canonface.types import ModelInput
 
 Inputs = Sequence[Float[np.ndarray, "_ c h w"]]
-"""Of each view, ``n`` inputs that are shown together, or one that is shown beside all of the other view's."""
+"""Inputs of each view: ``n``, or a single one that is combined with every input of the other view."""
+Attributions = Mapping[str, tuple[Float[np.ndarray, "h w"], ...]]
+"""Method -> its map of each view."""
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """One face as the model sees it.
+class SubjectView:
+    """View of one face in the model's input.
 
     Attributes:
         shown: the face in the model's input.
-        confidence_fn: what is asked about it; of a pair, with the other face as it is.
+        confidence_fn: maps the outputs for this face to confidences; in a pair, the other face is unchanged.
         cis: the run's own map of it; None for a photo that the run does not hold.
     """
 
@@ -34,20 +37,20 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One row of a run, ready to be asked about again.
+    """Row of a run: inputs, confidence and model.
 
     Attributes:
         name: of the photo or the pair.
-        group: what its confidence is about; of pairs ``same`` or ``different``.
+        group: target of its confidence; of pairs ``same`` or ``different``.
         views: one face, or the two of a pair.
         confidence: maps the outputs ``(n, d)`` for each view to confidences ``(n,)``.
         model: the model.
-        batch: how many inputs it is shown at once.
+        batch: inputs per forward pass.
     """
 
     name: str
     group: str
-    views: tuple[View, ...] = field(repr=False)
+    views: tuple[SubjectView, ...] = field(repr=False)
     confidence: Callable[..., Float[np.ndarray, "n"]] = field(repr=False)
     model: Model = field(repr=False)
     batch: int = 64
@@ -62,10 +65,9 @@ class Subject:
         cis: CIS | None = None,
         batch: int = 64,
     ) -> Subject:
-        """One face."""
-        return cls(
-            name, confidence_fn.target, (View(shown, confidence_fn, cis),), confidence_fn.of, model, batch
-        )
+        """Make the subject of one face."""
+        view = SubjectView(shown, confidence_fn, cis)
+        return cls(name, confidence_fn.target, (view,), confidence_fn, model, batch)
 
     @classmethod
     def of_pair(
@@ -78,48 +80,52 @@ class Subject:
         maps: tuple[CIS, CIS],
         batch: int = 64,
     ) -> Subject:
-        """A pair of faces, each asked about with the other as it is.
+        """Make the subject of a pair of faces.
 
         Args:
             name: of the pair.
             shown: both faces in the model's input.
-            outputs: the model's for each as it is.
+            outputs: the model's outputs for each unchanged face.
             confidence_fn: eq. 8 with its target fixed.
             model: the model.
             maps: the run's maps of both.
-            batch: how many inputs the model is shown at once.
+            batch: inputs per forward pass.
         """
         first, second = outputs
 
         def of_first(predictions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return confidence_fn(predictions, second)
+            return confidence_fn.fn(predictions, second)
 
         def of_second(predictions: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            return confidence_fn(first, predictions)
+            return confidence_fn.fn(first, predictions)
 
         views = tuple(
-            View(one, BoundConfidence(confidence_fn.target, confidence_fn.unit, of), cis)
-            for one, of, cis in zip(shown, (of_first, of_second), maps, strict=True)
+            SubjectView(one, BoundConfidence(confidence_fn.target, confidence_fn.unit, fn), cis)
+            for one, fn, cis in zip(shown, (of_first, of_second), maps, strict=True)
         )
-        return cls(name, confidence_fn.target, views, confidence_fn.of, model, batch)
+        return cls(name, confidence_fn.target, views, confidence_fn.fn, model, batch)
 
-    def ask(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
-        """Confidence in inputs of the model, ``(n, c, h, w)`` for each view.
+    def confidences(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
+        """Return the confidence in inputs of the model, ``(n, c, h, w)`` for each view.
 
         Raises:
-            ModelError: the model failed, or answered with the wrong shape or NaN.
+            ModelError: the model failed, or returned a wrong shape or NaN.
         """
-        return np.asarray(self.confidence(*(self._answers(batch) for batch in inputs)), dtype=np.float64)
+        return np.asarray(self.confidence(*(self._predict(batch) for batch in inputs)), dtype=np.float64)
 
-    def _answers(self, inputs: Float[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n d"]:
+    def ask(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
+        """Return `confidences`; deprecated name."""
+        warn_renamed("Subject.ask", "Subject.confidences")
+        return self.confidences(inputs)
+
+    def _predict(self, inputs: Float[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n d"]:
         starts = range(0, len(inputs), self.batch)
         chunks = (self.model.to_device(inputs[start : start + self.batch]) for start in starts)
         return np.concatenate([checked_outputs(self.model, chunk) for chunk in chunks])
 
     def original(self) -> float:
-        """Confidence in the subject as it is."""
-        return float(self.ask([view.shown.x[None] for view in self.views])[0])
+        """Return the confidence in the unchanged subject."""
+        return float(self.confidences([view.shown.x[None] for view in self.views])[0])
 
 
-Attributions = Mapping[str, tuple[Float[np.ndarray, "h w"], ...]]
-"""Method -> its map of each view."""
+__getattr__ = renamed_names(__name__)

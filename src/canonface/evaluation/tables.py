@@ -1,4 +1,4 @@
-"""An evaluation as a table: CSV for programs, LaTeX for papers, a dictionary for JSON."""
+"""Tables of an evaluation: CSV, LaTeX, and a dictionary for JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def rows(evaluation: Evaluation, reference: str = "cms") -> Iterator[dict[str, Any]]:
-    """One row a group, metric and method, with its paired difference from the reference, ``reference - method``."""
+    """Yield one row per group, metric and method, with its paired difference ``reference - method``."""
     for group in evaluation.group_names:
         part = evaluation.of_group(group)
         compared = {(d.metric.name, d.method): d for d in part.differences(reference)}
@@ -53,7 +53,7 @@ def _row(
 
 
 def csv_text(evaluation: Evaluation, reference: str = "cms") -> str:
-    """`rows` as CSV; an empty field where there is no number."""
+    """Return `rows` as CSV; a field is empty where there is no number."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -63,7 +63,7 @@ def csv_text(evaluation: Evaluation, reference: str = "cms") -> str:
 
 
 def image_scores_text(evaluation: Evaluation) -> str:
-    """One row an image, metric and method, as CSV: what the means are made of."""
+    """Return every score as CSV, one row per image, metric and method."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(("image", "person", "group", "confidence", "metric", "method", "score"))
@@ -77,7 +77,7 @@ def image_scores_text(evaluation: Evaluation) -> str:
 
 
 def content(evaluation: Evaluation, reference: str = "cms") -> dict[str, Any]:
-    """An evaluation as JSON can hold it; null where there is no number."""
+    """Return an evaluation as a dictionary for JSON; null where there is no number."""
     taken = evaluation.taken.mean(axis=0) if len(evaluation) else []
     return {
         "model": evaluation.model,
@@ -85,7 +85,7 @@ def content(evaluation: Evaluation, reference: str = "cms") -> dict[str, Any]:
         "images": len(evaluation),
         "people": len(set(evaluation.people)),
         "resampled": "people" if evaluation.by_identity else "pairs" if evaluation.of_pairs else "photos",
-        "level": evaluation.level,
+        "level": evaluation.confidence_level,
         "choices": dict(evaluation.choices),
         "ties_percent": {
             group or "all": _plain(evaluation.of_group(group).ties) for group in evaluation.group_names
@@ -97,11 +97,11 @@ def content(evaluation: Evaluation, reference: str = "cms") -> dict[str, Any]:
 
 
 def latex_text(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> str:
-    """A booktabs table, methods down and metrics across; the best mean of each metric is bold, all that share it too.
+    """Return a booktabs table, methods down and metrics across; the best means of each metric are bold.
 
     Args:
-        evaluation: what was found.
-        titles: of the methods; a name that is missing stands as it is.
+        evaluation: to tabulate.
+        titles: of the methods; a method without a title keeps its name.
     """
     lines = [f"% {evaluation.model}: {caption(evaluation)}"]
     lines += [rf"\begin{{tabular}}{{l{'r' * len(evaluation.metrics)}}}", r"\toprule"]
@@ -129,7 +129,7 @@ def _latex_rows(part: Evaluation, titles: Mapping[str, str]) -> Iterator[str]:
 
 
 def best_methods(part: Evaluation, metric: Metric) -> tuple[str, ...]:
-    """The methods whose mean, as it is printed, is the best."""
+    """Return the methods whose printed mean is the best."""
     shown = {
         e.method: float(words(e.interval, metric)[0])
         for e in part.estimates()
@@ -142,33 +142,33 @@ def best_methods(part: Evaluation, metric: Metric) -> tuple[str, ...]:
 
 
 def words(interval: Interval, metric: Metric) -> tuple[str, str, str]:
-    """Mean and ends as they are printed; empty where there is no number."""
+    """Return mean and ends of an interval as printed; empty where there is no number."""
     form = ".1f" if metric.scale == "percent" else ".3f"
     value, low, high = (format(number, form) if math.isfinite(number) else "" for number in interval)
     return value, low, high
 
 
 def caption(evaluation: Evaluation) -> str:
-    """What the numbers are taken over, in a line."""
+    """Return one line about the images, people and intervals."""
     count, people = len(evaluation), len(set(evaluation.people))
-    what = "pairs" if evaluation.of_pairs else "photos"
-    of = f"{count} {what} of {people} people" if evaluation.by_identity else f"{count} {what}"
+    kind = "pairs" if evaluation.of_pairs else "photos"
+    images = f"{count} {kind} of {people} people" if evaluation.by_identity else f"{count} {kind}"
     drawn = (
         "people"
         if evaluation.by_identity
         else "groups of pairs with no photo in common"
         if evaluation.of_pairs
-        else what
+        else kind
     )
     by = made_by(evaluation)
-    how = "by a bootstrap over" if not too_few_to_draw(people, evaluation.level) else "Student's, for so few"
-    return f"{of}; intervals hold the mean with {evaluation.level:.0%} probability, {how} {drawn}" + (
-        f"; CMS and CIS are canonical maps by {by}" if by else ""
-    )
+    few = too_few_to_draw(people, evaluation.confidence_level)
+    method = "Student's, for so few" if few else "by a bootstrap over"
+    level = f"intervals hold the mean with {evaluation.confidence_level:.0%} probability, {method} {drawn}"
+    return f"{images}; {level}" + (f"; CMS and CIS are canonical maps by {by}" if by else "")
 
 
 def made_by(evaluation: Evaluation) -> str:
-    """The method of others whose maps the run holds, as it is written; empty for canonface's own."""
+    """Return the title of the method whose maps the run holds; empty for canonface's own."""
     by = str(evaluation.choices.get("maps", "canonical"))
     return "" if by == "canonical" else title_of(by)
 
@@ -178,5 +178,5 @@ def _escaped(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A number as JSON and CSV can hold it: None for NaN."""
+    """Return None for NaN and infinity, which JSON and CSV cannot hold, else the value."""
     return None if isinstance(value, float) and not math.isfinite(value) else value

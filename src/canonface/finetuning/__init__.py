@@ -1,16 +1,19 @@
-"""Fitting: heads on a backbone, or the whole network, for a label column or the pose of the mesh."""
+"""Fine-tuning: heads on a backbone, or whole networks, for a label column or the pose of the mesh."""
 
-from canonface.finetuning.assessing import assess
+from canonface._deprecated import renamed_names
+from canonface.finetuning.assessment import assess
 from canonface.finetuning.cards import add_to_card
-from canonface.finetuning.fitting import Finetuned, finetune
+from canonface.finetuning.fitted_model import Finetuned, finetune
 from canonface.finetuning.folds import identity_folds
-from canonface.finetuning.scores import Scores, interval, make_scores
+from canonface.finetuning.options import FinetuneOptions
+from canonface.finetuning.scores import ClassifierScores, interval, make_scores
 from canonface.finetuning.tasks import TASKS, age_range, mirrored_pose
 
 __all__ = [
     "TASKS",
+    "ClassifierScores",
+    "FinetuneOptions",
     "Finetuned",
-    "Scores",
     "add_to_card",
     "age_range",
     "assess",
@@ -20,3 +23,5 @@ __all__ = [
     "make_scores",
     "mirrored_pose",
 ]
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""What a head may be put on, and whether gradients flow through it."""
+"""Backbones of heads, and the check that gradients flow through them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from canonface.models.torch_module import evaluating
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A network whose outputs are features.
+    """Network whose outputs are features.
 
     Attributes:
-        model: the network, a copy of the caller's, layers left out.
-        text: what `canonface.load_model` calls it; empty for an object.
-        left_out: those layers.
-        digest: of its tensors, nothing left out.
-        licence: of its weights, as far as it is known.
+        model: copy of the caller's network without the layers that are left out.
+        text: name or path for `canonface.load_model`; empty for an object.
+        left_out: names of the layers that are left out.
+        digest: of all its tensors, including the left-out layers.
+        licence: of its weights, if known.
     """
 
     model: TorchModel
@@ -36,16 +36,16 @@ class Backbone:
 
 
 def load_backbone(backbone: Any, left_out: tuple[str, ...], device: str, trust: bool) -> Backbone:
-    """A backbone, ready to be asked for features.
+    """Load a backbone that returns features.
 
     Args:
-        backbone: what `canonface.load_model` takes and makes a PyTorch module of.
-        left_out: layers that hand on what they are given.
-        device: where it computes.
+        backbone: anything of which `canonface.load_model` makes a PyTorch module.
+        left_out: layers to replace by the identity.
+        device: of the network.
         trust: as of `canonface.load_model`.
 
     Raises:
-        OptionError: it is no PyTorch module, or its outputs are no features.
+        OptionError: the backbone is no PyTorch module, or its outputs are no features.
     """
     loaded = load_model(backbone, device=device, trust=trust)
     if not isinstance(loaded, TorchModel):
@@ -56,7 +56,7 @@ def load_backbone(backbone: Any, left_out: tuple[str, ...], device: str, trust: 
     if loaded.output is not None:
         raise OptionError(
             f"A backbone returns its features alone; {loaded.name!r} was loaded with output={loaded.output!r}: wrap "
-            "it in a module whose forward picks them."
+            "it in a module whose forward selects them."
         )
     if not left_out and (loaded.outputs in ("probabilities", "values") or loaded.labels):
         raise OptionError(
@@ -73,25 +73,25 @@ def load_backbone(backbone: Any, left_out: tuple[str, ...], device: str, trust: 
 
 
 def check_gradients(backbone: Backbone) -> None:
-    """Refuse to fit a network whole whose answer does not hang on parameters that may change.
+    """Raise if the output of a network does not depend on trainable parameters.
 
     Raises:
-        OptionError: there is none, or no gradient reaches one.
+        OptionError: no parameter requires a gradient, or none gets one.
     """
     import torch
 
     model = backbone.model
     module = copy.deepcopy(model.module)
-    free = [p for p in module.parameters() if p.requires_grad]
+    trainable = [p for p in module.parameters() if p.requires_grad]
     height, width = model.spec.size_hw
     x = model.to_device(model.spec.from_pixels(np.full((height, width, 3), 127.0))[None])
     with evaluating(module), torch.enable_grad():
         prediction = module(x)
-        if free and prediction.requires_grad:
+        if trainable and prediction.requires_grad:
             prediction.square().sum().backward()
-    if not any(p.grad is not None for p in free):
+    if not any(p.grad is not None for p in trainable):
         raise OptionError(
             f"Fitting the whole network changes its parameters along their gradients; {model.name!r} has "
-            f"{len(free)} parameters that ask for one, and none gets any: take its torch.no_grad() or .detach() out, "
-            "set requires_grad, or fit the head alone (--head)."
+            f"{len(trainable)} parameters that require one, and none gets any: take its torch.no_grad() or .detach() "
+            "out, set requires_grad, or fit the head alone (--head)."
         )

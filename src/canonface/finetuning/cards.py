@@ -1,7 +1,8 @@
-"""The card of a fitted model: which photos, which parts, how often right and for whom, whose licence."""
+"""Card of a fitted model: data, parts, accuracy by class and group, licences, and the command that made it."""
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from canonface.finetuning.gathering import Gathered
-from canonface.finetuning.scores import Scores
+from canonface._version import __version__
+from canonface.data.photos import Photos
+from canonface.finetuning.examples import ExampleSet
+from canonface.finetuning.options import FinetuneOptions
+from canonface.finetuning.scores import ClassifierScores
 from canonface.finetuning.tasks import Task
 from canonface.models.finetuned import read_description, write_description
 
 if TYPE_CHECKING:
     from canonface.finetuning.backbones import Backbone
-    from canonface.finetuning.training import History, Schedule
+    from canonface.finetuning.training_loop import History, Schedule
 
 CARD = "card.md"
 NOT_STATED = "not stated"
@@ -28,20 +32,17 @@ def make_card(
     name: str,
     task: Task,
     base: Backbone,
-    whole: bool,
-    examples: Gathered,
+    examples: ExampleSet,
     parts: Int[np.ndarray, "n"],
     names: Sequence[str],
-    scores: Scores,
+    scores: ClassifierScores,
     history: History,
     schedule: Schedule,
-    *,
-    balance: bool,
+    options: FinetuneOptions,
     data: str,
-    licence: str,
     command: str,
 ) -> dict[str, Any]:
-    """The card as JSON holds it; no date and nothing else that a second making would change."""
+    """Return the card as a dictionary for JSON, equal for equal fits (it holds no date)."""
     folds = int(parts.max()) + 1
     return {
         "name": name,
@@ -50,15 +51,15 @@ def make_card(
         "backbone": base.text or base.model.name,
         "backbone_licence": base.licence,
         "without": list(base.left_out),
-        "fitted": "the whole network" if whole else "a linear head",
+        "fitted": "the whole network" if options.whole else "a linear head",
         "data": data,
-        "data_licence": licence or NOT_STATED,
+        "data_licence": options.licence or NOT_STATED,
         "data_sha256": examples.digest,
         "photos": len(examples.names),
         "people": len(set(examples.people)),
         "left_out": dict(examples.left_out),
         "counts": {label: Counter(examples.values)[label] for label in names},
-        "split": _split(whole, folds),
+        "split": _split(options.whole, folds),
         "parts": np.bincount(parts).tolist(),
         "settings": {
             "epochs": schedule.epochs,
@@ -67,7 +68,7 @@ def make_card(
             "rate": schedule.rate,
             "decay": schedule.decay,
             "mirror": schedule.mirror,
-            "balance": balance,
+            "balance": options.balance,
             "folds": folds,
             "seed": schedule.seed,
         },
@@ -79,35 +80,74 @@ def make_card(
 
 
 def _split(whole: bool, folds: int) -> str:
-    dealt = f"people dealt into {folds} parts, all photos of one in the same"
+    split = f"people are split into {folds} parts, all photos of a person in the same part"
     if whole:
-        return f"{dealt}; part 0 judges, part 1 said when to stop, the others were fitted to"
+        return f"{split}; part 0 scores the network, part 1 stops the fit, the others are fitted to"
     return (
-        f"{dealt}; each part judged by a head fitted to {folds - 2} others and stopped by one; the head that is kept "
-        f"was fitted to parts 1 to {folds - 1} and stopped by part 0"
+        f"{split}; each part is scored by a head fitted to {folds - 2} others and stopped by one; the stored head is "
+        f"fitted to parts 1 to {folds - 1} and stopped by part 0"
     )
 
 
+def photo_words(photos: Photos) -> str:
+    """Return the photos as the caller named them, separated by spaces."""
+    return " ".join(_photo_arguments(photos))
+
+
+def _photo_arguments(photos: Photos) -> list[str]:
+    return [str(item) for item in ([photos] if isinstance(photos, str | Path) else photos)]
+
+
+def command_line(
+    photos: Photos,
+    base: Backbone,
+    task: str,
+    out: str | Path | None,
+    labels: str | Path | None,
+    identity: str | None,
+    by: Sequence[str],
+    schedule: Schedule,
+    options: FinetuneOptions,
+) -> str:
+    """Return the ``canonface finetune`` command with these options, and the version as a comment."""
+    words = ["canonface", "finetune", *_photo_arguments(photos)]
+    words += ["--backbone", base.text or "PACKAGE.MODULE:ATTRIBUTE", "--task", task]
+    words += ["--labels", str(labels)] if labels is not None else []
+    words += ["--identity", identity] if identity is not None else []
+    for column in by:
+        words += ["--by", column]
+    words += ["--without", ",".join(base.left_out)] if base.left_out else []
+    words += ["--classes", ",".join(options.classes)] if options.classes is not None else []
+    words += ["--whole"] if options.whole else []
+    words += ["--folds", str(options.folds), "--epochs", str(schedule.epochs)]
+    words += ["--patience", str(schedule.patience), "--batch", str(schedule.batch)]
+    words += ["--rate", f"{schedule.rate:g}", "--decay", f"{schedule.decay:g}"]
+    words += ["--mirror" if schedule.mirror else "--no-mirror"]
+    words += [] if options.balance else ["--no-balance"]
+    words += ["--seed", str(schedule.seed), "-o", str(out) if out is not None else "OUT"]
+    return f"{shlex.join(words)}  # canonface {__version__}"
+
+
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    """The card as a page to read, beside the model."""
+    """Write the card as a Markdown page next to the model."""
     (folder / CARD).write_text(card_page(card), encoding="utf-8")
 
 
-def add_to_card(folder: Path, title: str, scores: Scores) -> None:
-    """Write scores on other photos (`canonface.finetuning.assess`) into the card of a stored model.
+def add_to_card(folder: Path, title: str, scores: ClassifierScores) -> None:
+    """Add scores on other photos (`canonface.finetuning.assess`) to the card of a stored model.
 
     Raises:
         ModelError: the directory holds no model.
         OSError: it cannot be written.
     """
-    said = read_description(folder)
-    card = {**said.card, "held_out": {**said.card.get("held_out", {}), title: scores.content()}}
-    write_description(folder, replace(said, card=card))
+    stored = read_description(folder)
+    card = {**stored.card, "held_out": {**stored.card.get("held_out", {}), title: scores.content()}}
+    write_description(folder, replace(stored, card=card))
     write_card(folder, card)
 
 
 def card_page(card: Mapping[str, Any]) -> str:
-    """The card as Markdown."""
+    """Return the card as Markdown."""
     scores = card["scores"]
     accuracy = scores["accuracy"]
     lines = [
@@ -116,36 +156,29 @@ def card_page(card: Mapping[str, Any]) -> str:
         f"{card['fitted'].capitalize()} on `{card['backbone']}` for {card['task']} ({card['classes_from']}): "
         f"{', '.join(card['counts'])}.",
         "",
-        f"- Accuracy on people whom it has not seen: {_percent(accuracy)}, {accuracy['photos']} photos of "
+        f"- Accuracy on people not in the training part: {_percent(accuracy)}, {accuracy['photos']} photos of "
         f"{accuracy['people']} people.",
         f"- Photos: {card['data']}, {card['photos']} of {card['people']} people; licence: {card['data_licence']}.",
         f"- Left out: {_counted(card['left_out'])}.",
         f"- Backbone: `{card['backbone']}`, licence of its weights: {card['backbone_licence']}"
         + (f"; without its layers {', '.join(card['without'])}." if card["without"] else "."),
         f"- Split: {card['split']}. Photos in the parts: {', '.join(map(str, card['parts']))}.",
-        f"- Fit: {', '.join(f'{key} {value}' for key, value in card['settings'].items())}; best after pass "
+        f"- Fit: {', '.join(f'{key} {value}' for key, value in card['settings'].items())}; best epoch "
         f"{card['best_epoch']} of {card['epochs']}.",
         "",
-        "Made by:",
+        "Command:",
         "",
         f"    {card['command']}",
         "",
-        "Intervals are of 95% (Wilson's, for as many independent photos as those of so many people are worth).",
+        "Intervals: Wilson's, 95%, with the effective number of photos (clustered by person).",
         "",
         *_table(scores),
+        "",
+        *_confusion(scores),
     ]
-    lines += ["", *_confusion(scores)]
     for title, held in card.get("held_out", {}).items():
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            "No photo of these was fitted to.",
-            "",
-            *_table(held),
-            "",
-            *_confusion(held),
-        ]
+        lines += ["", f"## {title}", "", "These photos were not used in the fit.", "", *_table(held)]
+        lines += ["", *_confusion(held)]
     return "\n".join(lines) + "\n"
 
 
@@ -161,14 +194,14 @@ def _table(scores: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        f"Always answering {scores['commonest']!r}: {100 * scores['baseline']:.1f}%; mean over the classes: "
+        f"Always predicting {scores['commonest']!r}: {100 * scores['baseline']:.1f}%; mean over the classes: "
         f"{100 * scores['balanced']:.1f}%.",
     ]
 
 
 def _confusion(scores: Mapping[str, Any]) -> list[str]:
     labels = scores["labels"]
-    lines = [f"| is \\ was answered | {' | '.join(labels)} |", f"|---{'|---' * len(labels)}|"]
+    lines = [f"| true \\ predicted | {' | '.join(labels)} |", f"|---{'|---' * len(labels)}|"]
     for label, row in zip(labels, scores["confusion"], strict=True):
         lines.append(f"| {label} | {' | '.join(map(str, row))} |")
     return lines

@@ -1,4 +1,4 @@
-"""Parts of a data set that share no person."""
+"""Folds of a data set that share no person."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from canonface.errors import OptionError
 def identity_folds(
     people: Sequence[str], classes: Int[np.ndarray, "n"], folds: int, seed: int = 0
 ) -> Int[np.ndarray, "n"]:
-    """Fold of each photo: all photos of a person lie in one, and the classes are spread as evenly as that allows.
+    """Return the fold of each photo: all photos of a person are in one, with classes spread as evenly as possible.
 
-    People are taken in random order, those with many photos first; each goes where its classes are scarcest.
+    People are assigned in random order, those with many photos first; each goes to the fold in which their classes
+    are rarest.
 
     >>> identity_folds(["ann", "ann", "bob", "cat"], np.array([0, 1, 0, 1]), 2).tolist()
     [0, 0, 1, 1]
@@ -23,7 +24,7 @@ def identity_folds(
     Args:
         people: name of the person on each photo.
         classes: number of the class of each photo.
-        folds: how many; 2 or more.
+        folds: number of folds, 2 or more.
         seed: of the order.
 
     Raises:
@@ -45,7 +46,7 @@ def identity_folds(
     sizes = np.zeros(folds)
     fold_of = np.zeros(len(names), dtype=np.int64)
     for person in order:
-        # A tie of classes goes to the fold with the fewest photos, then to the first.
+        # Ties go to the fold with the fewest photos, then to the first.
         need = filled @ (counts[person] > 0)
         chosen = int(np.lexsort((sizes, np.round(need, 9)))[0])
         fold_of[person] = chosen

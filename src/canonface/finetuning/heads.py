@@ -1,4 +1,4 @@
-"""A linear head on features that were computed once."""
+"""Linear heads on stored features."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import nn
 
-from canonface.finetuning.training import Examples, History, Schedule, class_weights, fit
+from canonface.finetuning.training_loop import History, Schedule, TrainingData, class_weights, fit
 
 
 def fit_head(
@@ -22,32 +22,33 @@ def fit_head(
     balance: bool,
     after_epoch: Callable[[int], None] | None = None,
 ) -> tuple[nn.Linear, History]:
-    """Softmax regression from zero weights, on features brought to mean 0 and deviation 1.
+    """Fit a softmax regression from zero weights on standardised features.
 
-    Mean and deviation are those of the training part; they end inside the head, which takes features as they are.
+    Mean and standard deviation are those of the training part; they are folded into the returned head, which takes
+    raw features.
 
     Args:
-        features: of each photo, and, where they are shown mirrored, of its mirror image.
+        features: of each photo, and of its mirror image where mirroring is on.
         classes: of each photo, and of its mirror image.
         count: number of classes.
         training: indices of the photos to fit to.
-        validation: indices of those that say when to stop.
-        schedule: how long and how fast.
-        balance: let each class weigh alike.
+        validation: indices of the photos that stop the fit.
+        schedule: length and step sizes of the fit.
+        balance: give all classes the same weight.
         after_epoch: called with the number of passes done.
     """
-    seen = features[:, training] if schedule.mirror else features[:1, training]
-    mean = seen.mean(axis=(0, 1), dtype=np.float64)
-    deviation = seen.std(axis=(0, 1), dtype=np.float64)
+    fitted = features[:, training] if schedule.mirror else features[:1, training]
+    mean = fitted.mean(axis=(0, 1), dtype=np.float64)
+    deviation = fitted.std(axis=(0, 1), dtype=np.float64)
     deviation[deviation < 1e-12] = 1.0
     scaled = torch.as_tensor(((features - mean) / deviation).astype(np.float32))
 
-    def shown(photos: Int[np.ndarray, "b"], mirrored: Bool[np.ndarray, "b"]) -> torch.Tensor:
+    def inputs(photos: Int[np.ndarray, "b"], mirrored: Bool[np.ndarray, "b"]) -> torch.Tensor:
         return scaled[torch.as_tensor(mirrored.astype(np.int64)), torch.as_tensor(photos)]
 
     head = zero_head(features.shape[2], count)
-    examples = Examples(shown, classes, class_weights(classes[0, training], count, balance))
-    history = fit(head, examples, training, validation, schedule, after_epoch)
+    data = TrainingData(inputs, classes, class_weights(classes[0, training], count, balance))
+    history = fit(head, data, training, validation, schedule, after_epoch)
     with torch.no_grad():
         weight = head.weight.double() / torch.as_tensor(deviation)
         head.bias.copy_(head.bias.double() - weight @ torch.as_tensor(mean))
@@ -56,7 +57,7 @@ def fit_head(
 
 
 def zero_head(features: int, count: int) -> nn.Linear:
-    """A linear layer of zeros; nobody's random numbers are drawn."""
+    """Return a linear layer of zeros without drawing random numbers."""
     with torch.device("meta"):
         head = nn.Linear(features, count)
     head = head.to_empty(device="cpu")
@@ -66,6 +67,6 @@ def zero_head(features: int, count: int) -> nn.Linear:
 
 
 def logits(head: nn.Linear, features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-    """What a head answers to features."""
+    """Return the logits of a head for features."""
     with torch.no_grad():
         return np.asarray(head(torch.as_tensor(features, dtype=torch.float32)).numpy())

@@ -1,4 +1,4 @@
-"""How often a classifier is right: in all, by class, by group, with intervals that know who is on which photo."""
+"""Accuracy of a classifier: overall, by class and by group, with intervals clustered by person."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from canonface._deprecated import renamed_names, renamed_parameters
+from canonface.statistics import wilson_interval
+
 
 @dataclass(frozen=True)
 class Share:
-    """A share of photos, with its 95% interval.
+    """Share of photos with its 95% interval.
 
     Attributes:
-        photos: how many.
-        people: on how many people.
+        photos: number of photos.
+        people: number of people on them.
         value: share of the photos, 0 to 1.
         low: lower end of the interval.
         high: upper end.
@@ -33,17 +36,17 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What a classifier's answers are worth.
+class ClassifierScores:
+    """Accuracy and confusion of a classifier.
 
     Attributes:
-        accuracy: share of photos that are answered rightly.
-        balanced: mean of the classes' own accuracies.
-        baseline: accuracy of who always answers the commonest class of these photos.
-        commonest: that class.
+        accuracy: share of the photos that are classified correctly.
+        balanced: mean of the classes' accuracies.
+        baseline: share of the commonest class, the accuracy of always predicting it.
+        commonest: the commonest class of these photos.
         by_class: accuracy on the photos of each class.
         by_group: column -> value -> accuracy.
-        confusion: ``(k, k)`` counts; row: what is right, column: what was answered.
+        confusion: ``(k, k)`` counts; rows: true class, columns: predicted class.
         labels: the classes, in order.
     """
 
@@ -57,20 +60,21 @@ class Scores:
     labels: tuple[str, ...]
 
     def content(self) -> dict[str, Any]:
-        """The scores as JSON can hold them."""
+        """Return the scores as a dictionary for JSON."""
         return asdict(self)
 
 
 def interval(correct: Bool[np.ndarray, "n"], people: Sequence[str]) -> tuple[float, float]:
-    r"""95% interval of a share: Wilson's, with as many photos as independent ones would be worth.
+    r"""Return the 95% interval of an accuracy: Wilson's, with the effective number of photos.
 
     $n_{eff} = n / \max(1, v / v_0)$ with $v = \frac{G}{G-1} \sum_g (h_g - p n_g)^2 / n^2$ over the $G$ people, $h_g$
-    right ones among the $n_g$ photos of a person, and $v_0 = p (1 - p) / n$ (the design effect, L. Kish, Survey
-    Sampling, 1965). Where each person has one photo it is Wilson's own; where all answers agree, people count.
+    correct ones among the $n_g$ photos of a person, and $v_0 = p (1 - p) / n$ (the design effect, L. Kish, Survey
+    Sampling, 1965). With one photo per person this is Wilson's interval; where all predictions are correct, or none,
+    the number of people is used.
 
     Args:
-        correct: whether each photo was answered rightly.
-        people: name of the person on each.
+        correct: True for each photo that is classified correctly.
+        people: name of the person on each photo.
     """
     n, p = len(correct), float(correct.mean())
     names, person = np.unique(np.asarray(people), return_inverse=True)
@@ -81,33 +85,28 @@ def interval(correct: Bool[np.ndarray, "n"], people: Sequence[str]) -> tuple[flo
         size = n / max(1.0, variance / (p * (1 - p) / n))
     elif groups < n:
         size = float(groups)
-    return _wilson(p, max(size, 1.0))
+    size = max(size, 1.0)
+    return wilson_interval(p * size, size)
 
 
-def _wilson(p: float, n: float) -> tuple[float, float]:
-    z = 1.959963984540054
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
+@renamed_parameters(right="truth", answered="predicted")
 def make_scores(
-    right: Int[np.ndarray, "n"],
-    answered: Int[np.ndarray, "n"],
+    truth: Int[np.ndarray, "n"],
+    predicted: Int[np.ndarray, "n"],
     labels: Sequence[str],
     people: Sequence[str],
     groups: Mapping[str, Sequence[str]],
-) -> Scores:
-    """Compare answers with what is right.
+) -> ClassifierScores:
+    """Compare predictions with the true classes.
 
     Args:
-        right: number of each photo's class.
-        answered: number of the class that was answered.
-        labels: the classes.
+        truth: number of each photo's class.
+        predicted: number of the predicted class.
+        labels: names of the classes.
         people: name of the person on each photo.
-        groups: columns with a value a photo; photos without a value are in no group.
+        groups: columns with one value per photo; photos without a value are in no group.
     """
-    correct = right == answered
+    correct = truth == predicted
     named = np.asarray(people)
 
     def share(chosen: Bool[np.ndarray, "n"]) -> Share:
@@ -117,8 +116,8 @@ def make_scores(
         )
 
     k = len(labels)
-    counts = np.bincount(right, minlength=k)
-    by_class = {labels[i]: share(right == i) for i in range(k) if counts[i]}
+    counts = np.bincount(truth, minlength=k)
+    by_class = {labels[i]: share(truth == i) for i in range(k) if counts[i]}
     by_group = {
         column: {
             value: share(np.asarray(values) == value) for value in sorted(set(values) - {""}, key=_in_order)
@@ -126,11 +125,11 @@ def make_scores(
         for column, values in groups.items()
     }
     confusion: Float[np.ndarray, "k k"] = np.zeros((k, k))
-    np.add.at(confusion, (right, answered), 1)
-    return Scores(
-        share(np.ones(len(right), dtype=bool)),
+    np.add.at(confusion, (truth, predicted), 1)
+    return ClassifierScores(
+        share(np.ones(len(truth), dtype=bool)),
         float(np.mean([found.value for found in by_class.values()])),
-        float(counts.max() / len(right)),
+        float(counts.max() / len(truth)),
         labels[int(counts.argmax())],
         by_class,
         by_group,
@@ -140,6 +139,9 @@ def make_scores(
 
 
 def _in_order(value: str) -> tuple[float, str]:
-    """Values that begin with a number by that number, the others after them."""
+    """Return a sort key: values that begin with a number by that number, the others last."""
     digits = value[: len(value) - len(value.lstrip("0123456789"))]
     return (float(digits) if digits else np.inf), value
+
+
+__getattr__ = renamed_names(__name__)

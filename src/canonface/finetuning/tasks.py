@@ -1,4 +1,4 @@
-"""From what is known of a photo to its class: label columns, ages in ranges, the pose of the mesh."""
+"""Tasks: the class of a photo, from a label column or the pose of the mesh."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _OPEN = re.compile(r"(?:more than|over) (\d+)|(\d+)\+")
 
 @dataclass(frozen=True)
 class Task:
-    """What a head is to tell.
+    """Classification task.
 
     Attributes:
         name: of the task.
         column: of the labels; None: the class comes from the pose.
-        read: a value of the column as a class; empty if it says nothing.
-        order: what classes are sorted by.
-        mirrored: the class of the photo's mirror image.
+        read: converts a value of the column to a class; empty if there is none.
+        order: sort key of the classes.
+        mirrored: maps a class to that of the photo's mirror image.
     """
 
     name: str
@@ -36,14 +36,14 @@ class Task:
     mirrored: Callable[[str], str] = str
 
     def of_pose(self, pose_deg: Pose) -> str:
-        """The class of a pose."""
+        """Return the class of a pose."""
         return pose_bin(pose_deg.yaw, pose_deg.pitch)
 
 
 def age_range(value: str) -> str:
-    """An age or a range as the name of an age class; empty for what is neither.
+    """Return the age class of an age or a range; empty for other text.
 
-    Ages in years go into the bins of ten years of `canonface.confidence`; ranges stay what they are.
+    Ages in years go into the bins of ten years of `canonface.confidence`; ranges stay unchanged.
 
     >>> age_range("34"), age_range("3-9"), age_range("more than 70")
     ('30-39', '3-9', '70+')
@@ -61,7 +61,7 @@ def age_range(value: str) -> str:
 
 
 def mirrored_pose(name: str) -> str:
-    """The pose bin of the mirror image: right and left change places.
+    """Return the pose bin of the mirror image: right and left are exchanged.
 
     >>> mirrored_pose("right-up"), mirrored_pose("front-down")
     ('left-up', 'front-down')
@@ -86,14 +86,14 @@ TASKS: Mapping[str, Task] = {
     ),
     "expression": Task("expression", "expression", lambda value: value.strip().casefold()),
 }
-"""Those with a name; any other name is a label column, taken as it is."""
+"""Predefined tasks; any other name is a label column whose values are the classes."""
 
 
 def make_task(name: str, columns: Sequence[str]) -> Task:
-    """The task of a name, or of a label column.
+    """Return the task of a name or of a label column.
 
     Raises:
-        LabelsError: the labels lack its column.
+        LabelsError: the labels have no such column.
     """
     task = TASKS.get(name, Task(name, name))
     if task.column is None or task.column in columns:
@@ -112,13 +112,13 @@ def make_task(name: str, columns: Sequence[str]) -> Task:
 def chosen_classes(
     task: Task, values: Sequence[str], wanted: Sequence[str] | None, least: int
 ) -> tuple[str, ...]:
-    """The classes of a head, in their order.
+    """Return the classes of a head, in order.
 
     Args:
-        task: says the order, where none is wanted.
+        task: gives the order unless ``wanted`` does.
         values: class of each photo; empty where it has none.
-        wanted: the classes to tell apart; photos of others are left out. None: all that occur.
-        least: photos that each class has to have.
+        wanted: classes to distinguish; photos of others are left out. None: all that occur.
+        least: photos that each class needs.
 
     Raises:
         LabelsError: there is only one class, or one has too few photos.
@@ -138,12 +138,12 @@ def chosen_classes(
     shown = ", ".join(f"{name} {counts[name]}" for name in names) or "none"
     if len(names) < 2:
         raise LabelsError(
-            f"A head tells two classes apart, or more; the photos have {len(names)} for the task {task.name!r} "
+            f"A head distinguishes at least two classes; the photos have {len(names)} for the task {task.name!r} "
             f"({shown}). Add photos of another class."
         )
     if rare := [name for name in names if counts[name] < least]:
         enough = [name for name in names if counts[name] >= least]
-        # A head tells at least two apart: to leave classes out is no way where fewer would stay.
+        # Leaving classes out helps only if at least two stay.
         instead = f", or leave them out: --classes {','.join(enough)}" if len(enough) > 1 else ""
         raise LabelsError(
             f"Each class needs at least {least} photos with a label and a face; got {shown}. Add photos of "

@@ -1,4 +1,4 @@
-"""The method as pure functions on arrays: read it, test it, use it alone.
+"""Equations 1-13 as pure functions on arrays, without a mesh, a model or a photo.
 
 ``occlusion`` holds eq. 1-2, ``canonical`` eq. 3-6, ``comparison`` eq. 7-8, ``faithfulness``
 eq. 9-13.
@@ -7,11 +7,12 @@ Source of every equation number: T. A. John, V. N. Balasubramanian, C. V. Jawaha
 Decoding Deep Face Models", IEEE T-BIOM 3(4), 2021, arXiv 2105.01386.
 
 Everywhere: pixel ``j`` has its centre at coordinate ``j``; points are ``(x, y)``, sizes ``(height, width)``;
-a *drop* is positive where the model relied on what was hidden, and NaN where it was not asked.
+a *drop* is positive where the model relied on the hidden pixels, and NaN where no patch was probed.
 
-Maps are finite everywhere: a pixel that no probe covered holds 0, and its count, returned beside, is 0.
+Maps are finite everywhere: a pixel that no probe covered has the value 0 and the count 0.
 """
 
+from canonface._deprecated import renamed_names
 from canonface.functional.arrays import PointsXY, Tensor
 from canonface.functional.canonical import Unseen, canonical_patch, cis, cms, reproject, sample
 from canonface.functional.comparison import (
@@ -59,3 +60,5 @@ __all__ = [
     "win_rate",
     "wins",
 ]
+
+__getattr__ = renamed_names(__name__)

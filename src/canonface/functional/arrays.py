@@ -1,4 +1,4 @@
-"""What the formulas take for arrays, and the checks that they share."""
+"""Array types of the formulas, and the check that they share."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PointsXY: TypeAlias = Annotated[ArrayLike, "(n, 2) x, y in pixels"]
 
 
 def points(name: str, given: PointsXY) -> Float[np.ndarray, "n 2"]:
-    """Points as ``float64`` rows of x and y.
+    """Return points as ``float64`` rows of x and y.
 
     Raises:
-        OptionError: the shape is wrong; the message calls them ``name``.
+        OptionError: the shape is wrong; the message names the argument ``name``.
     """
     array = np.asarray(given, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 2:

@@ -1,4 +1,4 @@
-"""Maps on the canonical picture, and back onto a face (eq. 3-6)."""
+"""Canonical saliency maps, and their reprojection onto a face (eq. 3-6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Unseen = Literal["omit", "zero"]
 
 
 def canonical_patch(patch: float, canonical_height: int, input_height: int) -> float:
-    """Side of the canonical patch, ``patch * H_F / H_I`` (eq. 3); it may be fractional.
+    """Return the side of the canonical patch, ``patch * H_F / H_I`` (eq. 3); it may be fractional.
 
     Args:
         patch: side of the occluding patch in pixels of the model's input.
@@ -34,14 +34,14 @@ def cis(
     patch: float,
     normalise: bool = True,
 ) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
-    """Canonical image saliency map: the drops of one face, spread over the canonical picture (eq. 4-5).
+    """Return the canonical image saliency map of one face: its drops on the canonical picture (eq. 4-5).
 
-    Under each probe's canonical patch the drop is added to ``P`` and 1 to ``N``; the map is ``P / N``.
-    Without normalisation it is ``P``, which is high wherever probes are dense (the paper's figure 4).
+    ``P`` sums the drops under each probe's canonical patch, ``N`` counts them; the map is ``P / N``.
+    Without normalisation the map is ``P``, which is high wherever probes are dense (the paper's figure 4).
 
     Args:
-        drops: ``(n,)`` one number a probe; NaN is skipped.
-        canonical_xy: ``(n, 2)`` the probes' places on the canonical picture, in pixels.
+        drops: ``(n,)`` one number per probe; NaN is skipped.
+        canonical_xy: ``(n, 2)`` the probes' positions on the canonical picture, in pixels.
         size_hw: height and width of the canonical picture.
         patch: side of the canonical patch in pixels, see `canonical_patch`.
         normalise: divide by the number of patches that cover a pixel.
@@ -53,15 +53,15 @@ def cis(
     places = points("canonical_xy", canonical_xy)
     if values.shape != (len(places),):
         raise OptionError(
-            f"cis needs one drop a probe; got drops of shape {values.shape} for {len(places)} probes."
+            f"cis needs one drop per probe; got drops of shape {values.shape} for {len(places)} probes."
         )
     if np.isinf(values).any():
         raise OptionError(
             f"A drop is a number or NaN; {int(np.isinf(values).sum())} of {len(values)} are infinite."
         )
-    asked = ~np.isnan(values)
-    boxes = occlusion_boxes(places[asked], patch, size_hw)
-    total, count = _box_sums(boxes, values[asked], size_hw)
+    probed = ~np.isnan(values)
+    boxes = occlusion_boxes(places[probed], patch, size_hw)
+    total, count = _box_sums(boxes, values[probed], size_hw)
     if normalise:
         np.divide(total, count, out=total, where=count > 0)
     return total, count
@@ -72,11 +72,11 @@ def cms(
     counts: ArrayLike | Sequence[ArrayLike] | None = None,
     unseen: Unseen = "omit",
 ) -> Float[np.ndarray, "h w"]:
-    """Canonical model saliency map: the mean of many canonical image saliency maps (eq. 6).
+    """Return the canonical model saliency map: the mean of many canonical image saliency maps (eq. 6).
 
     Args:
-        maps: ``(n, h, w)`` one map a face, as `cis` returns them.
-        counts: ``(n, h, w)`` their counts; a pixel with count 0 was hidden in that face. None: all were seen.
+        maps: ``(n, h, w)`` one map per face, as `cis` returns them.
+        counts: ``(n, h, w)`` their counts; a pixel with count 0 was hidden in that face. None: all pixels were seen.
         unseen: ``omit`` leaves a face out of the mean at the pixels that it hides; ``zero`` counts them as 0,
             as the paper does, which pulls the map towards 0 wherever faces turn away.
 
@@ -90,7 +90,7 @@ def cms(
         raise OptionError(f"cms needs at least one map, stacked as (n, h, w); got shape {stack.shape}.")
     seen = np.ones(stack.shape, dtype=bool) if counts is None else np.asarray(counts) > 0
     if seen.shape != stack.shape:
-        raise OptionError(f"cms needs one count a pixel of each map; got {seen.shape} for {stack.shape}.")
+        raise OptionError(f"cms needs one count per pixel of each map; got {seen.shape} for {stack.shape}.")
     total = np.where(seen, stack, 0.0).sum(axis=0)
     divisor = np.full(total.shape, len(stack)) if unseen == "zero" else seen.sum(axis=0)
     mean: Float[np.ndarray, "h w"] = np.divide(total, divisor, out=np.zeros_like(total), where=divisor > 0)
@@ -98,7 +98,7 @@ def cms(
 
 
 def sample(image: ArrayLike, points_xy: PointsXY) -> Float[np.ndarray, "n"]:
-    """Bilinear value of an image at points in pixels; a point outside takes the nearest border value.
+    """Return the bilinear value of an image at points in pixels; a point outside takes the nearest border value.
 
     NaN points give NaN.
     """
@@ -125,16 +125,16 @@ def reproject(
     size_hw: tuple[int, int],
     patch: float,
 ) -> Float[np.ndarray, "h w"]:
-    """A canonical map drawn on a face (figure 6d): the way of `cis` in the other direction.
+    """Draw a canonical map on a face (figure 6d): the inverse of `cis`.
 
-    Each vertex takes the map's value at its canonical place, and spreads it under a patch at its place on the
-    face; where patches overlap, their mean is drawn.
+    Each vertex takes the map's value at its canonical position and spreads it under a patch at its position on the
+    face; overlapping patches are averaged.
 
     Args:
         map: ``(h, w)`` canonical map.
         canonical_xy: ``(n, 2)`` the vertices on the canonical picture, in pixels.
-        vertices_xy: ``(n, 2)`` the same vertices on the face, in pixels; NaN for those that it hides.
-        size_hw: height and width of the picture to draw.
+        vertices_xy: ``(n, 2)`` the same vertices on the face, in pixels; NaN where the face hides them.
+        size_hw: height and width of the returned map.
         patch: side of the patch on the face, in pixels.
 
     Returns:
@@ -153,7 +153,7 @@ def reproject(
 def _box_sums(
     boxes: Int[np.ndarray, "n 4"], values: Float[np.ndarray, "n"], size_hw: tuple[int, int]
 ) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
-    """Sum of the values, and number, of the boxes over each pixel, by a summed difference image."""
+    """Return sum and number of the boxes over each pixel, computed by a summed difference image."""
     height, width = size_hw
     x0, y0, x1, y1 = boxes.T
     total = np.zeros((height + 1, width + 1))

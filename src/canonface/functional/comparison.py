@@ -1,4 +1,4 @@
-"""Feature vectors and the confidences made of their cosines (eq. 7-8)."""
+"""Cosines of feature vectors, and the confidences made of them (eq. 7-8)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from canonface.errors import OptionError
 
 
 def unit_rows(features: ArrayLike, name: str = "features") -> Float[np.ndarray, "n d"]:
-    """Feature vectors scaled to length 1, in ``float64``.
+    """Return feature vectors scaled to length 1, in ``float64``.
 
     Args:
-        features: ``(n, d)`` one vector a row.
-        name: what an error calls them.
+        features: ``(n, d)`` one vector per row.
+        name: of the argument, for error messages.
 
     Raises:
         OptionError: the shape is wrong, or a vector holds NaN, infinity or nothing but zeros.
@@ -40,14 +40,14 @@ def unit_rows(features: ArrayLike, name: str = "features") -> Float[np.ndarray, 
 
 
 def cosines(a: ArrayLike, b: ArrayLike) -> Float[np.ndarray, "_"]:
-    """Cosine of the angle between two vectors, row by row, in -1..1.
+    """Return the cosine of the angle between two vectors, row by row.
 
     Args:
         a: ``(n, d)`` feature vectors of any length but 0.
-        b: ``(n, d)`` likewise; either may be a single row beside the ``n`` of the other.
+        b: ``(n, d)`` likewise; either may be a single row, compared with all ``n`` of the other.
 
     Returns:
-        ``(n,)``.
+        ``(n,)`` in -1..1.
 
     Raises:
         OptionError: the shapes do not match, or a vector holds NaN, infinity or nothing but zeros.
@@ -64,7 +64,7 @@ def cosines(a: ArrayLike, b: ArrayLike) -> Float[np.ndarray, "_"]:
 
 
 def closest_cosines(queries: ArrayLike, gallery: ArrayLike) -> Float[np.ndarray, "n"]:
-    """Cosine of each query to the closest vector of a gallery: `recognition_confidence` of many queries.
+    """Return the cosine of each query to the closest vector of a gallery: `recognition_confidence` of many queries.
 
     Args:
         queries: ``(n, d)`` feature vectors of any length but 0.
@@ -89,7 +89,7 @@ def closest_cosines(queries: ArrayLike, gallery: ArrayLike) -> Float[np.ndarray,
 
 
 def recognition_confidence(query: ArrayLike, gallery: ArrayLike) -> float:
-    r"""Confidence that a face is who it is: cosine to the closest gallery image of its identity (eq. 7).
+    r"""Return the recognition confidence: cosine to the closest gallery image of the true identity (eq. 7).
 
     $\max_i \cos(q, g_i)$ over the images $g_i$ of the true identity.
 
@@ -101,7 +101,7 @@ def recognition_confidence(query: ArrayLike, gallery: ArrayLike) -> float:
         gallery: ``(n, d)`` feature vectors of images of the true identity, without the query's own photo.
 
     Returns:
-        In -1..1; 1 where the face equals an image of the gallery.
+        -1..1; 1 where the face equals an image of the gallery.
 
     Raises:
         OptionError: a shape is wrong, the gallery is empty, or a vector holds NaN, infinity or nothing but zeros.
@@ -112,10 +112,10 @@ def recognition_confidence(query: ArrayLike, gallery: ArrayLike) -> float:
 def verification_confidence(
     a: ArrayLike, b: ArrayLike, same: bool | np.bool_, threshold: float, paper_sign: bool = False
 ) -> float:
-    r"""Confidence that two faces are rightly told to be one person or two (eq. 8).
+    r"""Return the confidence in the correct decision about two faces: one person or two (eq. 8).
 
     $c\,(\cos(a, b) - \tau)$ with $c = 1$ for two photos of one person and $c = -1$ for two persons. It rises
-    as the two photos of one person grow alike; the paper prints $c\,(\tau - \cos(a, b))$, which falls.
+    with the cosine for two photos of one person; the paper prints $c\,(\tau - \cos(a, b))$, which falls.
 
     >>> round(verification_confidence([1.0, 0.0], [3.0, 4.0], same=True, threshold=0.4), 6)
     0.2
@@ -124,11 +124,11 @@ def verification_confidence(
         a: ``(d,)`` feature vector of the first face.
         b: ``(d,)`` feature vector of the second.
         same: whether the photos truly show one person.
-        threshold: cosine $\tau$ from which the two are taken for one person.
-        paper_sign: the letter of eq. 8.
+        threshold: cosine $\tau$ at and above which the decision is one person.
+        paper_sign: use the sign that eq. 8 prints.
 
     Returns:
-        In cosine; positive where the decision at the threshold is right (negative with ``paper_sign``).
+        A difference of cosines; positive where the decision at the threshold is right (negative with ``paper_sign``).
 
     Raises:
         OptionError: a shape is wrong, a vector holds NaN, infinity or nothing but zeros, ``same`` is not a bool, or
@@ -141,14 +141,14 @@ def verification_confidence(
 def verification_confidences(
     a: ArrayLike, b: ArrayLike, same: bool | np.bool_, threshold: float, paper_sign: bool = False
 ) -> Float[np.ndarray, "_"]:
-    """`verification_confidence` of many answers to one pair.
+    """Return `verification_confidence` for many feature vectors of one pair.
 
     Args:
         a: ``(n, d)`` feature vectors of the first face.
-        b: ``(n, d)`` feature vectors of the second; either may be a single row beside the ``n`` of the other.
+        b: ``(n, d)`` feature vectors of the second; either may be a single row, compared with all ``n`` of the other.
         same: whether the photos truly show one person.
-        threshold: cosine from which the two are taken for one person.
-        paper_sign: the letter of eq. 8.
+        threshold: cosine at and above which the decision is one person.
+        paper_sign: use the sign that eq. 8 prints.
 
     Returns:
         ``(n,)``.

@@ -1,4 +1,4 @@
-"""Is a map right? Hide what it names and ask again (eq. 9-13)."""
+"""Faithfulness of a map: the confidence in an image from which the map's attribution was removed (eq. 9-13)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 
-_ROUNDING = 1e-6  # beyond [0, 1] that is a matter of float32
+_ROUNDING = 1e-6
+"""Tolerance beyond [0, 1], for images that were computed in float32."""
 
 
+@renamed_parameters(heat="attribution")
 def normalised_attribution(attribution: ArrayLike) -> Float[np.ndarray, "h w"]:
-    r"""A map between 0, the least of its values, and 1, the greatest (eq. 9): $(H - \min H) / (\max H - \min H)$.
+    r"""Scale a map from its minimum to its maximum into 0..1 (eq. 9): $(H - \min H) / (\max H - \min H)$.
 
-    Negative values are part of the range: the least of a signed map becomes 0, and its zero lies in between. NaN says
-    nothing of a pixel and becomes 0. A map that prefers no pixel, constant or NaN everywhere, becomes 0 everywhere.
+    Negative values are part of the range: the minimum of a signed map becomes 0, and its zero lies in between. NaN
+    (unknown) becomes 0. A map that prefers no pixel, constant or NaN everywhere, becomes 0 everywhere.
 
     Args:
-        attribution: ``(h, w)`` larger where more was relied on.
+        attribution: ``(h, w)`` larger where the model relied more.
 
     Raises:
         OptionError: the shape is wrong, or the map holds infinity.
     """
     values = np.asarray(attribution, dtype=np.float64)
     if values.ndim != 2:
-        raise OptionError(f"heat is one number a pixel, shape (h, w); got shape {values.shape}.")
+        raise OptionError(f"attribution is one number per pixel, shape (h, w); got shape {values.shape}.")
     if np.isinf(values).any():
         raise OptionError(
-            f"heat holds numbers, or NaN where nothing is known; {int(np.isinf(values).sum())} of {values.size} are "
+            f"attribution holds numbers, or NaN where unknown; {int(np.isinf(values).sum())} of {values.size} are "
             "infinite."
         )
     known = np.isfinite(values)
@@ -45,18 +48,19 @@ def normalised_attribution(attribution: ArrayLike) -> Float[np.ndarray, "h w"]:
     return normalised
 
 
+@renamed_parameters(heat="attribution")
 def negative_explanation(
     image: ArrayLike, attribution: ArrayLike, total: float | None = None
 ) -> Float[np.ndarray, "h w 3"]:
-    r"""The image with the heat taken out of it (eq. 9-10): $I (1 - \hat H)$, black where a map is hottest.
+    r"""Remove a map's attribution from an image (eq. 9-10): $I (1 - \hat H)$, black at the map's maximum.
 
-    $\hat H$ is the `normalised_heat`, times ``total`` over its own sum, so that every method takes the same heat out
-    of the same image. Where it exceeds 1 after that, the pixel is black and takes no more than all: a total above a
-    map's own sum may hide less than it says; the smallest sum among the methods never does.
+    $\hat H$ is `normalised_attribution`, times ``total`` over its own sum, so that every method removes the same
+    amount from the same image. Where it exceeds 1 after scaling, the pixel is black and loses no more than all: a
+    total above a map's own sum may remove less than requested; the smallest sum among the methods never does.
 
-    The authors' released code clips negative heat before eq. 9, takes the reprojected model map's sum for the total,
-    lets pixels below 0 wrap around to bright ones, and scores the image after a JPEG file. Here negative heat is part
-    of the range, pixels are clipped to [0, 1], and no file lies between.
+    The authors' released code clips negative values before eq. 9, takes the reprojected model map's sum for the
+    total, lets pixels below 0 wrap around to bright ones, and scores the image after a JPEG file. Here negative
+    values are part of the range, pixels are clipped to [0, 1], and no file is written.
 
     >>> negative_explanation(np.ones((1, 2, 3)), [[0.0, 4.0]])[0, :, 0].tolist()
     [1.0, 0.0]
@@ -64,15 +68,15 @@ def negative_explanation(
     Args:
         image: ``(h, w, 3)`` floats in [0, 1]; not changed.
         attribution: ``(h, w)``; larger where the model relied more; may be signed; NaN where unknown: not hidden.
-        total: sum that the normalised heat is brought to, in pixels; None: its own. A map that prefers no pixel has
-            no heat to scale, and hides nothing whatever the total.
+        total: sum to which the normalised map is scaled, in pixels; None: its own. A map that prefers no pixel
+            removes nothing whatever the total.
 
     Returns:
         ``(h, w, 3)`` in [0, 1], ``float64``.
 
     Raises:
-        OptionError: a shape is wrong, the image is not made of floats in [0, 1], the heat holds infinity, or the
-            total is negative or not finite.
+        OptionError: a shape is wrong, the image is not made of floats in [0, 1], the attribution holds infinity, or
+            the total is negative or not finite.
     """
     picture = np.asarray(image)
     if picture.ndim != 3 or picture.shape[2] != 3:
@@ -82,27 +86,29 @@ def negative_explanation(
             f"image holds floats in [0, 1]; got {picture.dtype} from {picture.min()} to {picture.max()}: divide "
             "pixels of 0..255 by 255."
         )
-    hot = normalised_attribution(attribution)
-    if hot.shape != picture.shape[:2]:
+    share = normalised_attribution(attribution)
+    if share.shape != picture.shape[:2]:
         raise OptionError(
-            f"heat has one number for each of the image's pixels; got {hot.shape} for {picture.shape[:2]}."
+            f"attribution has one number for each of the image's pixels; got {share.shape} for {picture.shape[:2]}."
         )
     if total is not None:
         if not (np.isfinite(total) and total >= 0):
-            raise OptionError(f"total is a sum of heat, finite and not negative; got {total}.")
-        hot = hot * (total / (hot.sum() or 1.0))
-    taken: Float[np.ndarray, "h w 3"] = np.clip(picture.astype(np.float64) * (1 - hot[..., None]), 0.0, 1.0)
-    return taken
+            raise OptionError(f"total is a sum of attribution, finite and not negative; got {total}.")
+        share = share * (total / (share.sum() or 1.0))
+    result: Float[np.ndarray, "h w 3"] = np.clip(
+        picture.astype(np.float64) * (1 - share[..., None]), 0.0, 1.0
+    )
+    return result
 
 
 def relative_drops(original: ArrayLike, hidden: ArrayLike) -> Float[np.ndarray, "n"]:
-    r"""Share of each image's confidence that hiding took (inside eq. 11): $\max(0, o - h) / o$, in 0..1.
+    r"""Return the share of each image's confidence that is lost (inside eq. 11): $\max(0, o - h) / o$.
 
-    An image without confidence has none to lose: 0. A negative confidence is no whole that a share could be taken of.
+    An image with confidence 0 has none to lose: 0. A negative confidence has no share to lose and is refused.
 
     Args:
-        original: ``(n,)`` confidence in each image as it is; 0 or more.
-        hidden: ``(n,)`` confidence in the same thing with the heat taken out; may be negative.
+        original: ``(n,)`` confidence in each original image; 0 or more.
+        hidden: ``(n,)`` confidence in the same class in its negative explanation image; may be negative.
 
     Raises:
         OptionError: the shapes differ, a number is NaN or infinite, or a confidence in an original is negative.
@@ -111,7 +117,7 @@ def relative_drops(original: ArrayLike, hidden: ArrayLike) -> Float[np.ndarray, 
     if (before < 0).any():
         raise OptionError(
             f"Eq. 11 divides by the confidence in an image, which is 0 or more; {int((before < 0).sum())} of "
-            f"{len(before)} are negative: ask for a probability, or leave these images out and say how many."
+            f"{len(before)} are negative: use a probability, or leave these images out and report how many."
         )
     return np.asarray(
         np.divide(np.maximum(0.0, before - after), before, out=np.zeros_like(before), where=before > 0)
@@ -119,16 +125,16 @@ def relative_drops(original: ArrayLike, hidden: ArrayLike) -> Float[np.ndarray, 
 
 
 def average_drop(original: ArrayLike, hidden: ArrayLike) -> float:
-    r"""Average Drop % (eq. 11): the mean of $\max(0, o_i - h_i) / o_i$ over the images, times 100.
+    r"""Return the Average Drop % (eq. 11): the mean of $\max(0, o_i - h_i) / o_i$ over the images, times 100.
 
-    Higher is better, since what is hidden is what the map names. An image with confidence 0 has none to lose and
-    counts as 0. A share does not exceed 100 where confidences do not fall below 0.
+    Higher is better: the removed pixels are those that the map marks. An image with confidence 0 counts as 0. The
+    result exceeds 100 only where confidences fall below 0.
 
     >>> average_drop([0.5, 1.0], [0.25, 1.0])
     25.0
 
     Args:
-        original: ``(n,)`` confidence in each image as it is; 0 or more.
+        original: ``(n,)`` confidence in each original image; 0 or more.
         hidden: ``(n,)`` confidence in its negative explanation image, in the same class.
 
     Returns:
@@ -141,7 +147,7 @@ def average_drop(original: ArrayLike, hidden: ArrayLike) -> float:
 
 
 def increase_in_confidence(original: ArrayLike, hidden: ArrayLike) -> float:
-    r"""% Increase in confidence (eq. 12): how many images the model grew surer of, $h_i > o_i$, in percent.
+    r"""Return the % Increase in confidence (eq. 12): percent of the images with $h_i > o_i$.
 
     Lower is better. Equal confidences are no increase.
 
@@ -149,7 +155,7 @@ def increase_in_confidence(original: ArrayLike, hidden: ArrayLike) -> float:
     50.0
 
     Args:
-        original: ``(n,)`` confidence in each image as it is.
+        original: ``(n,)`` confidence in each original image.
         hidden: ``(n,)`` confidence in its negative explanation image, in the same class.
 
     Returns:
@@ -163,13 +169,13 @@ def increase_in_confidence(original: ArrayLike, hidden: ArrayLike) -> float:
 
 
 def wins(hidden: ArrayLike, tolerance: float = 0.0) -> Float[np.ndarray, "n m"]:
-    """What each method gets of each image (inside eq. 13): the win goes to the lowest confidence left, ties share it.
+    """Return each method's share of the win in each image (inside eq. 13): the lowest confidence wins, ties share.
 
-    All methods start from the same image, so that the lowest confidence is the largest drop.
+    All methods start from the same image, so the lowest confidence is the largest drop.
 
     Args:
         hidden: ``(n, m)`` confidence in the negative explanation image of each of ``m`` methods.
-        tolerance: how far above the lowest is still level with it.
+        tolerance: a confidence within this distance of the lowest ties with it.
 
     Returns:
         ``(n, m)`` rows that sum to 1.
@@ -187,10 +193,10 @@ def wins(hidden: ArrayLike, tolerance: float = 0.0) -> Float[np.ndarray, "n m"]:
 
 
 def win_rate(hidden: Mapping[str, ArrayLike]) -> dict[str, float]:
-    """Win % (eq. 13): in how many images a method's negative explanation lowers the confidence most, in percent.
+    """Return the Win % (eq. 13): percent of the images in which a method lowers the confidence most.
 
-    Higher is better. Methods that are level win an equal part of the image, so that the rates sum to 100; the
-    released code gives all of it to the one named first.
+    Higher is better. Tied methods share the image equally, so that the rates sum to 100; the released code gives all
+    of it to the first.
 
     >>> win_rate({"a": [0.1, 0.5], "b": [0.9, 0.5]})
     {'a': 75.0, 'b': 25.0}
@@ -199,14 +205,14 @@ def win_rate(hidden: Mapping[str, ArrayLike]) -> dict[str, float]:
         hidden: method -> ``(n,)`` confidence in its negative explanation image of each of the same images.
 
     Raises:
-        OptionError: there is no method or no image, the methods were not asked about the same images, or a number is
-            NaN or infinite.
+        OptionError: there is no method or no image, the methods have different numbers of images, or a number is NaN
+            or infinite.
     """
     columns = {name: _finite(name, values) for name, values in hidden.items()}
     shapes = {values.shape for values in columns.values()}
     if len(shapes) != 1 or len(next(iter(shapes))) != 1:
         raise OptionError(
-            "Methods win against one another on the same images, each with (n,) confidences; got "
+            "Methods are compared on the same images, each with (n,) confidences; got "
             f"{', '.join(f'{name} {values.shape}' for name, values in columns.items()) or 'no method'}."
         )
     shares = 100 * wins(np.column_stack(list(columns.values()))).mean(axis=0)
@@ -217,7 +223,7 @@ def _both(original: ArrayLike, hidden: ArrayLike) -> tuple[Float[np.ndarray, "n"
     before, after = _finite("original", original), _finite("hidden", hidden)
     if before.ndim != 1 or before.shape != after.shape or not len(before):
         raise OptionError(
-            "Confidences before and after are two numbers an image, each of shape (n,) with at least one image; got "
+            "Confidences before and after are two numbers per image, each of shape (n,) with at least one image; got "
             f"{before.shape} and {after.shape}."
         )
     return before, after
@@ -228,6 +234,6 @@ def _finite(name: str, values: ArrayLike) -> Float[np.ndarray, "..."]:
     if not np.isfinite(array).all():
         raise OptionError(
             f"A confidence is a finite number; {int((~np.isfinite(array)).sum())} of {array.size} in {name!r} are "
-            "NaN or infinite: leave these images out of all methods, and say how many."
+            "NaN or infinite: leave these images out of all methods, and report how many."
         )
     return array

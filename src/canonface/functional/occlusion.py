@@ -1,4 +1,4 @@
-"""Patches, what is hidden by them, and the drops (eq. 1-2)."""
+"""Occluding patches, occluded inputs and drops (eq. 1-2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from canonface.functional.arrays import PointsXY, Tensor, points
 
 
 def occlusion_boxes(centres_xy: PointsXY, patch: float, size_hw: tuple[int, int]) -> Int[np.ndarray, "n 4"]:
-    r"""Pixels that a square patch centred at each point covers (eq. 2).
+    r"""Return the pixels that a square patch centred at each point covers (eq. 2).
 
     $x_0 = \lfloor x - s/2 \rfloor + 1$ and $x_1 = x_0 + \mathrm{round}(s)$, rows likewise, then clipped to
     the image; a box is never shifted inwards at the border. For whole ``x`` and odd ``s`` this is the
@@ -51,18 +51,18 @@ def occlude(
     fill: float | Tensor | Sequence[Tensor] = 0.0,
     masks: Sequence[Bool[np.ndarray, "_ _"]] | None = None,
 ) -> Tensor:
-    """Copies of one input, each with one box hidden.
+    """Return copies of one input, each with one box hidden.
 
     Args:
         x: ``(c, h, w)`` NumPy array or torch tensor; it is not changed.
         boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input.
-        fill: what is put into the boxes, in the input's own values: a number, an array that broadcasts to
+        fill: content of the boxes, in the input's own values: a number, an array that broadcasts to
             ``(c, h, w)`` and is read at the place of the box, or a list of ``n`` arrays
-            ``(c, y1 - y0, x1 - x0)``, one a box.
-        masks: ``n`` arrays ``(y1 - y0, x1 - x0)``: only what is True in them is hidden. None: whole boxes.
+            ``(c, y1 - y0, x1 - x0)``, one per box.
+        masks: ``n`` arrays ``(y1 - y0, x1 - x0)``: only their True pixels are hidden. None: whole boxes.
 
     Returns:
-        ``(n, c, h, w)`` of the kind, dtype and device of ``x``; a tensor's copies carry no gradient.
+        ``(n, c, h, w)`` with the type, dtype and device of ``x``; a tensor's copies carry no gradient.
     """
     boxes = np.asarray(boxes)
     if isinstance(x, np.ndarray):
@@ -70,8 +70,8 @@ def occlude(
     else:
         x = x.detach()
         batch = x[None].repeat(len(boxes), 1, 1, 1)
-    one_a_box = isinstance(fill, list | tuple)
-    whole = None if one_a_box else _broadcast(_like(x, fill), x)
+    one_per_box = isinstance(fill, list | tuple)
+    whole = None if one_per_box else _broadcast(_like(x, fill), x)
     for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         content = whole[:, y0:y1, x0:x1] if whole is not None else _like(x, fill[i])  # type: ignore[index]
         if masks is None:
@@ -83,7 +83,7 @@ def occlude(
 
 
 def _like(x: Tensor, values: Any) -> Tensor:
-    """Values as an array of the kind, dtype and device of ``x``."""
+    """Return values as an array with the type, dtype and device of ``x``."""
     if isinstance(x, np.ndarray):
         return np.asarray(values, dtype=x.dtype)
     return values.detach().to(x) if hasattr(values, "detach") else x.new_tensor(values)
@@ -101,36 +101,36 @@ def drops(
     fill: float | Tensor = 0.0,
     batch: int = 64,
 ) -> Float[np.ndarray, "n"]:
-    """Fall of a model's confidence when a patch hides each point (eq. 1): ``score(x) - score(x occluded)``.
+    """Return the drop in confidence when a patch hides each point (eq. 1): ``score(x) - score(x occluded)``.
 
     Args:
         score: maps ``(n, c, h, w)`` to ``(n,)`` confidences.
         x: ``(c, h, w)`` NumPy array or torch tensor.
-        centres_xy: ``(N, 2)`` points in pixels of ``x``; a point that holds NaN is not asked.
+        centres_xy: ``(N, 2)`` points in pixels of ``x``; a point that holds NaN is not probed.
         patch: side of the patch in pixels.
-        fill: what hides the patch, in the values of ``x``; see `occlude`.
-        batch: how many occluded copies are shown to the model at once.
+        fill: content of the patch, in the values of ``x``; see `occlude`.
+        batch: occluded copies per forward pass.
 
     Returns:
-        ``(N,)`` ``float64``; positive: the model relied on what was hidden; NaN: the point was not asked.
+        ``(N,)`` ``float64``; positive where the model relied on hidden pixels; NaN where a point was not probed.
 
     Raises:
-        OptionError: a shape is wrong, or ``score`` does not return one number an image.
+        OptionError: a shape is wrong, or ``score`` does not return one number per image.
     """
     if getattr(x, "ndim", None) != 3:
         raise OptionError(f"x is one input of shape (c, h, w); got shape {tuple(getattr(x, 'shape', ()))}.")
     if batch < 1:
         raise OptionError(f"batch is at least 1; got {batch}.")
     centres = points("centres_xy", centres_xy)
-    asked = np.flatnonzero(np.isfinite(centres).all(axis=1))
-    boxes = occlusion_boxes(centres[asked], patch, (int(x.shape[1]), int(x.shape[2])))
-    # A copy, as every occluded input is one: a score that works in place must not change what is measured.
+    probed = np.flatnonzero(np.isfinite(centres).all(axis=1))
+    boxes = occlusion_boxes(centres[probed], patch, (int(x.shape[1]), int(x.shape[2])))
+    # The score of a copy, like every occluded input: a score that works in place must not change x.
     original = _numbers(score(occlude(x, np.zeros((1, 4), dtype=np.int64))), 1)[0]
     result = np.full(len(centres), np.nan)
-    for start in range(0, len(asked), batch):
+    for start in range(0, len(probed), batch):
         chunk = boxes[start : start + batch]
         hidden = _numbers(score(occlude(x, chunk, fill)), len(chunk))
-        result[asked[start : start + batch]] = original - hidden
+        result[probed[start : start + batch]] = original - hidden
     return result
 
 
@@ -147,11 +147,11 @@ def _numbers(scores: Tensor, expected: int) -> Float[np.ndarray, "n"]:
     array = np.asarray(scores, dtype=np.float64)
     if array.shape != (expected,):
         raise OptionError(
-            f"score maps (n, c, h, w) to (n,), one number an image; got {array.shape} for {expected} images."
+            f"score maps (n, c, h, w) to (n,), one number per image; got {array.shape} for {expected} images."
         )
     if not np.isfinite(array).all():
         raise OptionError(
-            f"score returns finite numbers, since NaN is kept for points that were not asked; "
+            f"score returns finite numbers, since NaN is kept for points that were not probed; "
             f"{int((~np.isfinite(array)).sum())} of {expected} are NaN or infinite."
         )
     return array

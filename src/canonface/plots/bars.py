@@ -61,7 +61,8 @@ def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Fig
     by = f" by {made_by(evaluation)}" if made_by(evaluation) else ""
     heading = (
         f"{evaluation.model}: {len(evaluation)} {what}, "
-        f"{evaluation.level:.0%} intervals. Red: canonical maps{by}. Hatched: maps that know nothing of the model. "
+        f"{evaluation.confidence_level:.0%} intervals. Red: canonical maps{by}. "
+        "Hatched: maps that know nothing of the model. "
         "An arrow says which way is better."
     )
     figure.suptitle(textwrap.fill(heading, int(_LETTERS_PER_INCH * figure.get_figwidth())), fontsize=9)

@@ -1,4 +1,4 @@
-"""A classifier judged on labelled photos that it was not fitted to."""
+"""Accuracy of a classifier on labelled photos that it was not fitted to."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.data.photos import Photos
 from canonface.errors import OptionError
-from canonface.finetuning.gathering import Report, find_cases, gather
-from canonface.finetuning.remembering import make_memory
-from canonface.finetuning.scores import Scores, make_scores
+from canonface.finetuning.examples import ProgressCallback, collect_examples, find_candidates
+from canonface.finetuning.feature_cache import make_feature_cache
+from canonface.finetuning.scores import ClassifierScores, make_scores
 from canonface.finetuning.tasks import chosen_classes, make_task
 from canonface.mesh import load_mesh
 from canonface.models import TorchModel, load_model
@@ -33,23 +33,23 @@ def assess(
     aligner: Aligner | None = None,
     batch: int = 64,
     cache: str | Path | None = None,
-    progress: Report | None = None,
-) -> Scores:
-    """How often a classifier's likeliest class is the labelled one.
+    progress: ProgressCallback | None = None,
+) -> ClassifierScores:
+    """Compare a classifier's likeliest class with the label of each photo.
 
     Args:
         photos: as `canonface.audit` takes them.
-        model: whatever `canonface.load_model` takes; its labels are names of classes.
+        model: anything that `canonface.load_model` accepts; its labels are names of classes.
         task: as of `canonface.finetuning.finetune`.
         labels: CSV file with a ``path`` column. None: ``photos``, if it is a CSV file.
         identity: column that names the person. None: ``identity``, if there is one.
-        by: columns whose values the accuracy is told for.
-        means: what the model calls a value of the labels, where it calls it otherwise. Where the photos show only a
-            part of the model's classes, it chooses among these.
+        by: columns for whose values the accuracy is reported.
+        means: value in the labels -> the model's name of the class, where they differ. If the photos show only some
+            of the model's classes, the likeliest of these counts.
         aligner: places faces; by default the landmarker.
-        batch: photos that the model is shown at once.
-        cache: folder of `canonface.finetuning.finetune`, for a stored head on a backbone: the photos' features.
-        progress: called with ``photos``, how many are done and how many there are.
+        batch: photos per forward pass.
+        cache: folder of features, as of `canonface.finetuning.finetune`; used for a stored head on a backbone.
+        progress: called with ``photos``, the number done and the total.
 
     Raises:
         OptionError: the model has no named classes.
@@ -61,26 +61,30 @@ def assess(
             f"A classifier has named classes; {loaded.name!r} returns {loaded.outputs} with {len(loaded.labels)} "
             "labels: load it with labels=[...]."
         )
-    cases = find_cases(photos, labels, identity, by)
-    what = make_task(task, cases.columns)
+    candidates = find_candidates(photos, labels, identity, by)
+    target = make_task(task, candidates.columns)
     aligner = aligner or LandmarkerAligner(load_mesh(0))
-    below, memory = loaded, None
+    features, store = loaded, None
     stored = Path(str(model)) if cache is not None else None
     if cache is not None and stored is not None and is_finetuned(stored) and isinstance(loaded, TorchModel):
-        said = read_description(stored)
-        # What a network answers that was fitted whole is not its backbone's answer.
-        if not said.whole:
-            below = replace(loaded, module=loaded.module.backbone, labels=(), outputs="embedding")
-            memory = make_memory(cache, said.digest, said.without, said.spec, aligner.mesh.name)
-    found = gather(cases, what, below, aligner, by=by, batch=batch, memory=memory, report=progress)
+        description = read_description(stored)
+        # A network that was fitted whole does not share its backbone's features.
+        if not description.whole:
+            features = replace(loaded, module=loaded.module.backbone, labels=(), outputs="embedding")
+            store = make_feature_cache(
+                cache, description.digest, description.without, description.spec, aligner.mesh.name
+            )
+    found = collect_examples(
+        *(candidates, target, features, aligner), by=by, batch=batch, cache=store, progress=progress
+    )
     predictions = found.predictions[0]
-    if memory is not None and isinstance(loaded, TorchModel):
+    if store is not None and isinstance(loaded, TorchModel):
         from canonface.finetuning.heads import logits
 
         predictions = logits(loaded.module.head.cpu(), predictions)
-    called = [(means or {}).get(value, value) for value in found.values]
-    known = [value if value in loaded.labels else "" for value in called]
-    present = set(chosen_classes(what, known, None, 1))
+    values = [(means or {}).get(value, value) for value in found.values]
+    known = [value if value in loaded.labels else "" for value in values]
+    present = set(chosen_classes(target, known, None, 1))
     names = [label for label in loaded.labels if label in present]
     kept = [i for i, value in enumerate(known) if value]
     columns = [loaded.labels.index(name) for name in names]

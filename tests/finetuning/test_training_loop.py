@@ -1,4 +1,4 @@
-"""The loop: it learns, it stops, it keeps the best, and it is the same each time."""
+"""The training loop: it learns, stops, keeps the best epoch and is reproducible."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import torch
 
 from canonface.errors import OptionError
 from canonface.finetuning.heads import fit_head
-from canonface.finetuning.training import Examples, Schedule, class_weights, fit
+from canonface.finetuning.training_loop import Schedule, TrainingData, class_weights, fit
 
 QUICK = {"epochs": 60, "patience": 10, "batch": 16, "rate": 0.01, "decay": 0.0, "mirror": False, "seed": 0}
 
 
 def world(n=120, d=5, noise=0.0, seed=0):
-    """Features, and classes that are the sign of their first entry, some of them wrong."""
+    """Return features, and classes given by the sign of their first entry, some of them wrong."""
     draw = np.random.default_rng(seed)
     features = draw.normal(size=(n, d)) * [1, 10, 0.1, 1, 1] + [0, 100, 0, 0, 0]
     classes = (features[:, 0] > 0) ^ (draw.random(n) < noise)
@@ -25,16 +25,16 @@ def fitted(features, classes, **changes):
     return fit_head(features, classes, 2, np.arange(n // 2), np.arange(n // 2, n), schedule, balance=True)
 
 
-def test_a_head_learns_what_is_linear_and_takes_features_as_they_are():
+def test_a_head_learns_a_linear_class_and_takes_raw_features():
     features, classes = world(n=600)
     head, _ = fitted(features, classes)
     fresh, right = world(seed=7)
     with torch.no_grad():
-        answered = head(torch.tensor(fresh[0], dtype=torch.float32)).argmax(dim=1).numpy()
-    assert (answered == right[0]).mean() > 0.95
+        predicted = head(torch.tensor(fresh[0], dtype=torch.float32)).argmax(dim=1).numpy()
+    assert (predicted == right[0]).mean() > 0.95
 
 
-def test_it_stops_where_the_validation_part_gains_no_more_and_keeps_the_best():
+def test_it_stops_without_gain_and_keeps_the_best_epoch():
     features, classes = world(noise=0.3)
     head, history = fitted(features, classes, epochs=500, patience=5, rate=0.05)
     assert history.stopped_early
@@ -42,7 +42,7 @@ def test_it_stops_where_the_validation_part_gains_no_more_and_keeps_the_best():
     assert history.losses[history.best] <= min(history.losses) + 1e-4
     short, again = fitted(features, classes, epochs=history.best + 1, patience=5, rate=0.05)
     assert again.best == history.best
-    assert torch.equal(head.weight, short.weight), "what came after the best is forgotten"
+    assert torch.equal(head.weight, short.weight), "epochs after the best are undone"
 
 
 def test_it_ends_with_the_epochs():
@@ -50,7 +50,7 @@ def test_it_ends_with_the_epochs():
     assert (len(history.losses), history.stopped_early) == (3, False)
 
 
-def test_the_same_seed_gives_the_same_bits_and_draws_nobody_elses_numbers():
+def test_the_same_seed_gives_the_same_bits_and_leaves_torchs_generator_alone():
     features, classes = world(noise=0.1)
     torch.manual_seed(3)
     state = torch.get_rng_state()
@@ -64,8 +64,8 @@ def test_the_same_seed_gives_the_same_bits_and_draws_nobody_elses_numbers():
     assert not torch.equal(one.weight, other.weight)
 
 
-def test_mirror_images_are_of_their_own_class():
-    """The one feature changes its sign with the photo, and so does the class; alone, all photos are of class 1."""
+def test_mirror_images_have_their_own_class():
+    """Mirroring changes the sign of the feature and the class; without it, all photos are of class 1."""
     draw = np.random.default_rng(0)
     one_side = np.abs(draw.normal(size=(80, 1))) + 0.5
     features, classes = np.stack([one_side, -one_side]), np.repeat([[1], [0]], 80, axis=1)
@@ -76,7 +76,7 @@ def test_mirror_images_are_of_their_own_class():
     assert predictions == [1, 0]
 
 
-def test_balance_lets_a_rare_class_weigh_alike():
+def test_balance_gives_a_rare_class_the_same_weight():
     classes = np.array([0] * 30 + [1] * 10)
     weights = class_weights(classes, 2, balance=True)
     assert weights.tolist() == pytest.approx([40 / 60, 40 / 20])
@@ -92,10 +92,10 @@ def test_a_schedule_is_checked(change):
         Schedule(**{**QUICK, **change})
 
 
-def test_a_loss_that_is_no_number_is_said():
+def test_an_infinite_loss_is_an_error():
     head = torch.nn.Linear(1, 2)
-    examples = Examples(
+    data = TrainingData(
         lambda photos, mirrored: torch.full((len(photos), 1), torch.inf), np.zeros((2, 4), int), np.ones(2)
     )
     with pytest.raises(OptionError, match="smaller learning rate"):
-        fit(head, examples, np.arange(2), np.arange(2, 4), Schedule(**QUICK))
+        fit(head, data, np.arange(2), np.arange(2, 4), Schedule(**QUICK))

@@ -1,4 +1,4 @@
-"""The loop that fits: passes over the training part until the validation part no longer gains."""
+"""Training loop with early stopping on the validation part."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from canonface.errors import OptionError
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """Length and step sizes of a fit.
 
     Attributes:
-        epochs: passes over the training part, at most.
-        patience: passes without a smaller validation loss after which it ends.
-        batch: photos a step.
+        epochs: maximum number of passes over the training part.
+        patience: passes without a smaller validation loss after which the fit ends.
+        batch: photos per step.
         rate: learning rate of AdamW.
         decay: weight decay of AdamW.
-        mirror: show each photo mirrored with probability one half.
+        mirror: mirror each photo with probability one half.
         seed: of the order of photos and of the mirroring.
     """
 
@@ -42,28 +42,28 @@ class Schedule:
                 raise OptionError(f"{name} is a whole number, 1 or more; got {getattr(self, name)}.")
         if not (self.rate > 0 and self.decay >= 0):
             raise OptionError(
-                f"A learning rate is above 0 and a weight decay not below; got {self.rate}, {self.decay}."
+                f"A learning rate is above 0 and a weight decay 0 or more; got {self.rate}, {self.decay}."
             )
 
 
 @dataclass(frozen=True)
-class Examples:
-    """What is fitted to.
+class TrainingData:
+    """Inputs, classes and class weights of a fit.
 
     Attributes:
-        shown: ``(indices, mirrored) -> (n, ...)``, what the module is given for photos, on its device.
+        inputs: ``(indices, mirrored) -> (n, ...)``, the module's inputs for photos, on its device.
         classes: ``(2, n)`` class of each photo, and of its mirror image.
         weights: ``(k,)`` weight of each class in the loss.
     """
 
-    shown: Callable[[Int[np.ndarray, "b"], Bool[np.ndarray, "b"]], Any]
+    inputs: Callable[[Int[np.ndarray, "b"], Bool[np.ndarray, "b"]], Any]
     classes: Int[np.ndarray, "2 n"]
     weights: Float[np.ndarray, "k"]
 
 
 @dataclass(frozen=True)
 class History:
-    """Validation loss after each pass; the module keeps what it was after pass ``best``, counted from 0."""
+    """Validation loss after each pass; the module has the parameters of pass ``best``, counted from 0."""
 
     losses: tuple[float, ...]
     best: int
@@ -71,37 +71,37 @@ class History:
 
 
 def class_weights(classes: Int[np.ndarray, "n"], count: int, balance: bool) -> Float[np.ndarray, "k"]:
-    """N / (k n_c), so that each class weighs alike in the loss however many photos it has; or 1 for each."""
+    """Return n / (k n_c) for each class, which gives all classes the same weight in the loss; 1 without balance."""
     found = np.bincount(classes, minlength=count)
     return len(classes) / (count * np.maximum(found, 1)) if balance else np.ones(count)
 
 
 def fit(
     module: nn.Module,
-    examples: Examples,
+    data: TrainingData,
     training: Int[np.ndarray, "t"],
     validation: Int[np.ndarray, "v"],
     schedule: Schedule,
     after_epoch: Callable[[int], None] | None = None,
 ) -> History:
-    """Fit a module in place by its weighted cross-entropy, and keep its best state.
+    """Fit a module in place by weighted cross-entropy and restore its best parameters.
 
-    It stays in evaluation mode: batch norms keep their statistics and nothing is dropped, so that a pass draws no
-    random numbers but its own.
+    The module stays in evaluation mode: batch norms keep their statistics and dropout is off, so the fit draws random
+    numbers only from its own generator.
 
     Args:
         module: its parameters that require a gradient are fitted.
-        examples: what is shown, and what is right.
+        data: inputs and classes.
         training: indices of the photos to fit to.
-        validation: indices of those to judge by.
-        schedule: how long and how fast.
+        validation: indices of the photos that stop the fit.
+        schedule: length and step sizes of the fit.
         after_epoch: called with the number of passes done.
     """
     parameters = [p for p in module.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.rate, weight_decay=schedule.decay)
     device = parameters[0].device
-    classes = torch.as_tensor(examples.classes, device=device)
-    weights = torch.as_tensor(examples.weights, dtype=torch.float32, device=device)
+    classes = torch.as_tensor(data.classes, device=device)
+    weights = torch.as_tensor(data.weights, dtype=torch.float32, device=device)
     draw = np.random.default_rng(schedule.seed)
     losses: list[float] = []
     best, kept = 0, [p.detach().clone() for p in parameters]
@@ -112,12 +112,12 @@ def fit(
             photos = order[start : start + schedule.batch]
             mirrored = draw.random(len(photos)) < (0.5 if schedule.mirror else 0.0)
             right = classes[torch.as_tensor(mirrored.astype(np.int64)), torch.as_tensor(photos)]
-            summed, weight = _loss(module(examples.shown(photos, mirrored)), right, weights)
+            summed, weight = _loss(module(data.inputs(photos, mirrored)), right, weights)
             optimiser.zero_grad()
             (summed / weight).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-        losses.append(_validation_loss(module, examples, validation, classes[0], weights, schedule.batch))
-        # Less than a ten-thousandth is noise: it would keep a head going for ever.
+        losses.append(_validation_loss(module, data, validation, classes[0], weights, schedule.batch))
+        # A gain below a ten-thousandth is noise and would prolong the fit without end.
         if epoch == 0 or losses[-1] < losses[best] - 1e-4:
             best, kept = epoch, [p.detach().clone() for p in parameters]
         if after_epoch:
@@ -131,21 +131,21 @@ def fit(
 
 
 def _loss(logits: Tensor, right: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of the weighted losses, and of the weights."""
+    """Return the sum of the weighted losses and the sum of the weights."""
     summed = nn.functional.cross_entropy(logits, right, weight=weights, reduction="sum")
     return summed, weights[right].sum()
 
 
 def _validation_loss(
-    module: nn.Module, examples: Examples, photos: Any, right: Tensor, weights: Tensor, batch: int
+    module: nn.Module, data: TrainingData, photos: Any, right: Tensor, weights: Tensor, batch: int
 ) -> float:
     summed = weight = 0.0
     with torch.no_grad():
         for start in range(0, len(photos), batch):
             piece = photos[start : start + batch]
-            logits = module(examples.shown(piece, np.zeros(len(piece), dtype=bool)))
-            part, of = _loss(logits, right[torch.as_tensor(piece)], weights)
-            summed, weight = summed + float(part), weight + float(of)
+            logits = module(data.inputs(piece, np.zeros(len(piece), dtype=bool)))
+            part, part_weight = _loss(logits, right[torch.as_tensor(piece)], weights)
+            summed, weight = summed + float(part), weight + float(part_weight)
     if not np.isfinite(summed):
-        raise OptionError("The loss stays a finite number; it did not: take a smaller learning rate.")
+        raise OptionError("The loss is no longer a finite number: take a smaller learning rate.")
     return summed / weight

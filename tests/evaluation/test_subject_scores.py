@@ -1,4 +1,4 @@
-"""All metrics on one input, for models whose answers are known."""
+"""All metrics on one input, for models with known outputs."""
 
 import numpy as np
 import pytest
@@ -9,25 +9,25 @@ from canonface.evaluation import (
     METRICS,
     PAPER,
     CentreAttribution,
-    Choices,
+    EvaluationOptions,
     RandomAttribution,
     Subject,
     common_total,
     score,
 )
 from canonface.evaluation.metrics import chosen_metrics
-from canonface.evaluation.scoring import pixels_of, whole_fill
+from canonface.evaluation.scores import pixels_of, whole_fill
 from canonface.models import load_model
 from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
 
 SIZE = 8
 READ = (5, 2)
 FACES = tuple(metric for metric in METRICS.values() if metric.needs != "decisions")
-HIDING = tuple(metric for metric in FACES if metric.needs == "hiding")
+REMOVAL = tuple(metric for metric in FACES if metric.needs == "removal")
 
 
 def shown_as(x, spec):
-    """Pixels without a face: metrics look at nothing else."""
+    """Return an input of these pixels without a face, which is all that the metrics read."""
     mesh = Mesh(
         "none/1",
         np.zeros((1, 3)),
@@ -45,7 +45,7 @@ def shown_as(x, spec):
 
 
 def subject_of(prediction, spec=None, pixels=None):
-    """A subject whose confidence is a function of the batch; by default a bright pixel on a dark ground."""
+    """Return a subject whose confidence is a function of the batch; by default a bright pixel on a dark ground."""
     spec = spec or InputSpec(size_hw=(SIZE, SIZE), crop="image")
     if pixels is None:
         pixels = np.full((SIZE, SIZE, 3), 50.0)
@@ -72,7 +72,7 @@ def scores(subject, attributions, metrics=FACES, **choices):
         subject,
         {name: (attribution,) for name, attribution in attributions.items()},
         metrics,
-        Choices(**choices),
+        EvaluationOptions(**choices),
     )
     return found, {
         metric: dict(zip(attributions, values.tolist(), strict=True))
@@ -92,7 +92,7 @@ def scores(subject, attributions, metrics=FACES, **choices):
     ids=["rgb", "bgr", "grey"],
 )
 @pytest.mark.parametrize("fill", ["mean", "black", "blur"])
-def test_perfect_heat_beats_wrong_heat_by_every_metric(spec, fill):
+def test_a_perfect_map_beats_a_wrong_map_by_every_metric(spec, fill):
     def confident(batch):
         return 1 / (1 + np.exp(-4 * read(batch)))
 
@@ -120,7 +120,7 @@ def test_the_papers_metrics_by_hand():
     )
     original = 250 / 255
     assert found.original == pytest.approx(original)
-    # The smallest sum is 1 pixel; 'half' has two pixels and hides half of each.
+    # The smallest sum is 1 pixel; 'half' has two pixels and removes half of each.
     assert found.left == pytest.approx({"right": 0, "wrong": original, "half": original / 2}, abs=1e-6)
     assert by["average-drop"] == pytest.approx({"right": 100, "wrong": 0, "half": 50}, abs=1e-4)
     assert by["increase"] == {"right": 0, "wrong": 0, "half": 0}
@@ -129,16 +129,16 @@ def test_the_papers_metrics_by_hand():
     assert found.taken == pytest.approx(dict.fromkeys(found.taken, 1 / 64))
 
 
-def test_the_total_is_the_same_or_it_is_said_what_was_taken():
+def test_the_removed_total_is_equal_or_reported():
     attributions = {"narrow": at(READ), "wide": np.arange(64.0).reshape(8, 8)}
     wide = 32.0  # sum of 0..63 over 63
-    found, _ = scores(subject_of(read), attributions, HIDING)
+    found, _ = scores(subject_of(read), attributions, REMOVAL)
     assert found.taken == pytest.approx({"narrow": 1 / 64, "wide": 1 / 64})
-    found, _ = scores(subject_of(read), attributions, HIDING, total="largest")
+    found, _ = scores(subject_of(read), attributions, REMOVAL, total="largest")
     assert found.taken == pytest.approx({"narrow": 1 / 64, "wide": wide / 64})
-    found, _ = scores(subject_of(read), attributions, HIDING, total="median")
+    found, _ = scores(subject_of(read), attributions, REMOVAL, total="median")
     assert found.taken["narrow"] == pytest.approx(1 / 64)
-    found, _ = scores(subject_of(read), attributions, HIDING, total=0.25)
+    found, _ = scores(subject_of(read), attributions, REMOVAL, total=0.25)
     assert found.taken["wide"] == pytest.approx(0.25)
 
 
@@ -160,7 +160,7 @@ def test_totals_by_name():
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -2.0, np.nan])
-def test_a_map_that_says_nothing_changes_nothing(value):
+def test_a_constant_map_changes_nothing(value):
     _, by = scores(subject_of(read), {"flat": np.full((SIZE, SIZE), value), "right": at(READ)})
     assert by["drop"]["flat"] == 0
     assert by["average-drop"]["flat"] == 0
@@ -169,12 +169,12 @@ def test_a_map_that_says_nothing_changes_nothing(value):
     assert all(np.isfinite(list(values.values())).all() for values in by.values())
 
 
-def test_maps_that_are_level_share_the_win():
-    _, by = scores(subject_of(read), {"a": at(READ), "b": at(READ, 7.0), "c": at((1, 6))}, HIDING)
+def test_tied_maps_share_the_win():
+    _, by = scores(subject_of(read), {"a": at(READ), "b": at(READ, 7.0), "c": at((1, 6))}, REMOVAL)
     assert by["win"] == {"a": 50, "b": 50, "c": 0}
 
 
-def test_nan_hides_nothing_and_comes_last():
+def test_nan_removes_nothing_and_comes_last():
     attribution = np.full((SIZE, SIZE), np.nan)
     attribution[READ], attribution[0, 0] = 2.0, 1.0
     found, by = scores(subject_of(read), {"seen": attribution, "right": at(READ)}, deletion_fill="black")
@@ -183,38 +183,38 @@ def test_nan_hides_nothing_and_comes_last():
     assert by["deletion"]["seen"] == by["deletion"]["right"]
 
 
-def test_negative_heat_is_lifted_or_clipped():
+def test_negative_attribution_is_shifted_or_clipped():
     attribution = at(READ) - at((1, 6))
-    # lifted: 1/2 everywhere else; clipped: nothing anywhere else
-    lifted, _ = scores(subject_of(read), {"signed": attribution}, HIDING)
-    clipped, _ = scores(subject_of(read), {"signed": attribution}, HIDING, clip_negative=True)
-    assert lifted.taken["signed"] == pytest.approx((1 + 62 / 2) / 64)
+    # shifted: 1/2 everywhere else; clipped: nothing anywhere else
+    shifted, _ = scores(subject_of(read), {"signed": attribution}, REMOVAL)
+    clipped, _ = scores(subject_of(read), {"signed": attribution}, REMOVAL, clip_negative=True)
+    assert shifted.taken["signed"] == pytest.approx((1 + 62 / 2) / 64)
     assert clipped.taken["signed"] == pytest.approx(1 / 64)
 
 
-def test_an_image_without_confidence_has_none_to_lose():
+def test_an_image_with_confidence_zero_has_none_to_lose():
     _, by = scores(subject_of(lambda batch: np.zeros(len(batch))), {"right": at(READ), "wrong": at((1, 6))})
     assert by["average-drop"] == {"right": 0, "wrong": 0}
     assert by["win"] == {"right": 50, "wrong": 50}
 
 
-def test_an_image_with_negative_confidence_takes_no_part_in_the_average_drop():
+def test_an_image_with_negative_confidence_is_left_out_of_the_average_drop():
     _, by = scores(subject_of(lambda batch: read(batch) - 2), {"right": at(READ), "wrong": at((1, 6))})
     assert np.isnan(list(by["average-drop"].values())).all()
     assert by["drop"]["right"] > 0.9
     assert by["win"] == {"right": 100, "wrong": 0}
 
 
-def test_a_model_that_grows_surer_without_the_heat():
+def test_a_model_whose_confidence_rises_without_the_attribution():
     _, by = scores(
-        subject_of(lambda batch: 1 - read(batch)), {"right": at(READ), "wrong": at((1, 6))}, HIDING
+        subject_of(lambda batch: 1 - read(batch)), {"right": at(READ), "wrong": at((1, 6))}, REMOVAL
     )
     assert by["increase"] == {"right": 100, "wrong": 0}
     assert by["average-drop"]["right"] == 0
     assert by["drop"]["right"] < -0.9
 
 
-def test_the_pixels_of_an_input_are_the_photos():
+def test_the_pixels_of_an_input_are_recovered():
     random = np.random.default_rng(0)
     pixels = random.uniform(0, 255, (SIZE, SIZE, 3))
     for colour in ("rgb", "bgr"):
@@ -247,9 +247,9 @@ def test_a_whole_input_of_fill():
         ({"road_noise": -1.0}, "0 or more"),
     ],
 )
-def test_choices_that_cannot_be_used_are_refused(options, words):
+def test_invalid_options_are_refused(options, words):
     with pytest.raises(OptionError, match=words):
-        Choices(**options).check()
+        EvaluationOptions(**options).check()
 
 
 def test_a_map_of_another_size_is_refused():
@@ -273,7 +273,7 @@ def test_metrics_by_name():
         chosen_metrics([], pairs=False)
 
 
-def test_controls_know_nothing_of_the_model():
+def test_controls_do_not_depend_on_the_model():
     x = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32)
     random, centre = RandomAttribution(), CentreAttribution()
     model = load_model(
