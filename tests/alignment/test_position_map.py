@@ -107,10 +107,10 @@ def test_a_pickle_under_the_name_of_a_network_is_not_executed(tmp_path, texels, 
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("prediction", "message"),
     [
         (np.full((SIZE, SIZE, 3), np.nan, dtype=np.float32), "has NaN or infinity"),
-        (np.zeros((SIZE, SIZE, 2), dtype=np.float32), r"answered with shape \(1, 256, 256, 2\)"),
+        (np.zeros((SIZE, SIZE, 2), dtype=np.float32), r"returned shape \(1, 256, 256, 2\)"),
     ],
 )
 def test_another_answer_is_told(tmp_path, texels, prediction, message):
