@@ -27,7 +27,8 @@ LAYERS = [
     {"landmarker"},
     {"functional", "geometry", "importing", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
-    {"errors", "_version", "_deprecated", "files"},
+    {"errors", "_version", "files"},
+    {"_deprecated"},
 ]
 HEIGHT = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
 HEAVY = (

@@ -97,6 +97,8 @@ RENAMED: dict[str, str] = {
     # finetuning
     # fingerprint
     # functional, geometry, landmarker, raster
+    "canonface.errors:HeatError": "AttributionError",
+    "canonface.errors:NothingAskedError": "NoVisibleProbeError",
     # maps
     # mesh
     # methods

@@ -19,7 +19,7 @@ from canonface.confidence import (
 )
 from canonface.engine import ModelRunner
 from canonface.errors import (
-    NothingAskedError,
+    NoVisibleProbeError,
     OptionError,
 )
 from canonface.explanation.attribution import attribution_at, refuse_occlusion_options
@@ -128,7 +128,7 @@ def explain_faces(
     seen = [view.shown.visible[probes] for view, is_hidden in zip(views, hidden, strict=True) if is_hidden]
     asked = np.flatnonzero(np.logical_and.reduce(seen))
     if not len(asked):
-        raise NothingAskedError(
+        raise NoVisibleProbeError(
             "A pair is asked about places that both photos show; these two show none in common. Leave it out."
         )
     confidence = float(bound(views[0].original, views[1].original)[0])

@@ -28,7 +28,7 @@ def plan(face: Face, model: Any, *, preset: str = "default", batch: int = 64, **
     Raises:
         OptionError: an option cannot be used.
         ModelError: the model failed.
-        NothingAskedError: the face shows no probe.
+        NoVisibleProbeError: the face shows no probe.
     """
     settings = make_settings(preset, **options)
     if (method := settings.attribution_method()) is not None:

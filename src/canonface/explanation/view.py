@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from canonface.confidence import BoundConfidence, CleanPrediction
 from canonface.engine import ModelRunner
 from canonface.errors import (
-    NothingAskedError,
+    NoVisibleProbeError,
     OptionError,
     OutOfMemoryError,
     is_out_of_memory,
@@ -39,10 +39,10 @@ def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
     """The visibility itself, if anything can be asked.
 
     Raises:
-        NothingAskedError: nothing can.
+        NoVisibleProbeError: nothing can.
     """
     if not visible.any():
-        raise NothingAskedError(
+        raise NoVisibleProbeError(
             f"A face is asked about the probes that it shows; of {len(visible)} none lies in the model's input and "
             "faces the camera. Take another crop, or leave the photo out."
         )
