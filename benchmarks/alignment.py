@@ -27,8 +27,7 @@ from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of
 from canonface.alignment.square import Square
 from canonface.assets import asset_path
 from canonface.errors import CanonfaceError
-from canonface.landmarker.bundle import read_networks
-from canonface.landmarker.network import Network
+from canonface.landmarker.networks import LiteRTNetwork, read_networks
 from canonface.mesh import load_mesh
 from canonface.types import Face
 
@@ -120,7 +119,8 @@ def print_errors(offsets: dict[str, np.ndarray]) -> None:
 def print_passes(folder: Path) -> None:
     """Mean error of the corner points after one and two passes, from crops that are off at random."""
     networks = {
-        name: Network(content) for name, content in read_networks(asset_path("face_landmarker.task")).items()
+        name: LiteRTNetwork(content)
+        for name, content in read_networks(asset_path("face_landmarker.task")).items()
     }
     detector = Detector(networks["face_detector.tflite"])
     landmarker = Landmarker(networks["face_landmarks_detector.tflite"])

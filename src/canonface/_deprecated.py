@@ -16,6 +16,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MODULES: dict[str, tuple[str, ...]] = {
     # alignment
+    "canonface.alignment.cutting": ("canonface.alignment.placement",),
+    "canonface.alignment.digests": ("canonface.files",),
+    "canonface.alignment.finding": ("canonface.alignment.finder",),
+    "canonface.alignment.five_point": ("canonface.alignment.flat_aligners",),
+    "canonface.alignment.placing": ("canonface.alignment.placement",),
+    "canonface.alignment.unaligned": ("canonface.alignment.flat_aligners",),
     # cli
     # confidence
     # data, explanation, pipeline, run
@@ -43,8 +49,22 @@ MODULES: dict[str, tuple[str, ...]] = {
     # finetuning
     # fingerprint
     # functional, geometry, landmarker, raster
+    "canonface.landmarker.bundle": ("canonface.landmarker.networks",),
+    "canonface.landmarker.face_mesh": ("canonface.landmarker.networks",),
+    "canonface.landmarker.network": ("canonface.landmarker.networks",),
     # maps
     # mesh
+    "canonface.mesh.digest": ("canonface.mesh.files",),
+    "canonface.mesh.file_checks": ("canonface.mesh.files",),
+    "canonface.mesh.fitting": ("canonface.mesh.fit",),
+    "canonface.mesh.frozen": ("canonface.mesh.readonly",),
+    "canonface.mesh.landmarks": ("canonface.mesh.canonical",),
+    "canonface.mesh.named": ("canonface.mesh.canonical",),
+    "canonface.mesh.planar": ("canonface.mesh.grids",),
+    "canonface.mesh.poisson": ("canonface.mesh.probes",),
+    "canonface.mesh.reserved": ("canonface.mesh.custom",),
+    "canonface.mesh.symmetry": ("canonface.mesh.canonical",),
+    "canonface.mesh.thinning": ("canonface.mesh.fit", "canonface.mesh.probes"),
     # methods
     "canonface.methods.heat_files": ("canonface.methods.attribution_files",),
     # models
@@ -58,6 +78,9 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 RENAMED: dict[str, str] = {
     # alignment
+    "canonface.alignment.cutting:uncut": "remove_cut_faces",
+    "canonface.alignment.digests:file_sha256": "sha256_file",
+    "canonface.alignment.finding:Placed": "FoundFace",
     # cli
     # confidence
     "canonface.confidence:Original": "CleanPrediction",
@@ -97,10 +120,14 @@ RENAMED: dict[str, str] = {
     # finetuning
     # fingerprint
     # functional, geometry, landmarker, raster
+    "canonface.landmarker.network:Network": "LiteRTNetwork",
     "canonface.errors:HeatError": "AttributionError",
     "canonface.errors:NothingAskedError": "NoVisibleProbeError",
     # maps
     # mesh
+    "canonface.mesh.fitting:borrowed_names": "transfer_names",
+    "canonface.mesh.frozen:frozen": "freeze",
+    "canonface.mesh.reserved:check_free": "check_name",
     # methods
     # models
     # occluders

@@ -1,7 +1,7 @@
 """Exceptions of canonface, all derived from `CanonfaceError`.
 
-A message states the rule, the value received and the remedy. ``reason`` is a short, stable code that a run writes into
-the row of a failed face, so that failures can be counted and filtered.
+A message states the rule, the value received and the remedy. ``reason`` is a short, stable code that a run writes
+into the row of a failed face, so that failures can be counted and filtered.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def single_image_too_large() -> str:
 
 
 def near_names(given: str, known: Iterable[str], limit: int = 3) -> str:
-    """Return the end of an error message that suggests the names most similar to ``given`` and lists the known ones."""
+    """Return the end of an error message: the names most similar to ``given``, then the known names."""
     names = list(known)
     folded = {name.casefold(): name for name in names}
     near = [folded[match] for match in get_close_matches(given.casefold(), folded, n=limit, cutoff=0.5)]

@@ -50,8 +50,8 @@ class Mesh:
         mirror: ``(V,)`` index of the left-right counterpart of each vertex; a midline vertex is its own counterpart.
         regions: sorted vertex indices of each named region, e.g. ``"right_eye"``; left and right are the subject's.
         from_base: ``(F, B)`` ``scipy.sparse.csr_array`` that interpolates the face vertices from the base vertices:
-            ``from_base @ base_xy``. A row has at most three non-negative weights, which sum to 1; the first ``B`` rows
-            are the identity.
+            ``from_base @ base_xy``. A row has at most three non-negative weights, which sum to 1; the first ``B``
+            rows are the identity.
         procrustes_weights: ``(B,)`` weight of each base vertex in the pose estimate.
         landmarks: vertex indices of each named point, e.g. ``"nose_tip"``; the point is their mean. Crops are aligned
             by these points.
@@ -86,8 +86,8 @@ class Mesh:
         """
         if name not in self.landmarks:
             raise OptionError(
-                f"The mesh {self.name!r} names no point {name!r}: {near_names(name, self.landmarks)} Use a crop that "
-                "needs no such point, or a mesh that names it."
+                f"The mesh {self.name!r} has no landmark {name!r}: {near_names(name, self.landmarks)} Use a crop "
+                "that does not need it, or a mesh that has it."
             )
         return np.asarray(vertices_xy[self.landmarks[name]].mean(axis=0))
 
@@ -159,8 +159,8 @@ class InputSpec:
             - ``facenet``: the bounding box that MTCNN would find, estimated from the mesh; its aspect ratio changes.
             - ``dlib``: eye corners and nose base mapped to dlib's mean face by a similarity; eyes level.
             - ``image``: the whole photo; its aspect ratio changes, and ``margin`` is ignored.
-        margin: enlargement of the crop's sides as a fraction of their length, half of it at each end. It applies to the
-            square of ``face``, ArcFace's square of 112 pixels, MTCNN's box, or the unit square of dlib's mean face.
+        margin: enlargement of the crop's sides as a fraction of their length, half of it at each end. It applies to
+            the square of ``face``, ArcFace's square of 112 pixels, MTCNN's box, or dlib's unit square.
             Default by crop: ``face`` 0.3; ``arcface`` 0; ``facenet`` 0.3 (FaceNet's 32 pixels on photos of LFW);
             ``dlib`` 0.5 (its padding of 0.25 at each end).
     """
@@ -188,7 +188,7 @@ class InputSpec:
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise OptionError(
-                    f"{name} has one value, or one a channel ({self.channels} for {self.colour}); "
+                    f"{name} has one value, or one per channel ({self.channels} for {self.colour}); "
                     f"got {getattr(self, name)}."
                 )
         if not self.scale > 0 or min(self.std) <= 0:

@@ -14,7 +14,7 @@ from PIL import Image
 from position_networks import save_position_onnx, save_texels
 from scipy.io import savemat
 
-from canonface.alignment import ALIGNERS, finding, make_aligner, read_photo
+from canonface.alignment import ALIGNERS, finder, make_aligner, read_photo
 from canonface.assets import asset_path
 from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 
@@ -39,7 +39,7 @@ def with_other_task(folder: Path, make):
     """An aligner of a package that ships another file of weights."""
     with pytest.MonkeyPatch.context() as patch:
         path = other_task(folder)
-        patch.setattr(finding, "asset_path", lambda name: path)
+        patch.setattr(finder, "asset_path", lambda name: path)
         return make()
 
 
@@ -115,9 +115,12 @@ def precomputed(folder: Path) -> Case:
             "depth": lambda: make_aligner("precomputed", HALO, vertices=folder, depth="away"),
         },
         bad={
-            "folder": (lambda: make_aligner("precomputed", HALO, vertices=folder / "none"), "is no folder"),
+            "folder": (
+                lambda: make_aligner("precomputed", HALO, vertices=folder / "none"),
+                "is not a folder",
+            ),
             "missing": (align("you.jpg"), "for you.jpg there is none in .*you_mesh.mat"),
-            "count": (align("few.jpg"), "468; .* has 234, .*every 2th vertex: take a mesh"),
+            "count": (align("few.jpg"), "468 vertices; .* has 234, .*every 2th vertex: use a mesh"),
             "place": (align("away.jpg"), "none within away.jpg of 400 x 400"),
         },
     )

@@ -12,11 +12,11 @@ from canonface.alignment.detector import (
     Detector,
     anchors,
     decode,
+    deduplicate,
     fallback_views,
     overlap,
     suppress,
     whole_view,
-    without_repeats,
 )
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
 from canonface.alignment.square import Square
@@ -69,7 +69,7 @@ def test_suppression_is_the_weighted_mean_of_a_group():
 def test_a_face_seen_by_two_views_counts_once():
     best, again = detection([0, 0, 10, 10], 0.9), detection([1, 1, 11, 11], 0.8)
     half, other = detection([0, 0, 4, 4], 0.7), detection([20, 0, 30, 10], 0.6)
-    assert without_repeats([half, again, other, best]) == [best, other]
+    assert deduplicate([half, again, other, best]) == [best, other]
 
 
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (100, 3000), (500, 500), (4000, 90)])

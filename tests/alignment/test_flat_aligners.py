@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from canonface.alignment import FivePointAligner, LandmarkerAligner, NoAligner, read_photo
-from canonface.alignment.five_point import FIVE_POINTS
+from canonface.alignment.flat_aligners import FIVE_POINTS
 from canonface.errors import OptionError
 from canonface.mesh import five_point_mesh, load_mesh, mesh_named, pixel_mesh
 from canonface.templates import ARCFACE_POINTS
@@ -91,5 +91,5 @@ def test_none_covers_the_photo_with_equal_cells():
 @pytest.mark.parametrize("side", [1, 513, True])
 def test_an_impossible_grid_is_refused(side):
     for make in (five_point_mesh, pixel_mesh):
-        with pytest.raises(OptionError, match="2 to 512 vertices a side"):
+        with pytest.raises(OptionError, match="2 to 512 vertices per side"):
             make(side)

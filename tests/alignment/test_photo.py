@@ -228,7 +228,7 @@ def test_directory(tmp_path):
 
 def test_empty_file(tmp_path):
     (tmp_path / "empty.jpg").touch()
-    with pytest.raises(PhotoError, match=r"empty\.jpg is empty \(0 bytes\). Copy it anew"):
+    with pytest.raises(PhotoError, match=r"empty\.jpg is empty \(0 bytes\). Copy it again"):
         read_photo(tmp_path / "empty.jpg")
 
 
@@ -360,7 +360,7 @@ def test_pillows_settings_survive_a_failure():
 def test_tiny_photos(width, height):
     tiny = Image.new("RGB", (width, height))
     for given in (encoded(tiny), np.asarray(tiny)):
-        with pytest.raises(PhotoError, match=rf"at least 16 pixels a side; .* has {width} x {height}"):
+        with pytest.raises(PhotoError, match=rf"at least 16 pixels per side; .* has {width} x {height}"):
             read_photo(given)
 
 
@@ -375,7 +375,7 @@ def test_tiny_photos(width, height):
         (RGB[None], "one photo at a time"),
         (GREY[0], r"got shape \(40,\)"),
         (np.dstack([RGB, RGB]), r"got shape \(24, 40, 6\)"),
-        (np.zeros((0, 40, 3), dtype=np.uint8), "at least 16 pixels a side"),
+        (np.zeros((0, 40, 3), dtype=np.uint8), "at least 16 pixels per side"),
     ],
 )
 def test_wrong_arrays_are_taught(array, hint):

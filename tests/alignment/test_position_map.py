@@ -16,7 +16,7 @@ from position_networks import (
 )
 
 from canonface.alignment import PositionMapAligner, read_photo
-from canonface.alignment.finding import FaceFinder
+from canonface.alignment.finder import FaceFinder
 from canonface.alignment.position_map import BROWS_TO_CHIN, prnet_crop, read_texels
 from canonface.errors import AlignmentError, OptionError
 from canonface.mesh import load_mesh, make_mesh
@@ -129,12 +129,12 @@ def test_index_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"1 2 x", "cannot be read so"),
+        ("a.txt", b"1 2 x", "cannot be read as one"),
         ("a.txt", b"1 65536", "0 to 65535, .* from 1 to 65536"),
         ("a.txt", b"-1 2", "from -1 to 2"),
         ("a.txt", b"0.5", "whole numbers"),
         ("a.txt", b"", "holds 0 values"),
-        ("a.npy", b"no", "cannot be read so"),
+        ("a.npy", b"no", "cannot be read as one"),
     ],
 )
 def test_index_files_that_lie(tmp_path, name, content, message):

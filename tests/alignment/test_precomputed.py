@@ -102,9 +102,13 @@ def test_the_share_inside_decides():
 @pytest.mark.parametrize(
     ("given", "options", "message"),
     [
-        (vertices()[:234], {}, r"'landmarker-468/0', 468; vertices\['me'\] has 234, .*every 2th vertex"),
+        (
+            vertices()[:234],
+            {},
+            r"'landmarker-468/0' has 468 vertices; vertices\['me'\] has 234, .*every 2th vertex",
+        ),
         (np.repeat(vertices(), 20, axis=0), {}, r"has 9360, with stride 1 9360\. stride=20 fits"),
-        (vertices()[:400], {}, "Take the mesh that they were made for"),
+        (vertices()[:400], {}, "Use the mesh that they were made for"),
         (vertices() + 1000, {}, r"span x 1\d{3} to 1\d{3} .* none within folder/me\.jpg of 320 x 300"),
         (np.where(np.arange(468)[:, None] == 7, np.nan, vertices()), {}, "1 are NaN .* the first in row 7"),
         (vertices().T, {}, r"has shape \(3, 468\).*Transpose"),
@@ -118,7 +122,7 @@ def test_vertices_that_cannot_be_used(given, options, message):
 
 def test_a_photo_without_name_or_without_vertices(tmp_path):
     aligner = PrecomputedAligner(MESH, tmp_path)
-    with pytest.raises(AlignmentError, match="this photo came without one"):
+    with pytest.raises(AlignmentError, match="this photo has none"):
         aligner(PHOTO)
     with pytest.raises(
         AlignmentError, match=r"for me\.jpg there is none in .*: me_mesh\.mat, or \.mat, \.npz"
@@ -160,9 +164,9 @@ def test_vertices_serve_one_photo(source):
     aligner = PrecomputedAligner(MESH, source(**{"1": vertices()}))
     for path in ("u/1.png", "u/../u/1.png"):
         aligner(PHOTO, path)
-    with pytest.raises(AlignmentError, match=r"served .*u/1\.png, and is all that there is for .*v/1\.png"):
+    with pytest.raises(AlignmentError, match=r"was used for .*u/1\.png, and .*v/1\.png has no other"):
         pickle.loads(pickle.dumps(aligner))(PHOTO, "v/1.png")
-    with pytest.raises(AlignmentError, match="Lay the vertices out in folders"):
+    with pytest.raises(AlignmentError, match="Arrange the vertices in folders"):
         aligner(PHOTO, "u/1.jpg")
 
 

@@ -50,7 +50,10 @@ GOOD_BASIS = block(2, basis_message(1, 1.0))
         (b"", "got no mesh and 0 basis"),
         (GOOD_BASIS, "got no mesh and 1 basis"),
         (block(1, mesh_message(VERTICES, [0, 1, 2], True)), "got a mesh and 0 basis"),
-        (block(1, mesh_message([[1.0, 2.0]], [0, 0, 0], True)) + GOOD_BASIS, "no whole number of vertices"),
+        (
+            block(1, mesh_message([[1.0, 2.0]], [0, 0, 0], True)) + GOOD_BASIS,
+            "not a whole number of vertices",
+        ),
         (block(1, mesh_message(VERTICES, [0, 1, 3], True)) + GOOD_BASIS, "below the vertex count 3"),
         (block(1, mesh_message(VERTICES, [0, 1], True)) + GOOD_BASIS, "got 2 indices"),
         (block(1, mesh_message([[float("nan")] * 5], [0, 0, 0], True)) + GOOD_BASIS, "NaN or infinity"),

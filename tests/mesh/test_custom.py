@@ -18,7 +18,7 @@ from canonface.mesh import (
     region_area_px,
     region_mask,
 )
-from canonface.mesh.thinning import thinned_triangles
+from canonface.mesh.fit import thinned_triangles
 
 SQUARE = np.array([[-1.0, 0, 0], [1, 0, 0], [0, 1, 0.5], [0, -1, 0]])
 DENSE = load_mesh(1)
@@ -70,10 +70,10 @@ def test_parts_that_do_not_fit_are_refused(options, message):
 )
 def test_names_of_the_packages_meshes_are_refused(name):
     assert mesh_named(name).name == name
-    with pytest.raises(OptionError, match=r"is that of one that comes with canonface\. .*'my-"):
+    with pytest.raises(OptionError, match=r"belongs to a mesh of canonface\. Use e\.g\. 'my-"):
         make_mesh(name, SQUARE)
     first, _, last = name.partition("/")
-    with pytest.raises(OptionError, match="comes with canonface"):
+    with pytest.raises(OptionError, match="belongs to a mesh of canonface"):
         fitted_mesh(first, SQUARE, None, DENSE, stride=int(last) or 1)
     assert make_mesh(f"my-{name}", SQUARE).name == f"my-{name}"
 
@@ -131,7 +131,7 @@ def test_a_picture_of_the_default_mesh_is_fitted_onto_it(known):
 def test_fitting_says_what_it_needs():
     with pytest.raises(OptionError, match=r"got shape \(4, 2\)"):
         fitted_mesh("own", SQUARE[:, :2], None, DENSE)
-    with pytest.raises(OptionError, match=r"are 1833, .* got 4"):
+    with pytest.raises(OptionError, match=r"holds the 1833 vertices .* got 4"):
         fitted_mesh("own", SQUARE, None, DENSE, SQUARE[:, :2])
     with pytest.raises(OptionError, match="from 1 to the 4 vertices; got 0"):
         fitted_mesh("own", SQUARE, None, DENSE, stride=0)

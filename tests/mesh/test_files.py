@@ -60,22 +60,25 @@ def tampered(tmp_path, **changes):
         ({"format": np.array("another/1")}, "its format is 'another/1'"),
         ({"vertices": np.zeros((3, 3))}, "has shape"),
         ({"uv": None}, "uv"),
-        ({"triangles": np.array([[0, 1, 9]])}, "triangles names vertices beyond the 4"),
-        ({"regions_lengths": np.array([2])}, "the regions do not add up"),
-        ({"mirror": np.array([0, 1, 2, -1])}, "mirror names vertices beyond the 4"),
-        ({"from_base_indptr": np.array([0, 1, 2, 3, 9])}, "is none or is damaged"),
+        ({"triangles": np.array([[0, 1, 9]])}, "triangles has vertex indices beyond the 4 vertices"),
+        ({"regions_lengths": np.array([2])}, "the lengths of the regions are inconsistent"),
+        ({"mirror": np.array([0, 1, 2, -1])}, "mirror has vertex indices beyond the 4 vertices"),
+        ({"from_base_indptr": np.array([0, 1, 2, 3, 9])}, "is not one or is damaged"),
         ({"name": np.array([object()])}, "allow_pickle=False"),
-        ({"name": np.array(["one", "two"])}, "its name is no text"),
-        ({"vertices": np.full((4, 3), np.nan)}, "vertices holds finite"),
-        ({"vertices": np.zeros((4, 3), np.int64)}, "vertices holds finite floating-point"),
-        ({"uv": np.full((4, 2), np.inf)}, "uv holds finite"),
-        ({"from_base_data": np.full(4, np.nan)}, "from_base_data holds finite"),
-        ({"mirror": np.array([1.0, 0.0, 2.0, 3.0])}, "mirror holds whole numbers; there it holds float64"),
-        ({"halo": np.array(0.5)}, "halo holds whole numbers"),
-        ({"halo": np.array(-1)}, "halo is no number of vertices"),
-        ({"regions_members": np.array([2.0])}, "regions_members holds whole numbers"),
-        ({"regions_members": np.array([7])}, "regions_members names vertices beyond the 4"),
-        ({"landmarks_lengths": np.array([3, -1]), "landmarks_names": np.array(["a", "b"])}, "do not add up"),
+        ({"name": np.array(["one", "two"])}, "its name is not text"),
+        ({"vertices": np.full((4, 3), np.nan)}, "vertices must hold finite"),
+        ({"vertices": np.zeros((4, 3), np.int64)}, "vertices must hold finite floating-point"),
+        ({"uv": np.full((4, 2), np.inf)}, "uv must hold finite"),
+        ({"from_base_data": np.full(4, np.nan)}, "from_base_data must hold finite"),
+        ({"mirror": np.array([1.0, 0.0, 2.0, 3.0])}, "mirror must hold integers; it holds float64"),
+        ({"halo": np.array(0.5)}, "halo must hold integers"),
+        ({"halo": np.array(-1)}, "halo is not a number of vertices"),
+        ({"regions_members": np.array([2.0])}, "regions_members must hold integers"),
+        ({"regions_members": np.array([7])}, "regions_members has vertex indices beyond the 4 vertices"),
+        (
+            {"landmarks_lengths": np.array([3, -1]), "landmarks_names": np.array(["a", "b"])},
+            "the lengths of the landmarks are inconsistent",
+        ),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
@@ -86,7 +89,7 @@ def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut", pickle.dumps({"vertices": 1})])
 def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "mesh.npz").write_bytes(content)
-    with pytest.raises(OptionError, match="A mesh file is one that"):
+    with pytest.raises(OptionError, match="A mesh file is written by"):
         read_mesh(tmp_path / "mesh.npz")
 
 

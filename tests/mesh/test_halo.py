@@ -105,9 +105,9 @@ def test_a_mesh_of_ones_own_takes_a_halo():
 @pytest.mark.parametrize(
     ("mesh", "spacing", "message"),
     [
-        (load_mesh(0, halo=True), 1.0, "A halo is added once"),
-        (load_mesh(0), 0.0, "at most 4 cm apart; got 0"),
-        (load_mesh(0), 5.0, "at most 4 cm apart; got 5"),
+        (load_mesh(0, halo=True), 1.0, "A mesh has at most one halo"),
+        (load_mesh(0), 0.0, "at most 4 cm; got 0"),
+        (load_mesh(0), 5.0, "at most 4 cm; got 5"),
     ],
 )
 def test_what_cannot_be_is_refused(mesh, spacing, message):

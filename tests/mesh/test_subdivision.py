@@ -84,7 +84,7 @@ def test_it_commutes_with_affine_maps(linear, shift):
 
 @pytest.mark.parametrize("level", [-1, 5, True])
 def test_an_impossible_level_is_refused(level):
-    with pytest.raises(OptionError, match=r"whole number from 0 .* to 4 .*; got (-1|5|True)\. Level 1"):
+    with pytest.raises(OptionError, match=r"whole number from 0 .* to 4 .*; got (-1|5|True)\. Subdivision 1"):
         load_mesh(level)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from canonface.errors import OptionError
 from canonface.mesh import load_mesh
-from canonface.mesh.symmetry import base_mirror
+from canonface.mesh.canonical import base_mirror
 
 ACROSS = np.array([-1.0, 1.0, 1.0])
 

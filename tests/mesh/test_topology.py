@@ -87,5 +87,5 @@ def test_triangles_face_the_viewer():
     ids=["closed body", "two pieces", "three triangles on an edge"],
 )
 def test_what_is_no_disc_is_refused(triangles):
-    with pytest.raises(OptionError, match="A disc has one rim"):
+    with pytest.raises(OptionError, match="A disc has one boundary"):
         boundary_loop(triangles)

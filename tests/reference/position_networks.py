@@ -59,7 +59,9 @@ def save_position_torchscript(path: Path, mesh) -> None:
     class Known(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.register_buffer("known_map", torch.from_numpy(known_map(mesh).transpose(2, 0, 1).copy())[None])
+            self.register_buffer(
+                "known_map", torch.from_numpy(known_map(mesh).transpose(2, 0, 1).copy())[None]
+            )
             self.convolution = torch.nn.Conv2d(3, 3, 1)
 
         def forward(self, crop: torch.Tensor) -> torch.Tensor:
