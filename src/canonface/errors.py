@@ -70,7 +70,7 @@ class ModelOutputError(ModelError):
 
 
 class OutOfMemoryError(ModelError):
-    """One occluded photo does not fit into the memory of the device."""
+    """A single occluded photo does not fit into the memory of the device."""
 
     reason = "out-of-memory"
 

@@ -99,7 +99,7 @@ class Mesh:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One face of a photo, aligned to a mesh: the position of every vertex in the photo.
+    """Face of a photo, aligned to a mesh: the position of every vertex in the photo.
 
     An aligner makes it (`canonface.align`); `canonface.explain` takes it.
 

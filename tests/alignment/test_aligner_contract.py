@@ -1,4 +1,4 @@
-"""Every aligner of the registry keeps to the contract; each has a case here."""
+"""Contract tests of every aligner of the registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HALO = load_mesh(0, halo=True)
 
 
 def other_task(folder: Path) -> Path:
-    """The package's file of weights with a note at its end: another file that works as well."""
+    """Write the package's weights file with a note at its end: another file that works as well."""
     path = folder / "other.task"
     shutil.copyfile(asset_path("face_landmarker.task"), path)
     with zipfile.ZipFile(path, "a") as file:
@@ -36,7 +36,7 @@ def other_task(folder: Path) -> Path:
 
 
 def with_other_task(folder: Path, make):
-    """An aligner of a package that ships another file of weights."""
+    """Build an aligner of a package that ships another weights file."""
     with pytest.MonkeyPatch.context() as patch:
         path = other_task(folder)
         patch.setattr(finder, "asset_path", lambda name: path)
@@ -179,5 +179,5 @@ class TestAligners(AlignerContract):
     def case(self, name, tmp_path):
         return CASES[name](tmp_path)
 
-    def test_it_bears_its_name(self, name, case):
+    def test_name_is_its_key_in_the_registry(self, name, case):
         assert case.make().name == name

@@ -1,4 +1,4 @@
-"""Toy networks in place of the real one: what is read out of an answer."""
+"""Decoding of the face mesh network, tested with toy networks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_points_are_shares_of_the_square_and_presence_is_a_probability(logit, pr
     assert found == pytest.approx(presence, abs=1e-12)
 
 
-def test_the_shipped_networks_answer_alike_after_pickling():
+def test_pickled_networks_return_the_same_outputs():
     networks = read_networks(asset_path("face_landmarker.task"))
     assert set(networks) == {DETECTOR, LANDMARKS}
     network = LiteRTNetwork(networks[LANDMARKS])
@@ -36,12 +36,12 @@ def test_the_shipped_networks_answer_alike_after_pickling():
     np.testing.assert_array_equal(points, again)
 
 
-def test_a_damaged_network_says_so():
+def test_a_damaged_network_raises():
     with pytest.raises(AssetError, match=r"LiteRT rejected one of 9 bytes.*Reinstall canonface"):
         LiteRTNetwork(b"no tflite")(np.zeros((1, 2), np.float32))
 
 
-def test_another_file_is_no_bundle(tmp_path):
+def test_a_file_that_is_not_a_bundle_raises(tmp_path):
     (tmp_path / "text.task").write_text("no archive")
     with pytest.raises(AssetError, match=r"a zip archive of \.tflite networks"):
         read_networks(tmp_path / "text.task")

@@ -1,4 +1,4 @@
-"""A mesh comes back from its file with every number, and nothing else comes in."""
+"""Mesh files: exact round trip, and rejection of damaged or foreign files."""
 
 from __future__ import annotations
 
@@ -81,21 +81,21 @@ def tampered(tmp_path, **changes):
         ),
     ],
 )
-def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
+def test_inconsistent_files_raise(tmp_path, changes, message):
     with pytest.raises(OptionError, match=message):
         read_mesh(tampered(tmp_path, **changes))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut", pickle.dumps({"vertices": 1})])
-def test_another_file_is_refused(tmp_path, content):
+def test_files_of_other_types_raise(tmp_path, content):
     (tmp_path / "mesh.npz").write_bytes(content)
     with pytest.raises(OptionError, match="A mesh file is written by"):
         read_mesh(tmp_path / "mesh.npz")
 
 
-def test_any_flipped_byte_is_told_or_harmless(tmp_path):
+def test_a_flipped_byte_raises_or_changes_nothing(tmp_path):
     whole = save_mesh(small_mesh(), tmp_path / "mesh.npz").read_bytes()
-    known, told = mesh_digest(small_mesh()), 0
+    known, rejected = mesh_digest(small_mesh()), 0
     for place in range(0, len(whole), 7):
         for flip in (0x01, 0xFF):
             damaged = bytearray(whole)
@@ -104,11 +104,11 @@ def test_any_flipped_byte_is_told_or_harmless(tmp_path):
             try:
                 assert mesh_digest(read_mesh(tmp_path / "damaged.npz")) == known
             except OptionError:
-                told += 1
-    assert told > 100
+                rejected += 1
+    assert rejected > 100
 
 
-def test_a_small_file_of_very_much_is_not_unpacked(tmp_path, monkeypatch):
+def test_a_file_that_unpacks_to_too_much_raises(tmp_path, monkeypatch):
     monkeypatch.setattr("canonface.mesh.files.MAX_BYTES", 2**20)
     np.savez_compressed(tmp_path / "mesh.npz", vertices=np.zeros((100_000, 3)))
     with pytest.raises(OptionError, match="unpacks to 2 MiB, more than 1"):

@@ -25,7 +25,7 @@ _ANCHORS_PER_CELL = {8: 2, 16: 6}
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """One face found by the detector.
+    """Detected face: bounding box, key points and score.
 
     Attributes:
         box_xyxy: ``(4,)`` left, top, right, bottom in photo pixels; the box may extend beyond the photo.

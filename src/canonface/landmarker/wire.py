@@ -16,7 +16,7 @@ _FIXED_SIZE = {FIXED64: 8, FIXED32: 4}
 
 
 class WireField(NamedTuple):
-    """One field of a message.
+    """Field of a protobuf message.
 
     Attributes:
         number: number of the field in the schema.

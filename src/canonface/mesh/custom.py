@@ -115,7 +115,7 @@ def frontal_uv(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 2"]:
 
 
 def _members(kind: str, members: Members, count: int) -> dict[str, np.ndarray]:
-    """Sorted indices by name."""
+    """Return sorted vertex indices by name."""
     result = {}
     for name, given in members.items():
         indices = np.unique(np.asarray(given))

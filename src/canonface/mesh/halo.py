@@ -29,15 +29,16 @@ RECEDING, NECK_BEHIND_CM = 0.5, 3.0
 begins `NECK_BEHIND_CM` behind the chin.
 """
 
-_LOOKED = "looked at on the bundled photos"
+_CHECKED = "checked on the bundled photos"
 HALO_SOURCES: dict[str, str] = {
-    "hair": f"canonface: above the level of the eyebrows; {_LOOKED}. Also a high forehead, a hat, what is behind",
+    "hair": f"canonface: above the level of the eyebrows; {_CHECKED}. Also a high forehead, a hat, the background",
     "right_ear": "canonface: from the eyebrows to the base of the nose (neoclassical canon, L. G. Farkas et al., "
-    f"Plast. Reconstr. Surg. 75(3), 1985), {EAR_WIDTH_CM:g} cm beside the face; {_LOOKED}. Also hair that covers it",
+    f"Plast. Reconstr. Surg. 75(3), 1985), up to {EAR_WIDTH_CM:g} cm from the face's outline; {_CHECKED}. "
+    "Also hair that covers it",
     "left_ear": "mirror image of right_ear",
-    "neck": f"canonface: below mouth and face, within {NECK_HALF_WIDTH_CM:g} cm of the midline; {_LOOKED}. Also "
+    "neck": f"canonface: below mouth and face, within {NECK_HALF_WIDTH_CM:g} cm of the midline; {_CHECKED}. Also "
     "collars",
-    "background": f"canonface: the rest, beside ears, cheeks and neck; {_LOOKED}. Also long hair and shoulders",
+    "background": f"canonface: the rest, next to ears, cheeks and neck; {_CHECKED}. Also long hair and shoulders",
 }
 """Regions of the halo in the order of tables, with the rule that defines each."""
 
@@ -124,8 +125,8 @@ def _ring(
     inner = np.arange(1, steps)
     points = np.concatenate([right, right[inner] * (-1.0, 1.0, 1.0)])
     partner = np.concatenate([[0], steps + inner, [steps], inner])
-    beside = rim[np.rint(np.interp(at, walked, place)).astype(int)]
-    return points, partner, np.concatenate([beside, mesh.mirror[beside[inner]]])
+    nearest = rim[np.rint(np.interp(at, walked, place)).astype(int)]
+    return points, partner, np.concatenate([nearest, mesh.mirror[nearest[inner]]])
 
 
 def _right_outline(mesh: Mesh) -> Int[np.ndarray, "n"]:

@@ -65,7 +65,7 @@ CONTOURS: tuple[Contour, ...] = (
         "outer_eye_corner",
         "pair",
         (161, 247, 113, 226, 31, 25, 7, 163),
-        f"{_OWN}: triangles around 33, the outer end of FACEMESH_RIGHT_EYE, and around 130 beside it",
+        f"{_OWN}: triangles around 33, the outer end of FACEMESH_RIGHT_EYE, and around its neighbour 130",
     ),
     Contour(
         "upper_eyelid",
@@ -130,7 +130,7 @@ CONTOURS: tuple[Contour, ...] = (
         "mouth_corner",
         "pair",
         (40, 92, 216, 212, 43, 146, 77, 96, 95, 191, 183, 184),
-        f"{_OWN}: ends of the lips and the skin around 57 beside 61, the outer end of FACEMESH_LIPS",
+        f"{_OWN}: ends of the lips and the skin around 57, next to 61, the outer end of FACEMESH_LIPS",
     ),
     Contour(
         "philtrum",
@@ -160,7 +160,7 @@ CONTOURS: tuple[Contour, ...] = (
         "temple",
         "pair",
         (54, 21, 162, 127, 34, 143, 35, 226, 113, 46, 70, 68),
-        f"{_OWN}: beside eye and eyebrow, from FACEMESH_FACE_OVAL to the temporal line, down to the line from "
+        f"{_OWN}: next to eye and eyebrow, from FACEMESH_FACE_OVAL to the temporal line, down to the line from "
         "the outer eye corner to the ear",
     ),
 )
