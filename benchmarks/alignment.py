@@ -24,7 +24,7 @@ import numpy as np
 from canonface.alignment import LandmarkerAligner, read_photo
 from canonface.alignment.detector import Detector, whole_view
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.assets import asset_path
 from canonface.errors import CanonfaceError
 from canonface.landmarker.networks import LiteRTNetwork, read_networks
@@ -139,7 +139,7 @@ def print_passes(folder: Path) -> None:
                 crop.side * np.exp(rng.normal() * scale),
                 crop.angle + np.radians(rng.normal() * turn),
             )
-            first = landmarker(image, Square((float(x), float(y)), float(side), float(angle)))
+            first = landmarker(image, SquareCrop((float(x), float(y)), float(side), float(angle)))
             second = landmarker(image, crop_of_landmarks(first.xy))
             errors.append(
                 [

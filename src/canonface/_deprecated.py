@@ -21,6 +21,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.alignment.finding": ("canonface.alignment.finder",),
     "canonface.alignment.five_point": ("canonface.alignment.flat_aligners",),
     "canonface.alignment.placing": ("canonface.alignment.placement",),
+    "canonface.alignment.square": ("canonface.alignment.square_crop",),
     "canonface.alignment.unaligned": ("canonface.alignment.flat_aligners",),
     # cli
     # confidence
@@ -80,6 +81,7 @@ RENAMED: dict[str, str] = {
     # alignment
     "canonface.alignment.cutting:uncut": "remove_cut_faces",
     "canonface.alignment.digests:file_sha256": "sha256_file",
+    "canonface.alignment.square:Square": "SquareCrop",
     "canonface.alignment.finding:Placed": "FoundFace",
     # cli
     # confidence

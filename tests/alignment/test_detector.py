@@ -19,7 +19,7 @@ from canonface.alignment.detector import (
     whole_view,
 )
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 
 
 def detection(box, score):
@@ -109,11 +109,11 @@ def test_detections_are_in_photo_pixels():
 
 
 def test_square_coordinates_are_clockwise_and_start_at_the_edges():
-    straight = Square((10.0, 20.0), 8.0)
+    straight = SquareCrop((10.0, 20.0), 8.0)
     assert np.allclose(
         straight.to_photo(np.array([[0.0, 0], [1, 0], [0.5, 0.5]])), [[6, 16], [14, 16], [10, 20]]
     )
-    turned = Square((10.0, 20.0), 8.0, np.pi / 2)
+    turned = SquareCrop((10.0, 20.0), 8.0, np.pi / 2)
     # Its top edge runs downwards, so its left upper corner is the picture's right upper one.
     assert np.allclose(turned.to_photo(np.array([[0.0, 0], [1, 0]])), [[14, 16], [14, 24]])
 
@@ -121,8 +121,8 @@ def test_square_coordinates_are_clockwise_and_start_at_the_edges():
 def test_sampling_a_square_of_whole_pixels_copies_them():
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     # Pixels 10..25 reach from 9.5 to 25.5.
-    assert (Square((17.5, 19.5), 16.0).sample(photo, 16) == photo[12:28, 10:26]).all()
-    turned = Square((17.5, 19.5), 16.0, np.pi / 2).sample(photo, 16)
+    assert (SquareCrop((17.5, 19.5), 16.0).sample(photo, 16) == photo[12:28, 10:26]).all()
+    turned = SquareCrop((17.5, 19.5), 16.0, np.pi / 2).sample(photo, 16)
     assert (turned == np.rot90(photo[12:28, 10:26])).all()
 
 
@@ -150,7 +150,7 @@ def test_sampled_pixels_lie_at_the_positions_of_to_photo(x, y, side, angle, size
     columns, rows = np.meshgrid(np.arange(100), np.arange(100))
     photo = np.stack([columns, rows, np.zeros_like(rows)], axis=2) * 2.5
     photo = np.rint(photo).astype(np.uint8)
-    square = Square((x, y), side, angle)
+    square = SquareCrop((x, y), side, angle)
     steps = (np.arange(size) + 0.5) / size
     where = square.to_photo(np.stack(np.meshgrid(steps, steps), axis=-1))
     step = max(side / size, 1)
@@ -161,12 +161,12 @@ def test_sampled_pixels_lie_at_the_positions_of_to_photo(x, y, side, angle, size
 
 def test_outside_the_photo_is_the_border_or_the_given_value():
     photo = np.full((20, 20, 3), 200, dtype=np.uint8)
-    far = Square((10.0, 10.0), 80.0)
+    far = SquareCrop((10.0, 10.0), 80.0)
     assert (far.sample(photo, 40) == 200).all()
     assert far.sample(photo, 40, outside=7)[0, 0].tolist() == [7, 7, 7]
     assert not far.is_within(photo)
-    assert Square((9.5, 9.5), 20.0).is_within(photo)
-    assert not Square((9.5, 9.5), 20.0, 0.3).is_within(photo)
+    assert SquareCrop((9.5, 9.5), 20.0).is_within(photo)
+    assert not SquareCrop((9.5, 9.5), 20.0, 0.3).is_within(photo)
 
 
 # --- crops and landmarks --------------------------------------------------------------------------
@@ -176,10 +176,10 @@ def test_crops_are_one_and_a_half_boxes_with_level_eyes():
     points = np.zeros((6, 2))
     points[0], points[1] = (30, 50), (50, 70)  # the subject's right eye at smaller x; eyes fall to the right
     crop = crop_of_detection(Detection(np.array([20.0, 40, 60, 100]), points, 0.9))
-    assert crop == Square((40.0, 70.0), 90.0, np.pi / 4)
+    assert crop == SquareCrop((40.0, 70.0), 90.0, np.pi / 4)
     xy = np.full((478, 2), 50.0)
     xy[33], xy[263], xy[0] = (30, 50), (70, 50), (50, 110)
-    assert crop_of_landmarks(xy) == Square((50.0, 80.0), 90.0, 0.0)
+    assert crop_of_landmarks(xy) == SquareCrop((50.0, 80.0), 90.0, 0.0)
 
 
 def fake_landmarks(presence_logit):
@@ -194,7 +194,7 @@ def fake_landmarks(presence_logit):
 
 def test_points_are_in_photo_pixels():
     photo = np.zeros((100, 100, 3), dtype=np.uint8)
-    found = Landmarker(fake_landmarks(0.0))(photo, Square((50.0, 40.0), 64.0))
+    found = Landmarker(fake_landmarks(0.0))(photo, SquareCrop((50.0, 40.0), 64.0))
     assert np.allclose(found.xy, [66, 40])
     assert np.allclose(found.depth, 64 / 256)
     assert found.presence == 0.5

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 
 INPUT_SIZE = 128
 RIGHT_EYE, LEFT_EYE, NOSE_TIP, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
@@ -121,12 +121,12 @@ def deduplicate(detections: Sequence[Detection]) -> list[Detection]:
     return kept
 
 
-def whole_view(height: int, width: int) -> Square:
+def whole_view(height: int, width: int) -> SquareCrop:
     """Return the view of the whole photo, letterboxed."""
-    return Square(((width - 1) / 2, (height - 1) / 2), float(max(height, width)))
+    return SquareCrop(((width - 1) / 2, (height - 1) / 2), float(max(height, width)))
 
 
-def fallback_views(height: int, width: int) -> Iterator[Square]:
+def fallback_views(height: int, width: int) -> Iterator[SquareCrop]:
     """Yield the views to search, in order, if the whole photo shows no face.
 
     First the photo with wider margins, for crops that the face fills: BlazeFace needs the surroundings of a face.
@@ -135,14 +135,14 @@ def fallback_views(height: int, width: int) -> Iterator[Square]:
     """
     whole = whole_view(height, width)
     for growth in (1.5, 2.2):
-        yield Square(whole.centre_xy, whole.side * growth)
+        yield SquareCrop(whole.centre_xy, whole.side * growth)
     for quarter_turns in (1, 3):
-        yield Square(whole.centre_xy, whole.side, quarter_turns * np.pi / 2)
+        yield SquareCrop(whole.centre_xy, whole.side, quarter_turns * np.pi / 2)
     for share in (0.6, 0.4, 0.25):
         side = whole.side * share
         for y in _tile_centres(height, side):
             for x in _tile_centres(width, side):
-                yield Square((x, y), side)
+                yield SquareCrop((x, y), side)
 
 
 def _tile_centres(length: int, side: float) -> list[float]:
@@ -170,7 +170,7 @@ class Detector:
         self._min_score = min_score
         self._anchors = anchors()
 
-    def __call__(self, photo: UInt8[np.ndarray, "h w 3"], view: Square) -> list[Detection]:
+    def __call__(self, photo: UInt8[np.ndarray, "h w 3"], view: SquareCrop) -> list[Detection]:
         """Return the faces that the view shows, in photo pixels, best first."""
         pixels = view.sample(photo, INPUT_SIZE, outside=0)
         outputs = self._network(pixels[None].astype(np.float32) / np.float32(127.5) - 1)
@@ -180,7 +180,7 @@ class Detector:
         return [_in_photo(detection, view) for detection in suppress(decoded)]
 
 
-def _in_photo(detection: Detection, view: Square) -> Detection:
+def _in_photo(detection: Detection, view: SquareCrop) -> Detection:
     corners = view.to_photo(detection.box_xyxy.reshape(2, 2))
     box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
     return Detection(box, view.to_photo(detection.keypoints_xy), detection.score)

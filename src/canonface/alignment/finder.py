@@ -18,7 +18,7 @@ from canonface.alignment.detector import (
     whole_view,
 )
 from canonface.alignment.landmarks import Landmarker, Landmarks
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.assets import asset_path
 from canonface.errors import NoFaceError, OptionError
 from canonface.files import sha256_file
@@ -128,7 +128,7 @@ class FaceFinder:
     def _placed(
         self,
         image: UInt8[np.ndarray, "h w 3"],
-        view: Square,
+        view: SquareCrop,
         detections: list[Detection],
         sure: bool = False,
     ) -> list[FoundFace]:
@@ -144,7 +144,7 @@ class FaceFinder:
         return [(detection, landmarks) for detection, landmarks in pairs if landmarks is not None]
 
 
-def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[Square]:
+def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[SquareCrop]:
     height, width = image.shape[:2]
     yield whole_view(height, width)
     yield from fallback_views(height, width)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from canonface.alignment.detector import LEFT_EYE, RIGHT_EYE, Detection
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.landmarker.networks import INPUT_SIZE, FaceMeshNetwork, face_points
 
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
@@ -35,14 +35,14 @@ class Landmarks:
     presence: float
 
 
-def crop_of_detection(detection: Detection) -> Square:
+def crop_of_detection(detection: Detection) -> SquareCrop:
     """Return the square around a detection: 1.5 times its longer side, the eyes level."""
     box = detection.box_xyxy
     eyes = detection.keypoints_xy[[RIGHT_EYE, LEFT_EYE]]
     return _crop((box[:2] + box[2:]) / 2, detection.side, eyes)
 
 
-def crop_of_landmarks(xy: Float[np.ndarray, "478 2"]) -> Square:
+def crop_of_landmarks(xy: Float[np.ndarray, "478 2"]) -> SquareCrop:
     """Return the square around a face's points: 1.5 times the longer side of their box, the eyes level.
 
     MediaPipe crops the next frame of a video in this way.
@@ -51,9 +51,9 @@ def crop_of_landmarks(xy: Float[np.ndarray, "478 2"]) -> Square:
     return _crop((low + high) / 2, float((high - low).max()), xy[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]])
 
 
-def _crop(centre: Float[np.ndarray, "2"], side: float, eyes: Float[np.ndarray, "2 2"]) -> Square:
+def _crop(centre: Float[np.ndarray, "2"], side: float, eyes: Float[np.ndarray, "2 2"]) -> SquareCrop:
     x, y = eyes[1] - eyes[0]
-    return Square((float(centre[0]), float(centre[1])), _CROP_GROWTH * side, float(np.arctan2(y, x)))
+    return SquareCrop((float(centre[0]), float(centre[1])), _CROP_GROWTH * side, float(np.arctan2(y, x)))
 
 
 class Landmarker:
@@ -67,9 +67,9 @@ class Landmarker:
         self._network = network
 
     def __call__(
-        self, photo: UInt8[np.ndarray, "h w 3"], crop: Square, *, outside: int | None = None
+        self, photo: UInt8[np.ndarray, "h w 3"], crop: SquareCrop, *, outside: int | None = None
     ) -> Landmarks:
-        """Return the points of the face in ``crop``, in photo pixels; ``outside`` as in `Square.sample`."""
+        """Return the points of the face in ``crop``, in photo pixels; ``outside`` as in `SquareCrop.sample`."""
         pixels = crop.sample(photo, INPUT_SIZE, outside=outside)
         points, presence = face_points(self._network, pixels.astype(np.float32) / np.float32(255))
         return Landmarks(crop.to_photo(points[:, :2]), points[:, 2] * crop.side, presence)
@@ -97,6 +97,8 @@ class Landmarker:
         apart = np.linalg.norm(on_black.xy - placed.xy, axis=1).mean() / np.ptp(on_black.xy, axis=0).max()
         return on_black if on_black.presence >= min_presence and apart < _MAX_DISAGREEMENT else None
 
-    def _two_passes(self, photo: UInt8[np.ndarray, "h w 3"], crop: Square, outside: int | None) -> Landmarks:
+    def _two_passes(
+        self, photo: UInt8[np.ndarray, "h w 3"], crop: SquareCrop, outside: int | None
+    ) -> Landmarks:
         first = self(photo, crop, outside=outside)
         return self(photo, crop_of_landmarks(first.xy), outside=outside)

@@ -16,7 +16,7 @@ from canonface.alignment.finder import FaceFinder, FoundFace
 from canonface.alignment.photo import Photo, read_photo
 from canonface.alignment.placement import placed_face, remove_cut_faces
 from canonface.alignment.position_network import PositionNetwork
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.errors import AlignmentError, OptionError
 from canonface.files import sha256_file
 from canonface.types import Face, Mesh, WhichFaces
@@ -139,7 +139,7 @@ class PositionMapAligner:
         )
 
 
-def prnet_crop(points_xy: Float[np.ndarray, "n 2"], factor: float, shift: float) -> Square:
+def prnet_crop(points_xy: Float[np.ndarray, "n 2"], factor: float, shift: float) -> SquareCrop:
     """Return PRNet's upright square crop around points.
 
     Its side is ``factor`` times the mean side of the points' box; its centre is shifted down by ``shift`` mean sides.
@@ -148,7 +148,7 @@ def prnet_crop(points_xy: Float[np.ndarray, "n 2"], factor: float, shift: float)
     size = float((high - low).mean())
     x, y = (low + high) / 2
     # PRNet truncates the side to whole pixels.
-    return Square((float(x), float(y) + shift * size), float(max(int(factor * size), 1)))
+    return SquareCrop((float(x), float(y) + shift * size), float(max(int(factor * size), 1)))
 
 
 def read_texels(path: Path) -> Int[np.ndarray, "n"]:

@@ -13,7 +13,7 @@ from jaxtyping import Float, UInt8
 
 
 @dataclass(frozen=True)
-class Square:
+class SquareCrop:
     """Square part of a photo; it may be rotated and may extend beyond the photo.
 
     Attributes:
