@@ -1,9 +1,9 @@
-"""How well the default aligner does: error against published templates, rates and poses on labelled sets.
+"""Accuracy of the default aligner: error against published templates, rates and poses on labelled sets.
 
     python benchmarks/alignment.py [--data FOLDER] [--sets NAME ...] [--pictures FOLDER]
 
-Prints Markdown tables to stdout and progress to stderr. The truth is the 189-point template of each neutral photo
-of the Face Research Lab London Set (DeBruine & Jones 2017), which its authors placed by hand.
+Prints Markdown tables to stdout and progress to stderr. The ground truth is the 189-point template of each neutral
+photo of the Face Research Lab London Set (DeBruine & Jones 2017), which its authors placed by hand.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ import numpy as np
 from canonface.alignment import LandmarkerAligner, read_photo
 from canonface.alignment.detector import Detector, whole_view
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.assets import asset_path
 from canonface.errors import CanonfaceError
-from canonface.landmarker.bundle import read_networks
-from canonface.landmarker.network import Network
+from canonface.landmarker.networks import LiteRTNetwork, read_networks
 from canonface.mesh import load_mesh
 from canonface.types import Face
 
@@ -67,7 +66,7 @@ SETS = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """One photo of a set: its labels, and its face or why there is none."""
+    """Photo of a set: its labels, and its face or the reason why it has none."""
 
     labels: dict[str, str]
     face: Face | None
@@ -75,7 +74,7 @@ class Outcome:
 
 
 def template_errors(aligner: LandmarkerAligner, folder: Path) -> dict[str, np.ndarray]:
-    """Offsets (n, 2) of the vertices from the templates' points, in percent of the distance between the pupils.
+    """Return offsets (n, 2) of vertices from the template points, in percent of the distance between the pupils.
 
     Photos that cannot be aligned have rows of NaN.
     """
@@ -94,7 +93,7 @@ def template_errors(aligner: LandmarkerAligner, folder: Path) -> dict[str, np.nd
 
 
 def error_row(offsets: np.ndarray) -> str:
-    """Median, mean, 95th percentile of the distance, and the mean offset, as cells of a table."""
+    """Return median, mean, 95th percentile of the distance, and the mean offset, as cells of a table."""
     found = offsets[~np.isnan(offsets).any(axis=1)]
     distance = np.linalg.norm(found, axis=1)
     x, y = found.mean(axis=0)
@@ -105,7 +104,7 @@ def error_row(offsets: np.ndarray) -> str:
 
 
 def print_errors(offsets: dict[str, np.ndarray]) -> None:
-    """Table of the errors, point by point and over the corner points."""
+    """Print the table of errors, point by point and over the corner points."""
     failed = int(np.isnan(next(iter(offsets.values()))).any(axis=1).sum())
     print(f"\n{len(next(iter(offsets.values())))} photos, {failed} not aligned\n")
     print(
@@ -118,9 +117,10 @@ def print_errors(offsets: dict[str, np.ndarray]) -> None:
 
 
 def print_passes(folder: Path) -> None:
-    """Mean error of the corner points after one and two passes, from crops that are off at random."""
+    """Print the mean error of the corner points after one and two passes, from randomly displaced crops."""
     networks = {
-        name: Network(content) for name, content in read_networks(asset_path("face_landmarker.task")).items()
+        name: LiteRTNetwork(content)
+        for name, content in read_networks(asset_path("face_landmarker.task")).items()
     }
     detector = Detector(networks["face_detector.tflite"])
     landmarker = Landmarker(networks["face_landmarks_detector.tflite"])
@@ -139,7 +139,7 @@ def print_passes(folder: Path) -> None:
                 crop.side * np.exp(rng.normal() * scale),
                 crop.angle + np.radians(rng.normal() * turn),
             )
-            first = landmarker(image, Square((float(x), float(y)), float(side), float(angle)))
+            first = landmarker(image, SquareCrop((float(x), float(y)), float(side), float(angle)))
             second = landmarker(image, crop_of_landmarks(first.xy))
             errors.append(
                 [
@@ -152,7 +152,7 @@ def print_passes(folder: Path) -> None:
 
 
 def align_set(aligner: LandmarkerAligner, folder: Path) -> list[Outcome]:
-    """Every labelled photo of a set, aligned."""
+    """Align every labelled photo of a set."""
     with (folder / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     outcomes = []
@@ -165,7 +165,7 @@ def align_set(aligner: LandmarkerAligner, folder: Path) -> list[Outcome]:
 
 
 def rate(outcomes: list[Outcome]) -> str:
-    """Share of photos with a face, with its 95% Wilson interval."""
+    """Return the share of photos with a face, with its 95% Wilson interval."""
     n, k, z = len(outcomes), sum(o.face is not None for o in outcomes), 1.96
     p = k / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -174,7 +174,7 @@ def rate(outcomes: list[Outcome]) -> str:
 
 
 def print_set(name: str, outcomes: list[Outcome]) -> None:
-    """Rate, reasons, poses, and the rate of each labelled group."""
+    """Print rate, reasons, poses, and the rate of each labelled group."""
     reasons = Counter(o.reason for o in outcomes if o.face is None)
     pose = np.array([o.face.pose_deg for o in outcomes if o.face is not None])
     quartiles = np.percentile(pose, [5, 50, 95], axis=0).round().astype(int)
@@ -193,7 +193,7 @@ def print_set(name: str, outcomes: list[Outcome]) -> None:
 
 
 def draw(photos: list[Path], target: Path) -> None:
-    """Photos with their vertices, visible ones green, hidden ones red."""
+    """Draw photos with their vertices, visible ones green, hidden ones red."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -216,7 +216,7 @@ def draw(photos: list[Path], target: Path) -> None:
 
 
 def time_of_a_face(aligner: LandmarkerAligner, photo: Path, repeats: int = 30) -> str:
-    """Median and spread of aligning a decoded photo."""
+    """Return median and spread of the time to align a decoded photo."""
     image = read_photo(photo)
     aligner(image)
     seconds = []
@@ -229,7 +229,7 @@ def time_of_a_face(aligner: LandmarkerAligner, photo: Path, repeats: int = 30) -
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the selected measurements."""
     default = os.environ.get("CANONFACE_DATA") or Path(__file__).parents[2] / "shared" / "data"
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def faces_by_person() -> dict[str, list[Face]]:
-    """The bundled photos that may be used, aligned."""
+    """Align the bundled photos that may be used."""
     people: dict[str, list[Face]] = defaultdict(list)
     with (demo_folder() / "labels.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -57,7 +57,7 @@ def faces_by_person() -> dict[str, list[Face]]:
 
 
 def person(faces: list[Face], raster: Raster) -> tuple[np.ndarray, np.ndarray]:
-    """Mean texture of one person's photos and their mirror images, and where one of them shows the face."""
+    """Return the mean texture of one person's photos and their mirror images, and the texels that show the face."""
     pieces = []
     for face in faces:
         seen = prepare(face, SPEC)
@@ -73,7 +73,7 @@ def person(faces: list[Face], raster: Raster) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weighted_mean(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of textures, texel by texel over those that have weight there, and where there is a mean."""
+    """Return the mean of textures, per texel over those with weight there, and the texels that have a mean."""
     weights = sum(weight.astype(np.float64) for _, weight in pieces)
     total = sum(colours * weight[..., None] for colours, weight in pieces)
     mean = np.divide(total, weights[..., None], out=np.zeros_like(total), where=weights[..., None] > 0)
@@ -81,7 +81,7 @@ def weighted_mean(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarr
 
 
 def grown(texture: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Texels beside the face take the colour of the nearest one on it, so that sampling meets no black edge."""
+    """Fill the texels off the face with the colour of the nearest one on it, so that sampling meets no black edge."""
     _, labels = cv2.distanceTransformWithLabels(
         (shown == 0).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )

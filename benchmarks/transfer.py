@@ -1,12 +1,12 @@
-"""What a map loses from mesh to mesh, and whether two alignments of the same photos give the same map.
+"""Loss of maps in transfer between meshes, and agreement of two alignments of the same photos.
 
     python benchmarks/transfer.py                   # round trips, bundled photos
     python benchmarks/transfer.py --data FOLDER     # and the paper's 51 photos with its own meshes
 
-Round trips: the mean map of the bundled photos at the vertices of level 1, to another mesh and back. Two alignments:
-the poses of the faces, and the mean map of one model, on the photos of ``csm_celeba100``, once on the vertices that
-the paper's authors publish (every 20th of PRNet's 43,867), once on our landmarker's, after transfer to those of
-level 1.
+Round trips: the mean map of the bundled photos at the vertices of subdivision 1, to another mesh and back. Two
+alignments: the poses of the faces, and the mean map of one model, on the photos of ``csm_celeba100``, once on the
+vertices that the paper's authors publish (every 20th of PRNet's 43,867), once on the landmarker's, after transfer to
+those of subdivision 1.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder that holds csm_celeba100")
-    parser.add_argument("--stride", type=int, default=2, help="every stride-th vertex is asked")
+    parser.add_argument("--stride", type=int, default=2, help="probe every stride-th vertex")
     options = parser.parse_args()
     meshes = {
-        "level 0": load_mesh(0),
-        "level 2": load_mesh(2),
+        "subdivision 0": load_mesh(0),
+        "subdivision 2": load_mesh(2),
         "five-point grid, 33 x 33": five_point_mesh(33),
     }
     if options.data:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def prnet_mesh(folder: Path) -> Mesh:
-    """The paper's mesh, fitted to the default one by our own alignment of its frontal face."""
+    """Fit the paper's mesh to the default one by our own alignment of its frontal face."""
     from scipy.io import loadmat
 
     content = loadmat(folder / "frontal_mesh.mat")
@@ -65,7 +65,7 @@ def prnet_mesh(folder: Path) -> Mesh:
 
 
 def mean_map(name: str, photos: list[Path], aligner: Aligner, stride: int) -> CMS:
-    """The model's map over those photos that can be aligned, in log-odds of its own choice."""
+    """Return the model's map over the photos that can be aligned, in log-odds of the predicted class."""
     model, result = canonface.load_model(name), None
     for photo in photos:
         try:
@@ -81,8 +81,10 @@ def mean_map(name: str, photos: list[Path], aligner: Aligner, stride: int) -> CM
 
 
 def print_round_trips(maps: dict[str, np.ndarray], base: Mesh, meshes: dict[str, Mesh]) -> None:
-    """One line a mesh and model."""
-    print("| from level 1 to | vertices | map | correlation | error, share of the map's spread | came back |")
+    """Print one line per mesh and model."""
+    print(
+        "| from subdivision 1 to | vertices | map | correlation | error, share of the map's spread | came back |"
+    )
     print("|---|---|---|---|---|---|")
     for where, mesh in meshes.items():
         for name, values in maps.items():
@@ -94,7 +96,7 @@ def print_round_trips(maps: dict[str, np.ndarray], base: Mesh, meshes: dict[str,
 
 
 def print_poses(folder: Path, mesh: Mesh) -> None:
-    """How the poses of both alignments differ: mean and standard deviation over the photos."""
+    """Print mean and standard deviation of the pose difference between both alignments."""
     theirs, ours = PrecomputedAligner(mesh, folder / "meshes"), LandmarkerAligner(load_mesh(0))
     photos = sorted((folder / "images").glob("*.jpg"))
     offsets = np.array([np.subtract(theirs(photo)[0].pose_deg, ours(photo)[0].pose_deg) for photo in photos])
@@ -104,10 +106,10 @@ def print_poses(folder: Path, mesh: Mesh) -> None:
 
 
 def print_agreement(folder: Path, mesh: Mesh, stride: int) -> None:
-    """The same photos and model on both meshes."""
+    """Compare the maps of one model on both meshes, from the same photos."""
     base, photos = load_mesh(1), sorted((folder / "images").glob("*.jpg"))
     print(
-        "\n| model | faces | correlation at level 1's vertices | peaks apart, cm | highest on: PRNet, ours |"
+        "\n| model | faces | correlation at the vertices of subdivision 1 | peaks apart, cm | highest: PRNet, ours |"
     )
     print("|---|---|---|---|---|")
     for name in QUESTIONS:

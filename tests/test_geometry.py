@@ -1,4 +1,4 @@
-"""Rotation and visibility: signs, round trips, and faces of a cube whose answer is known."""
+"""Rotation and visibility: signs, round trips, and faces of a cube with known results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pitches = st.floats(-89, 89)
 
 
 def project(pose: Pose, scale: float = 10.0, vertices=MESH.vertices):
-    """A mesh as a camera far away sees it: picture coordinates and depth."""
+    """Project the mesh as a distant camera does: image coordinates and depth."""
     camera = vertices @ rotation_of(pose).T
     return scale * camera[:, :2] * [1, -1] + 200, -scale * camera[:, 2]
 
@@ -66,7 +66,7 @@ def test_mirrored_face_flips_yaw_and_roll_and_keeps_pitch():
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]))
-def test_similarity_is_recovered_whatever_points_of_no_weight_do(seed, d):
+def test_similarity_ignores_points_of_zero_weight(seed, d):
     rng = np.random.default_rng(seed)
     source = rng.normal(size=(12, d))
     q, _ = np.linalg.qr(rng.normal(size=(d, d)))
@@ -125,7 +125,7 @@ def test_only_the_corner_behind_the_nearer_square_is_hidden():
     assert visible.tolist() == [True, True, False, True, True, True, True, True]
 
 
-def test_triangles_that_turn_away_have_no_visible_vertex():
+def test_back_facing_triangles_have_no_visible_vertex():
     away = TOWARDS.copy()
     away[2:] = away[2:, ::-1]
     assert facing(SQUARES_XY, SQUARES_DEPTH, away).tolist() == [True] * 4 + [False] * 4
@@ -141,7 +141,7 @@ def test_a_triangle_within_the_tolerance_hides_nothing():
     assert not visible_vertices(SQUARES_XY, depth, TOWARDS, tolerance=0.001).all()
 
 
-def test_a_sloping_triangle_is_met_at_its_own_depth_there():
+def test_a_sloping_triangle_covers_by_its_local_depth():
     triangle = np.array([[0.0, 0], [10, 0], [0, 10]])
     depth = np.array([0.0, 10, 0])  # depth = x
     points = np.array([[4.0, 1], [4.0, 1], [8, 8]])
@@ -150,7 +150,7 @@ def test_a_sloping_triangle_is_met_at_its_own_depth_there():
 
 
 def slow_covered(points_xy, points_depth, xy, depth, triangles, tolerance):
-    """Every ray against every triangle, one by one, by solving for barycentric coordinates."""
+    """Test every ray against every triangle, one by one, by solving for barycentric coordinates."""
     hidden = []
     for point, z in zip(points_xy, points_depth, strict=True):
         hit = False
@@ -173,14 +173,14 @@ def test_covered_equals_the_slow_ray_test():
     assert (slow == fast).all()
 
 
-def test_base_triangles_answer_for_the_subdivided_mesh():
+def test_base_triangles_replace_those_of_the_subdivided_mesh():
     for yaw in (0, 40, -75):
         xy, depth = project(Pose(yaw, 5, 0))
         own = visible_vertices(xy, depth, MESH.triangles)
         assert (own == visible_vertices(xy, depth, MESH.triangles, BASE.triangles)).all()
 
 
-def test_a_frontal_face_loses_next_to_nothing():
+def test_a_frontal_face_is_almost_entirely_visible():
     visible = visible_vertices(*project(Pose(0, 0, 0)), MESH.triangles, BASE.triangles)
     assert visible.mean() > 0.97
     edges = np.sort(
@@ -212,7 +212,7 @@ def test_visibility_does_not_change_the_callers_arrays():
 
 
 def main() -> None:
-    """Time of one face: ``python tests/test_geometry.py``."""
+    """Time the visibility of one face: ``python tests/test_geometry.py``."""
     xy, depth = project(Pose(30, 0, 0))
     start = time.perf_counter()
     for _ in range(20):

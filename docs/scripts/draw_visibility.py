@@ -31,7 +31,7 @@ COLOURS = {
 
 
 def main() -> None:
-    """Write ``docs/images/visibility.png`` and ``docs/images/halo.png``, or into the folder given."""
+    """Write ``visibility.png`` and ``halo.png`` into ``docs/images`` or the given folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=IMAGES)
     output = parser.parse_args().output
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def show(axes: Axes, face: Face) -> None:
-    """The photo around the face."""
+    """Draw the photo around the face."""
     own = face.vertices_xy[: face.mesh.face_count]
     low, high = own.min(axis=0), own.max(axis=0)
     (x, y), half = (low + high) / 2, 0.85 * (high - low).max()
@@ -60,7 +60,7 @@ def show(axes: Axes, face: Face) -> None:
 
 
 def draw_seen(axes: Axes, face: Face) -> None:
-    """The face's vertices by visibility, and how many are seen."""
+    """Draw the face's vertices by visibility, and the share that is visible."""
     count = face.mesh.face_count
     seen, xy = face.visible[:count], face.vertices_xy[:count]
     for visible, colour in ((False, "red"), (True, "lime")):
@@ -69,7 +69,7 @@ def draw_seen(axes: Axes, face: Face) -> None:
 
 
 def draw_halo(axes: Axes, face: Face) -> None:
-    """The halo's seen vertices by region."""
+    """Draw the halo's visible vertices by region."""
     for name in HALO_SOURCES:
         members = face.mesh.regions[name]
         axes.plot(*face.vertices_xy[members[face.visible[members]]].T, ".", color=COLOURS[name], markersize=3)

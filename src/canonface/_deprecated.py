@@ -16,28 +16,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MODULES: dict[str, tuple[str, ...]] = {
     # alignment
-    # cli
-    # confidence
-    # data, explanation, pipeline, run
-    "canonface.run.photos": ("canonface.data.photos",),
-    "canonface.run.labels": ("canonface.data.labels",),
-    "canonface.run.pairs": ("canonface.data.pairs",),
-    "canonface.run.settings": ("canonface.explanation.settings",),
-    "canonface.run.explaining": ("canonface.explanation.face", "canonface.explanation.view"),
-    "canonface.run.regions": ("canonface.explanation.regions",),
-    "canonface.run.comparing": ("canonface.explanation.comparison",),
-    "canonface.run.heating": ("canonface.explanation.attribution",),
-    "canonface.run.probes": ("canonface.explanation.probes",),
-    "canonface.run.galleries": ("canonface.explanation.gallery",),
-    "canonface.run.aligning": ("canonface.explanation.alignment",),
-    "canonface.run.planning": ("canonface.explanation.plan",),
-    "canonface.run.estimating": ("canonface.run.estimate",),
-    "canonface.run.auditing": ("canonface.pipeline.photos",),
-    "canonface.run.verifying": ("canonface.pipeline.pairs", "canonface.explanation.pair"),
-    "canonface.run.region_audit": ("canonface.pipeline.regions",),
-    "canonface.run.writing": ("canonface.pipeline.loop",),
-    "canonface.run.moments": ("canonface.pipeline.moments",),
-    # engine
+    "canonface.alignment.cutting": ("canonface.alignment.placement",),
+    "canonface.alignment.digests": ("canonface.files",),
+    "canonface.alignment.finding": ("canonface.alignment.finder",),
+    "canonface.alignment.five_point": ("canonface.alignment.flat_aligners",),
+    "canonface.alignment.placing": ("canonface.alignment.placement",),
+    "canonface.alignment.square": ("canonface.alignment.square_crop",),
+    "canonface.alignment.unaligned": ("canonface.alignment.flat_aligners",),
     # evaluation
     "canonface.evaluation.asked": ("canonface.evaluation.run_subjects",),
     "canonface.evaluation.evaluating": (
@@ -56,82 +41,78 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.finetuning.remembering": ("canonface.finetuning.feature_cache",),
     "canonface.finetuning.training": ("canonface.finetuning.training_loop",),
     "canonface.finetuning.ways": ("canonface.finetuning.strategies",),
-    # fingerprint
-    # functional, geometry, landmarker, raster
-    # maps
+    # landmarker
+    "canonface.landmarker.bundle": ("canonface.landmarker.networks",),
+    "canonface.landmarker.face_mesh": ("canonface.landmarker.networks",),
+    "canonface.landmarker.network": ("canonface.landmarker.networks",),
     # mesh
+    "canonface.mesh.digest": ("canonface.mesh.files",),
+    "canonface.mesh.file_checks": ("canonface.mesh.files",),
+    "canonface.mesh.fitting": ("canonface.mesh.fit",),
+    "canonface.mesh.frozen": ("canonface.mesh.readonly",),
+    "canonface.mesh.landmarks": ("canonface.mesh.canonical",),
+    "canonface.mesh.named": ("canonface.mesh.canonical",),
+    "canonface.mesh.planar": ("canonface.mesh.grids",),
+    "canonface.mesh.poisson": ("canonface.mesh.probes",),
+    "canonface.mesh.reserved": ("canonface.mesh.custom",),
+    "canonface.mesh.symmetry": ("canonface.mesh.canonical",),
+    "canonface.mesh.thinning": ("canonface.mesh.fit", "canonface.mesh.probes"),
     # methods
     "canonface.methods.heat_files": ("canonface.methods.attribution_files",),
     # models
     "canonface.models.answers": ("canonface.models.outputs",),
-    # occluders
-    # plots
-    # sampling
+    # run
+    "canonface.run.aligning": ("canonface.explanation.alignment",),
+    "canonface.run.auditing": ("canonface.pipeline.photos",),
+    "canonface.run.comparing": ("canonface.explanation.comparison",),
+    "canonface.run.estimating": ("canonface.run.estimate",),
+    "canonface.run.explaining": ("canonface.explanation.face", "canonface.explanation.view"),
+    "canonface.run.galleries": ("canonface.explanation.gallery",),
+    "canonface.run.heating": ("canonface.explanation.attribution",),
+    "canonface.run.labels": ("canonface.data.labels",),
+    "canonface.run.moments": ("canonface.pipeline.moments",),
+    "canonface.run.pairs": ("canonface.data.pairs",),
+    "canonface.run.photos": ("canonface.data.photos",),
+    "canonface.run.planning": ("canonface.explanation.plan",),
+    "canonface.run.probes": ("canonface.explanation.probes",),
+    "canonface.run.region_audit": ("canonface.pipeline.regions",),
+    "canonface.run.regions": ("canonface.explanation.regions",),
+    "canonface.run.settings": ("canonface.explanation.settings",),
+    "canonface.run.verifying": ("canonface.pipeline.pairs", "canonface.explanation.pair"),
+    "canonface.run.writing": ("canonface.pipeline.loop",),
     # studies
-    "canonface.studies.varying": ("canonface.studies.sweep", "canonface.studies.aligners"),
-    "canonface.studies.fixing": ("canonface.studies.targets",),
     "canonface.studies.copies": ("canonface.studies.aligners",),
-    "canonface.studies.randomizing": ("canonface.studies.randomization",),
+    "canonface.studies.fixing": ("canonface.studies.targets",),
     "canonface.studies.planted.mapping": ("canonface.studies.planted.model_maps",),
-    "canonface.studies.planted.rules": ("canonface.studies.planted.model_maps",),
-    "canonface.studies.planted.training": ("canonface.studies.planted.network",),
     "canonface.studies.planted.painting": (
         "canonface.studies.planted.cues",
         "canonface.studies.planted.trial",
     ),
-    "canonface.studies.planted.scoring": ("canonface.studies.planted.scores",),
     "canonface.studies.planted.proportions": ("canonface.studies.planted.scores",),
+    "canonface.studies.planted.rules": ("canonface.studies.planted.model_maps",),
+    "canonface.studies.planted.scoring": ("canonface.studies.planted.scores",),
+    "canonface.studies.planted.training": ("canonface.studies.planted.network",),
+    "canonface.studies.randomizing": ("canonface.studies.randomization",),
+    "canonface.studies.varying": ("canonface.studies.sweep", "canonface.studies.aligners"),
 }
 """A module of 0.1.0 that moved -> the modules that hold its content now."""
 
 RENAMED: dict[str, str] = {
     # alignment
-    # cli
+    "canonface.alignment.cutting:uncut": "remove_cut_faces",
+    "canonface.alignment.digests:file_sha256": "sha256_file",
+    "canonface.alignment.finding:Placed": "FoundFace",
+    "canonface.alignment.square:Square": "SquareCrop",
     # confidence
-    "canonface.confidence:Original": "CleanPrediction",
     "canonface.confidence.base:Original": "CleanPrediction",
-    # data, explanation, pipeline, run
-    "canonface.run:Comparison": "canonface.explanation:MethodComparison",
-    "canonface.run.comparing:Comparison": "MethodComparison",
-    "canonface.run.explaining:View": "FaceView",
-    "canonface.run.explaining:begun": "prepare_face",
-    "canonface.run.explaining:asked_once": "clean_outputs",
-    "canonface.run.heating:heat_at": "attribution_at",
-    "canonface.run.heating:heat_of": "attribution_of",
-    "canonface.run.stopping:Look": "InterimLook",
-    "canonface.run.stopping:Reached": "StoppingState",
-    "canonface.run.stopping:Until": "canonface.pipeline.stopping:StoppingRule",
-    "canonface.run.stopping:make_order": "canonface.pipeline.stopping:make_order",
-    "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",
-    "canonface.run:PRESETS": "canonface.explanation:PRESETS",
-    "canonface.run:RegionEffects": "canonface.explanation:RegionEffects",
-    "canonface.run:Settings": "canonface.explanation:Settings",
-    "canonface.run:align": "canonface.explanation:align",
-    "canonface.run:compare_methods": "canonface.explanation:compare_methods",
-    "canonface.run:explain": "canonface.explanation:explain",
-    "canonface.run:explain_pair": "canonface.explanation:explain_pair",
-    "canonface.run:explain_regions": "canonface.explanation:explain_regions",
-    "canonface.run:make_gallery": "canonface.explanation:make_gallery",
-    "canonface.run:make_settings": "canonface.explanation:make_settings",
-    "canonface.run:usable_methods": "canonface.explanation:usable_methods",
-    "canonface.run:Progress": "canonface.pipeline:Progress",
-    "canonface.run:RegionSummary": "canonface.pipeline:RegionSummary",
-    "canonface.run:audit": "canonface.pipeline:audit",
-    "canonface.run:audit_regions": "canonface.pipeline:audit_regions",
-    "canonface.run:verify": "canonface.pipeline:verify",
-    "canonface.run:find_photos": "canonface.data:find_photos",
-    # engine
+    "canonface.confidence:Original": "CleanPrediction",
+    # errors
+    "canonface.errors:HeatError": "AttributionError",
+    "canonface.errors:NothingAskedError": "NoVisibleProbeError",
     # evaluation
-    "canonface.evaluation:CentreHeat": "CentreAttribution",
-    "canonface.evaluation:Choices": "EvaluationOptions",
-    "canonface.evaluation:RandomHeat": "RandomAttribution",
-    "canonface.evaluation:Scored": "SubjectScores",
-    "canonface.evaluation:cis_heat": "cis_attribution",
-    "canonface.evaluation:cms_heat": "cms_attribution",
-    "canonface.evaluation:hottest_first": "most_relevant_first",
+    "canonface.evaluation.asked:pair_question": "pair_confidence_fn",
     "canonface.evaluation.asked:same_model": "verified_model",
     "canonface.evaluation.asked:same_question": "verified_confidence_fn",
-    "canonface.evaluation.asked:pair_question": "pair_confidence_fn",
     "canonface.evaluation.controls:CentreHeat": "CentreAttribution",
     "canonface.evaluation.controls:RandomHeat": "RandomAttribution",
     "canonface.evaluation.evaluating:made_methods": "make_methods",
@@ -148,8 +129,14 @@ RENAMED: dict[str, str] = {
     "canonface.evaluation.scoring:Scored": "SubjectScores",
     "canonface.evaluation.subjects:Heats": "Attributions",
     "canonface.evaluation.subjects:View": "SubjectView",
+    "canonface.evaluation:CentreHeat": "CentreAttribution",
+    "canonface.evaluation:Choices": "EvaluationOptions",
+    "canonface.evaluation:RandomHeat": "RandomAttribution",
+    "canonface.evaluation:Scored": "SubjectScores",
+    "canonface.evaluation:cis_heat": "cis_attribution",
+    "canonface.evaluation:cms_heat": "cms_attribution",
+    "canonface.evaluation:hottest_first": "most_relevant_first",
     # finetuning
-    "canonface.finetuning:Scores": "ClassifierScores",
     "canonface.finetuning.commands:words_of": "photo_words",
     "canonface.finetuning.gathering:Cases": "CandidatePhotos",
     "canonface.finetuning.gathering:Gathered": "ExampleSet",
@@ -161,32 +148,61 @@ RENAMED: dict[str, str] = {
     "canonface.finetuning.scores:Scores": "ClassifierScores",
     "canonface.finetuning.training:Examples": "TrainingData",
     "canonface.finetuning.ways:Fitted": "FitResult",
-    # fingerprint
-    # functional, geometry, landmarker, raster
+    "canonface.finetuning:Scores": "ClassifierScores",
+    # functional
     "canonface.functional:normalised_heat": "normalised_attribution",
-    # maps
+    # landmarker
+    "canonface.landmarker.network:Network": "LiteRTNetwork",
     # mesh
-    # methods
-    # models
-    # occluders
-    # plots
-    # sampling
+    "canonface.mesh.fitting:borrowed_names": "transfer_names",
+    "canonface.mesh.frozen:frozen": "freeze",
+    "canonface.mesh.reserved:check_free": "check_name",
+    # run
+    "canonface.run.comparing:Comparison": "MethodComparison",
+    "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",
+    "canonface.run.explaining:View": "FaceView",
+    "canonface.run.explaining:asked_once": "clean_prediction",
+    "canonface.run.explaining:begun": "prepare_face",
+    "canonface.run.heating:heat_at": "attribution_at",
+    "canonface.run.heating:heat_of": "attribution_of",
+    "canonface.run.stopping:Look": "InterimLook",
+    "canonface.run.stopping:Reached": "StoppingState",
+    "canonface.run.stopping:Until": "canonface.pipeline.stopping:StoppingRule",
+    "canonface.run.stopping:make_order": "canonface.pipeline.stopping:make_order",
+    "canonface.run:Comparison": "canonface.explanation:MethodComparison",
+    "canonface.run:PRESETS": "canonface.explanation:PRESETS",
+    "canonface.run:Progress": "canonface.pipeline:Progress",
+    "canonface.run:RegionEffects": "canonface.explanation:RegionEffects",
+    "canonface.run:RegionSummary": "canonface.pipeline:RegionSummary",
+    "canonface.run:Settings": "canonface.explanation:Settings",
+    "canonface.run:align": "canonface.explanation:align",
+    "canonface.run:audit": "canonface.pipeline:audit",
+    "canonface.run:audit_regions": "canonface.pipeline:audit_regions",
+    "canonface.run:compare_methods": "canonface.explanation:compare_methods",
+    "canonface.run:explain": "canonface.explanation:explain",
+    "canonface.run:explain_pair": "canonface.explanation:explain_pair",
+    "canonface.run:explain_regions": "canonface.explanation:explain_regions",
+    "canonface.run:find_photos": "canonface.data:find_photos",
+    "canonface.run:make_gallery": "canonface.explanation:make_gallery",
+    "canonface.run:make_settings": "canonface.explanation:make_settings",
+    "canonface.run:usable_methods": "canonface.explanation:usable_methods",
+    "canonface.run:verify": "canonface.pipeline:verify",
     # studies
-    "canonface.studies:Asked": "ModelTask",
-    "canonface.studies:Comparison": "SettingComparison",
     "canonface.studies.comparison:Comparison": "SettingComparison",
     "canonface.studies.fixing:likeness_confidence": "SelfSimilarity",
     "canonface.studies.fixing:with_confidence_fn": "with_confidence",
     "canonface.studies.models:Asked": "ModelTask",
-    "canonface.studies.planted:Plan": "TrialPlan",
-    "canonface.studies.planted:Score": "CueScore",
     "canonface.studies.planted.scoring:Score": "CueScore",
     "canonface.studies.planted.scoring:area_under_curve": "canonface.statistics:roc_area",
     "canonface.studies.planted.training:Recipe": "TrainingRecipe",
     "canonface.studies.planted.training:Trained": "TrainedNetwork",
+    "canonface.studies.planted:Plan": "TrialPlan",
+    "canonface.studies.planted:Score": "CueScore",
     "canonface.studies.randomizing:Network": "RandomisedNetwork",
     "canonface.studies.varying:Remembering": "CachedAligner",
     "canonface.studies.varying:Told": "StudyProgress",
+    "canonface.studies:Asked": "ModelTask",
+    "canonface.studies:Comparison": "SettingComparison",
 }
 """``module:name`` of 0.1.0 -> name now, in the same module or its replacements, or ``module:name`` now."""
 

@@ -1,7 +1,7 @@
-"""Everything that can go wrong, as one tree.
+"""Exceptions of canonface, all derived from `CanonfaceError`.
 
-Each message says the rule, what was received and what to do. ``reason`` is the short, stable code that a run
-writes into a failed row, so that failures can be counted and filtered.
+A message states the rule, the value received and the remedy. ``reason`` is a short, stable code that a run writes
+into the row of a failed face, so that failures can be counted and filtered.
 """
 
 from __future__ import annotations
@@ -10,15 +10,19 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
+from canonface._deprecated import renamed_names
+
+__getattr__ = renamed_names(__name__)
+
 
 class CanonfaceError(Exception):
-    """Root of every error that canonface raises on purpose."""
+    """Base class of every exception that canonface raises."""
 
     reason: ClassVar[str] = "error"
 
 
 class OptionError(CanonfaceError, ValueError):
-    """An argument or an option has a value that cannot be used."""
+    """An argument or option has an invalid value."""
 
     reason = "bad-option"
 
@@ -30,13 +34,13 @@ class PhotoError(CanonfaceError):
 
 
 class AlignmentError(CanonfaceError):
-    """A face could not be found or placed on the mesh."""
+    """A face could not be detected or placed on the mesh."""
 
     reason = "alignment-failed"
 
 
 class NoFaceError(AlignmentError):
-    """The photo shows no face that the detector is sure of."""
+    """The detector found no face in the photo."""
 
     reason = "no-face"
 
@@ -47,26 +51,26 @@ class FaceCutError(AlignmentError):
     reason = "face-cut"
 
 
-class NothingAskedError(AlignmentError):
-    """No probe of a face could be asked: the face, the photo or the model's crop hides all of them."""
+class NoVisibleProbeError(AlignmentError):
+    """No probe of the face is visible: the face, the photo's border or the model's crop hides all of them."""
 
     reason = "nothing-asked"
 
 
 class ModelError(CanonfaceError):
-    """A model could not be loaded, or it failed while it was asked."""
+    """A model could not be loaded, or it raised an exception when it was run."""
 
     reason = "model-failed"
 
 
 class ModelOutputError(ModelError):
-    """A model answered with the wrong shape, or with NaN or infinity."""
+    """A model returned the wrong shape, NaN or infinity."""
 
     reason = "model-output"
 
 
 class OutOfMemoryError(ModelError):
-    """A single occluded photo does not fit the memory of the device."""
+    """A single occluded photo does not fit into the memory of the device."""
 
     reason = "out-of-memory"
 
@@ -78,7 +82,7 @@ class TargetError(CanonfaceError):
 
 
 class AttributionError(CanonfaceError):
-    """A method of others has no map of a face: its file is missing, or its gradient is 0."""
+    """An attribution method has no map for a face: its file is missing, or its gradient is 0."""
 
     reason = "no-heat"
 
@@ -90,13 +94,13 @@ class LabelsError(CanonfaceError):
 
 
 class AssetError(CanonfaceError):
-    """A weights file could not be fetched, or is not the file it claims to be."""
+    """A weights file could not be fetched, or its checksum or content is wrong."""
 
     reason = "asset"
 
 
 class MissingDependencyError(CanonfaceError, ImportError):
-    """An optional package is needed for what was asked."""
+    """The requested function needs an optional package that is not installed."""
 
     reason = "missing-package"
 
@@ -108,25 +112,25 @@ class RunError(CanonfaceError):
 
 
 class ConfigurationChangedError(RunError):
-    """A run directory was started with another configuration."""
+    """A run directory was started with a different configuration."""
 
     reason = "configuration-changed"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error, of whichever library, says that a device or the machine ran out of memory."""
+    """Return True if an exception of any library means that the device or the machine ran out of memory."""
     if isinstance(error, CanonfaceError):
         return False
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    # torch raises plain RuntimeErrors for the CPU and MPS allocators, onnxruntime errors of its own.
+    # torch raises a plain RuntimeError for its CPU and MPS allocators; onnxruntime raises its own class.
     text = str(error).casefold()
     phrases = ("out of memory", "can't allocate memory", "failed to allocate memory", "bad_alloc")
     return isinstance(error, Exception) and any(phrase in text for phrase in phrases)
 
 
 def single_image_too_large() -> str:
-    """Message for a model that runs out of memory with one image."""
+    """Return the error message for a model that runs out of memory with one image."""
     return (
         "A model must at least fit one image into memory; it ran out of memory with a batch of 1. Use a smaller "
         "input or model, or another device."
@@ -134,7 +138,7 @@ def single_image_too_large() -> str:
 
 
 def near_names(given: str, known: Iterable[str], limit: int = 3) -> str:
-    """Phrase that lists the known names, the nearest to ``given`` first: the tail of an error message."""
+    """Return the end of an error message: the names most similar to ``given``, then the known names."""
     names = list(known)
     folded = {name.casefold(): name for name in names}
     near = [folded[match] for match in get_close_matches(given.casefold(), folded, n=limit, cutoff=0.5)]

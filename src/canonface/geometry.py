@@ -1,7 +1,7 @@
-"""Rotation, scale and visibility of a mesh in a picture: pure functions.
+"""Rotation, scale and visibility of a mesh in an image: pure functions.
 
-Camera coordinates: x right, y up, z towards the viewer, the mesh's own axes for a face that looks straight into
-the camera. Picture coordinates: x right, y down, depth larger with distance.
+Camera coordinates: x right, y up, z towards the viewer; these are the axes of the mesh for a face that looks straight
+into the camera. Image coordinates: x right, y down, depth grows with distance.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from canonface.errors import OptionError
 from canonface.types import ModelInput, Pose
 
 PICTURE_TO_CAMERA = np.array([1.0, -1.0, -1.0])
-"""Signs that turn picture coordinates with depth into camera coordinates, and back."""
+"""Signs that convert image coordinates with depth to camera coordinates, and back."""
 
 
 @dataclass(frozen=True, eq=False)
 class Similarity:
-    """``y = scale * rotation @ x + translation``.
+    """Similarity transform ``y = scale * rotation @ x + translation``.
 
     Attributes:
         scale: positive.
@@ -33,7 +33,7 @@ class Similarity:
     translation: Float[np.ndarray, "d"]
 
     def __call__(self, points: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-        """Points carried over."""
+        """Transform points."""
         return np.asarray(self.scale * points @ self.rotation.T + self.translation)
 
 
@@ -42,16 +42,16 @@ def similarity(
     target: Float[np.ndarray, "n d"],
     weights: Float[np.ndarray, "n"] | None = None,
 ) -> Similarity:
-    """Similarity that carries ``source`` onto ``target`` with the least weighted sum of squared distances.
+    """Fit the similarity that maps ``source`` to ``target`` with the smallest weighted sum of squared distances.
 
-    Minimises ``sum_i w_i |target_i - (s R source_i + t)|^2`` over s > 0, rotations R and t: S. Umeyama,
-    "Least-Squares Estimation of Transformation Parameters Between Two Point Patterns", IEEE TPAMI 13(4), 1991,
-    eq. 40-42, with weights in the means and the covariance. Never a reflection.
+    It minimises ``sum_i w_i |target_i - (s R source_i + t)|^2`` over s > 0, rotations R and t: S. Umeyama,
+    "Least-Squares Estimation of Transformation Parameters Between Two Point Patterns", IEEE TPAMI 13(4), 1991, eq.
+    40-42, with weights in the means and the covariance. It is never a reflection.
 
     Args:
         source: ``(n, d)`` points.
-        target: ``(n, d)`` points, the same ones.
-        weights: ``(n,)`` non-negative; None weighs all alike.
+        target: ``(n, d)`` corresponding points.
+        weights: ``(n,)`` non-negative; None gives all points the same weight.
 
     Raises:
         OptionError: fewer than ``d`` points have weight, or they coincide.
@@ -78,27 +78,27 @@ def similarity(
 
 
 def face_scale(shown: ModelInput) -> float:
-    """Pixels of the model's input that a centimetre of the canonical face takes where it is not foreshortened.
+    """Return the size of a centimetre of the canonical face in pixels of the model's input, without foreshortening.
 
-    Where the crop stretches the photo, the geometric mean of `face_scales`: areas are right.
+    If the crop stretches the photo, it is the geometric mean of `face_scales`, so areas are right.
     """
     return float(np.sqrt(face_scales(shown).prod()))
 
 
 def face_scales(shown: ModelInput) -> Float[np.ndarray, "2"]:
-    """Pixels of the model's input that a centimetre of the canonical face takes, across and down.
+    """Return the size of a centimetre of the canonical face in pixels of the model's input, across and down.
 
-    They differ if the crop does not keep the photo's aspect. In the photo, with known depths, it is the scale of the
-    similarity from the canonical to the aligned face in space: a profile has that of a frontal face. Without, the
-    larger singular value of the least-squares affine map from the frontal to the aligned picture: turning the head
-    about one axis shortens only the other.
+    The two differ if the crop changes the photo's aspect ratio. With known depth, the scale in the photo is that of
+    the similarity from the canonical to the aligned face in space: a profile has the scale of a frontal face. Without
+    depth, it is the larger singular value of the least-squares affine map from the frontal to the aligned image: a
+    head that turns about one axis is shortened only along the other.
 
     Source: S. Umeyama, IEEE TPAMI 13(4), 1991, as in `similarity`.
     """
     face, mesh = shown.face, shown.face.mesh
     base = slice(mesh.base_count)
     xy, depth = face.vertices_xy[base], face.depth[base]
-    # A crop may turn the photo, then stretch it along the input's axes: the rows' lengths are the stretches.
+    # A crop may rotate the photo, then stretch it along the input's axes: the row norms are the stretch factors.
     per_photo_pixel = np.linalg.norm(shown.matrix[:, :2], axis=1)
     if np.isfinite(depth).all() and np.ptp(mesh.vertices[base, 2]) > 0:
         camera = np.column_stack([xy, depth]) * PICTURE_TO_CAMERA
@@ -111,10 +111,10 @@ def face_scales(shown: ModelInput) -> Float[np.ndarray, "2"]:
 
 
 def rotation_of(pose_deg: Pose) -> Float[np.ndarray, "3 3"]:
-    """Rotation of a head from looking straight into the camera to ``pose_deg``, in camera coordinates.
+    """Return the rotation of a head from looking straight into the camera to ``pose_deg``, in camera coordinates.
 
-    ``R = R_y(yaw) R_x(-pitch) R_z(-roll)``: yaw and pitch say where the face looks,
-    ``(sin yaw cos pitch, sin pitch, cos yaw cos pitch)``, roll turns it about that direction.
+    ``R = R_y(yaw) R_x(-pitch) R_z(-roll)``: yaw and pitch give the direction of the face,
+    ``(sin yaw cos pitch, sin pitch, cos yaw cos pitch)``; roll turns it about that direction.
     """
     (sy, sp, sr), (cy, cp, cr) = np.sin(np.radians(pose_deg)), np.cos(np.radians(pose_deg))
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -124,9 +124,10 @@ def rotation_of(pose_deg: Pose) -> Float[np.ndarray, "3 3"]:
 
 
 def pose_of(rotation: Float[np.ndarray, "3 3"]) -> Pose:
-    """Yaw, pitch and roll in degrees of a rotation in camera coordinates: the inverse of ``rotation_of``.
+    """Return yaw, pitch and roll in degrees of a rotation in camera coordinates: the inverse of `rotation_of`.
 
-    The order keeps profiles (yaw of 90 degrees) unambiguous; only a face that looks straight up or down is not.
+    The order of the angles keeps profiles (yaw of 90 degrees) unambiguous; only a face that looks straight up or down
+    is ambiguous.
     """
     yaw = np.arctan2(rotation[0, 2], rotation[2, 2])
     pitch = np.arcsin(np.clip(rotation[1, 2], -1, 1))
@@ -140,13 +141,13 @@ def head_pose(
     depth: Float[np.ndarray, "b"],
     weights: Float[np.ndarray, "b"],
 ) -> Pose:
-    """Pose of a face: the rotation of the similarity from the canonical mesh to the aligned one.
+    """Return the pose of a face: the rotation of the similarity from the canonical mesh to the aligned one.
 
     Args:
         vertices: ``(b, 3)`` canonical positions: x right, y up, z towards the viewer.
-        vertices_xy: ``(b, 2)`` the same vertices in picture coordinates, pixels.
+        vertices_xy: ``(b, 2)`` the same vertices in image coordinates, pixels.
         depth: ``(b,)`` pixels, larger is farther; any origin.
-        weights: ``(b,)`` trust in each vertex.
+        weights: ``(b,)`` weight of each vertex.
     """
     camera = np.column_stack([vertices_xy, depth]) * PICTURE_TO_CAMERA
     return pose_of(similarity(vertices, camera, weights).rotation)
@@ -155,10 +156,10 @@ def head_pose(
 def facing(
     vertices_xy: Float[np.ndarray, "v 2"], depth: Float[np.ndarray, "v"], triangles: Int[np.ndarray, "t 3"]
 ) -> Bool[np.ndarray, "v"]:
-    """Whether each vertex's normal points towards the camera; False for a vertex without triangles.
+    """Return True for each vertex whose normal points towards the camera; False for a vertex without triangles.
 
-    The normal is the sum of its triangles' normals, weighted by their areas. Triangles run counter-clockwise
-    as seen from outside.
+    The normal is the sum of the normals of the vertex's triangles, weighted by their areas. Triangles are
+    counter-clockwise when seen from outside.
     """
     camera = np.column_stack([vertices_xy, depth]) * PICTURE_TO_CAMERA
     a, b, c = camera[triangles[:, 0]], camera[triangles[:, 1]], camera[triangles[:, 2]]
@@ -175,9 +176,9 @@ def covered(
     triangles: Int[np.ndarray, "t 3"],
     tolerance: float,
 ) -> Bool[np.ndarray, "p"]:
-    """Whether a triangle lies between each point and the camera (orthographic).
+    """Return True for each point that a triangle separates from the camera (orthographic).
 
-    The ray of a point is met with every triangle whose bounding box holds it; the triangle covers the point
+    The ray of a point is tested against every triangle whose bounding box contains it. The triangle covers the point
     if its depth there is less than the point's by more than ``tolerance`` pixels.
     """
     corners = np.column_stack([vertices_xy, depth])[triangles]
@@ -198,9 +199,9 @@ def covered(
 
 
 def _depth_at(corners: Float[np.ndarray, "n 3 3"], xy: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n"]:
-    """Depth of each triangle at a point of the picture; infinite outside it, and where it is seen edge-on.
+    """Return the depth of each triangle at a point of the image; infinite outside it or if it is seen edge-on.
 
-    Edges count as inside, with a little slack: a ray between two triangles must not slip through.
+    Edges count as inside, with a small tolerance, so that no ray passes between two triangles.
     """
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners.transpose(1, 2, 0)
     x, y = xy.T
@@ -220,16 +221,18 @@ def visible_vertices(
     occluders: Int[np.ndarray, "o 3"] | None = None,
     tolerance: float = 0.01,
 ) -> Bool[np.ndarray, "v"]:
-    """Whether the camera sees each vertex (orthographic): it faces the camera and no triangle lies before it.
+    """Return True for each vertex that the camera sees (orthographic).
+
+    Such a vertex faces the camera, and no triangle is in front of it.
 
     Args:
-        vertices_xy: ``(V, 2)`` picture coordinates.
+        vertices_xy: ``(V, 2)`` image coordinates.
         depth: ``(V,)`` in the same unit, larger is farther.
-        triangles: ``(T, 3)`` of the whole surface, counter-clockwise from outside: the normals.
-        occluders: ``(O, 3)`` fewer triangles of the same shape, if there are any: those of the base mesh, on
-            which a subdivided mesh lies. Same answer, less work.
-        tolerance: how far before a vertex a triangle must lie to hide it, as a share of the face's extent
-            (the longer side of its box): lips that touch do not hide one another.
+        triangles: ``(T, 3)`` whole surface, counter-clockwise from outside; used for the normals.
+        occluders: ``(O, 3)`` coarser triangles of the same surface, e.g. those of the base mesh of a subdivided mesh;
+            the result is the same in less time. None: ``triangles``.
+        tolerance: smallest distance of a triangle in front of a vertex that hides it, as a share of the face's extent
+            (the longer side of its box); lips that touch do not hide each other.
     """
     extent = float(np.ptp(vertices_xy, axis=0).max())
     front = facing(vertices_xy, depth, triangles)

@@ -1,4 +1,4 @@
-"""Which triangle of a mesh lies under each pixel of a picture, and where within it."""
+"""Rasterisation of a triangle mesh: the nearest triangle at each pixel, with barycentric weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _ON_EDGE = 1e-9  # neighbours both hold a pixel on their common edge, whatever t
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """A triangle mesh seen through the pixels of a picture.
+    """Nearest triangle of a mesh at each pixel of an image.
 
     Attributes:
-        triangle: ``(h, w)`` index of the nearest triangle; -1 where there is none.
-        weights: ``(h, w, 3)`` barycentric weights of its corners, which sum to 1; 0 where there is none.
-        corners: ``(h, w, 3)`` vertices of its corners; 0 where there is none.
+        triangle: ``(h, w)`` index of the nearest triangle; -1 if there is none.
+        weights: ``(h, w, 3)`` barycentric weights of its corners, which sum to 1; 0 if there is none.
+        corners: ``(h, w, 3)`` vertices of its corners; 0 if there is none.
     """
 
     triangle: Int[np.ndarray, "h w"] = field(repr=False)
@@ -27,11 +27,11 @@ class Raster:
 
     @property
     def inside(self) -> Bool[np.ndarray, "h w"]:
-        """Whether a triangle lies under each pixel."""
+        """True for each pixel that a triangle covers."""
         return np.asarray(self.triangle >= 0)
 
     def interpolate(self, values: Float[np.ndarray, "v ..."]) -> Float[np.ndarray, "h w ..."]:
-        """What the vertices carry, at every pixel: linear within a triangle, 0 where there is none."""
+        """Interpolate vertex values at every pixel: linear within a triangle, 0 where there is none."""
         total = np.zeros((*self.triangle.shape, *values.shape[1:]))
         for corner in range(3):
             weight = self.weights[..., corner].reshape(*self.triangle.shape, *[1] * (values.ndim - 1))
@@ -39,7 +39,7 @@ class Raster:
         return total
 
     def select(self, chosen: Bool[np.ndarray, "t"]) -> Bool[np.ndarray, "h w"]:
-        """Pixels whose triangle is one of the chosen."""
+        """Return the pixels whose triangle is chosen."""
         return np.asarray(self.inside & chosen[self.triangle])
 
 
@@ -49,16 +49,16 @@ def rasterise(
     triangles: Int[np.ndarray, "t 3"],
     size_hw: tuple[int, int],
 ) -> Raster:
-    """Draw triangles into a picture; where several lie over a pixel, the nearest is kept (z-buffer).
+    """Draw triangles into an image; each pixel keeps the nearest one (z-buffer).
 
-    A pixel belongs to a triangle if its centre lies in it or on its edge. Both windings are drawn; triangles
-    without area, or with a corner that is not finite, are not.
+    A pixel belongs to a triangle if its centre lies in it or on its edge. Both windings are drawn. Triangles without
+    area, or with a corner that is not finite, are skipped.
 
     Args:
-        points_xy: ``(V, 2)`` vertices in pixels, pixel j having its centre at j.
+        points_xy: ``(V, 2)`` vertices in pixels; pixel j has its centre at j.
         depth: ``(V,)`` larger is farther.
         triangles: ``(T, 3)`` vertex indices.
-        size_hw: height and width of the picture.
+        size_hw: height and width of the image.
     """
     height, width = size_hw
     low, extent = _boxes(points_xy[triangles], size_hw)
@@ -79,7 +79,7 @@ def rasterise(
         pixel = row * width + column
         distance = (share * depth[triangles[numbers]]).sum(axis=1)
         hit = np.flatnonzero((share >= -_ON_EDGE).all(axis=1) & (distance < nearest[pixel]))
-        # Of equal indices NumPy keeps the last one assigned: the nearest, and of equals the first triangle.
+        # For equal indices NumPy keeps the last assignment: the nearest triangle, and of equally near ones the first.
         hit = hit[np.lexsort((-numbers[hit], -distance[hit]))]
         nearest[pixel[hit]] = distance[hit]
         triangle[pixel[hit]] = numbers[hit]
@@ -99,7 +99,7 @@ def rasterise(
 def _boxes(
     corners_xy: Float[np.ndarray, "t 3 2"], size_hw: tuple[int, int]
 ) -> tuple[Int[np.ndarray, "t 2"], Int[np.ndarray, "t 2"]]:
-    """First column and row, and number of columns and rows, of the pixels within each triangle's box."""
+    """Return first column and row, and number of columns and rows, of the pixels in each triangle's bounding box."""
     finite = np.isfinite(corners_xy).all(axis=(1, 2))
     corners_xy = np.where(finite[:, None, None], corners_xy, -2.0)
     size_wh = np.array(size_hw[::-1])
@@ -111,7 +111,7 @@ def _boxes(
 def _barycentric(
     corners_xy: Float[np.ndarray, "n 3 2"], xy: Int[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 3"]:
-    """Weights of each triangle's corners at a point; below 0 where the triangle has no area."""
+    """Return the weights of each triangle's corners at a point; below 0 if the triangle has no area."""
     a, b, c = corners_xy[:, 0], corners_xy[:, 1], corners_xy[:, 2]
     (abx, aby), (acx, acy), (apx, apy) = (b - a).T, (c - a).T, (xy - a).T
     area = abx * acy - acx * aby

@@ -1,4 +1,4 @@
-"""What every aligner keeps to, whoever wrote it: one class of tests for all of them, fed by a case each."""
+"""Contract tests for every aligner; each aligner provides a case."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from canonface.types import Face, Mesh
 
 @dataclass(frozen=True)
 class Case:
-    """One aligner and photos that suit it.
+    """Aligner under test, with photos that suit it.
 
     Attributes:
         make: builds the aligner.
-        mesh: the mesh that it was built with.
-        photo: an array that shows one face.
-        path: the photo's name, for aligners that look it up.
-        blank: whether an empty picture is told apart from a face.
-        two: makes the aligner that finds every face, and a photo that shows two; None: it gives one face a photo.
-        others: makes aligners with other data or choices, any of which moves a vertex of some photo.
-        bad: for files that cannot be used, what is called and the words of the error.
+        mesh: mesh that it was built with.
+        photo: array that shows one face.
+        path: name of the photo, for aligners that look it up.
+        blank: True if the aligner raises for an image without a face.
+        two: builds an aligner that finds every face, and a photo of two faces; None: one face per photo.
+        others: builds aligners with other data or options, each of which moves a vertex of some photo.
+        bad: for unusable files, the call and the expected words of the error.
     """
 
     make: Callable[[], Aligner]
@@ -41,7 +41,7 @@ class Case:
 
 
 class AlignerContract:
-    """Inherit from it, and give a fixture ``case``."""
+    """Base class of the contract tests; a subclass provides the fixture ``case``."""
 
     def test_it_is_an_aligner(self, case):
         aligner = case.make()
@@ -49,18 +49,18 @@ class AlignerContract:
         assert aligner.name
         assert aligner.mesh is case.mesh
 
-    def test_it_describes_itself_in_json_and_always_alike(self, case):
+    def test_description_is_stable_and_fits_into_json(self, case):
         described = dict(case.make().describe())
         assert described["name"] == case.make().name
         assert json.loads(json.dumps(described)) == described == dict(case.make().describe())
 
-    def test_other_data_and_choices_are_described_otherwise(self, case):
+    def test_descriptions_differ_for_other_data_and_options(self, case):
         assert case.others
         described = [dict(make().describe()) for make in (case.make, *case.others.values())]
         texts = {json.dumps(one, sort_keys=True) for one in described}
         assert len(texts) == len(described)
 
-    def test_a_face_is_whole(self, case):
+    def test_a_face_is_complete(self, case):
         [face] = case.make()(case.photo, case.path)
         assert isinstance(face, Face)
         assert face.mesh is case.mesh
@@ -81,20 +81,20 @@ class AlignerContract:
         base = face.vertices_xy[: case.mesh.base_count]
         np.testing.assert_allclose(case.mesh.from_base @ base, face.vertices_xy[: case.mesh.face_count])
 
-    def test_what_is_visible_lies_in_the_photo(self, case):
+    def test_visible_vertices_lie_in_the_photo(self, case):
         [face] = case.make()(case.photo, case.path)
         seen = face.vertices_xy[face.visible]
         assert face.visible.any()
         assert (seen >= -0.5).all()
         assert (seen < np.array(case.photo.shape[1::-1]) - 0.5).all()
 
-    def test_the_photo_is_kept_and_not_changed(self, case):
+    def test_the_photo_is_kept_unchanged(self, case):
         before = case.photo.copy()
         [face] = case.make()(case.photo, case.path)
         np.testing.assert_array_equal(case.photo, before)
         np.testing.assert_array_equal(face.image, before)
 
-    def test_it_survives_pickling_and_repeats_itself(self, case):
+    def test_a_pickled_aligner_returns_the_same_faces(self, case):
         aligner = case.make()
         [face] = aligner(case.photo, case.path)
         # Faces of a pickled aligner lie on a copy of the mesh.
@@ -106,13 +106,13 @@ class AlignerContract:
             np.testing.assert_array_equal(face.pose_deg, other.pose_deg)
             assert face.quality == other.quality
 
-    def test_a_photo_that_cannot_be_read_is_told(self, case, tmp_path):
+    def test_an_unreadable_photo_raises(self, case, tmp_path):
         (tmp_path / "no.jpg").write_text("no picture")
         for path in (tmp_path / "missing.jpg", tmp_path / "no.jpg"):
             with pytest.raises(PhotoError):
                 case.make()(path, case.path)
 
-    def test_an_empty_picture_has_no_face(self, case):
+    def test_a_blank_image_has_no_face(self, case):
         if not case.blank:
             pytest.skip("it takes whatever it is given for a face")
         with pytest.raises(AlignmentError):
@@ -130,7 +130,7 @@ class AlignerContract:
         [one] = case.make()(crowd, case.path)
         assert one.quality_parts["size_px"] == pytest.approx(sizes[0], rel=0.05)
 
-    def test_unusable_files_end_in_a_clear_error(self, case):
+    def test_unusable_files_raise(self, case):
         for call, words in case.bad.values():
             with pytest.raises(CanonfaceError, match=words):
                 call()

@@ -1,4 +1,4 @@
-"""Every aligner of the registry keeps to the contract; each has a case here."""
+"""Contract tests of every aligner of the registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from position_networks import save_position_onnx, save_texels
 from scipy.io import savemat
 
-from canonface.alignment import ALIGNERS, finding, make_aligner, read_photo
+from canonface.alignment import ALIGNERS, finder, make_aligner, read_photo
 from canonface.assets import asset_path
 from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 
@@ -27,7 +27,7 @@ HALO = load_mesh(0, halo=True)
 
 
 def other_task(folder: Path) -> Path:
-    """The package's file of weights with a note at its end: another file that works as well."""
+    """Write the package's weights file with a note at its end: another file that works as well."""
     path = folder / "other.task"
     shutil.copyfile(asset_path("face_landmarker.task"), path)
     with zipfile.ZipFile(path, "a") as file:
@@ -36,10 +36,10 @@ def other_task(folder: Path) -> Path:
 
 
 def with_other_task(folder: Path, make):
-    """An aligner of a package that ships another file of weights."""
+    """Build an aligner of a package that ships another weights file."""
     with pytest.MonkeyPatch.context() as patch:
         path = other_task(folder)
-        patch.setattr(finding, "asset_path", lambda name: path)
+        patch.setattr(finder, "asset_path", lambda name: path)
         return make()
 
 
@@ -115,9 +115,12 @@ def precomputed(folder: Path) -> Case:
             "depth": lambda: make_aligner("precomputed", HALO, vertices=folder, depth="away"),
         },
         bad={
-            "folder": (lambda: make_aligner("precomputed", HALO, vertices=folder / "none"), "is no folder"),
+            "folder": (
+                lambda: make_aligner("precomputed", HALO, vertices=folder / "none"),
+                "is not a folder",
+            ),
             "missing": (align("you.jpg"), "for you.jpg there is none in .*you_mesh.mat"),
-            "count": (align("few.jpg"), "468; .* has 234, .*every 2th vertex: take a mesh"),
+            "count": (align("few.jpg"), "468 vertices; .* has 234, .*every 2th vertex: use a mesh"),
             "place": (align("away.jpg"), "none within away.jpg of 400 x 400"),
         },
     )
@@ -176,5 +179,5 @@ class TestAligners(AlignerContract):
     def case(self, name, tmp_path):
         return CASES[name](tmp_path)
 
-    def test_it_bears_its_name(self, name, case):
+    def test_name_is_its_key_in_the_registry(self, name, case):
         assert case.make().name == name

@@ -1,4 +1,4 @@
-"""The page about writing an aligner: its code runs as it stands, is short, and keeps the contract."""
+"""The page about custom aligners: its code runs unchanged, is short, and passes the contract."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def own(tmp_path_factory):
     sys.modules.pop("clicked_points", None)
 
 
-def test_it_is_short():
+def test_the_example_is_short():
     assert len(code().splitlines()) <= 40
 
 
@@ -53,13 +53,13 @@ class TestOwn(AlignerContract):
         return Case(make=own, mesh=five_point_mesh(), photo=PHOTO, others={"points": other})
 
 
-def test_a_face_lies_where_it_was_clicked(own):
+def test_the_face_lies_at_the_clicked_points(own):
     [face] = own()(PHOTO, "me.jpg")
     eyes = [face.mesh.landmark_xy(f"{side}_eye", face.vertices_xy) for side in ("right", "left")]
     np.testing.assert_allclose(eyes, [(60, 80), (120, 80)], atol=2)
 
 
-def test_an_audit_takes_it(own, tmp_path):
+def test_audit_accepts_the_aligner(own, tmp_path):
     from PIL import Image
 
     Image.fromarray(PHOTO).save(tmp_path / "me.jpg")
@@ -76,7 +76,7 @@ def test_an_audit_takes_it(own, tmp_path):
     assert run.cis(0).face.mesh.name == "five-point/33"
 
 
-def test_the_page_of_aligners_names_them_all():
+def test_the_page_names_every_aligner():
     page = (DOCS / "alignment.md").read_text(encoding="utf-8")
     for name in ALIGNERS:
         assert f"`{name}`" in page, name

@@ -1,4 +1,4 @@
-"""The default aligner against points that others placed by hand, and its rate on labelled sets."""
+"""Accuracy of the default aligner against hand-placed points, and its rate on labelled sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detector's pieces against values worked out by hand, and squares against their own inverse."""
+"""Detector, squares and crops against values worked out by hand."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from canonface.alignment.detector import (
     Detector,
     anchors,
     decode,
+    deduplicate,
     fallback_views,
     overlap,
     suppress,
     whole_view,
-    without_repeats,
 )
 from canonface.alignment.landmarks import Landmarker, crop_of_detection, crop_of_landmarks
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 
 
 def detection(box, score):
     return Detection(np.array(box, dtype=float), np.zeros((6, 2)), score)
 
 
-def test_anchors_are_cell_centres_two_then_six_a_cell():
+def test_anchors_are_cell_centres_two_then_six_per_cell():
     found = anchors()
     assert found.shape == (896, 2)
     assert np.allclose(found[:4], [[1 / 32, 1 / 32]] * 2 + [[3 / 32, 1 / 32]] * 2)  # x runs first
@@ -66,10 +66,10 @@ def test_suppression_is_the_weighted_mean_of_a_group():
     assert np.allclose(alone.box_xyxy, other.box_xyxy)
 
 
-def test_a_face_seen_by_two_views_counts_once():
+def test_a_face_in_two_views_counts_once():
     best, again = detection([0, 0, 10, 10], 0.9), detection([1, 1, 11, 11], 0.8)
     half, other = detection([0, 0, 4, 4], 0.7), detection([20, 0, 30, 10], 0.6)
-    assert without_repeats([half, again, other, best]) == [best, other]
+    assert deduplicate([half, again, other, best]) == [best, other]
 
 
 @pytest.mark.parametrize(("height", "width"), [(480, 640), (100, 3000), (500, 500), (4000, 90)])
@@ -86,7 +86,7 @@ def test_tiles_cover_the_photo(height, width):
         assert len(tiles) <= 25
 
 
-def test_the_detector_looks_at_the_view_and_answers_in_photo_pixels():
+def test_detections_are_in_photo_pixels():
     seen = []
 
     def network(x):
@@ -108,12 +108,12 @@ def test_the_detector_looks_at_the_view_and_answers_in_photo_pixels():
 # --- squares --------------------------------------------------------------------------------------
 
 
-def test_a_square_is_clockwise_in_the_picture_and_counts_from_its_edges():
-    straight = Square((10.0, 20.0), 8.0)
+def test_square_coordinates_are_clockwise_and_start_at_the_edges():
+    straight = SquareCrop((10.0, 20.0), 8.0)
     assert np.allclose(
         straight.to_photo(np.array([[0.0, 0], [1, 0], [0.5, 0.5]])), [[6, 16], [14, 16], [10, 20]]
     )
-    turned = Square((10.0, 20.0), 8.0, np.pi / 2)
+    turned = SquareCrop((10.0, 20.0), 8.0, np.pi / 2)
     # Its top edge runs downwards, so its left upper corner is the picture's right upper one.
     assert np.allclose(turned.to_photo(np.array([[0.0, 0], [1, 0]])), [[14, 16], [14, 24]])
 
@@ -121,8 +121,8 @@ def test_a_square_is_clockwise_in_the_picture_and_counts_from_its_edges():
 def test_sampling_a_square_of_whole_pixels_copies_them():
     photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     # Pixels 10..25 reach from 9.5 to 25.5.
-    assert (Square((17.5, 19.5), 16.0).sample(photo, 16) == photo[12:28, 10:26]).all()
-    turned = Square((17.5, 19.5), 16.0, np.pi / 2).sample(photo, 16)
+    assert (SquareCrop((17.5, 19.5), 16.0).sample(photo, 16) == photo[12:28, 10:26]).all()
+    turned = SquareCrop((17.5, 19.5), 16.0, np.pi / 2).sample(photo, 16)
     assert (turned == np.rot90(photo[12:28, 10:26])).all()
 
 
@@ -142,15 +142,15 @@ def test_shrinking_averages_areas(factor):
     st.floats(-np.pi, np.pi),
     st.sampled_from([16, 32]),
 )
-def test_what_is_sampled_lies_where_to_photo_says(x, y, side, angle, size):
-    """On a photo whose values are its coordinates, the square's pixels are their own coordinates.
+def test_sampled_pixels_lie_at_the_positions_of_to_photo(x, y, side, angle, size):
+    """Sample a photo whose values are its coordinates: the square's pixels are their own coordinates.
 
-    Values are 2.5 a pixel and rounded twice at most, so half a pixel would show.
+    Values are 2.5 per pixel and rounded at most twice, so an error of half a pixel would show.
     """
     columns, rows = np.meshgrid(np.arange(100), np.arange(100))
     photo = np.stack([columns, rows, np.zeros_like(rows)], axis=2) * 2.5
     photo = np.rint(photo).astype(np.uint8)
-    square = Square((x, y), side, angle)
+    square = SquareCrop((x, y), side, angle)
     steps = (np.arange(size) + 0.5) / size
     where = square.to_photo(np.stack(np.meshgrid(steps, steps), axis=-1))
     step = max(side / size, 1)
@@ -159,31 +159,31 @@ def test_what_is_sampled_lies_where_to_photo_says(x, y, side, angle, size):
     assert np.abs(found - where)[inner].max(initial=0) < 0.48
 
 
-def test_outside_the_photo_is_the_border_or_the_value_asked_for():
+def test_outside_the_photo_is_the_border_or_the_given_value():
     photo = np.full((20, 20, 3), 200, dtype=np.uint8)
-    far = Square((10.0, 10.0), 80.0)
+    far = SquareCrop((10.0, 10.0), 80.0)
     assert (far.sample(photo, 40) == 200).all()
     assert far.sample(photo, 40, outside=7)[0, 0].tolist() == [7, 7, 7]
     assert not far.is_within(photo)
-    assert Square((9.5, 9.5), 20.0).is_within(photo)
-    assert not Square((9.5, 9.5), 20.0, 0.3).is_within(photo)
+    assert SquareCrop((9.5, 9.5), 20.0).is_within(photo)
+    assert not SquareCrop((9.5, 9.5), 20.0, 0.3).is_within(photo)
 
 
 # --- crops and landmarks --------------------------------------------------------------------------
 
 
-def test_crops_are_half_as_large_again_and_level_with_the_eyes():
+def test_crops_are_one_and_a_half_boxes_with_level_eyes():
     points = np.zeros((6, 2))
     points[0], points[1] = (30, 50), (50, 70)  # the subject's right eye at smaller x; eyes fall to the right
     crop = crop_of_detection(Detection(np.array([20.0, 40, 60, 100]), points, 0.9))
-    assert crop == Square((40.0, 70.0), 90.0, np.pi / 4)
+    assert crop == SquareCrop((40.0, 70.0), 90.0, np.pi / 4)
     xy = np.full((478, 2), 50.0)
     xy[33], xy[263], xy[0] = (30, 50), (70, 50), (50, 110)
-    assert crop_of_landmarks(xy) == Square((50.0, 80.0), 90.0, 0.0)
+    assert crop_of_landmarks(xy) == SquareCrop((50.0, 80.0), 90.0, 0.0)
 
 
 def fake_landmarks(presence_logit):
-    """A network that puts all points at one place of the crop: 3/4 across, half down, one pixel deep."""
+    """Return a network that puts all points at one place of the crop: 3/4 across, half down, one pixel deep."""
 
     def network(x):
         points = np.tile(np.array([192, 128, 1], np.float32), 478).reshape(1, 1, 1, 1434)
@@ -192,17 +192,17 @@ def fake_landmarks(presence_logit):
     return network
 
 
-def test_points_of_a_crop_in_photo_pixels():
+def test_points_are_in_photo_pixels():
     photo = np.zeros((100, 100, 3), dtype=np.uint8)
-    found = Landmarker(fake_landmarks(0.0))(photo, Square((50.0, 40.0), 64.0))
+    found = Landmarker(fake_landmarks(0.0))(photo, SquareCrop((50.0, 40.0), 64.0))
     assert np.allclose(found.xy, [66, 40])
     assert np.allclose(found.depth, 64 / 256)
     assert found.presence == 0.5
 
 
 @pytest.mark.parametrize("shift", [0.0, 40.0])
-def test_a_face_at_the_border_is_asked_again_on_black(shift):
-    """Refused with its border repeated; accepted on black only if the points are the same."""
+def test_a_face_refused_at_the_border_is_tried_again_on_black(shift):
+    """Accept a face refused with repeated border pixels only if the points on black are the same."""
     grid = np.random.default_rng(0).uniform(60, 190, (478, 3)).astype(np.float32)
 
     def network(x):

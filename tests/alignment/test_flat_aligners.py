@@ -1,4 +1,4 @@
-"""The two ends of the alignment study: five points, and none."""
+"""The flat aligners of the alignment study: five points, and no alignment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from canonface.alignment import FivePointAligner, LandmarkerAligner, NoAligner, read_photo
-from canonface.alignment.five_point import FIVE_POINTS
+from canonface.alignment.flat_aligners import FIVE_POINTS
 from canonface.errors import OptionError
 from canonface.mesh import five_point_mesh, load_mesh, mesh_named, pixel_mesh
 from canonface.templates import ARCFACE_POINTS
@@ -20,7 +20,7 @@ ASTRONAUT = read_photo((PHOTOS / "nasa_astronaut.jpg").read_bytes())
 
 
 def similarity_of(mesh, face):
-    """Scale and residual of the best x -> s R x + t, y up, from mesh to photo, by linear least squares."""
+    """Return scale and residual of the best x -> s R x + t, y up, from mesh to photo, by linear least squares."""
     x, y = mesh.vertices[:, 0], mesh.vertices[:, 1]
     one, zero = np.ones_like(x), np.zeros_like(x)
     system = np.concatenate([np.stack([x, -y, one, zero], 1), np.stack([y, x, zero, one], 1)])
@@ -44,7 +44,7 @@ def test_the_mesh_is_the_crop_of_face_recognition():
     assert np.linalg.det(np.stack([b - a, c - a], axis=1)).min() > 0
 
 
-def test_five_points_follow_place_size_and_roll_and_nothing_else():
+def test_five_points_follow_only_position_size_and_roll():
     mesh = five_point_mesh()
     [face] = FivePointAligner(mesh)(ASTRONAUT)
     [dense] = LandmarkerAligner(load_mesh(1))(ASTRONAUT)
@@ -69,14 +69,14 @@ def test_roll_is_clockwise():
     assert rolls[1] - rolls[0] == pytest.approx(20, abs=2)
 
 
-def test_any_mesh_that_names_the_points_can_be_laid_flat():
+def test_any_mesh_with_the_landmarks_can_be_placed():
     with pytest.raises(OptionError, match=r"'pixels/3' lacks right_eye.*five_point_mesh"):
         FivePointAligner(pixel_mesh(3))
     with pytest.raises(OptionError, match="min_inside is above 0"):
         FivePointAligner(five_point_mesh(3), min_inside=-1.0)
 
 
-def test_none_covers_the_photo_with_equal_cells():
+def test_no_aligner_covers_the_photo_with_equal_cells():
     mesh = pixel_mesh(4)
     photo = np.zeros((80, 160, 3), dtype=np.uint8)
     [face] = NoAligner(mesh)(photo)
@@ -89,7 +89,7 @@ def test_none_covers_the_photo_with_equal_cells():
 
 
 @pytest.mark.parametrize("side", [1, 513, True])
-def test_an_impossible_grid_is_refused(side):
+def test_an_invalid_grid_raises(side):
     for make in (five_point_mesh, pixel_mesh):
-        with pytest.raises(OptionError, match="2 to 512 vertices a side"):
+        with pytest.raises(OptionError, match="2 to 512 vertices per side"):
             make(side)

@@ -1,4 +1,4 @@
-"""The halo on photos: it goes with the face, and what the head hides is not seen."""
+"""The halo on photos: it follows the face, and the head hides part of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STRAIGHT = Pose(0.0, 0.0, 0.0)
 
 
 def placed(pose=STRAIGHT, scale=20.0, image=GREY, mesh=MESH):
-    """The canonical face in a picture, turned."""
+    """Project the canonical face into an image, rotated."""
     turned = scale * mesh.vertices[: mesh.face_count] @ rotation_of(pose).T * (1, -1, -1) + (300, 300, 0)
     return with_halo(mesh, turned[:, :2], turned[:, 2], np.ones(mesh.face_count, dtype=bool), image)
 
@@ -38,11 +38,11 @@ def test_the_halo_follows_the_similarity_of_the_face():
     np.testing.assert_allclose(np.column_stack([xy, depth]), expected, atol=1e-6)
 
 
-def test_all_of_it_is_seen_from_the_front():
+def test_the_whole_halo_of_a_frontal_face_is_visible():
     assert placed()[2].all()
 
 
-def test_the_border_of_the_photo_ends_it():
+def test_halo_vertices_outside_the_photo_are_hidden():
     xy, _, visible = placed(image=GREY[:, :450])
     np.testing.assert_array_equal(visible[MESH.face_count :], xy[MESH.face_count :, 0] < 449.5)
 
@@ -65,7 +65,7 @@ def test_the_face_hides_what_lies_behind_it():
     assert not visible[MESH.face_count :][behind].any()
 
 
-def test_without_depth_it_lies_in_the_plane_of_the_picture():
+def test_without_depth_the_halo_is_placed_in_the_image_plane():
     xy, depth, visible = with_halo(
         MESH,
         MESH.vertices[FACE, :2] * (20, -20) + 300,
@@ -78,13 +78,13 @@ def test_without_depth_it_lies_in_the_plane_of_the_picture():
     assert visible.all()
 
 
-def test_a_mesh_without_halo_is_left_alone():
+def test_a_mesh_without_halo_is_unchanged():
     plain = load_mesh(1)
     xy, depth, visible = placed(mesh=plain)
     assert len(xy) == len(depth) == len(visible) == len(plain.vertices)
 
 
-def test_the_landmarker_fills_it_on_a_photo():
+def test_the_landmarker_places_the_halo():
     photo = read_photo((files("canonface.demo") / "photos" / "nasa_astronaut.jpg").read_bytes())
     [face], [plain] = LandmarkerAligner(MESH)(photo), LandmarkerAligner(load_mesh(1))(photo)
     np.testing.assert_array_equal(face.vertices_xy[FACE], plain.vertices_xy)

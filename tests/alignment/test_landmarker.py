@@ -1,4 +1,4 @@
-"""The aligner on real photos: signs, orientation, several faces, hard framings, and what it refuses."""
+"""The default aligner on real photos: signs, orientation, several faces, difficult framings, errors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def size(face) -> float:
 
 
 def apart(a, b) -> float:
-    """Mean distance between two alignments in percent of the face's size."""
+    """Return the mean distance between two alignments in percent of the face's size."""
     return 100 * float(np.linalg.norm(a.vertices_xy - b.vertices_xy, axis=1).mean()) / size(a)
 
 
@@ -58,7 +58,7 @@ def test_left_and_right_are_the_subjects(largest):
 
 
 def test_vertices_lie_on_the_face(largest):
-    """The astronaut's pupils, read off the photo by eye, in the midst of the eyelids' vertices."""
+    """Compare with the astronaut's pupils, read off the photo by eye: they lie among the eyelid vertices."""
     [face] = largest(ASTRONAUT)
     right, left = face.vertices_xy[[159, 145]].mean(axis=0), face.vertices_xy[[386, 374]].mean(axis=0)
     pixels = ASTRONAUT.astype(float).mean(axis=2)
@@ -120,13 +120,13 @@ def test_a_photo_that_lost_its_orientation_is_still_found(largest, quarter_turns
     assert (face.pose_deg.roll - 90 * quarter_turns + 180) % 360 - 180 == pytest.approx(0, abs=5)
 
 
-def test_grey_photo_is_aligned_alike(largest):
+def test_a_grey_photo_gives_the_same_alignment(largest):
     [colour] = largest(STUDIO)
     [grey] = largest(np.asarray(Image.fromarray(STUDIO).convert("L")))
     assert apart(colour, grey) < 2
 
 
-def test_larger_and_smaller_copies_are_aligned_alike(largest):
+def test_resized_copies_give_the_same_alignment(largest):
     [face] = largest(STUDIO)
     for factor in (0.5, 4):
         w, h = (round(side * factor) for side in STUDIO.shape[1::-1])
@@ -189,7 +189,7 @@ def cut_below_the_nose():
     return np.ascontiguousarray(STUDIO[: int(face.vertices_xy[2, 1])])
 
 
-def test_a_cut_face_is_refused_with_the_share_that_is_left():
+def test_a_cut_face_raises_with_its_visible_share():
     cut = cut_below_the_nose()
     strict = LandmarkerAligner(MESH, min_inside=0.95)
     with pytest.raises(FaceCutError, match=r"At least 95% of a face .* (\d+)% does\. Use an uncropped copy"):
@@ -197,7 +197,7 @@ def test_a_cut_face_is_refused_with_the_share_that_is_left():
 
 
 def with_bystander(name: str, left_out: float, side: int = 150) -> np.ndarray:
-    """A photo as high as the canvas, its left share cut off, and a small whole face in the upper right corner."""
+    """Return a photo as high as the canvas, its left share cut off, and a small whole face at the upper right."""
     main = Image.fromarray(photo(name))
     canvas = Image.new("RGB", (800, 600), (120, 120, 120))
     width = 600 * main.width // main.height
@@ -207,7 +207,7 @@ def with_bystander(name: str, left_out: float, side: int = 150) -> np.ndarray:
 
 
 def test_a_large_face_is_found_where_the_detector_sees_a_bystander_first(largest):
-    """A large face that the border cuts is seen within wider margins only; the small one behind it at once."""
+    """Find a large face that the border cuts: it shows only with wider margins, the bystander at once."""
     crowd = with_bystander("cc0_zoom_15cm", 0.35, side=240)
     seen = largest.finder.detector(crowd, whole_view(*crowd.shape[:2]))
     assert [d.side < 150 for d in seen] == [True]  # what this test is about
@@ -221,7 +221,7 @@ def test_a_large_face_is_found_where_the_detector_sees_a_bystander_first(largest
     ("name", "left_out", "min_inside"), [("op_P009_studio", 0.48, 0.6), ("op_P001_studio", 0.35, 0.98)]
 )
 def test_a_cut_face_is_not_replaced_by_a_bystander(name, left_out, min_inside):
-    """The first is overlooked in the whole photo; the second is seen in it beside the bystander."""
+    """Raise for the cut face: the detector misses the first in the whole photo, and finds the second there."""
     with pytest.raises(FaceCutError, match=r"of the largest face in party\.jpg \d+% does\."):
         LandmarkerAligner(BASE, min_inside=min_inside)(with_bystander(name, left_out, side=240), "party.jpg")
 
@@ -238,15 +238,15 @@ def test_cut_faces_among_others_are_counted_in_a_warning(everyone, caplog):
     assert "of which 48% does" in record.message
 
 
-def test_nothing_is_said_where_no_face_is_left_out(everyone, caplog):
+def test_no_warning_if_no_face_is_cut(everyone, caplog):
     with caplog.at_level(logging.DEBUG, logger="canonface"):
         assert len(everyone(with_bystander("op_P001_studio", 0.2))) == 2
     assert not caplog.records
 
 
 @pytest.mark.parametrize(("height", "views"), [(400, 1), (200, 9)])
-def test_further_views_are_looked_at_for_small_faces_only(monkeypatch, height, views):
-    """A face of 0.47 of the photo's side ends the search; one of 0.23 makes it look at margins, turns and tiles."""
+def test_further_views_are_searched_for_small_faces_only(monkeypatch, height, views):
+    """Stop at a face of 0.47 of the photo's side; for one of 0.23 search margins, rotations and tiles too."""
     aligner, looked_at = LandmarkerAligner(BASE), []
     detector = aligner.finder.detector
     monkeypatch.setattr(
@@ -270,7 +270,7 @@ def test_vertices_outside_the_photo_are_not_visible(largest):
     assert set(face.quality_parts) == {"detection", "presence", "inside", "size_px"}
 
 
-def test_no_face_says_what_to_do(largest):
+def test_no_face_error_states_remedies(largest):
     noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
     with pytest.raises(
         NoFaceError, match=r"none was found in the photo \(300 x 300 pixels.*Use a photo in which"

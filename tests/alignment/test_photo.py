@@ -1,4 +1,4 @@
-"""Every kind of picture file becomes the same upright RGB array; every unusable one a clear error."""
+"""Photo reading: every kind of image file becomes the same upright RGB array; unusable files raise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ H, W = 24, 40
 
 
 def picture():
-    """A smooth picture in which no two corners are alike."""
+    """Return a smooth image with four different corners."""
     y, x = np.mgrid[:H, :W]
     return np.stack([x * 255 // (W - 1), y * 255 // (H - 1), np.full((H, W), 90)], axis=2).astype(np.uint8)
 
@@ -39,7 +39,7 @@ PNG = encoded(Image.fromarray(RGB))
 
 
 def png_chunks(*, width, height, depth, colour, rows: bytes) -> bytes:
-    """A PNG written by hand, for the kinds that Pillow reads and cannot write."""
+    """Write a PNG by hand, for the kinds that Pillow reads and cannot write."""
     import struct
     import zlib
 
@@ -55,7 +55,7 @@ def png_chunks(*, width, height, depth, colour, rows: bytes) -> bytes:
     )
 
 
-# --- what is read ---------------------------------------------------------------------------------
+# --- accepted photos ---------------------------------------------------------------------------------
 
 
 def test_path_text_bytes_and_array_give_the_same(tmp_path):
@@ -100,7 +100,7 @@ def test_exif_orientation_is_undone(orientation, file_format):
     assert (read_photo(encoded(stored, file_format, exif=exif, **options)) == RGB).all()
 
 
-def test_damaged_exif_is_no_reason_to_refuse():
+def test_damaged_exif_is_ignored():
     broken = encoded(
         Image.fromarray(RGB), "JPEG", exif=b"Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\xff\x01\x12"
     )
@@ -168,13 +168,13 @@ def test_float_and_32_bit_grey(full_scale):
     assert np.abs(found - GREY).max() <= 1
 
 
-def test_32_bit_whole_numbers_up_to_255_are_taken_as_they_are():
+def test_32_bit_integers_up_to_255_are_unchanged():
     found = read_photo(encoded(Image.fromarray(GREY.astype(np.int32)), "TIFF"))
     assert (found[:, :, 0] == GREY).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -3.0, 1e6])
-def test_float_pixels_without_a_scale_are_refused(bad):
+def test_float_pixels_without_a_scale_raise(bad):
     values = GREY.astype(np.float32)
     values[2, 2] = bad
     with pytest.raises(PhotoError, match=r"(finite numbers|lie within).*Save it as 8-bit PNG"):
@@ -209,7 +209,7 @@ def test_usual_formats(file_format):
     assert np.abs(read_photo(encoded(Image.fromarray(RGB), file_format)).astype(int) - RGB).mean() < 8
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- rejected photos ------------------------------------------------------------------------------
 
 
 def test_missing_file_says_whether_its_folder_exists(tmp_path):
@@ -228,7 +228,7 @@ def test_directory(tmp_path):
 
 def test_empty_file(tmp_path):
     (tmp_path / "empty.jpg").touch()
-    with pytest.raises(PhotoError, match=r"empty\.jpg is empty \(0 bytes\). Copy it anew"):
+    with pytest.raises(PhotoError, match=r"empty\.jpg is empty \(0 bytes\). Copy it again"):
         read_photo(tmp_path / "empty.jpg")
 
 
@@ -283,7 +283,7 @@ def test_jpeg_whose_rest_is_zeros_is_damaged():
     half = len(whole) // 2
     with pytest.raises(PhotoError, match="the end marker is missing"):
         read_photo(whole[:half] + bytes(len(whole) - half))
-    # What follows the end marker (a motion photo's film) is nobody's business.
+    # Data after the end marker (e.g. the film of a motion photo) is ignored.
     assert read_photo(whole + bytes(1000)).shape == BIG.shape
 
 
@@ -310,7 +310,7 @@ def test_damaged_png_checksum():
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "a PostScript file"),
     ],
 )
-def test_files_that_are_no_pictures_are_named(tmp_path, content, what):
+def test_non_image_files_are_identified(tmp_path, content, what):
     (tmp_path / "photo.jpg").write_bytes(content)
     with pytest.raises(PhotoError) as caught:
         read_photo(tmp_path / "photo.jpg")
@@ -320,12 +320,12 @@ def test_files_that_are_no_pictures_are_named(tmp_path, content, what):
 
 
 def huge_png(width, height) -> bytes:
-    """A picture that is huge on paper only: the pixels are not there."""
+    """Write a PNG whose header states a huge size; it has no pixels."""
     return png_chunks(width=width, height=height, depth=8, colour=2, rows=b"")
 
 
 @pytest.mark.parametrize("side", [10_000, 14_000, 60_000])
-def test_too_large_photos_are_refused_before_they_are_decoded(side):
+def test_too_large_photos_raise_before_decoding(side):
     # Pillow would warn above 89 and raise above 179 megapixels; warnings are errors here.
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -360,7 +360,7 @@ def test_pillows_settings_survive_a_failure():
 def test_tiny_photos(width, height):
     tiny = Image.new("RGB", (width, height))
     for given in (encoded(tiny), np.asarray(tiny)):
-        with pytest.raises(PhotoError, match=rf"at least 16 pixels a side; .* has {width} x {height}"):
+        with pytest.raises(PhotoError, match=rf"at least 16 pixels per side; .* has {width} x {height}"):
             read_photo(given)
 
 
@@ -375,17 +375,17 @@ def test_tiny_photos(width, height):
         (RGB[None], "one photo at a time"),
         (GREY[0], r"got shape \(40,\)"),
         (np.dstack([RGB, RGB]), r"got shape \(24, 40, 6\)"),
-        (np.zeros((0, 40, 3), dtype=np.uint8), "at least 16 pixels a side"),
+        (np.zeros((0, 40, 3), dtype=np.uint8), "at least 16 pixels per side"),
     ],
 )
-def test_wrong_arrays_are_taught(array, hint):
+def test_wrong_arrays_raise_with_a_remedy(array, hint):
     with pytest.raises(PhotoError, match=f"(?i){hint}"):
         read_photo(array)
 
 
 @pytest.mark.parametrize("other", [None, 3, [[1, 2], [3, 4]], Image.fromarray(RGB)])
-def test_other_types_are_taught(other):
-    unchecked = inspect.unwrap(read_photo)  # the tests' own type check would answer first
+def test_other_types_raise_with_a_remedy(other):
+    unchecked = inspect.unwrap(read_photo)  # without the type check of the tests, which would raise first
     with pytest.raises(PhotoError, match=r"A photo is a path, the bytes.*Convert it"):
         unchecked(other)
 

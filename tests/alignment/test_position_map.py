@@ -1,4 +1,4 @@
-"""Position maps: a network that answers what the test knows, and the way from its texels to the photo."""
+"""Position maps: a network with a known output, and the mapping from its texels to the photo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from position_networks import (
 )
 
 from canonface.alignment import PositionMapAligner, read_photo
-from canonface.alignment.finding import FaceFinder
+from canonface.alignment.finder import FaceFinder
 from canonface.alignment.position_map import BROWS_TO_CHIN, prnet_crop, read_texels
 from canonface.errors import AlignmentError, OptionError
 from canonface.mesh import load_mesh, make_mesh
@@ -32,7 +32,7 @@ def texels(tmp_path):
 
 
 def prnet_way_back(points, factor, shift):
-    """The crop and the way back as PRNet's code has them: three points' similarity, its inverse, z by the scale."""
+    """Return crop and inverse mapping as in PRNet's code: similarity of three points, its inverse, z by the scale."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     old = (right - left + bottom - top) / 2
     centre = np.array([right - (right - left) / 2, bottom - (bottom - top) / 2 + old * shift])
@@ -49,7 +49,7 @@ def prnet_way_back(points, factor, shift):
 
 @pytest.mark.parametrize(("kind", "save"), [("onnx", save_position_onnx), ("pt", save_position_torchscript)])
 @pytest.mark.parametrize(("factor", "shift"), [(1.6, 0.0), (1.58, 0.14)])
-def test_texels_end_where_prnet_puts_them(tmp_path, texels, kind, save, factor, shift):
+def test_texels_map_to_the_photo_as_in_prnet(tmp_path, texels, kind, save, factor, shift):
     save(tmp_path / f"net.{kind}", MESH)
     aligner = PositionMapAligner(MESH, tmp_path / f"net.{kind}", texels, factor=factor, shift=shift)
     [face] = aligner(STUDIO)
@@ -87,13 +87,13 @@ def test_a_stride_takes_every_kth_texel(tmp_path, texels):
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.pt"])
-def test_files_that_lie_are_refused_at_once(tmp_path, texels, name):
+def test_wrong_network_files_raise_at_construction(tmp_path, texels, name):
     (tmp_path / name).write_bytes(b"\x80\x04 not a network")
     with pytest.raises(OptionError, match=r"is not a whole (ONNX|TorchScript) file"):
         PositionMapAligner(MESH, tmp_path / name, texels)
 
 
-def test_a_pickle_under_the_name_of_a_network_is_not_executed(tmp_path, texels, capsys):
+def test_a_pickle_named_like_a_network_is_not_executed(tmp_path, texels, capsys):
     import pickle
 
     class Trap:
@@ -107,13 +107,13 @@ def test_a_pickle_under_the_name_of_a_network_is_not_executed(tmp_path, texels, 
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("prediction", "message"),
     [
         (np.full((SIZE, SIZE, 3), np.nan, dtype=np.float32), "has NaN or infinity"),
-        (np.zeros((SIZE, SIZE, 2), dtype=np.float32), r"answered with shape \(1, 256, 256, 2\)"),
+        (np.zeros((SIZE, SIZE, 2), dtype=np.float32), r"returned shape \(1, 256, 256, 2\)"),
     ],
 )
-def test_another_answer_is_told(tmp_path, texels, prediction, message):
+def test_a_wrong_output_raises(tmp_path, texels, prediction, message):
     save_position_onnx(tmp_path / "net.onnx", MESH, prediction)
     with pytest.raises(AlignmentError, match=message):
         PositionMapAligner(MESH, tmp_path / "net.onnx", texels)(STUDIO)
@@ -129,15 +129,15 @@ def test_index_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"1 2 x", "cannot be read so"),
+        ("a.txt", b"1 2 x", "cannot be read as one"),
         ("a.txt", b"1 65536", "0 to 65535, .* from 1 to 65536"),
         ("a.txt", b"-1 2", "from -1 to 2"),
         ("a.txt", b"0.5", "whole numbers"),
         ("a.txt", b"", "holds 0 values"),
-        ("a.npy", b"no", "cannot be read so"),
+        ("a.npy", b"no", "cannot be read as one"),
     ],
 )
-def test_index_files_that_lie(tmp_path, name, content, message):
+def test_wrong_index_files_raise(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(OptionError, match=message):
         read_texels(tmp_path / name)
@@ -160,5 +160,5 @@ def test_bad_options(tmp_path, texels, options, message):
         PositionMapAligner(MESH, **(given | {"network": tmp_path / given["network"], "indices": texels}))
 
 
-def test_the_known_map_holds_nonsense_where_no_vertex_is():
+def test_texels_without_a_vertex_hold_invalid_positions():
     assert (known_map(MESH).reshape(-1, 3)[1] < -2).all()  # so that a wrong texel would show

@@ -1,4 +1,4 @@
-"""Vertices from files: the authors' layout, what is made of depth, and every way in which a file can be wrong."""
+"""Vertices from files: the authors' layout, use of depth, and every kind of wrong file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STRAIGHT = Pose(0.0, 0.0, 0.0)
 
 
 def vertices(pose=STRAIGHT, centre=(160, 150, 40)):
-    """The canonical face in a picture as PRNet writes it: x right, y down, z towards the viewer."""
+    """Return the canonical face in an image as PRNet writes it: x right, y down, z towards the viewer."""
     return 12 * MESH.vertices @ rotation_of(pose).T * (1, -1, 1) + centre
 
 
@@ -73,26 +73,26 @@ def test_pose_and_visibility_come_from_depth(depth, sign):
         (vertices(), {"depth": "none"}),
     ],
 )
-def test_without_depth_all_is_visible_and_the_pose_unknown(given, options):
+def test_without_depth_everything_is_visible_and_the_pose_unknown(given, options):
     face = aligned(given, **options)
     assert face.visible.all()
     assert np.isnan(face.depth).all()
     assert np.isnan(face.pose_deg).all()
 
 
-def test_without_triangles_nothing_hides_anything():
+def test_without_triangles_there_is_no_self_occlusion():
     face = aligned(vertices(Pose(60.0, 0.0, 0.0)), mesh=make_mesh("points", MESH.vertices))
     assert face.visible.all()
     assert face.pose_deg.yaw == pytest.approx(60)
 
 
-def test_a_stride_thins_the_files():
+def test_a_stride_selects_vertices_of_the_files():
     thin = make_mesh("thin", MESH.vertices[::3])
     face = aligned(vertices(), mesh=thin, stride=3)
     np.testing.assert_array_equal(face.vertices_xy, vertices()[::3, :2])
 
 
-def test_the_share_inside_decides():
+def test_faces_below_min_inside_raise():
     half = vertices(centre=(0, 150, 0))
     assert aligned(half, min_inside=0.3).quality == pytest.approx(0.5, abs=0.05)
     with pytest.raises(FaceCutError, match=r"At least 60% .* of the largest face in folder/me\.jpg 5\d%"):
@@ -102,23 +102,27 @@ def test_the_share_inside_decides():
 @pytest.mark.parametrize(
     ("given", "options", "message"),
     [
-        (vertices()[:234], {}, r"'landmarker-468/0', 468; vertices\['me'\] has 234, .*every 2th vertex"),
+        (
+            vertices()[:234],
+            {},
+            r"'landmarker-468/0' has 468 vertices; vertices\['me'\] has 234, .*every 2th vertex",
+        ),
         (np.repeat(vertices(), 20, axis=0), {}, r"has 9360, with stride 1 9360\. stride=20 fits"),
-        (vertices()[:400], {}, "Take the mesh that they were made for"),
+        (vertices()[:400], {}, "Use the mesh that they were made for"),
         (vertices() + 1000, {}, r"span x 1\d{3} to 1\d{3} .* none within folder/me\.jpg of 320 x 300"),
         (np.where(np.arange(468)[:, None] == 7, np.nan, vertices()), {}, "1 are NaN .* the first in row 7"),
         (vertices().T, {}, r"has shape \(3, 468\).*Transpose"),
         (vertices().astype(str), {}, r"Vertices are numbers"),
     ],
 )
-def test_vertices_that_cannot_be_used(given, options, message):
+def test_unusable_vertices_raise(given, options, message):
     with pytest.raises(AlignmentError, match=message):
         aligned(given, **options)
 
 
 def test_a_photo_without_name_or_without_vertices(tmp_path):
     aligner = PrecomputedAligner(MESH, tmp_path)
-    with pytest.raises(AlignmentError, match="this photo came without one"):
+    with pytest.raises(AlignmentError, match="this photo has none"):
         aligner(PHOTO)
     with pytest.raises(
         AlignmentError, match=r"for me\.jpg there is none in .*: me_mesh\.mat, or \.mat, \.npz"
@@ -134,7 +138,7 @@ def test_a_photo_without_name_or_without_vertices(tmp_path):
 
 @pytest.fixture(params=["folder", "mapping"])
 def source(request, tmp_path):
-    """Makes a folder of files, or a mapping, from vertices by name."""
+    """Build a folder of files, or a mapping, from vertices by name."""
 
     def make(**given):
         named = {name.replace("__", "/"): values for name, values in given.items()}
@@ -148,7 +152,7 @@ def source(request, tmp_path):
     return make
 
 
-def test_photos_of_one_name_in_two_folders_have_vertices_each(source):
+def test_photos_of_the_same_name_in_two_folders_have_their_own_vertices(source):
     given = {"u__1": vertices(), "v__1": vertices(centre=(150, 140, 0)), "1": vertices(centre=(140, 130, 0))}
     aligner = PrecomputedAligner(MESH, source(**given))
     for path, name in (("all/u/1.png", "u__1"), ("all/v/1.png", "v__1"), ("all/w/1.png", "1")):
@@ -156,17 +160,17 @@ def test_photos_of_one_name_in_two_folders_have_vertices_each(source):
         np.testing.assert_array_equal(face.vertices_xy, given[name][:, :2])
 
 
-def test_vertices_serve_one_photo(source):
+def test_vertices_belong_to_one_photo(source):
     aligner = PrecomputedAligner(MESH, source(**{"1": vertices()}))
     for path in ("u/1.png", "u/../u/1.png"):
         aligner(PHOTO, path)
-    with pytest.raises(AlignmentError, match=r"served .*u/1\.png, and is all that there is for .*v/1\.png"):
+    with pytest.raises(AlignmentError, match=r"was used for .*u/1\.png, and .*v/1\.png has no other"):
         pickle.loads(pickle.dumps(aligner))(PHOTO, "v/1.png")
-    with pytest.raises(AlignmentError, match="Lay the vertices out in folders"):
+    with pytest.raises(AlignmentError, match="Arrange the vertices in folders"):
         aligner(PHOTO, "u/1.jpg")
 
 
-def test_a_name_does_not_lead_out_of_the_folder(tmp_path):
+def test_a_photo_path_cannot_leave_the_folder(tmp_path):
     (tmp_path / "in").mkdir()
     write(tmp_path / "me.npz", vertices())
     with pytest.raises(AlignmentError, match="there is none in"):
@@ -175,7 +179,7 @@ def test_a_name_does_not_lead_out_of_the_folder(tmp_path):
         PrecomputedAligner(MESH, tmp_path / "in")(PHOTO, "m" * 255)
 
 
-def test_all_vertices_are_in_the_description(source):
+def test_the_description_covers_all_vertices(source):
     described = [
         PrecomputedAligner(MESH, source(**given)).describe()["vertices"]
         for given in (
@@ -200,7 +204,7 @@ def test_the_description_follows_the_files(tmp_path):
     assert len({one["vertices"] for one in (first, renamed, aligner.describe())}) == 3
 
 
-def test_a_mapping_that_no_photo_can_use_is_described_all_the_same():
+def test_an_unusable_mapping_is_described():
     described = [
         PrecomputedAligner(MESH, {"me": np.array(["a", None], dtype=object)}).describe() for _ in range(2)
     ]
@@ -208,7 +212,7 @@ def test_a_mapping_that_no_photo_can_use_is_described_all_the_same():
 
 
 @pytest.mark.parametrize("name", ["me.npz", "me.mat"])
-def test_a_small_file_of_very_many_vertices_is_not_unpacked(tmp_path, monkeypatch, name):
+def test_a_file_that_unpacks_to_too_many_vertices_raises(tmp_path, monkeypatch, name):
     monkeypatch.setattr("canonface.alignment.vertex_files.MAX_BYTES", 2**20)
     values = np.zeros((50_000, 3))
     if name == "me.npz":
@@ -242,7 +246,7 @@ class Trap:
         ("me.txt", b"1 2", "in a file of .mat, .npz, .npy, .csv"),
     ],
 )
-def test_files_that_lie(tmp_path, capsys, name, content, message):
+def test_wrong_files_raise(tmp_path, capsys, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AlignmentError, match=message):
         read_vertices(tmp_path / name)

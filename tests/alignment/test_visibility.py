@@ -1,4 +1,4 @@
-"""What a face hides of itself, on photos: profiles lose their far half, frontal faces what the nose hides."""
+"""Self-occlusion on photos: profiles hide their far half, frontal faces the vertices behind the nose."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RIGHT, LEFT = MESH.vertices[:, 0] < -3, MESH.vertices[:, 0] > 3
 
 
 def halves_seen(face):
-    """Share of the vertices seen on the side turned away, and on the one turned towards the camera."""
+    """Return the visible share of vertices on the side turned away, and on the side towards the camera."""
     far, near = (LEFT, RIGHT) if face.pose_deg.yaw > 0 else (RIGHT, LEFT)
     return face.visible[far].mean(), face.visible[near].mean()
 
 
-def test_the_bundled_profiles_lose_their_far_half(demo_faces):
+def test_profiles_hide_their_far_half(demo_faces):
     profiles = [face for face in demo_faces if abs(face.pose_deg.yaw) > 45]
     assert len(profiles) >= 2
     for face in profiles:
@@ -33,7 +33,7 @@ def test_the_bundled_profiles_lose_their_far_half(demo_faces):
         assert near > 0.9, face.path
 
 
-def test_bundled_frontal_faces_lose_only_what_nose_and_lips_hide(demo_faces):
+def test_frontal_faces_hide_only_vertices_at_nose_and_lips(demo_faces):
     frontal = [face for face in demo_faces if abs(face.pose_deg.yaw) < 6 and abs(face.pose_deg.pitch) < 8]
     assert len(frontal) >= 10
     for face in frontal:
@@ -46,8 +46,8 @@ def test_bundled_frontal_faces_lose_only_what_nose_and_lips_hide(demo_faces):
 
 
 @pytest.mark.data
-def test_the_more_a_face_turns_the_less_of_its_far_half_is_seen(data, aligner):
-    """All profiles and turned views of the synthetic people that can be aligned."""
+def test_the_far_half_disappears_as_a_face_turns(data, aligner):
+    """Compare all profiles and turned views of the synthetic people that can be aligned."""
     folder = data / "openpeople_synth"
     with (folder / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if "profile" in row["view"] or "three" in row["view"]]

@@ -1,4 +1,4 @@
-"""Toy networks in place of the real one: what is read out of an answer."""
+"""Decoding of the face mesh network, tested with toy networks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import pytest
 
 from canonface.assets import asset_path
 from canonface.errors import AssetError
-from canonface.landmarker.bundle import DETECTOR, LANDMARKS, read_networks
-from canonface.landmarker.face_mesh import face_points
-from canonface.landmarker.network import Network
+from canonface.landmarker.networks import DETECTOR, LANDMARKS, LiteRTNetwork, face_points, read_networks
 
 
 @pytest.mark.parametrize(("logit", "presence"), [(0.0, 0.5), (-1e30, 0.0), (1e30, 1.0)])
@@ -27,10 +25,10 @@ def test_points_are_shares_of_the_square_and_presence_is_a_probability(logit, pr
     assert found == pytest.approx(presence, abs=1e-12)
 
 
-def test_the_shipped_networks_answer_alike_after_pickling():
+def test_pickled_networks_return_the_same_outputs():
     networks = read_networks(asset_path("face_landmarker.task"))
     assert set(networks) == {DETECTOR, LANDMARKS}
-    network = Network(networks[LANDMARKS])
+    network = LiteRTNetwork(networks[LANDMARKS])
     grey = np.full((256, 256, 3), 0.5, np.float32)
     points, presence = face_points(network, grey)
     assert presence < 0.5
@@ -38,12 +36,12 @@ def test_the_shipped_networks_answer_alike_after_pickling():
     np.testing.assert_array_equal(points, again)
 
 
-def test_a_damaged_network_says_so():
-    with pytest.raises(AssetError, match=r"LiteRT refused one of 9 bytes.*Reinstall canonface"):
-        Network(b"no tflite")(np.zeros((1, 2), np.float32))
+def test_a_damaged_network_raises():
+    with pytest.raises(AssetError, match=r"LiteRT rejected one of 9 bytes.*Reinstall canonface"):
+        LiteRTNetwork(b"no tflite")(np.zeros((1, 2), np.float32))
 
 
-def test_another_file_is_no_bundle(tmp_path):
+def test_a_file_that_is_not_a_bundle_raises(tmp_path):
     (tmp_path / "text.task").write_text("no archive")
     with pytest.raises(AssetError, match=r"a zip archive of \.tflite networks"):
         read_networks(tmp_path / "text.task")

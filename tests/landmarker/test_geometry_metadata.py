@@ -32,7 +32,7 @@ VERTICES = [[0.0, 1.0, 2.0, 0.25, 0.5], [1.0, 0.0, 0.0, 1.0, 0.0], [-1.0, 0.5, 4
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_message_made_by_hand(packed):
+def test_a_handmade_message(packed):
     mesh = block(1, mesh_message(VERTICES, [0, 1, 2], packed))
     face = parse_geometry_metadata(mesh + block(2, basis_message(0, 0.5)) + block(2, basis_message(2, 0.25)))
     np.testing.assert_array_equal(face.vertices, np.array(VERTICES)[:, :3])
@@ -50,7 +50,10 @@ GOOD_BASIS = block(2, basis_message(1, 1.0))
         (b"", "got no mesh and 0 basis"),
         (GOOD_BASIS, "got no mesh and 1 basis"),
         (block(1, mesh_message(VERTICES, [0, 1, 2], True)), "got a mesh and 0 basis"),
-        (block(1, mesh_message([[1.0, 2.0]], [0, 0, 0], True)) + GOOD_BASIS, "no whole number of vertices"),
+        (
+            block(1, mesh_message([[1.0, 2.0]], [0, 0, 0], True)) + GOOD_BASIS,
+            "not a whole number of vertices",
+        ),
         (block(1, mesh_message(VERTICES, [0, 1, 3], True)) + GOOD_BASIS, "below the vertex count 3"),
         (block(1, mesh_message(VERTICES, [0, 1], True)) + GOOD_BASIS, "got 2 indices"),
         (block(1, mesh_message([[float("nan")] * 5], [0, 0, 0], True)) + GOOD_BASIS, "NaN or infinity"),
@@ -62,7 +65,7 @@ GOOD_BASIS = block(2, basis_message(1, 1.0))
         (b"\x08\x01" + GOOD_BASIS, "Field 1 .* wire type 2; got 0"),
     ],
 )
-def test_other_messages_are_refused(data, message):
+def test_other_messages_raise(data, message):
     with pytest.raises(AssetError, match=message):
         parse_geometry_metadata(data)
 
@@ -73,7 +76,7 @@ def real_metadata() -> bytes:
 
 
 @pytest.mark.parametrize("kept", [1, 100, 10_000, 19_000, -1])
-def test_truncated_metadata_are_refused(kept):
+def test_truncated_metadata_raises(kept):
     with pytest.raises(AssetError, match="truncated"):
         parse_geometry_metadata(real_metadata()[:kept])
 
@@ -89,7 +92,7 @@ def test_the_shipped_mesh():
     np.testing.assert_allclose(face.vertices[33], (-4.445859, 2.663991, 3.173422), atol=1e-6)
 
 
-def test_a_missing_file_and_a_wrong_archive_are_refused(tmp_path):
+def test_a_missing_file_and_a_wrong_archive_raise(tmp_path):
     with pytest.raises(AssetError, match=r"reading .* failed"):
         read_canonical_face(tmp_path / "none.task")
     (tmp_path / "text.task").write_text("no archive")

@@ -46,7 +46,7 @@ def test_an_empty_message_has_no_fields():
 
 
 @given(st.lists(st.integers(0, 2**64 - 1)))
-def test_integers_come_back(values):
+def test_integers_round_trip(values):
     assert read_packed_varints(b"".join(encode_varint(value) for value in values)) == values
 
 
@@ -63,7 +63,7 @@ def test_integers_come_back(values):
         "half a key",
     ],
 )
-def test_truncation_is_told(data):
+def test_truncation_raises(data):
     with pytest.raises(AssetError, match="truncated"):
         list(read_fields(data))
 
@@ -76,7 +76,7 @@ def test_truncation_is_told(data):
         (b"\x08" + b"\xff" * 10 + b"\x01", "at most 10 bytes"),
     ],
 )
-def test_other_data_is_told(data, message):
+def test_other_data_raises(data, message):
     with pytest.raises(AssetError, match=message):
         list(read_fields(data))
 

@@ -8,7 +8,7 @@ from canonface.assets import asset_path
 from canonface.errors import AssetError
 
 
-def test_the_landmarker_is_the_file_that_its_licence_names():
+def test_checksum_of_the_landmarker_matches_its_licence_file():
     licence = asset_path("face_landmarker.LICENSE.txt").read_text()
     digest = sha256(asset_path("face_landmarker.task").read_bytes()).hexdigest()
     assert digest == "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
@@ -18,7 +18,7 @@ def test_the_landmarker_is_the_file_that_its_licence_names():
 
 
 @pytest.mark.parametrize("name", ["face_landmarker.tsk", "../errors.py", "", "__init__.py"])
-def test_an_unknown_file_is_refused_with_the_known_ones(name):
+def test_an_unknown_file_raises_with_the_known_names(name):
     with pytest.raises(
         AssetError, match=r"ships no file .*'face_landmarker\.task'|Known: .*face_landmarker\.task"
     ):

@@ -23,7 +23,7 @@ def test_x_points_right_and_y_down():
     assert abs(forehead[0] - chin[0]) < 1e-9  # the midline is upright
 
 
-def test_the_picture_is_the_face_box_with_half_the_margin_on_each_side():
+def test_the_image_is_the_face_box_with_half_the_margin_on_each_side():
     mesh = load_mesh(0)
     low, high = box_of(Canvas(size_hw=(512, 512), margin=0.3).project(mesh))
     # The face is higher than wide, so its height is 1 / 1.3 of the picture, between edges 0 and 512.
@@ -37,7 +37,7 @@ def test_without_margin_the_face_touches_the_edges():
     np.testing.assert_allclose((low[1], high[1]), (-0.5, 99.5))
 
 
-def test_the_crop_rule_of_a_models_input_gives_the_same_picture():
+def test_a_model_input_crop_gives_the_same_image():
     # A photo of the canonical face at 7.3 pixels a centimetre, cropped as models' inputs are: the square box
     # of the vertices with margin, from edge to edge of the input.
     mesh, size, margin = load_mesh(1), 224, 0.3
@@ -50,17 +50,17 @@ def test_the_crop_rule_of_a_models_input_gives_the_same_picture():
 
 
 @given(st.integers(1, 900), st.integers(1, 900), st.floats(0, 2))
-def test_an_oblong_picture_shows_the_same_square_in_its_middle(height, width, margin):
+def test_an_oblong_image_shows_the_same_square_centred(height, width, margin):
     mesh, side = load_mesh(0), min(height, width)
     square = Canvas((side, side), margin).project(mesh)
     oblong = Canvas((height, width), margin).project(mesh)
     np.testing.assert_allclose(oblong - ((width - side) / 2, (height - side) / 2), square, atol=1e-9)
 
 
-@pytest.mark.parametrize("level", [1, 2])
-def test_levels_share_the_picture(level):
+@pytest.mark.parametrize("subdivision", [1, 2])
+def test_subdivisions_share_the_image(subdivision):
     base = Canvas().project(load_mesh(0))
-    np.testing.assert_array_equal(Canvas().project(load_mesh(level))[:468], base)
+    np.testing.assert_array_equal(Canvas().project(load_mesh(subdivision))[:468], base)
 
 
 def test_scale():
@@ -81,6 +81,6 @@ def test_scale():
         ({"margin": float("inf")}, "got inf"),
     ],
 )
-def test_impossible_pictures_are_refused(options, message):
+def test_invalid_canvas_options_raise(options, message):
     with pytest.raises(OptionError, match=message):
         Canvas(**options)

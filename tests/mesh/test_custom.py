@@ -1,4 +1,4 @@
-"""Meshes of others: what is taken, what is derived, what is refused; thinning and fitting to the default mesh."""
+"""Custom meshes: given parts, derived parts, errors; thinning and fitting to the default mesh."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from canonface.mesh import (
     region_area_px,
     region_mask,
 )
-from canonface.mesh.thinning import thinned_triangles
+from canonface.mesh.fit import thinned_triangles
 
 SQUARE = np.array([[-1.0, 0, 0], [1, 0, 0], [0, 1, 0.5], [0, -1, 0]])
 DENSE = load_mesh(1)
 
 
 def picture_of(mesh, scale=20.0, shift=(300.0, 280.0, 50.0)):
-    """The mesh as a frontal picture: x right, y down, z towards the viewer."""
+    """Return the mesh as a frontal image: x right, y down, z towards the viewer."""
     return mesh.vertices * scale * (1, -1, 1) + shift
 
 
-def test_what_is_not_given_is_derived():
+def test_missing_parts_are_derived():
     mesh = make_mesh("square", SQUARE)
     assert mesh.triangles.shape == (0, 3)
     np.testing.assert_array_equal(mesh.mirror, [1, 0, 2, 3])
@@ -39,7 +39,7 @@ def test_what_is_not_given_is_derived():
     assert mesh.halo == 0
 
 
-def test_the_callers_arrays_are_neither_kept_nor_changed():
+def test_input_arrays_are_copied_and_unchanged():
     mine = SQUARE.copy()
     mesh = make_mesh("square", mine)
     mine[0] = 9
@@ -60,7 +60,7 @@ def test_the_callers_arrays_are_neither_kept_nor_changed():
         ({"landmarks": {"tip": []}}, "A landmark is .* 'tip' has no values"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(options, message):
+def test_inconsistent_parts_raise(options, message):
     with pytest.raises(OptionError, match=message):
         make_mesh(**({"name": "square", "vertices": SQUARE} | options))
 
@@ -68,12 +68,12 @@ def test_parts_that_do_not_fit_are_refused(options, message):
 @pytest.mark.parametrize(
     "name", ["landmarker-468/1", "landmarker-468+halo/0", "five-point/33", "five-point/9", "pixels/33"]
 )
-def test_names_of_the_packages_meshes_are_refused(name):
+def test_reserved_names_raise(name):
     assert mesh_named(name).name == name
-    with pytest.raises(OptionError, match=r"is that of one that comes with canonface\. .*'my-"):
+    with pytest.raises(OptionError, match=r"belongs to a mesh of canonface\. Use e\.g\. 'my-"):
         make_mesh(name, SQUARE)
     first, _, last = name.partition("/")
-    with pytest.raises(OptionError, match="comes with canonface"):
+    with pytest.raises(OptionError, match="belongs to a mesh of canonface"):
         fitted_mesh(first, SQUARE, None, DENSE, stride=int(last) or 1)
     assert make_mesh(f"my-{name}", SQUARE).name == f"my-{name}"
 
@@ -88,7 +88,7 @@ def test_a_mesh_of_points_or_with_an_opening_has_a_face_mask():
     assert hole.sum() == pytest.approx(region_area_px(DENSE, "right_eye", Canvas()), rel=0.2)
 
 
-def test_groups_take_what_a_mesh_has_and_are_unknown_where_it_has_nothing():
+def test_groups_use_the_regions_of_the_mesh_or_raise():
     mesh = make_mesh("square", SQUARE, regions={"right_eye": [0], "left_eye": [1]})
     assert region_mask(mesh, "eyes").tolist() == [True, True, False, False]
     with pytest.raises(OptionError, match="there is no 'mouth'"):
@@ -108,14 +108,14 @@ def test_thin_triangles_lie_on_the_dense_surface():
     assert len(mesh_edges(thin)) > 2.5 * len(kept)  # about three edges a vertex
 
 
-def test_all_vertices_kept_is_the_mesh_itself():
+def test_keeping_all_vertices_returns_the_same_triangles():
     base = load_mesh(0)
     thin = thinned_triangles(base.vertices, base.triangles, np.arange(468))
     assert {tuple(sorted(t)) for t in thin.tolist()} == {tuple(sorted(t)) for t in base.triangles.tolist()}
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_picture_of_the_default_mesh_is_fitted_onto_it(known):
+def test_an_image_of_the_default_mesh_is_fitted_to_it(known):
     picture = picture_of(DENSE)
     mesh = fitted_mesh(
         "own", picture, DENSE.triangles[:, ::-1], DENSE, picture[:, :2] if known else None, stride=3
@@ -128,10 +128,10 @@ def test_a_picture_of_the_default_mesh_is_fitted_onto_it(known):
     assert (np.cross(b - a, c - a)[:, 2] > 0).mean() > 0.95  # turned round
 
 
-def test_fitting_says_what_it_needs():
+def test_fitted_mesh_errors():
     with pytest.raises(OptionError, match=r"got shape \(4, 2\)"):
         fitted_mesh("own", SQUARE[:, :2], None, DENSE)
-    with pytest.raises(OptionError, match=r"are 1833, .* got 4"):
+    with pytest.raises(OptionError, match=r"holds the 1833 vertices .* got 4"):
         fitted_mesh("own", SQUARE, None, DENSE, SQUARE[:, :2])
     with pytest.raises(OptionError, match="from 1 to the 4 vertices; got 0"):
         fitted_mesh("own", SQUARE, None, DENSE, stride=0)

@@ -1,4 +1,4 @@
-"""A mesh's digest: the same for the same mesh however it is stored, another for any part that differs."""
+"""Mesh digest: equal for equal meshes however they are stored, different if any part differs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MESH = load_mesh(0, halo=True)
 
 
 def changed(name):
-    """The mesh with the least change of one part."""
+    """Return the mesh with the smallest change of one part."""
     value = getattr(MESH, name)
     if name == "name":
         return replace(MESH, name="another")
@@ -46,7 +46,7 @@ def test_every_part_counts(name):
     assert mesh_digest(changed(name)) != mesh_digest(MESH)
 
 
-def test_what_a_region_is_called_counts_and_where_it_is_listed_does_not():
+def test_region_names_count_and_their_order_does_not():
     names = list(MESH.regions)
     turned = replace(MESH, regions={name: MESH.regions[name] for name in reversed(names)})
     assert mesh_digest(turned) == mesh_digest(MESH)
@@ -56,7 +56,7 @@ def test_what_a_region_is_called_counts_and_where_it_is_listed_does_not():
     assert mesh_digest(as_landmarks) != mesh_digest(replace(MESH, landmarks={}))
 
 
-def test_how_numbers_are_stored_does_not_count():
+def test_number_types_and_sparse_layout_do_not_count():
     dense = MESH.from_base.toarray()
     rows, columns = np.indices(dense.shape).reshape(2, -1)
     full = csr_array((dense.ravel(), (rows, columns)), shape=dense.shape)

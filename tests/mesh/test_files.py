@@ -1,4 +1,4 @@
-"""A mesh comes back from its file with every number, and nothing else comes in."""
+"""Mesh files: exact round trip, and rejection of damaged or foreign files."""
 
 from __future__ import annotations
 
@@ -60,39 +60,42 @@ def tampered(tmp_path, **changes):
         ({"format": np.array("another/1")}, "its format is 'another/1'"),
         ({"vertices": np.zeros((3, 3))}, "has shape"),
         ({"uv": None}, "uv"),
-        ({"triangles": np.array([[0, 1, 9]])}, "triangles names vertices beyond the 4"),
-        ({"regions_lengths": np.array([2])}, "the regions do not add up"),
-        ({"mirror": np.array([0, 1, 2, -1])}, "mirror names vertices beyond the 4"),
-        ({"from_base_indptr": np.array([0, 1, 2, 3, 9])}, "is none or is damaged"),
+        ({"triangles": np.array([[0, 1, 9]])}, "triangles has vertex indices beyond the 4 vertices"),
+        ({"regions_lengths": np.array([2])}, "the lengths of the regions are inconsistent"),
+        ({"mirror": np.array([0, 1, 2, -1])}, "mirror has vertex indices beyond the 4 vertices"),
+        ({"from_base_indptr": np.array([0, 1, 2, 3, 9])}, "is not one or is damaged"),
         ({"name": np.array([object()])}, "allow_pickle=False"),
-        ({"name": np.array(["one", "two"])}, "its name is no text"),
-        ({"vertices": np.full((4, 3), np.nan)}, "vertices holds finite"),
-        ({"vertices": np.zeros((4, 3), np.int64)}, "vertices holds finite floating-point"),
-        ({"uv": np.full((4, 2), np.inf)}, "uv holds finite"),
-        ({"from_base_data": np.full(4, np.nan)}, "from_base_data holds finite"),
-        ({"mirror": np.array([1.0, 0.0, 2.0, 3.0])}, "mirror holds whole numbers; there it holds float64"),
-        ({"halo": np.array(0.5)}, "halo holds whole numbers"),
-        ({"halo": np.array(-1)}, "halo is no number of vertices"),
-        ({"regions_members": np.array([2.0])}, "regions_members holds whole numbers"),
-        ({"regions_members": np.array([7])}, "regions_members names vertices beyond the 4"),
-        ({"landmarks_lengths": np.array([3, -1]), "landmarks_names": np.array(["a", "b"])}, "do not add up"),
+        ({"name": np.array(["one", "two"])}, "its name is not text"),
+        ({"vertices": np.full((4, 3), np.nan)}, "vertices must hold finite"),
+        ({"vertices": np.zeros((4, 3), np.int64)}, "vertices must hold finite floating-point"),
+        ({"uv": np.full((4, 2), np.inf)}, "uv must hold finite"),
+        ({"from_base_data": np.full(4, np.nan)}, "from_base_data must hold finite"),
+        ({"mirror": np.array([1.0, 0.0, 2.0, 3.0])}, "mirror must hold integers; it holds float64"),
+        ({"halo": np.array(0.5)}, "halo must hold integers"),
+        ({"halo": np.array(-1)}, "halo is not a number of vertices"),
+        ({"regions_members": np.array([2.0])}, "regions_members must hold integers"),
+        ({"regions_members": np.array([7])}, "regions_members has vertex indices beyond the 4 vertices"),
+        (
+            {"landmarks_lengths": np.array([3, -1]), "landmarks_names": np.array(["a", "b"])},
+            "the lengths of the landmarks are inconsistent",
+        ),
     ],
 )
-def test_a_file_that_contradicts_itself_is_refused(tmp_path, changes, message):
+def test_inconsistent_files_raise(tmp_path, changes, message):
     with pytest.raises(OptionError, match=message):
         read_mesh(tampered(tmp_path, **changes))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut", pickle.dumps({"vertices": 1})])
-def test_another_file_is_refused(tmp_path, content):
+def test_files_of_other_types_raise(tmp_path, content):
     (tmp_path / "mesh.npz").write_bytes(content)
-    with pytest.raises(OptionError, match="A mesh file is one that"):
+    with pytest.raises(OptionError, match="A mesh file is written by"):
         read_mesh(tmp_path / "mesh.npz")
 
 
-def test_any_flipped_byte_is_told_or_harmless(tmp_path):
+def test_a_flipped_byte_raises_or_changes_nothing(tmp_path):
     whole = save_mesh(small_mesh(), tmp_path / "mesh.npz").read_bytes()
-    known, told = mesh_digest(small_mesh()), 0
+    known, rejected = mesh_digest(small_mesh()), 0
     for place in range(0, len(whole), 7):
         for flip in (0x01, 0xFF):
             damaged = bytearray(whole)
@@ -101,11 +104,11 @@ def test_any_flipped_byte_is_told_or_harmless(tmp_path):
             try:
                 assert mesh_digest(read_mesh(tmp_path / "damaged.npz")) == known
             except OptionError:
-                told += 1
-    assert told > 100
+                rejected += 1
+    assert rejected > 100
 
 
-def test_a_small_file_of_very_much_is_not_unpacked(tmp_path, monkeypatch):
+def test_a_file_that_unpacks_to_too_much_raises(tmp_path, monkeypatch):
     monkeypatch.setattr("canonface.mesh.files.MAX_BYTES", 2**20)
     np.savez_compressed(tmp_path / "mesh.npz", vertices=np.zeros((100_000, 3)))
     with pytest.raises(OptionError, match="unpacks to 2 MiB, more than 1"):

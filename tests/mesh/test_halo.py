@@ -1,4 +1,4 @@
-"""The halo: where its rings lie, that both sides mirror, what its vertices are called, how the picture grows."""
+"""The halo: positions of its rings, symmetry, regions, and the larger canvas."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pair(request):
     return load_mesh(request.param), load_mesh(request.param, halo=True)
 
 
-def test_the_face_is_the_beginning_of_the_mesh_with_halo(pair):
+def test_face_vertices_come_before_halo_vertices(pair):
     plain, mesh = pair
     assert (mesh.face_count, mesh.base_count) == (len(plain.vertices), 468)
     np.testing.assert_array_equal(mesh.vertices[: mesh.face_count], plain.vertices)
@@ -37,7 +37,7 @@ def test_the_face_is_the_beginning_of_the_mesh_with_halo(pair):
         np.testing.assert_array_equal(mesh.regions[name], members)
 
 
-def test_rings_are_as_far_away_and_as_far_apart_as_they_say(pair):
+def test_distance_and_spacing_of_rings(pair):
     plain, mesh = pair
     spacing = 1.6 / 2 ** int(plain.name[-1])
     rim = plain.vertices[boundary_loop(plain.triangles), :2]
@@ -70,7 +70,7 @@ def test_every_halo_vertex_has_one_region_and_none_has_a_triangle(pair):
     assert mesh.triangles.max() < mesh.face_count
 
 
-def test_places_are_where_their_names_say(pair):
+def test_regions_lie_where_their_names_imply(pair):
     _, mesh = pair
     middle = {name: mesh.vertices[mesh.regions[name]].mean(axis=0) for name in HALO_SOURCES}
     assert middle["hair"][1] > 8
@@ -81,7 +81,7 @@ def test_places_are_where_their_names_say(pair):
     assert (mesh.vertices[mesh.regions["neck"], 2] < chin[2] - 2).all()  # the neck lies behind the chin
 
 
-def test_the_picture_holds_the_halo_and_shows_the_face_by_the_same_rule(pair):
+def test_the_canvas_contains_the_halo_and_keeps_the_face_rule(pair):
     plain, mesh = pair
     canvas = Canvas.of(mesh)
     xy = canvas.project(mesh)
@@ -95,7 +95,7 @@ def test_the_picture_holds_the_halo_and_shows_the_face_by_the_same_rule(pair):
     np.testing.assert_array_equal(Canvas().probed_mask(plain), Canvas().face_mask(plain))
 
 
-def test_a_mesh_of_ones_own_takes_a_halo():
+def test_a_custom_mesh_gets_a_halo():
     own = make_mesh("points", load_mesh(0).vertices)
     mesh = add_halo(own, 1.0, "points+halo")
     assert mesh.halo > 100
@@ -105,11 +105,11 @@ def test_a_mesh_of_ones_own_takes_a_halo():
 @pytest.mark.parametrize(
     ("mesh", "spacing", "message"),
     [
-        (load_mesh(0, halo=True), 1.0, "A halo is added once"),
-        (load_mesh(0), 0.0, "at most 4 cm apart; got 0"),
-        (load_mesh(0), 5.0, "at most 4 cm apart; got 5"),
+        (load_mesh(0, halo=True), 1.0, "A mesh has at most one halo"),
+        (load_mesh(0), 0.0, "at most 4 cm; got 0"),
+        (load_mesh(0), 5.0, "at most 4 cm; got 5"),
     ],
 )
-def test_what_cannot_be_is_refused(mesh, spacing, message):
+def test_invalid_halo_options_raise(mesh, spacing, message):
     with pytest.raises(OptionError, match=message):
         add_halo(mesh, spacing, "x")

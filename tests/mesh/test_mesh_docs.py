@@ -14,10 +14,10 @@ def test_the_table_of_regions_is_up_to_date():
     assert script["with_table"](page) == page, "run: python docs/scripts/region_table.py"
 
 
-def test_the_page_tells_levels_and_groups_as_they_are():
+def test_the_page_lists_subdivisions_and_groups():
     page = (DOCS / "mesh.md").read_text(encoding="utf-8")
-    for level in range(5):
-        mesh = load_mesh(level)
-        assert f"| {level} | {len(mesh.vertices):,} | {len(mesh.triangles):,} |" in page
+    for subdivision in range(5):
+        mesh = load_mesh(subdivision)
+        assert f"| {subdivision} | {len(mesh.vertices):,} | {len(mesh.triangles):,} |" in page
     for group in REGION_GROUPS:
         assert f"`{group}`" in page

@@ -23,8 +23,8 @@ def test_every_kth_vertex_from_the_first(stride, count):
 
 
 @pytest.mark.parametrize("stride", [0, -1, 1834, True])
-def test_an_impossible_stride_is_refused(stride):
-    with pytest.raises(OptionError, match=r"from 1 to the mesh's 1833 vertices; got (0|-1|1834|True)\."):
+def test_an_invalid_stride_raises(stride):
+    with pytest.raises(OptionError, match=r"from 1 to the 1833 vertices; got (0|-1|1834|True)\."):
         probe_vertices(load_mesh(1), stride)
 
 
@@ -34,8 +34,8 @@ def test_importing_the_mesh_layer_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_mesh_is_found_again_by_its_name():
-    for level in (0, 1):
-        assert mesh_named(load_mesh(level).name) is load_mesh(level)
+def test_mesh_named_returns_the_mesh_of_that_name():
+    for subdivision in (0, 1):
+        assert mesh_named(load_mesh(subdivision).name) is load_mesh(subdivision)
     with pytest.raises(OptionError, match=r"did you mean 'landmarker-468/1'"):
         mesh_named("landmarker-468/11")

@@ -40,7 +40,7 @@ def base():
     return load_mesh(0)
 
 
-def test_the_names_are_the_agreed_ones(base):
+def test_region_names(base):
     assert set(base.regions) == NAMES
     assert list(region_sources()) == [*base.regions, *HALO_SOURCES]
     assert list(load_mesh(0, halo=True).regions) == [*base.regions, *HALO_SOURCES]
@@ -56,9 +56,9 @@ def test_every_source_is_stated():
         )
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_left_mirrors_right_and_the_midline_mirrors_itself(level):
-    mesh = load_mesh(level)
+@pytest.mark.parametrize("subdivision", [0, 1, 2])
+def test_left_mirrors_right_and_the_midline_mirrors_itself(subdivision):
+    mesh = load_mesh(subdivision)
     for name, members in mesh.regions.items():
         other = name.replace("right_", "LEFT_").replace("left_", "right_").replace("LEFT_", "left_")
         np.testing.assert_array_equal(np.sort(mesh.mirror[members]), mesh.regions[other], err_msg=name)
@@ -74,7 +74,7 @@ def test_a_contour_is_a_simple_closed_walk_along_edges(base, contour):
 
 
 @pytest.mark.parametrize("contour", CONTOURS, ids=lambda contour: contour.name)
-def test_a_region_is_what_its_contour_encloses(base, contour):
+def test_a_region_is_the_area_inside_its_contour(base, contour):
     # Independent of the texture: the triangles within have the area that the contour has by the shoelace
     # formula. Both are taken in the texture, where nothing folds.
     name = contour.name if contour.side == "midline" else f"right_{contour.name}"
@@ -86,7 +86,7 @@ def test_a_region_is_what_its_contour_encloses(base, contour):
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_a_region_is_one_area(base, name):
+def test_a_region_is_connected(base, name):
     from scipy.sparse.csgraph import connected_components
 
     triangles = region_triangles(base, name)
@@ -96,7 +96,7 @@ def test_a_region_is_one_area(base, name):
     assert connected_components(neighbours)[0] == 1
 
 
-def test_published_sets_are_kept(base):
+def test_regions_contain_the_published_sets(base):
     # MediaPipe, face_mesh_connections.py.
     eye = {33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173}
     brow = {46, 53, 52, 65, 55, 70, 63, 105, 66, 107}
@@ -127,7 +127,7 @@ def test_known_vertices(base, vertex, expected):
     assert set(regions_of(base, vertex)) == expected
 
 
-def test_everything_but_the_opening_of_the_mouth_is_named(base):
+def test_only_the_opening_of_the_mouth_has_no_region(base):
     assert all(regions_of(base, vertex) for vertex in range(468))
     named = np.any([region_mask(base, name)[base.triangles].all(axis=1) for name in NAMES], axis=0)
     inner_lips = {78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415}
@@ -136,8 +136,8 @@ def test_everything_but_the_opening_of_the_mouth_is_named(base):
     assert region_mask(base, "mouth")[base.triangles[~named]].all()
 
 
-def test_where_regions_lie(base):
-    """In words: y is up, and the order from top to bottom is that of any face."""
+def test_order_of_regions(base):
+    """Compare the order from top to bottom with that of any face; y is up."""
     y = {name: base.vertices[members, 1].mean() for name, members in base.regions.items()}
     order = ["forehead", "right_eyebrow", "right_upper_eyelid", "right_eye", "right_lower_eyelid"]
     order += ["right_nose_wing", "philtrum", "upper_lip", "lower_lip", "chin"]
@@ -147,9 +147,9 @@ def test_where_regions_lie(base):
     assert sorted(order, key=across.__getitem__) == order
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
-def test_a_dense_vertex_belongs_if_all_its_weight_does(level):
-    mesh, base = load_mesh(level), load_mesh(0)
+@pytest.mark.parametrize("subdivision", [1, 2, 3])
+def test_a_dense_vertex_belongs_if_all_its_weight_lies_in_the_region(subdivision):
+    mesh, base = load_mesh(subdivision), load_mesh(0)
     rng = np.random.default_rng(0)
     for vertex in rng.integers(468, len(mesh.vertices), 60).tolist():
         sources = mesh.from_base[[vertex]].indices
@@ -157,7 +157,7 @@ def test_a_dense_vertex_belongs_if_all_its_weight_does(level):
         assert set(regions_of(mesh, vertex)) == expected
 
 
-def test_an_edge_that_leaves_a_region_has_its_middle_outside():
+def test_the_midpoint_of_an_edge_that_leaves_a_region_is_outside():
     base, mesh = load_mesh(0), load_mesh(1)
     inside = region_mask(base, "right_eye")
     for number, (a, b) in enumerate(mesh_edges(base.triangles).tolist()):
@@ -165,8 +165,8 @@ def test_an_edge_that_leaves_a_region_has_its_middle_outside():
 
 
 @pytest.mark.parametrize("name", [*sorted(NAMES), *groups_of(load_mesh(0))])
-def test_levels_cover_the_same_area(name):
-    areas = [region_area_px(load_mesh(level), name, Canvas()) for level in (0, 1, 2)]
+def test_subdivisions_cover_the_same_area(name):
+    areas = [region_area_px(load_mesh(subdivision), name, Canvas()) for subdivision in (0, 1, 2)]
     np.testing.assert_allclose(areas, areas[0], rtol=1e-9)
 
 
@@ -179,7 +179,7 @@ def test_area_by_hand(base):
     np.testing.assert_allclose(double, 4 * shoelace)
 
 
-def test_groups_are_their_parts_and_what_lies_between():
+def test_groups_contain_their_regions_and_the_area_between():
     mesh = load_mesh(1)
     mouth = region_mask(mesh, "mouth")
     for part in REGION_GROUPS["mouth"]:
@@ -192,12 +192,12 @@ def test_groups_are_their_parts_and_what_lies_between():
 @pytest.mark.parametrize(
     ("given_name", "near"), [("right_eyes", "right_eye"), ("mouht", "mouth"), ("Chin", "chin")]
 )
-def test_an_unknown_region_is_refused_with_near_names(base, given_name, near):
+def test_an_unknown_region_raises_with_near_names(base, given_name, near):
     with pytest.raises(OptionError, match=rf"no '{given_name}': did you mean .*'{near}'"):
         region_mask(base, given_name)
 
 
 @pytest.mark.parametrize("vertex", [-1, 468])
-def test_an_unknown_vertex_is_refused(base, vertex):
+def test_an_unknown_vertex_raises(base, vertex):
     with pytest.raises(OptionError, match=r"from 0 to 467; got"):
         regions_of(base, vertex)

@@ -17,12 +17,12 @@ COUNTS = {0: 468, 1: 1833, 2: 7257, 3: 28881}
 
 
 @cache
-def split_points_slowly(level: int) -> tuple[list[tuple[float, ...]], list[tuple[int, int, int]]]:
-    """Subdivision of the canonical vertices the slow way: no matrix, one midpoint at a time."""
+def split_points_slowly(subdivision: int) -> tuple[list[tuple[float, ...]], list[tuple[int, int, int]]]:
+    """Subdivide the canonical vertices the slow way: no matrix, one midpoint at a time."""
     base = load_mesh(0)
     points = [tuple(point) for point in base.vertices.tolist()]
     triangles = [tuple(triangle) for triangle in base.triangles.tolist()]
-    for _ in range(level):
+    for _ in range(subdivision):
         edges = sorted({tuple(sorted((t[i], t[i - 1]))) for t in triangles for i in range(3)})
         middle = {edge: len(points) + number for number, edge in enumerate(edges)}
         points += [tuple((p + q) / 2 for p, q in zip(points[a], points[b], strict=True)) for a, b in edges]
@@ -35,36 +35,36 @@ def split_points_slowly(level: int) -> tuple[list[tuple[float, ...]], list[tuple
 
 
 def as_set(triangles) -> set[tuple[int, ...]]:
-    """Triangles up to the corner at which each begins; the turn counts."""
+    """Return the triangles in canonical form: the first corner does not matter, the winding does."""
     return {tuple(np.roll(t, -int(np.argmin(t))).tolist()) for t in np.asarray(triangles)}
 
 
-@pytest.mark.parametrize("level", [1, 2])
-def test_it_equals_the_slow_replica(level):
-    points, triangles = split_points_slowly(level)
-    mesh = load_mesh(level)
+@pytest.mark.parametrize("subdivision", [1, 2])
+def test_it_equals_the_slow_replica(subdivision):
+    points, triangles = split_points_slowly(subdivision)
+    mesh = load_mesh(subdivision)
     np.testing.assert_allclose(mesh.vertices, points, atol=1e-12)
     assert as_set(mesh.triangles) == as_set(triangles)
 
 
-@pytest.mark.parametrize("level", COUNTS)
-def test_counts_and_weights(level):
-    mesh = load_mesh(level)
-    assert mesh.name == f"landmarker-468/{level}"
-    assert mesh.vertices.shape == (COUNTS[level], 3)
-    assert mesh.triangles.shape == (898 * 4**level, 3)
+@pytest.mark.parametrize("subdivision", COUNTS)
+def test_counts_and_weights(subdivision):
+    mesh = load_mesh(subdivision)
+    assert mesh.name == f"landmarker-468/{subdivision}"
+    assert mesh.vertices.shape == (COUNTS[subdivision], 3)
+    assert mesh.triangles.shape == (898 * 4**subdivision, 3)
     assert mesh.base_count == 468
     matrix = mesh.from_base
-    assert matrix.shape == (COUNTS[level], 468)
+    assert matrix.shape == (COUNTS[subdivision], 468)
     np.testing.assert_array_equal(matrix.sum(axis=1), 1.0)  # dyadic weights: exact
     assert matrix.data.min() > 0
-    assert np.diff(matrix.indptr).max() == min(level + 1, 3)
+    assert np.diff(matrix.indptr).max() == min(subdivision + 1, 3)
     np.testing.assert_array_equal(matrix[:468].toarray(), np.eye(468))
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_levels_are_nested(level):
-    coarse, fine = load_mesh(level), load_mesh(level + 1)
+@pytest.mark.parametrize("subdivision", [0, 1, 2])
+def test_subdivisions_are_nested(subdivision):
+    coarse, fine = load_mesh(subdivision), load_mesh(subdivision + 1)
     count = len(coarse.vertices)
     np.testing.assert_array_equal(fine.vertices[:count], coarse.vertices)
     np.testing.assert_array_equal(fine.uv[:count], coarse.uv)
@@ -76,25 +76,25 @@ def test_levels_are_nested(level):
 
 
 @given(arrays(float, (3, 2), elements=st.floats(-9, 9)), arrays(float, 2, elements=st.floats(-99, 99)))
-def test_it_commutes_with_affine_maps(linear, shift):
+def test_subdivision_commutes_with_affine_maps(linear, shift):
     base, dense = load_mesh(0), load_mesh(2)
     moved_then_split = dense.from_base @ (base.vertices @ linear + shift)
     np.testing.assert_allclose(moved_then_split, dense.vertices @ linear + shift, atol=1e-9)
 
 
-@pytest.mark.parametrize("level", [-1, 5, True])
-def test_an_impossible_level_is_refused(level):
-    with pytest.raises(OptionError, match=r"whole number from 0 .* to 4 .*; got (-1|5|True)\. Level 1"):
-        load_mesh(level)
+@pytest.mark.parametrize("subdivision", [-1, 5, True])
+def test_an_invalid_subdivision_raises(subdivision):
+    with pytest.raises(OptionError, match=r"whole number from 0 .* to 4 .*; got (-1|5|True)\. Subdivision 1"):
+        load_mesh(subdivision)
 
 
-def test_a_mirror_that_breaks_edges_is_refused():
+def test_a_mirror_that_breaks_edges_raises():
     path = np.array([[0, 1, 2], [1, 3, 2]])
     with pytest.raises(OptionError, match="have no counterpart"):
         subdivide(path, np.array([1, 0, 2, 3]), 1)
 
 
-def test_the_mesh_is_shared_and_closed_to_writing():
+def test_the_mesh_is_shared_and_read_only():
     mesh = load_mesh(1)
     assert load_mesh(1) is mesh
     assert load_mesh() is mesh
@@ -107,7 +107,7 @@ def test_the_mesh_is_shared_and_closed_to_writing():
         mesh.regions["new"] = mesh.mirror
 
 
-def test_the_mesh_travels_to_other_processes():
+def test_the_mesh_can_be_pickled():
     mesh = load_mesh(1)
     arrived = pickle.loads(pickle.dumps(mesh))
     assert arrived.name == mesh.name
@@ -115,3 +115,8 @@ def test_the_mesh_travels_to_other_processes():
     assert (arrived.from_base != mesh.from_base).nnz == 0
     assert list(arrived.regions) == list(mesh.regions)
     np.testing.assert_array_equal(arrived.regions["right_eye"], mesh.regions["right_eye"])
+
+
+def test_the_old_keyword_level_warns():
+    with pytest.warns(DeprecationWarning, match="subdivision="):
+        assert load_mesh(level=2) is load_mesh(subdivision=2)

@@ -5,28 +5,28 @@ import pytest
 
 from canonface.errors import OptionError
 from canonface.mesh import load_mesh
-from canonface.mesh.symmetry import base_mirror
+from canonface.mesh.canonical import base_mirror
 
 ACROSS = np.array([-1.0, 1.0, 1.0])
 
 
-@pytest.mark.parametrize("level", [0, 1, 2, 3])
-def test_the_mirror_is_the_symmetry_of_the_canonical_face(level):
-    mesh = load_mesh(level)
+@pytest.mark.parametrize("subdivision", [0, 1, 2, 3])
+def test_the_mirror_is_the_symmetry_of_the_canonical_face(subdivision):
+    mesh = load_mesh(subdivision)
     np.testing.assert_array_equal(mesh.mirror[mesh.mirror], np.arange(len(mesh.vertices)))
     np.testing.assert_allclose(mesh.vertices[mesh.mirror], mesh.vertices * ACROSS, atol=1e-12)
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_midline_vertices_are_their_own_and_no_others(level):
-    mesh = load_mesh(level)
+@pytest.mark.parametrize("subdivision", [0, 1, 2])
+def test_only_midline_vertices_are_their_own_counterparts(subdivision):
+    mesh = load_mesh(subdivision)
     own = mesh.mirror == np.arange(len(mesh.vertices))
     np.testing.assert_array_equal(own, np.abs(mesh.vertices[:, 0]) < 1e-12)
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_triangles_mirror_triangles(level):
-    mesh = load_mesh(level)
+@pytest.mark.parametrize("subdivision", [0, 1, 2])
+def test_triangles_mirror_triangles(subdivision):
+    mesh = load_mesh(subdivision)
     triangles = {tuple(sorted(triangle)) for triangle in mesh.triangles.tolist()}
     assert {tuple(sorted(triangle)) for triangle in mesh.mirror[mesh.triangles].tolist()} == triangles
 
@@ -53,7 +53,7 @@ def test_left_is_the_subjects_left():
             assert mesh.vertices[members, 0].min() >= 0
 
 
-def test_a_lopsided_mesh_is_refused():
+def test_an_asymmetric_mesh_raises():
     vertices = load_mesh(0).vertices.copy()
     vertices[33, 1] += 0.01
     with pytest.raises(OptionError, match=r"A symmetric mesh .* within 1e-06; the farthest is 0\.01 away"):

@@ -22,7 +22,7 @@ def test_a_square_by_hand():
     np.testing.assert_array_equal(vertex_normals(SQUARE_POINTS, SQUARE), np.tile((0.0, 0.0, 1.0), (4, 1)))
 
 
-def test_the_rim_turns_with_the_triangles():
+def test_the_boundary_follows_the_winding():
     np.testing.assert_array_equal(boundary_loop(SQUARE[:, ::-1]), [0, 3, 2, 1])
 
 
@@ -44,7 +44,7 @@ def test_a_vertex_without_area_has_no_normal():
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(0.1, 10))
-def test_normals_turn_with_the_face_and_ignore_its_size(yaw, pitch, scale):
+def test_normals_rotate_with_the_face_and_ignore_its_size(yaw, pitch, scale):
     mesh = load_mesh(0)
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     turn = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -52,11 +52,11 @@ def test_normals_turn_with_the_face_and_ignore_its_size(yaw, pitch, scale):
     np.testing.assert_allclose(turned, vertex_normals(mesh.vertices, mesh.triangles) @ turn.T, atol=1e-9)
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_the_canonical_mesh_is_a_disc(level):
-    mesh = load_mesh(level)
+@pytest.mark.parametrize("subdivision", [0, 1, 2])
+def test_the_canonical_mesh_is_a_disc(subdivision):
+    mesh = load_mesh(subdivision)
     edges, rim = mesh_edges(mesh.triangles), boundary_loop(mesh.triangles)
-    assert len(rim) == 36 * 2**level
+    assert len(rim) == 36 * 2**subdivision
     assert len(mesh.triangles) == 2 * len(mesh.vertices) - 2 - len(rim)  # eyes and mouth are covered too
     assert len(mesh.vertices) - len(edges) + len(mesh.triangles) == 1  # Euler characteristic of a disc
     from scipy.sparse.csgraph import connected_components
@@ -86,6 +86,6 @@ def test_triangles_face_the_viewer():
     [OCTAHEDRON_FACES, np.array([[0, 1, 2], [3, 4, 5]]), np.array([[0, 1, 2], [0, 1, 3], [0, 1, 4]])],
     ids=["closed body", "two pieces", "three triangles on an edge"],
 )
-def test_what_is_no_disc_is_refused(triangles):
-    with pytest.raises(OptionError, match="A disc has one rim"):
+def test_a_mesh_that_is_not_a_disc_raises(triangles):
+    with pytest.raises(OptionError, match="A disc has one boundary"):
         boundary_loop(triangles)

@@ -1,4 +1,4 @@
-"""Values carried from mesh to mesh: by place, not by number, and with a known loss."""
+"""Transfer of values between meshes: by position, not by index, with a known loss."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FINE, COARSE, HALO = load_mesh(2), load_mesh(1), load_mesh(1, halo=True)
 
 
 def smooth(mesh):
-    """A smooth map with a peak beside the mouth."""
+    """Return a smooth map with a peak next to the mouth."""
     return np.exp(-((mesh.vertices[:, :2] - (2, -4)) ** 2).sum(axis=1) / 18)
 
 
-def test_nested_levels_lose_nothing():
+def test_nested_subdivisions_lose_nothing():
     values = smooth(COARSE)
     np.testing.assert_array_equal(transfer(transfer(values, COARSE, FINE), FINE, COARSE), values)
     loss = round_trip_loss(values, COARSE, FINE)
@@ -38,7 +38,7 @@ def test_a_coarse_mesh_in_between_loses_a_little():
     assert loss["covered"] == 1
 
 
-def test_it_goes_by_place_whatever_the_order_and_the_frame():
+def test_transfer_is_independent_of_vertex_order_and_frame():
     order = np.random.default_rng(0).permutation(len(COARSE.vertices))
     landmarks = {name: [i] for name, i in (("a", 33), ("b", 263), ("c", 1), ("d", 152))}
     here = make_mesh("here", COARSE.vertices, landmarks=landmarks)
@@ -51,13 +51,13 @@ def test_it_goes_by_place_whatever_the_order_and_the_frame():
     np.testing.assert_array_equal(transfer(values, here, there), values[order])
 
 
-def test_without_shared_landmarks_boxes_are_laid_on_boxes():
+def test_without_shared_landmarks_bounding_boxes_are_matched():
     there = make_mesh("there", COARSE.vertices * 2 + (5, 1, 0))
     values = smooth(COARSE)
     np.testing.assert_array_equal(transfer(values, make_mesh("here", COARSE.vertices), there), values)
 
 
-def test_unknown_values_are_passed_over_and_far_ones_left_out():
+def test_nan_values_are_skipped_and_far_vertices_get_nan():
     here = make_mesh("here", np.array([[-4.0, 0, 0], [0, 0, 0], [4, 0, 0]]))
     there = make_mesh("there", np.array([[-4.0, 0, 0], [-3.2, 0, 0], [0.4, 0, 0], [4, 0, 0]]))
     values = np.array([1.0, np.nan, 3.0])
@@ -65,7 +65,7 @@ def test_unknown_values_are_passed_over_and_far_ones_left_out():
     np.testing.assert_array_equal(transfer(values, here, there, reach=10), [1, 1, 3, 3])
 
 
-def test_the_halo_takes_from_the_halo_only():
+def test_halo_vertices_take_values_from_the_halo_only():
     values = np.where(np.arange(len(HALO.vertices)) < HALO.face_count, 1.0, 5.0)
     np.testing.assert_array_equal(transfer(values, HALO, load_mesh(2, halo=True))[-1], 5.0)
     assert (transfer(values, HALO, COARSE) == 1).all()
@@ -73,7 +73,7 @@ def test_the_halo_takes_from_the_halo_only():
     assert np.isnan(back[HALO.face_count :]).all()
 
 
-def test_flat_meshes_take_part():
+def test_transfer_to_flat_meshes():
     flat = five_point_mesh()
     there = transfer(smooth(flat), flat, COARSE)
     assert 0.2 < np.isfinite(there).mean() <= 1
@@ -86,6 +86,6 @@ def test_a_constant_has_no_correlation():
     assert 0.99 < loss["covered"] < 1  # level 0 has gaps wider than the reach
 
 
-def test_values_of_another_mesh_are_refused():
+def test_a_wrong_number_of_values_raises():
     with pytest.raises(OptionError, match=r"got 468 for the 1833 of 'landmarker-468/1'"):
         transfer(np.zeros(468), COARSE, FINE)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonface.alignment import LandmarkerAligner
-from canonface.alignment.five_point import FIVE_POINTS
+from canonface.alignment.flat_aligners import FIVE_POINTS
 from canonface.errors import AlignmentError, OptionError
 from canonface.mesh import five_point_mesh, load_mesh, make_mesh, pixel_mesh
 from canonface.models import ModelCard, prepare
@@ -146,7 +146,7 @@ def test_templates_grow_around_their_middle(size_hw, margin):
 def test_a_mesh_without_the_points_is_refused_by_name(crop):
     face = face_of(TEMPLATE, ("a", "b", "c", "d", "e"))
     with pytest.raises(
-        OptionError, match=r"'points' names no point '(right_eye|left_outer_eye_corner)'.*Use a crop"
+        OptionError, match=r"'points' has no landmark '(right_eye|left_outer_eye_corner)'.*Use a crop"
     ):
         prepare(face, InputSpec(crop=crop))
     assert "right_outer_eye_corner" not in five_point_mesh().landmarks

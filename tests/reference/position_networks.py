@@ -1,4 +1,4 @@
-"""Small networks that answer any crop with a known position map, as files."""
+"""Small networks that return a known position map for any crop, written to files."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def save_position_onnx(path: Path, mesh, prediction: np.ndarray | None = None) -
     from onnx import TensorProto, helper, numpy_helper, save
 
     constant = numpy_helper.from_array(
-        (known_map(mesh) if prediction is None else prediction)[None], "answer"
+        (known_map(mesh) if prediction is None else prediction)[None], "known_map"
     )
     zero = numpy_helper.from_array(np.zeros(1, dtype=np.float32), "zero")
     nodes = [
         helper.make_node("Mul", ["crop", "zero"], ["nothing"]),
         helper.make_node("ReduceSum", ["nothing"], ["sum"], keepdims=0),
-        helper.make_node("Add", ["answer", "sum"], ["map"]),
+        helper.make_node("Add", ["known_map", "sum"], ["map"]),
     ]
     shape = [1, SIZE, SIZE, 3]
     graph = helper.make_graph(
@@ -59,11 +59,13 @@ def save_position_torchscript(path: Path, mesh) -> None:
     class Known(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.register_buffer("answer", torch.from_numpy(known_map(mesh).transpose(2, 0, 1).copy())[None])
+            self.register_buffer(
+                "known_map", torch.from_numpy(known_map(mesh).transpose(2, 0, 1).copy())[None]
+            )
             self.convolution = torch.nn.Conv2d(3, 3, 1)
 
         def forward(self, crop: torch.Tensor) -> torch.Tensor:
-            return self.prediction + 0 * self.convolution(crop)
+            return self.known_map + 0 * self.convolution(crop)
 
     import warnings
 

@@ -1,15 +1,14 @@
-"""From a photo to faces on the mesh."""
+"""Aligners: from a photo to faces on the mesh."""
 
 from __future__ import annotations
 
 from canonface.alignment.base import ALIGNERS, Aligner, make_aligner
-from canonface.alignment.five_point import FivePointAligner
+from canonface.alignment.flat_aligners import FivePointAligner, NoAligner
 from canonface.alignment.landmarker import LandmarkerAligner
 from canonface.alignment.photo import Photo, read_photo
-from canonface.alignment.placing import placed_face
+from canonface.alignment.placement import placed_face
 from canonface.alignment.position_map import PositionMapAligner
 from canonface.alignment.precomputed import PrecomputedAligner
-from canonface.alignment.unaligned import NoAligner
 
 __all__ = [
     "ALIGNERS",

@@ -1,4 +1,4 @@
-"""Where the faces of a photo are: BlazeFace (short range) on LiteRT.
+"""Face detection with BlazeFace (short range) on LiteRT.
 
 Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs", arXiv 1907.05047. Anchors,
 decoding and suppression follow the settings that MediaPipe publishes for this network
@@ -13,24 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 
 INPUT_SIZE = 128
 RIGHT_EYE, LEFT_EYE, NOSE_TIP, MOUTH, RIGHT_EAR, LEFT_EAR = range(6)
 """Rows of ``Detection.keypoints_xy``; left and right are the subject's."""
 
 _ANCHORS_PER_CELL = {8: 2, 16: 6}
-"""Stride of a feature map in input pixels -> anchors a cell."""
+"""Stride of a feature map in input pixels -> anchors per cell."""
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """One face as the detector saw it.
+    """Detected face: bounding box, key points and score.
 
     Attributes:
-        box_xyxy: ``(4,)`` left, top, right, bottom in photo pixels; may reach beyond the photo.
+        box_xyxy: ``(4,)`` left, top, right, bottom in photo pixels; the box may extend beyond the photo.
         keypoints_xy: ``(6, 2)`` right eye, left eye, nose tip, mouth, right ear, left ear, in photo pixels.
-        score: 0 to 1, the detector's probability that this is a face.
+        score: probability from 0 to 1 that this is a face.
     """
 
     box_xyxy: Float[np.ndarray, "4"]
@@ -39,12 +39,15 @@ class Detection:
 
     @property
     def side(self) -> float:
-        """The box's longer side in pixels."""
+        """Longer side of the box in pixels."""
         return float((self.box_xyxy[2:] - self.box_xyxy[:2]).max())
 
 
 def anchors() -> Float[np.ndarray, "896 2"]:
-    """Anchor centres, 0..1 from edge to edge of the input: cell by cell, stride 8 before stride 16."""
+    """Return the centres of the anchors, 0..1 from edge to edge of the input.
+
+    They are ordered by cell, stride 8 before stride 16.
+    """
     layers = []
     for stride, count in _ANCHORS_PER_CELL.items():
         cells = INPUT_SIZE // stride
@@ -60,10 +63,9 @@ def decode(
     anchors_xy: Float[np.ndarray, "n 2"],
     min_score: float,
 ) -> list[Detection]:
-    """Network outputs as detections in coordinates of the input square, 0..1, best first.
+    """Convert network outputs to detections in coordinates of the input square, 0..1, best first.
 
-    A row of ``regressors`` is centre x, y, width, height and six points x, y, in input pixels relative to
-    the anchor.
+    A row of ``regressors`` is centre x, y, width, height and six points x, y, in input pixels relative to the anchor.
     """
     scores = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -100, 100)))
     found = []
@@ -78,17 +80,17 @@ def decode(
 
 
 def overlap(a: Float[np.ndarray, "4"], b: Float[np.ndarray, "4"]) -> tuple[float, float]:
-    """Intersection of two boxes over their union, and over the smaller of them."""
+    """Return the intersection of two boxes, divided by their union and by the smaller box."""
     shared = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0).prod()
     areas = (a[2:] - a[:2]).prod(), (b[2:] - b[:2]).prod()
     return float(shared / max(sum(areas) - shared, 1e-12)), float(shared / max(min(areas), 1e-12))
 
 
 def suppress(detections: Sequence[Detection], min_overlap: float = 0.3) -> list[Detection]:
-    """Weighted non-maximum suppression: each group of overlapping detections becomes its weighted mean.
+    """Merge overlapping detections by weighted non-maximum suppression.
 
-    The best detection and all that overlap it (intersection over union above ``min_overlap``) are averaged
-    with their scores as weights; the group keeps the best score.
+    The best detection and all that overlap it (intersection over union above ``min_overlap``) are averaged, weighted
+    by their scores; the result keeps the best score.
     """
     rest = sorted(detections, key=lambda d: -d.score)
     kept = []
@@ -106,10 +108,10 @@ def suppress(detections: Sequence[Detection], min_overlap: float = 0.3) -> list[
     return kept
 
 
-def without_repeats(detections: Sequence[Detection]) -> list[Detection]:
-    """Detections of several views with each face once: the best score wins.
+def deduplicate(detections: Sequence[Detection]) -> list[Detection]:
+    """Return the detections of several views with each face once; the best score wins.
 
-    A tile may see half a face as a smaller one, so what lies mostly inside a better box goes too.
+    A tile may show half a face as a smaller face, so a box that lies mostly inside a better box is removed too.
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda d: -d.score):
@@ -119,32 +121,32 @@ def without_repeats(detections: Sequence[Detection]) -> list[Detection]:
     return kept
 
 
-def whole_view(height: int, width: int) -> Square:
-    """The photo, letterboxed."""
-    return Square(((width - 1) / 2, (height - 1) / 2), float(max(height, width)))
+def whole_view(height: int, width: int) -> SquareCrop:
+    """Return the view of the whole photo, letterboxed."""
+    return SquareCrop(((width - 1) / 2, (height - 1) / 2), float(max(height, width)))
 
 
-def fallback_views(height: int, width: int) -> Iterator[Square]:
-    """Where to look when the whole photo showed nothing, in this order.
+def fallback_views(height: int, width: int) -> Iterator[SquareCrop]:
+    """Yield the views to search, in order, if the whole photo shows no face.
 
-    The photo within wider margins, for crops that the face fills (BlazeFace wants to see its surroundings);
-    then the photo turned by a quarter either way, for files that lost their orientation; then overlapping tiles
+    First the photo with wider margins, for crops that the face fills: BlazeFace needs the surroundings of a face.
+    Then the photo rotated by a quarter turn either way, for files that lost their orientation. Then overlapping tiles
     of 3/5, 2/5 and 1/4 of the longer side, for small faces in large photos.
     """
     whole = whole_view(height, width)
     for growth in (1.5, 2.2):
-        yield Square(whole.centre_xy, whole.side * growth)
+        yield SquareCrop(whole.centre_xy, whole.side * growth)
     for quarter_turns in (1, 3):
-        yield Square(whole.centre_xy, whole.side, quarter_turns * np.pi / 2)
+        yield SquareCrop(whole.centre_xy, whole.side, quarter_turns * np.pi / 2)
     for share in (0.6, 0.4, 0.25):
         side = whole.side * share
         for y in _tile_centres(height, side):
             for x in _tile_centres(width, side):
-                yield Square((x, y), side)
+                yield SquareCrop((x, y), side)
 
 
 def _tile_centres(length: int, side: float) -> list[float]:
-    """Centres of the fewest tiles that cover ``length`` pixels with a fifth of overlap or more."""
+    """Return the centres of the fewest tiles that cover ``length`` pixels with an overlap of a fifth or more."""
     if length <= side:
         return [(length - 1) / 2]
     count = 1 + int(np.ceil((length - side) / (0.8 * side)))
@@ -155,8 +157,8 @@ class Detector:
     """Finds faces in one view of a photo.
 
     Args:
-        network: from a ``(1, 128, 128, 3)`` input to ``regressors`` and ``classificators``.
-        min_score: the least score of a face.
+        network: maps a ``(1, 128, 128, 3)`` input to ``regressors`` and ``classificators``.
+        min_score: smallest score of a face.
     """
 
     def __init__(
@@ -168,8 +170,8 @@ class Detector:
         self._min_score = min_score
         self._anchors = anchors()
 
-    def __call__(self, photo: UInt8[np.ndarray, "h w 3"], view: Square) -> list[Detection]:
-        """Faces that the view shows, in photo pixels, best first."""
+    def __call__(self, photo: UInt8[np.ndarray, "h w 3"], view: SquareCrop) -> list[Detection]:
+        """Return the faces that the view shows, in photo pixels, best first."""
         pixels = view.sample(photo, INPUT_SIZE, outside=0)
         outputs = self._network(pixels[None].astype(np.float32) / np.float32(127.5) - 1)
         decoded = decode(
@@ -178,7 +180,7 @@ class Detector:
         return [_in_photo(detection, view) for detection in suppress(decoded)]
 
 
-def _in_photo(detection: Detection, view: Square) -> Detection:
+def _in_photo(detection: Detection, view: SquareCrop) -> Detection:
     corners = view.to_photo(detection.box_xyxy.reshape(2, 2))
     box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
     return Detection(box, view.to_photo(detection.keypoints_xy), detection.score)

@@ -1,4 +1,4 @@
-"""What a file that is no picture is, told by its first bytes: a name for the error message."""
+"""Identification of non-image files by magic bytes, for error messages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 
 
 def describe_content(content: bytes) -> str:
-    """A phrase for what the bytes are: ``"a PDF document"``, ``"a text file"``, or their first values."""
+    """Return a phrase that describes the file: ``"a PDF document"``, ``"a text file"``, or its first bytes."""
     head = content[:64]
     folded = head.lstrip().lower()
     for offset, signature, description in _SIGNATURES:
@@ -54,7 +54,7 @@ def describe_content(content: bytes) -> str:
 
 def _is_text(sample: bytes) -> bool:
     try:
-        # The sample may end inside a character; its last bytes do not count.
+        # The sample may end inside a character, so errors in its last bytes are ignored.
         text = sample.decode("utf-8", errors="ignore" if len(sample) == 512 else "strict")
     except UnicodeDecodeError:
         return False
@@ -62,10 +62,10 @@ def _is_text(sample: bytes) -> bool:
 
 
 def jpeg_ends(content: bytes) -> bool:
-    """Whether a JPEG file has an end marker behind its first scan.
+    """Return False if a JPEG file has no end marker after its first scan.
 
-    A download that was cut, in a file whose full size was set aside beforehand, ends in zeros; decoders take
-    the zeros for pixels. The thumbnail's own end marker, inside a header segment, does not count.
+    A partial download whose full size was allocated beforehand ends in zeros, which decoders read as pixels. The end
+    marker of the thumbnail, inside a header segment, does not count.
     """
     at = 2
     while at + 4 <= len(content) and content[at] == 0xFF:

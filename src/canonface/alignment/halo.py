@@ -1,4 +1,4 @@
-"""Where a mesh's halo lies on a photo: it goes with the face as a whole."""
+"""Position and visibility of a mesh's halo in a photo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from canonface.geometry import PICTURE_TO_CAMERA, Similarity, covered, similarit
 from canonface.types import Mesh
 
 FAR_EAR_DEG = 30.0
-"""Turned away farther than this, a head hides its ear on that side."""
+"""Head rotation in degrees beyond which the ear on the far side is hidden."""
 
 _TOLERANCE = 0.01  # of the face's extent, as geometry.visible_vertices has it
 
@@ -22,19 +22,19 @@ def with_halo(
     image: UInt8[np.ndarray, "h w 3"],
     triangles: Int[np.ndarray, "t 3"] | None = None,
 ) -> tuple[Float[np.ndarray, "v 2"], Float[np.ndarray, "v"], Bool[np.ndarray, "v"]]:
-    """Position, depth and visibility of a face's vertices, with those of its halo after them.
+    """Return position, depth and visibility of all vertices: those of the face, then those of the halo.
 
-    The halo is carried by the similarity from the canonical face to this one: in space if depths are known, else in
-    the picture. A vertex of it is seen where it lies in the photo, no part of the face lies before it, and it is not
-    the ear of the side that is turned away (`FAR_EAR_DEG`).
+    The similarity from the canonical face to this face carries the halo: in space if depth is known, otherwise in the
+    image plane. A halo vertex is visible if it lies in the photo, no part of the face is in front of it, and it is
+    not on the ear of the side that is turned away (`FAR_EAR_DEG`).
 
     Args:
         mesh: the mesh, with or without a halo.
-        vertices_xy: ``(F, 2)`` the face's vertices in pixels.
-        depth: ``(F,)`` in pixels, larger is farther; NaN if it is not known.
-        visible: ``(F,)``.
+        vertices_xy: ``(F, 2)`` face vertices in pixels.
+        depth: ``(F,)`` in pixels, larger is farther; NaN if unknown.
+        visible: ``(F,)`` visibility of the face vertices.
         image: the photo.
-        triangles: fewer triangles of the same shape as the mesh's, if there are any.
+        triangles: coarser triangles of the same surface, if available.
     """
     if not mesh.halo:
         return vertices_xy, depth, visible
@@ -52,7 +52,7 @@ def with_halo(
         flat = similarity(mesh.vertices[: mesh.face_count, :2], vertices_xy * y_up)
         placed = np.column_stack([flat(halo[:, :2]) * y_up, np.full(len(halo), np.nan)])
         hidden = np.zeros(len(halo), dtype=bool)
-    seen = within(placed[:, :2], image) & ~hidden
+    seen = inside_image(placed[:, :2], image) & ~hidden
     return (
         np.concatenate([vertices_xy, placed[:, :2]]),
         np.concatenate([depth, placed[:, 2]]),
@@ -60,8 +60,10 @@ def with_halo(
     )
 
 
-def within(points_xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "n"]:
-    """Whether a pixel of the image covers each point."""
+def inside_image(
+    points_xy: Float[np.ndarray, "n 2"], image: UInt8[np.ndarray, "h w 3"]
+) -> Bool[np.ndarray, "n"]:
+    """Return True for each point that lies on a pixel of the image."""
     size_wh = np.array(image.shape[1::-1])
     return np.asarray(((points_xy >= -0.5) & (points_xy < size_wh - 0.5)).all(axis=1))
 
@@ -73,7 +75,7 @@ def _in_space(mesh: Mesh, vertices_xy: np.ndarray, depth: np.ndarray) -> Similar
 
 
 def _far_ears(mesh: Mesh, rotation: Float[np.ndarray, "3 3"]) -> Bool[np.ndarray, "h"]:
-    """Vertices of the halo that lie on an ear which the head hides."""
+    """Return the halo vertices on an ear that the head hides."""
     far = np.zeros(mesh.halo, dtype=bool)
     tilt = np.radians(FAR_EAR_DEG)
     for name, side in (("right_ear", -1.0), ("left_ear", 1.0)):

@@ -1,4 +1,4 @@
-"""The default aligner: BlazeFace and the 478-point face mesh, weights in the package, nothing sent anywhere."""
+"""The default aligner: BlazeFace and the 478-point face mesh, offline, with weights in the package."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from canonface.alignment.cutting import uncut
 from canonface.alignment.detector import Detection
-from canonface.alignment.finding import BASE_COUNT, FaceFinder, size_px
-from canonface.alignment.halo import with_halo, within
+from canonface.alignment.finder import BASE_COUNT, FaceFinder, size_px
+from canonface.alignment.halo import inside_image, with_halo
 from canonface.alignment.landmarks import Landmarks
 from canonface.alignment.photo import Photo, read_photo
+from canonface.alignment.placement import remove_cut_faces
 from canonface.errors import OptionError
 from canonface.geometry import head_pose, visible_vertices
 from canonface.types import Face, Mesh, WhichFaces
 
 
 class LandmarkerAligner:
-    """Aligns photos with the face landmarker's networks on LiteRT.
+    """Aligns photos with the networks of the face landmarker on LiteRT.
 
-    ``Face.quality`` is presence x inside: the network's probability that the crop shows a face, times the share
-    of the base mesh's vertices that lie in the photo. ``Face.quality_parts`` holds both, with ``detection``
-    (the detector's score) and ``size_px`` (the longer side of the mesh's box).
+    ``Face.quality`` is presence x inside: the network's probability that the crop shows a face, times the share of
+    the base vertices that lie in the photo. ``Face.quality_parts`` holds both, with ``detection`` (the detector's
+    score) and ``size_px`` (the longer side of the mesh's bounding box).
 
     Args:
         mesh: a mesh whose base is the landmarker's 468 vertices.
-        faces: ``"largest"`` returns the largest face that is found, and is a ``FaceCutError`` if that one is cut,
-            whoever stands behind it. ``"all"`` returns every face, the largest first; those that are cut are not
-            in the list (a face is returned or it is not), a warning of the logger ``canonface`` counts them.
-        min_score: least detection score and least presence of a face.
-        min_inside: least share of the base mesh's vertices that lie in the photo.
+        faces: ``"largest"`` returns the largest face of the photo; if its border cuts that face, it raises
+            ``FaceCutError``, even if other faces are complete. ``"all"`` returns every face that is not cut, the
+            largest first; a warning of the logger ``canonface`` counts the cut ones.
+        min_score: smallest detection score and smallest presence of a face.
+        min_inside: smallest share of the base vertices that lie in the photo; below it a face is cut.
         max_megapixels: largest photo that is read.
         threads: CPU threads of the networks.
-        weights: the landmarker's ``.task`` file; by default the one in the package.
+        weights: the landmarker's ``.task`` file; default: the one in the package.
     """
 
     name = "landmarker"
@@ -63,7 +63,7 @@ class LandmarkerAligner:
         self._base_triangles = base_triangles(mesh)
 
     def describe(self) -> dict[str, str | float]:
-        """The choices that decide where a face is placed; a run writes them down."""
+        """Return the options that determine the position of a face; a run stores them."""
         return {
             "name": self.name,
             "landmarker": self.finder.digest,
@@ -74,11 +74,11 @@ class LandmarkerAligner:
         }
 
     def __call__(self, photo: Photo, path: str = "") -> list[Face]:
-        """Faces of a photo, the largest first: see ``Aligner``."""
+        """Return the faces of a photo, the largest first: see `Aligner`."""
         image = read_photo(photo, self.max_megapixels)
         path = path or (str(photo) if isinstance(photo, str | Path) else "")
         faces = [self._face(image, path, *placed) for placed in self.finder(image, path)]
-        return uncut(faces, self.min_inside, path)
+        return remove_cut_faces(faces, self.min_inside, path)
 
     def _face(
         self, image: UInt8[np.ndarray, "h w 3"], path: str, detection: Detection, landmarks: Landmarks
@@ -86,7 +86,7 @@ class LandmarkerAligner:
         base_xy, base_depth = landmarks.xy[:BASE_COUNT], landmarks.depth[:BASE_COUNT]
         vertices_xy = self.mesh.from_base @ base_xy
         depth = self.mesh.from_base @ (base_depth - base_depth.mean())
-        inside = within(vertices_xy, image)
+        inside = inside_image(vertices_xy, image)
         share = float(inside[:BASE_COUNT].mean())
         shown = inside & visible_vertices(vertices_xy, depth, self.mesh.triangles, self._base_triangles)
         vertices_xy, depth, shown = with_halo(
@@ -113,9 +113,9 @@ class LandmarkerAligner:
 
 
 def base_triangles(mesh: Mesh) -> Int[np.ndarray, "t 3"]:
-    """Triangles of the mesh that ``mesh`` is a subdivision of, in any winding.
+    """Return the triangles of the base mesh of a subdivided mesh, in any winding.
 
-    A dense triangle lies within one base triangle; the one in its middle mixes all three corners.
+    A triangle of the subdivided mesh lies within one base triangle; the one at its centre mixes all three corners.
     """
     rows = sum(mesh.from_base[mesh.triangles[:, corner]] for corner in range(3))
     rows.sort_indices()

@@ -1,6 +1,6 @@
-"""478 points of one face in a photo: which square the face mesh network is shown, and how often.
+"""Landmarks: 478 points of one face in a photo, from crops for the face mesh network.
 
-Crops follow the settings that MediaPipe publishes: a square of 1.5 times the box, turned so that the eyes are level,
+Crops follow the settings that MediaPipe publishes: a square of 1.5 times the box, rotated so that the eyes are level,
 256 x 256, values 0..1.
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from canonface.alignment.detector import LEFT_EYE, RIGHT_EYE, Detection
-from canonface.alignment.square import Square
-from canonface.landmarker.face_mesh import INPUT_SIZE, FaceMeshNetwork, face_points
+from canonface.alignment.square_crop import SquareCrop
+from canonface.landmarker.networks import INPUT_SIZE, FaceMeshNetwork, face_points
 
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 _CROP_GROWTH = 1.5
@@ -22,12 +22,12 @@ _MAX_DISAGREEMENT = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """The points of one face.
+    """Points of one face.
 
     Attributes:
         xy: ``(478, 2)`` photo pixels.
-        depth: ``(478,)`` pixels, larger is farther; zero is the network's own, near the head's centre.
-        presence: 0 to 1, the network's probability that the crop shows a face.
+        depth: ``(478,)`` pixels, larger is farther; zero is near the centre of the head, as the network defines it.
+        presence: probability from 0 to 1 that the crop shows a face.
     """
 
     xy: Float[np.ndarray, "478 2"]
@@ -35,41 +35,41 @@ class Landmarks:
     presence: float
 
 
-def crop_of_detection(detection: Detection) -> Square:
-    """Square around a detection: 1.5 times its longer side, the eyes level."""
+def crop_of_detection(detection: Detection) -> SquareCrop:
+    """Return the square around a detection: 1.5 times its longer side, the eyes level."""
     box = detection.box_xyxy
     eyes = detection.keypoints_xy[[RIGHT_EYE, LEFT_EYE]]
     return _crop((box[:2] + box[2:]) / 2, detection.side, eyes)
 
 
-def crop_of_landmarks(xy: Float[np.ndarray, "478 2"]) -> Square:
-    """Square around a face's points: 1.5 times the longer side of their box, the eyes level.
+def crop_of_landmarks(xy: Float[np.ndarray, "478 2"]) -> SquareCrop:
+    """Return the square around a face's points: 1.5 times the longer side of their box, the eyes level.
 
-    This is how MediaPipe crops the next frame of a video.
+    MediaPipe crops the next frame of a video in this way.
     """
     low, high = xy.min(axis=0), xy.max(axis=0)
     return _crop((low + high) / 2, float((high - low).max()), xy[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]])
 
 
-def _crop(centre: Float[np.ndarray, "2"], side: float, eyes: Float[np.ndarray, "2 2"]) -> Square:
+def _crop(centre: Float[np.ndarray, "2"], side: float, eyes: Float[np.ndarray, "2 2"]) -> SquareCrop:
     x, y = eyes[1] - eyes[0]
-    return Square((float(centre[0]), float(centre[1])), _CROP_GROWTH * side, float(np.arctan2(y, x)))
+    return SquareCrop((float(centre[0]), float(centre[1])), _CROP_GROWTH * side, float(np.arctan2(y, x)))
 
 
 class Landmarker:
-    """Places the points of the one face in a crop.
+    """Finds the points of the one face in a crop.
 
     Args:
-        network: from a ``(1, 256, 256, 3)`` input to 478 x 3 values in input pixels and a presence logit.
+        network: maps a ``(1, 256, 256, 3)`` input to 478 x 3 values in input pixels and a presence logit.
     """
 
     def __init__(self, network: FaceMeshNetwork) -> None:
         self._network = network
 
     def __call__(
-        self, photo: UInt8[np.ndarray, "h w 3"], crop: Square, *, outside: int | None = None
+        self, photo: UInt8[np.ndarray, "h w 3"], crop: SquareCrop, *, outside: int | None = None
     ) -> Landmarks:
-        """Points of the face in ``crop``, in photo pixels; ``outside`` as in ``Square.sample``."""
+        """Return the points of the face in ``crop``, in photo pixels; ``outside`` as in `SquareCrop.sample`."""
         pixels = crop.sample(photo, INPUT_SIZE, outside=outside)
         points, presence = face_points(self._network, pixels.astype(np.float32) / np.float32(255))
         return Landmarks(crop.to_photo(points[:, :2]), points[:, 2] * crop.side, presence)
@@ -77,14 +77,15 @@ class Landmarker:
     def place(
         self, photo: UInt8[np.ndarray, "h w 3"], detection: Detection, min_presence: float
     ) -> Landmarks | None:
-        """Points of a detected face, or None if the network sees no face there.
+        """Return the points of a detected face, or None if the network sees no face there.
 
-        Two passes: the first takes its crop from the detection, the second from the points of the first, which
-        makes up for a detection that is off.
+        The network runs twice: the crop of the first pass comes from the detection, that of the second from the
+        points of the first. This corrects an inaccurate detection.
 
-        Where the crop reaches beyond the photo, its border pixels are repeated outwards. The network's presence
-        suffers from the streaks, more than its points do. So a face that is refused is asked again on black,
-        and believed if both answers agree: their points differ by less than 3% of the face's size on average.
+        Where the crop extends beyond the photo, the border pixels are repeated outwards. The resulting streaks lower
+        the network's presence more than they move its points. So if the network refuses such a face, it runs again
+        with black in place of the streaks. The face is accepted if it is present there and the points of both runs
+        differ by less than 3% of the face's size on average.
         """
         crop = crop_of_detection(detection)
         placed = self._two_passes(photo, crop, outside=None)
@@ -96,6 +97,8 @@ class Landmarker:
         apart = np.linalg.norm(on_black.xy - placed.xy, axis=1).mean() / np.ptp(on_black.xy, axis=0).max()
         return on_black if on_black.presence >= min_presence and apart < _MAX_DISAGREEMENT else None
 
-    def _two_passes(self, photo: UInt8[np.ndarray, "h w 3"], crop: Square, outside: int | None) -> Landmarks:
+    def _two_passes(
+        self, photo: UInt8[np.ndarray, "h w 3"], crop: SquareCrop, outside: int | None
+    ) -> Landmarks:
         first = self(photo, crop, outside=outside)
         return self(photo, crop_of_landmarks(first.xy), outside=outside)

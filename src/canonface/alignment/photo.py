@@ -1,4 +1,4 @@
-"""Photo files as upright RGB arrays, whatever the file's colour mode; unusable files as clear errors."""
+"""Photo reading: files of any colour mode as upright RGB arrays."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Photo = str | Path | bytes | np.ndarray
-"""What ``read_photo`` takes."""
+"""Types that `read_photo` accepts."""
 
 MIN_SIDE = 16
-"""Fewest pixels a side: below this no face detector, and no reader, can tell a face."""
+"""Smallest side of a photo in pixels; neither a detector nor a person can recognise a smaller face."""
 
 FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF", "ICO", "PCX", "SGI",
 )  # fmt: skip
-"""What is opened, as far as the installed Pillow can. Not EPS: reading one would start Ghostscript."""
+"""Formats that are read, if the installed Pillow supports them. EPS is excluded: it would start Ghostscript."""
 
 _pillow_globals = threading.Lock()
 
 
 def read_photo(photo: Photo, max_megapixels: float = 64) -> UInt8[np.ndarray, "h w 3"]:
-    """Read a photo as 8-bit RGB, turned upright by its EXIF orientation.
+    """Read a photo as 8-bit RGB, rotated upright by its EXIF orientation.
 
-    Transparent pixels are laid over white. 16-bit values are scaled to 8 bits (``v * 255 / 65535``), never
-    clipped. Of an animation the first frame is taken. Colour profiles are not applied.
+    Transparent pixels are composited over white. 16-bit values are scaled to 8 bits (``v * 255 / 65535``), never
+    clipped. Of an animation the first frame is read. Colour profiles are ignored.
 
     Args:
         photo: a path, the bytes of a file, or a ``uint8`` array of shape (h, w, 3) RGB or (h, w) grey.
-        max_megapixels: largest accepted size, in millions of pixels; tested before anything is decoded.
+        max_megapixels: largest accepted size in millions of pixels; checked before decoding.
 
     Returns:
-        The picture as a new array: ``(h, w, 3)`` RGB in 0..255, rows downwards.
+        The photo as a new array: ``(h, w, 3)`` RGB in 0..255, rows downwards.
 
     Raises:
-        PhotoError: the photo is missing, unreadable, damaged, not a picture, too large or too small.
+        PhotoError: the photo is missing, unreadable, damaged, not an image, too large or too small.
         OptionError: ``max_megapixels`` is not positive.
     """
     if not max_megapixels > 0:
@@ -82,12 +82,12 @@ def _read_file(path: Path) -> bytes:
             f"A photo must be readable; {path} is not, for this user. Change its permissions."
         ) from None
     except (OSError, ValueError) as error:
-        raise PhotoError(f"A photo must be readable; {path} is not: {error}. Copy it anew.") from error
+        raise PhotoError(f"A photo must be readable; {path} is not: {error}. Copy it again.") from error
 
 
 def _decode(content: bytes, name: str, max_megapixels: float) -> UInt8[np.ndarray, "h w 3"]:
     if not content:
-        raise PhotoError(f"A photo has content; {name} is empty (0 bytes). Copy it anew from its source.")
+        raise PhotoError(f"A photo has content; {name} is empty (0 bytes). Copy it again from its source.")
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     with _strict_pillow():
@@ -111,16 +111,16 @@ def _decode(content: bytes, name: str, max_megapixels: float) -> UInt8[np.ndarra
         except Exception as error:  # Pillow's decoders raise what they like on damaged files
             raise PhotoError(
                 f"A photo must be whole; {name} ({len(content):,} bytes) is damaged or cut short: {error}. "
-                "Copy or download it anew."
+                "Copy or download it again."
             ) from error
 
 
 @contextmanager
 def _strict_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings, and keep its process-wide settings from letting half a photo through.
+    """Silence Pillow's warnings, and override two process-wide settings of Pillow.
 
-    ``LOAD_TRUNCATED_IMAGES``, which other packages switch on, would fill a cut file with grey;
-    ``MAX_IMAGE_PIXELS`` would refuse before our own limit could say how large the photo is.
+    ``LOAD_TRUNCATED_IMAGES``, which other packages switch on, would fill a truncated file with grey.
+    ``MAX_IMAGE_PIXELS`` would raise before our own limit can report the size of the photo.
     """
     from PIL import Image, ImageFile
 
@@ -143,13 +143,13 @@ def _check_size(name: str, size: tuple[int, ...], max_megapixels: float) -> None
         )
     if min(size) < MIN_SIDE:
         raise PhotoError(
-            f"A photo has at least {MIN_SIDE} pixels a side; {name} has {width} x {height}. "
+            f"A photo has at least {MIN_SIDE} pixels per side; {name} has {width} x {height}. "
             "Use a larger copy of it."
         )
 
 
 def _to_rgb(image: Image, name: str) -> UInt8[np.ndarray, "h w 3"]:
-    """Any Pillow mode as 8-bit RGB."""
+    """Convert an image of any Pillow mode to 8-bit RGB."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -164,7 +164,7 @@ def _to_rgb(image: Image, name: str) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def _scaled_to_8_bits(values: Float[np.ndarray, "h w"], name: str) -> Float[np.ndarray, "h w"]:
-    """32-bit grey as 0..255: the full scale is the smallest of 1 (floats), 255, 65535 that holds all values."""
+    """Scale 32-bit grey to 0..255: full scale is the smallest of 1 (floats), 255 and 65535 that holds all values."""
     if not np.isfinite(values).all():
         raise PhotoError(f"Pixels are finite numbers; {name} holds NaN or infinity. Save it as 8-bit PNG.")
     low, high = float(values.min()), float(values.max())

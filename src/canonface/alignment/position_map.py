@@ -1,7 +1,8 @@
-"""Position maps: a network of the user's own that draws a face's vertices into a texture, as PRNet does.
+"""Aligner by position maps: a user's network that draws the vertices of a face into a texture, as PRNet does.
 
-Y. Feng et al., "Joint 3D Face Reconstruction and Dense Alignment with Position Map Regression Network", ECCV 2018;
-the conventions are those of its released code (``api.py``): crop, ``face_ind.txt``, and the way back to the photo.
+Y. Feng et al., "Joint 3D Face Reconstruction and Dense Alignment with Position Map Regression Network", ECCV 2018.
+The conventions are those of its released code (``api.py``): crop, ``face_ind.txt``, and the mapping back to the
+photo.
 """
 
 from __future__ import annotations
@@ -11,42 +12,42 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from canonface.alignment.cutting import uncut
-from canonface.alignment.digests import file_sha256
-from canonface.alignment.finding import FaceFinder, Placed
+from canonface.alignment.finder import FaceFinder, FoundFace
 from canonface.alignment.photo import Photo, read_photo
-from canonface.alignment.placing import placed_face
+from canonface.alignment.placement import placed_face, remove_cut_faces
 from canonface.alignment.position_network import PositionNetwork
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.errors import AlignmentError, OptionError
+from canonface.files import sha256_file
 from canonface.types import Face, Mesh, WhichFaces
 
 SIZE = 256
-"""Pixels a side of the crop and of the map."""
+"""Side of the crop and of the map in pixels."""
 
 BROWS_TO_CHIN = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 234, 454, 132, 361, 172, 397, 152)
-"""The landmarker's points whose box stands for that of the 68 points: brows, sides of the face, jaw and chin."""
+"""The landmarker's points whose box replaces that of PRNet's 68 points: brows, sides of the face, jaw and chin."""
 
 
 class PositionMapAligner:
-    """Places faces with a position-map network and the landmarker, which finds them.
+    """Places faces with a position-map network; the landmarker finds them.
 
-    The network sees a square crop of 256 x 256 pixels, RGB in 0..1, and answers 256 x 256 x 3 values: at each texel
-    the x, y and z of the face's surface there, as shares of ``1.1 * 256`` crop pixels, z towards the viewer. Channels
-    may come last or first. ``Face.quality`` is presence x the share of the vertices in the photo.
+    The network maps a square crop of 256 x 256 pixels, RGB in 0..1, to 256 x 256 x 3 values: the x, y and z of the
+    face's surface at each texel, as shares of ``1.1 * 256`` crop pixels, z towards the viewer. Channels may come last
+    or first. ``Face.quality`` is presence x the share of the vertices in the photo.
 
     Args:
-        mesh: the mesh of the indexed texels, e.g. from `canonface.mesh.fitted_mesh`.
+        mesh: mesh of the indexed texels, e.g. from `canonface.mesh.fitted_mesh`.
         network: the user's file: ``.onnx``, or TorchScript as ``.pt`` or ``.pth``.
-        indices: file of the texels that are vertices, by rows from 0: PRNet's ``face_ind.txt``, or ``.npy``.
+        indices: file of the texels that are vertices, row by row from 0: PRNet's ``face_ind.txt``, or ``.npy``.
         stride: every stride-th of them is a vertex of the mesh.
-        factor: side of the crop as a multiple of the mean side of the face's box; 1.6 is PRNet's for key points, 1.58
-            its for detectors' boxes.
-        shift: how far the crop's centre lies below the box's, as a share of that mean side: 0, and 0.14 for boxes.
-        max_position: what a value of 1 stands for, in crop pixels.
+        factor: side of the crop as a multiple of the mean side of the face's box. PRNet uses 1.6 for key points and
+            1.58 for boxes of a detector.
+        shift: distance of the crop's centre below the centre of the box, as a share of that mean side. PRNet uses 0
+            for key points and 0.14 for boxes of a detector.
+        max_position: number of crop pixels that a value of 1 stands for.
         faces: ``"largest"`` or ``"all"``, as for the landmarker.
-        min_score: least detection score and least presence of a face.
-        min_inside: least share of the vertices that lie in the photo.
+        min_score: smallest detection score and smallest presence of a face.
+        min_inside: smallest share of the vertices that lie in the photo.
         max_megapixels: largest photo that is read.
     """
 
@@ -78,7 +79,7 @@ class PositionMapAligner:
         if len(self._texels) != mesh.face_count:
             raise OptionError(
                 f"Each vertex of the mesh has a texel; {mesh.name!r} has {mesh.face_count} vertices, {indices} with "
-                f"stride {stride} {len(self._texels)} texels. Take the stride of the mesh, or its own index file."
+                f"stride {stride} {len(self._texels)} texels. Use the stride of the mesh, or its own index file."
             )
         self.mesh = mesh
         self.stride, self.factor, self.shift, self.max_position = stride, factor, shift, max_position
@@ -86,10 +87,10 @@ class PositionMapAligner:
         self.min_inside = min_inside
         self.max_megapixels = max_megapixels
         self._network = PositionNetwork(Path(network), SIZE)
-        self._digests = {"network": file_sha256(network), "indices": file_sha256(indices)}
+        self._digests = {"network": sha256_file(network), "indices": sha256_file(indices)}
 
     def describe(self) -> dict[str, str | float]:
-        """The choices that decide where a face is placed; files by their SHA-256."""
+        """Return the options that determine the position of a face, with the SHA-256 of each file."""
         return {
             "name": self.name,
             **self._digests,
@@ -105,17 +106,17 @@ class PositionMapAligner:
         }
 
     def __call__(self, photo: Photo, path: str = "") -> list[Face]:
-        """Faces of a photo, the largest first: see ``Aligner``.
+        """Return the faces of a photo, the largest first: see `Aligner`.
 
         Raises:
-            AlignmentError: the network answers something else than a position map, or NaN.
+            AlignmentError: the network's output is not a position map, or holds NaN.
         """
         image = read_photo(photo, self.max_megapixels)
         path = path or (str(photo) if isinstance(photo, str | Path) else "")
         faces = [self._face(image, path, placed) for placed in self.finder(image, path)]
-        return uncut(faces, self.min_inside, path)
+        return remove_cut_faces(faces, self.min_inside, path)
 
-    def _face(self, image: UInt8[np.ndarray, "h w 3"], path: str, placed: Placed) -> Face:
+    def _face(self, image: UInt8[np.ndarray, "h w 3"], path: str, placed: FoundFace) -> Face:
         detection, landmarks = placed
         square = prnet_crop(landmarks.xy[list(BROWS_TO_CHIN)], self.factor, self.shift)
         pixels = square.sample(image, SIZE, outside=0).astype(np.float32) / 255
@@ -138,20 +139,23 @@ class PositionMapAligner:
         )
 
 
-def prnet_crop(points_xy: Float[np.ndarray, "n 2"], factor: float, shift: float) -> Square:
-    """The upright square that PRNet looks at: ``factor`` times the mean side of the points' box, ``shift`` lower."""
+def prnet_crop(points_xy: Float[np.ndarray, "n 2"], factor: float, shift: float) -> SquareCrop:
+    """Return PRNet's upright square crop around points.
+
+    Its side is ``factor`` times the mean side of the points' box; its centre is shifted down by ``shift`` mean sides.
+    """
     low, high = points_xy.min(axis=0), points_xy.max(axis=0)
     size = float((high - low).mean())
     x, y = (low + high) / 2
-    # PRNet cuts the side to whole pixels.
-    return Square((float(x), float(y) + shift * size), float(max(int(factor * size), 1)))
+    # PRNet truncates the side to whole pixels.
+    return SquareCrop((float(x), float(y) + shift * size), float(max(int(factor * size), 1)))
 
 
 def read_texels(path: Path) -> Int[np.ndarray, "n"]:
-    """Texels that are vertices, counted row by row from 0.
+    """Read the texels that are vertices, counted row by row from 0.
 
     Raises:
-        OptionError: the file is missing, or holds something else.
+        OptionError: the file is missing or holds something else.
     """
     try:
         if path.suffix.lower() == ".npy":
@@ -161,7 +165,7 @@ def read_texels(path: Path) -> Int[np.ndarray, "n"]:
             values = np.array([float(word) for word in path.read_text(encoding="ascii").split()])
     except (OSError, ValueError, UnicodeDecodeError, EOFError) as error:
         raise OptionError(
-            f"indices is a text file of whole numbers, or an .npy file; {path} cannot be read so: {error}."
+            f"indices is a text file of whole numbers, or an .npy file; {path} cannot be read as one: {error}."
         ) from error
     values = np.asarray(values).reshape(-1)
     whole = values.dtype.kind in "iuf" and values.size and bool((values == np.floor(values)).all())

@@ -1,4 +1,4 @@
-"""The user's network for position maps, from an ONNX or a TorchScript file; neither can execute Python."""
+"""Position-map network of the user, from an ONNX or TorchScript file; neither can execute Python."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from canonface.errors import AlignmentError, MissingDependencyError, OptionError
 
 
 class PositionNetwork:
-    """A function from a crop ``(size, size, 3)`` in 0..1 to a map of the same shape.
+    """Network that maps a crop ``(size, size, 3)`` in 0..1 to a position map of the same shape.
 
-    Loaded at once, so that a wrong file is told before the first photo; again after it was pickled, so that it can be
-    sent to another process.
+    The file is loaded at construction, so that a wrong file raises before the first photo. It is loaded again after
+    unpickling, so that the object can be sent to another process.
 
     Args:
         path: ``.onnx``, ``.pt`` or ``.pth``.
-        size: pixels a side.
+        size: side of the crop in pixels.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -32,10 +32,10 @@ class PositionNetwork:
         self._channels_first: bool | None = None
 
     def __call__(self, pixels: Float32[np.ndarray, "s s 3"]) -> Float32[np.ndarray, "s s 3"]:
-        """The position map of a crop.
+        """Return the position map of a crop.
 
         Raises:
-            AlignmentError: the network refuses the crop in either layout, or answers with another shape.
+            AlignmentError: the network rejects the crop in either layout, or returns another shape.
         """
         layouts = (False, True) if self._channels_first is None else (self._channels_first,)
         refusals = []
@@ -93,7 +93,7 @@ def _load_onnx(path: Path) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    # From memory: a file that names weights elsewhere on the disk is refused, not followed.
+    # Loaded from memory, so that a file that refers to weights elsewhere on the disk is rejected.
     session = onnxruntime.InferenceSession(
         path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
     )
@@ -109,7 +109,7 @@ def _load_torchscript(path: Path) -> Any:
     import torch
 
     with warnings.catch_warnings():
-        # TorchScript is on its way out, but the files of networks like PRNet's are there.
+        # TorchScript is deprecated, but networks like PRNet's exist as TorchScript files.
         warnings.simplefilter("ignore", DeprecationWarning)
         module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
 

@@ -1,4 +1,4 @@
-"""Faces that were aligned before: each photo's vertices from a file, as the paper's authors publish them."""
+"""Aligner by precomputed vertices, read from one file per photo, as the paper's authors publish them."""
 
 from __future__ import annotations
 
@@ -10,37 +10,36 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from canonface.alignment.cutting import uncut
 from canonface.alignment.photo import Photo, read_photo
-from canonface.alignment.placing import placed_face
+from canonface.alignment.placement import placed_face, remove_cut_faces
 from canonface.alignment.vertex_sources import VertexFolder, VertexMapping
 from canonface.errors import AlignmentError, OptionError
 from canonface.types import Face, Mesh
 
 Depth = Literal["towards", "away", "none"]
-"""What the third number of a vertex says: larger is nearer to the viewer, or farther; ``none``: nothing."""
+"""Meaning of the third column: larger is nearer to the viewer, or farther; ``none``: ignored."""
 
 
 class PrecomputedAligner:
-    """Takes the vertices that somebody else's aligner found, on a mesh of its own.
+    """Places faces by vertices that another program aligned, on that program's mesh.
 
-    The vertices of ``PHOTO.jpg`` are in ``PHOTO_mesh.mat`` or ``PHOTO.mat`` of the folder, or in a ``.npz``, ``.npy``
-    or ``.csv`` of such a name. Folders within the folder may mirror those of the photos: for ``.../u/1.jpg`` it is
-    ``u/1.npz`` rather than ``1.npz``, the longest end of the path that there is. Vertices serve one photo: another
-    that finds them too, because it has the same name, is an ``AlignmentError``.
+    The vertices of ``PHOTO.jpg`` are in the file ``PHOTO_mesh.mat`` or ``PHOTO.mat`` of the folder, or in an
+    ``.npz``, ``.npy`` or ``.csv`` of such a name. Subfolders may mirror those of the photos: for ``.../u/1.jpg``,
+    ``u/1.npz`` is preferred over ``1.npz``, i.e. the longest matching end of the path. Vertices belong to one photo:
+    if another photo of the same name finds them too, it raises ``AlignmentError``.
 
-    One face a photo. With a third column, and triangles of the mesh, what the face hides
-    of itself is found by a z-buffer; without, every vertex in the photo counts as visible and the pose is NaN.
-    ``Face.quality`` is the share of the vertices that lie in the photo.
+    There is one face per photo. With a third column and triangles of the mesh, self-occlusion is found by a z-buffer.
+    Otherwise every vertex in the photo counts as visible and the pose is NaN. ``Face.quality`` is the share of the
+    vertices that lie in the photo.
 
     Args:
-        mesh: the mesh of the vertices, e.g. from `canonface.mesh.fitted_mesh`.
-        vertices: a folder of files, or the vertices ``(F, 2)`` or ``(F, 3)`` by the photo's path, an end of it, its
-            name or stem.
-            Pixels of the photo as it is upright: x right, y down, pixel j having its centre at j.
-        depth: what the third column says; PRNet's and the authors' grow towards the viewer.
-        stride: of the files, every stride-th vertex is the mesh's.
-        min_inside: least share of the vertices that lie in the photo.
+        mesh: mesh of the vertices, e.g. from `canonface.mesh.fitted_mesh`.
+        vertices: a folder of files, or a mapping from the photo's path, an end of it, its name or stem to the
+            vertices ``(F, 2)`` or ``(F, 3)``. They are pixels of the upright photo: x right, y down, pixel j has its
+            centre at j.
+        depth: meaning of the third column; PRNet's and the authors' values grow towards the viewer.
+        stride: every stride-th vertex of a file is a vertex of the mesh.
+        min_inside: smallest share of the vertices that lie in the photo.
         max_megapixels: largest photo that is read.
     """
 
@@ -64,7 +63,7 @@ class PrecomputedAligner:
         if isinstance(vertices, str | Path) and not Path(vertices).is_dir():
             raise OptionError(
                 f"vertices is a folder with a file for each photo, or a mapping from photos to arrays; {vertices} is "
-                "no folder. Check the path."
+                "not a folder. Check the path."
             )
         self.mesh = mesh
         self.depth = depth
@@ -77,7 +76,7 @@ class PrecomputedAligner:
         self._photos: dict[str, str] = {}
 
     def describe(self) -> dict[str, str | float]:
-        """The choices that decide where a face is placed; the vertices, all of them, by their SHA-256."""
+        """Return the options that determine the position of a face, with the SHA-256 of all vertices."""
         return {
             "name": self.name,
             "vertices": self._source.digest(),
@@ -88,7 +87,7 @@ class PrecomputedAligner:
         }
 
     def __call__(self, photo: Photo, path: str = "") -> list[Face]:
-        """The face of a photo: see ``Aligner``.
+        """Return the face of a photo: see `Aligner`.
 
         Raises:
             AlignmentError: its vertices are missing, damaged, of another mesh or of another photo.
@@ -97,12 +96,12 @@ class PrecomputedAligner:
         path = path or (str(photo) if isinstance(photo, str | Path) else "")
         if not path:
             raise AlignmentError(
-                "Vertices are found by the photo's name; this photo came without one. Give its path, or name it: "
+                "Vertices are found by the photo's name; this photo has none. Give its path, or name it: "
                 "aligner(image, path='000686.jpg')."
             )
         vertices, where = self._source.find(path)
-        self._take(where, path)
-        kept = self._kept(vertices, where)
+        self._claim(where, path)
+        kept = self._select(vertices, where)
         height, width = image.shape[:2]
         if not ((kept[:, :2] > -0.5) & (kept[:, :2] < (width - 0.5, height - 0.5))).all(axis=1).any():
             low, high = kept[:, :2].min(axis=0), kept[:, :2].max(axis=0)
@@ -112,34 +111,34 @@ class PrecomputedAligner:
                 "the photo, or another unit?"
             )
         face = placed_face(self.mesh, image, kept[:, :2], self._depth(kept), path=path)
-        return uncut([face], self.min_inside, path)
+        return remove_cut_faces([face], self.min_inside, path)
 
-    def _take(self, where: str, photo: str) -> None:
-        """Refuse vertices that served another photo: two of one name cannot both be meant."""
+    def _claim(self, where: str, photo: str) -> None:
+        """Raise if the vertices were already used for another photo of the same name."""
         place = os.path.realpath(photo)
         first = self._photos.setdefault(where, place)
         if first != place:
             raise AlignmentError(
-                f"A photo has vertices of its own; {where} served {first}, and is all that there is for {place}. Lay "
-                "the vertices out in folders as the photos are (u/1.npz for u/1.jpg). If these are copies that share "
-                "them, give each set of photos an aligner of its own."
+                f"Each photo needs its own vertices; {where} was used for {first}, and {place} has no other. Arrange "
+                "the vertices in folders like the photos (u/1.npz for u/1.jpg). If the photos are copies that share "
+                "vertices, use a separate aligner for each set of photos."
             )
 
-    def _kept(self, vertices: Float[np.ndarray, "n d"], where: str) -> Float[np.ndarray, "f d"]:
-        """Every stride-th vertex, if these are as many as the mesh has."""
+    def _select(self, vertices: Float[np.ndarray, "n d"], where: str) -> Float[np.ndarray, "f d"]:
+        """Return every stride-th vertex, or raise if their number is not that of the mesh."""
         wanted = self.mesh.face_count
         kept = vertices[:: self.stride]
         if len(kept) == wanted:
             return kept
         fitting = [k for k in range(1, 1001) if -(-len(vertices) // k) == wanted]
         other = [k for k in range(2, 1001) if -(-wanted // k) == len(vertices)]
-        hint = "Take the mesh that they were made for."
+        hint = "Use the mesh that they were made for."
         if fitting:
             hint = f"stride={fitting[0]} fits."
         elif other:
-            hint = f"They may be every {other[0]}th vertex: take a mesh with that stride."
+            hint = f"They may be every {other[0]}th vertex: use a mesh with that stride."
         raise AlignmentError(
-            f"Vertices are those of the mesh {self.mesh.name!r}, {wanted}; {where} has {len(vertices)}, with stride "
+            f"The mesh {self.mesh.name!r} has {wanted} vertices; {where} has {len(vertices)}, with stride "
             f"{self.stride} {len(kept)}. {hint}"
         )
 

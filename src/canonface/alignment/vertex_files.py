@@ -1,4 +1,4 @@
-"""Files of vertices that somebody else aligned: .mat, .npz, .npy and .csv, of which none can execute anything."""
+"""Files of vertices: .mat, .npz, .npy and .csv. Reading them cannot execute code."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from jaxtyping import Float
 from canonface.errors import AlignmentError
 
 KEYS = ("vertices", "vertices_xy")
-"""Names under which .mat and .npz files hold the vertices."""
+"""Names of the vertex array in .mat and .npz files."""
 
 MAX_BYTES = 256 * 2**20
-"""Most that a file or its unpacked vertices may hold: a mesh of a million vertices fits many times over."""
+"""Largest size of a file and of its unpacked vertices in bytes: many times that of a mesh of a million vertices."""
 
 
 def read_vertices(path: Path) -> Float[np.ndarray, "n _"]:
-    """Vertices of one face as ``(N, 2)`` or ``(N, 3)`` float64, as the file has them.
+    """Read the vertices of one face as ``(N, 2)`` or ``(N, 3)`` float64, unchanged.
 
     ``.mat``: MATLAB 4 to 7.2, an array ``vertices``, as the paper's authors publish them. ``.npz``: ``vertices`` or
-    ``vertices_xy``. ``.npy``: one array. ``.csv``: a row ``x,y`` or ``x,y,z`` a vertex, with or without a header.
+    ``vertices_xy``. ``.npy``: one array. ``.csv``: one row ``x,y`` or ``x,y,z`` per vertex, with or without a header.
 
     Raises:
-        AlignmentError: the file is missing, is not what its name says, or holds no finite vertices.
+        AlignmentError: the file is missing, is not of the type of its suffix, or holds no finite vertices.
     """
     if path.suffix.lower() not in READERS:
         raise AlignmentError(f"Vertices are in a file of {', '.join(READERS)}; got {path}. Convert it.")
@@ -42,13 +42,13 @@ def read_vertices(path: Path) -> Float[np.ndarray, "n _"]:
     except Exception as error:  # readers of damaged files raise what they like
         raise AlignmentError(
             f"{path} is not a whole {path.suffix} file of vertices: {error or type(error).__name__}. "
-            "Write it again, or name it after what it is."
+            "Write it again, or correct its suffix."
         ) from error
     return checked_vertices(vertices, str(path))
 
 
 def checked_vertices(vertices: np.ndarray, where: str) -> Float[np.ndarray, "n _"]:
-    """The vertices as a new float64 array.
+    """Return the vertices as a new float64 array.
 
     Raises:
         AlignmentError: they are not ``(N, 2)`` or ``(N, 3)`` finite numbers.
@@ -77,14 +77,14 @@ def _read_mat(path: Path) -> np.ndarray:
             f"{path} is a MATLAB 7.3 file (HDF5), which is not read. Save it with save(..., '-v7') in MATLAB, or as "
             ".npz."
         )
-    # Only the arrays named are decoded: no objects, no functions.
+    # Only the named arrays are decoded, never objects or functions.
     sizes = {name: 8 * math.prod(shape) for name, shape, _ in whosmat(path)}
     return _named(sizes, lambda key: loadmat(path, variable_names=[key])[key])
 
 
 def _read_npz(path: Path) -> np.ndarray:
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-        # No more than the archive's own index says is ever unpacked.
+        # NumPy never unpacks more than the sizes stated in the archive's index.
         sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in file.zip.infolist()}
         return _named(sizes, file.__getitem__)
 
@@ -105,7 +105,7 @@ def _read_csv(path: Path) -> np.ndarray:
 
 
 def _named(sizes: Mapping[str, int], read: Callable[[str], np.ndarray]) -> np.ndarray:
-    """The array of vertices among those of a file, given their sizes in bytes."""
+    """Return the vertex array of a file, given the sizes of its arrays in bytes."""
     key = next((key for key in KEYS if key in sizes), None)
     if key is None:
         raise ValueError(

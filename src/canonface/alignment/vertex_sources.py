@@ -1,4 +1,4 @@
-"""Where a photo's vertices are: in a folder of files or in a mapping, found by the end of the photo's path."""
+"""Sources of precomputed vertices: a folder of files, or a mapping; the key is the end of the photo's path."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Float
 
-from canonface.alignment.digests import file_sha256
 from canonface.alignment.vertex_files import READERS, checked_vertices, read_vertices
 from canonface.errors import AlignmentError, OptionError
+from canonface.files import sha256_file
 
 
 def path_ends(photo: str) -> Iterator[PurePosixPath]:
-    """Ends of a photo's absolute path, the longest first: ``home/me/u/1.jpg``, ``me/u/1.jpg``, ..., ``1.jpg``."""
+    """Yield the ends of a photo's absolute path, longest first: ``me/u/1.jpg``, ``u/1.jpg``, ``1.jpg``."""
     parts = Path(os.path.abspath(photo)).parts[1:]
     for start in range(len(parts)):
         yield PurePosixPath(*parts[start:])
 
 
 class VertexFolder:
-    """Files of vertices; folders within it may mirror those of the photos.
+    """Folder of vertex files; its subfolders may mirror those of the photos.
 
     Args:
-        folder: it exists.
+        folder: an existing folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,10 +34,10 @@ class VertexFolder:
         self._known: dict[str, tuple[int, int, str]] = {}
 
     def find(self, photo: str) -> tuple[Float[np.ndarray, "n _"], str]:
-        """The vertices of a photo, and the file that they came from.
+        """Return the vertices of a photo, and the path of their file.
 
         Raises:
-            AlignmentError: there is no such file, or several, or it holds none.
+            AlignmentError: there is no such file, there are several, or it holds no vertices.
         """
         marks = [mark + suffix for suffix in READERS for mark in ("_mesh", "")]
         name = Path(photo).name
@@ -57,10 +57,10 @@ class VertexFolder:
         )
 
     def digest(self) -> str:
-        """SHA-256 over the names and contents of all files of vertices; read again only if written to.
+        """Return the SHA-256 of the names and contents of all vertex files; a file is read again only if it changed.
 
         Raises:
-            OptionError: one of them cannot be read.
+            OptionError: a file cannot be read.
         """
         whole = sha256()
         for file in sorted(self.folder.rglob("*")):
@@ -74,31 +74,31 @@ class VertexFolder:
             state = file.stat()
             size, written, known = self._known.get(name, (-1, -1, ""))
             if (size, written) != (state.st_size, state.st_mtime_ns):
-                known = file_sha256(file)
+                known = sha256_file(file)
                 self._known[name] = (state.st_size, state.st_mtime_ns, known)
             return known
         except OSError as error:
             raise OptionError(
-                f"A run writes down which vertices it used, so every file in {self.folder} can be read; "
-                f"{name} cannot: {error}. Give yourself the right to read it, or take it away."
+                f"A run stores the digest of all vertex files, so every file in {self.folder} must be readable; "
+                f"{name} is not: {error}. Change its permissions, or remove it."
             ) from error
 
 
 class VertexMapping:
-    """Arrays of vertices by the photo's path, an end of it, or such an end without its suffix.
+    """Vertex arrays by the photo's path, an end of it, or such an end without its suffix.
 
     Args:
-        arrays: ``(N, 2)`` or ``(N, 3)``, by name.
+        arrays: ``(N, 2)`` or ``(N, 3)`` by name.
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray]) -> None:
         self._arrays = dict(arrays)
 
     def find(self, photo: str) -> tuple[Float[np.ndarray, "n _"], str]:
-        """The vertices of a photo, and the key that they were under.
+        """Return the vertices of a photo, and their key.
 
         Raises:
-            AlignmentError: there is no such key, or it holds none.
+            AlignmentError: there is no such key, or it holds no vertices.
         """
         ends = [key for end in path_ends(photo) for key in (str(end), str(end.with_suffix("")))]
         for key in (photo, *ends):
@@ -110,7 +110,7 @@ class VertexMapping:
         )
 
     def digest(self) -> str:
-        """SHA-256 over names and numbers, as they are now."""
+        """Return the SHA-256 of the current names and numbers."""
         whole = sha256()
         for key in sorted(self._arrays, key=str):
             value = self._arrays[key]
@@ -120,7 +120,7 @@ class VertexMapping:
 
 
 def _bytes_of(value: object) -> bytes:
-    """An array's numbers as float64; of anything else, which no photo can use, its text."""
+    """Return an array's numbers as bytes of float64, or the text of any other value, which no photo can use."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
         return np.ascontiguousarray(value, dtype="<f8").tobytes()
     return repr(value).encode()

@@ -1,4 +1,4 @@
-"""Files that ship with the package, each beside its licence, and folders of fitted models."""
+"""Files that ship with the package, each with its licence, and folders of fitted models."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from canonface.errors import AssetError, near_names
 
 
 def asset_path(name: str) -> Path:
-    """Where a file that ships with the package lies on this machine, or a folder of them.
+    """Return the path of a file or folder that ships with the package.
 
     Args:
-        name: of the file, e.g. ``"face_landmarker.task"``, or of the folder.
+        name: name of the file, e.g. ``"face_landmarker.task"``, or of the folder.
 
     Returns:
-        Its path. It is part of the installation: read it, never write it.
+        Its path. It is part of the installation: never write to it.
 
     Raises:
         AssetError: there is no such file.

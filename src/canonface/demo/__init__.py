@@ -1,4 +1,4 @@
-"""Bundled photos, each with a licence that lets it ship: labels.csv names source and licence of every one."""
+"""Bundled demo photos with licences that allow distribution; labels.csv states source and licence of each."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def demo_folder() -> Path:
-    """Folder that holds ``photos/`` and ``labels.csv``."""
+    """Return the folder that holds ``photos/`` and ``labels.csv``."""
     return Path(str(files("canonface.demo")))

@@ -17,7 +17,7 @@ from canonface.confidence import (
     VerificationConfidence,
 )
 from canonface.engine import ModelRunner
-from canonface.errors import NothingAskedError, OptionError
+from canonface.errors import NoVisibleProbeError, OptionError
 from canonface.explanation.attribution import attribution_at, check_method, refuse_occlusion_options
 from canonface.explanation.options import Choices, Engine, gather
 from canonface.explanation.probes import choose_probes
@@ -146,7 +146,7 @@ def explain_faces(
     seen = [view.shown.visible[probes] for view, chosen in zip(views, occluded, strict=True) if chosen]
     evaluated = np.flatnonzero(np.logical_and.reduce(seen))
     if not len(evaluated):
-        raise NothingAskedError(
+        raise NoVisibleProbeError(
             "The probes of a pair are those that both photos show; these two show none in common. Leave it out."
         )
     confidence = float(bound(views[0].original, views[1].original)[0])

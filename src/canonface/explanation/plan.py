@@ -36,7 +36,7 @@ def plan(
     Raises:
         OptionError: an option cannot be used.
         ModelError: the model failed.
-        NothingAskedError: no probe of the face is visible.
+        NoVisibleProbeError: no probe of the face is visible.
     """
     choices = gather(options, settings=settings, engine=engine)
     if (method := choices.settings.attribution_method()) is not None:

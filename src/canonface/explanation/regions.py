@@ -159,7 +159,7 @@ def region_names(mesh: Mesh, regions: str | Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise OptionError(
-                f"A region is one of the mesh's; there is no {name!r}: {near_names(name, known)}"
+                f"A region must exist in the mesh; there is no {name!r}: {near_names(name, known)}"
             )
     if not names:
         raise OptionError("At least one region is occluded; got none: give names, 'groups' or 'all'.")

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from canonface.confidence import BoundConfidence, CleanPrediction
 from canonface.engine import ModelRunner
 from canonface.errors import (
-    NothingAskedError,
+    NoVisibleProbeError,
     OptionError,
     OutOfMemoryError,
     is_out_of_memory,
@@ -39,10 +39,10 @@ def require_shown(visible: Bool[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
     """Return the visibility of the probes, if at least one is visible.
 
     Raises:
-        NothingAskedError: no probe is visible.
+        NoVisibleProbeError: no probe is visible.
     """
     if not visible.any():
-        raise NothingAskedError(
+        raise NoVisibleProbeError(
             f"The visible probes of a face are evaluated; none of its {len(visible)} lies in the model's input and "
             "faces the camera. Take another crop, or leave the photo out."
         )

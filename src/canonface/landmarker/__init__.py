@@ -1,4 +1,4 @@
-"""What the face landmarker's file holds: its networks, how their answers read, and its canonical face.
+"""The face landmarker's file: its networks, and its canonical face.
 
-Mesh, alignment and models stand on it; it knows none of them.
+Mesh, alignment and models import this package; it imports none of them.
 """

@@ -1,8 +1,8 @@
-"""The canonical face that a face landmarker carries with it: its geometry metadata.
+"""The geometry metadata of a face landmarker: its canonical face.
 
 ``geometry_pipeline_metadata_landmarks.binarypb`` is a ``GeometryPipelineMetadata`` message of MediaPipe
-(``mediapipe/tasks/cc/vision/face_geometry/proto``): a triangle mesh and the vertices with weights by which a
-detected face is laid on it (Procrustes analysis).
+(``mediapipe/tasks/cc/vision/face_geometry/proto``). It holds a triangle mesh, and the vertices with weights by which
+a detected face is fitted to it (Procrustes analysis).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _VERTEX_FLOATS = 5  # x, y, z, u, v
 
 @dataclass(frozen=True, eq=False)
 class CanonicalFace:
-    """The mesh of the geometry metadata.
+    """Mesh of the geometry metadata.
 
     Attributes:
-        vertices: ``(V, 3)`` positions in centimetres; x right in the frontal picture, y up, z to the viewer.
-        uv: ``(V, 2)`` texture coordinates in [0, 1], v downwards.
+        vertices: ``(V, 3)`` positions in centimetres; x right in the frontal image, y up, z towards the viewer.
+        uv: ``(V, 2)`` texture coordinates in [0, 1], v down.
         triangles: ``(T, 3)`` counter-clockwise when seen from the front.
-        procrustes_weights: ``(V,)`` non-negative; 0 for vertices that do not take part.
+        procrustes_weights: ``(V,)`` non-negative; 0 for vertices that are not used.
     """
 
     vertices: Float[np.ndarray, "v 3"] = field(repr=False)
@@ -38,7 +38,7 @@ class CanonicalFace:
 
 
 def read_canonical_face(task: Path) -> CanonicalFace:
-    """The canonical face out of a face landmarker bundle (a ``.task`` file, which is a zip archive).
+    """Read the canonical face from a face landmarker bundle (a ``.task`` file, which is a zip archive).
 
     Raises:
         AssetError: the file is missing, not a bundle, or a bundle without geometry metadata.
@@ -57,13 +57,13 @@ def read_canonical_face(task: Path) -> CanonicalFace:
 
 
 def parse_geometry_metadata(data: bytes) -> CanonicalFace:
-    """A ``GeometryPipelineMetadata`` message as arrays.
+    """Parse a ``GeometryPipelineMetadata`` message.
 
     Args:
         data: the message. Field 1 is the mesh; each field 2 is one vertex of the Procrustes basis.
 
     Raises:
-        AssetError: the message is truncated, another one, or its mesh contradicts itself.
+        AssetError: the message is truncated, of another type, or its mesh is inconsistent.
     """
     mesh: bytes | None = None
     basis: list[tuple[int, float]] = []
@@ -75,14 +75,14 @@ def parse_geometry_metadata(data: bytes) -> CanonicalFace:
     if mesh is None or not basis:
         raise AssetError(
             "Geometry metadata has a mesh (field 1) and a Procrustes basis (field 2); "
-            f"got {'no' if mesh is None else 'a'} mesh and {len(basis)} basis vertices. Is it another file?"
+            f"got {'no' if mesh is None else 'a'} mesh and {len(basis)} basis vertices. Is it the wrong file?"
         )
     vertices, uv, triangles = _parse_mesh(mesh)
     return CanonicalFace(vertices, uv, triangles, _dense_weights(basis, len(vertices)))
 
 
 def _parse_mesh(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``Mesh3d``: field 3 the vertex buffer (x y z u v), field 4 the index buffer, each packed or not."""
+    """Parse ``Mesh3d``: field 3 is the vertex buffer (x y z u v), field 4 the index buffer, each packed or not."""
     floats = bytearray()
     indices: list[int] = []
     for part in read_fields(data):
@@ -92,23 +92,23 @@ def _parse_mesh(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             indices += [part.value] if isinstance(part.value, int) else read_packed_varints(part.value)
     if not floats or len(floats) % (4 * _VERTEX_FLOATS):
         raise AssetError(
-            f"The vertex buffer holds {_VERTEX_FLOATS} float32 a vertex (x, y, z, u, v); "
-            f"got {len(floats)} bytes, which is no whole number of vertices. Is it another file?"
+            f"The vertex buffer holds {_VERTEX_FLOATS} float32 per vertex (x, y, z, u, v); "
+            f"got {len(floats)} bytes, which is not a whole number of vertices. Is it the wrong file?"
         )
     buffer = np.frombuffer(bytes(floats), dtype="<f4").astype(np.float64).reshape(-1, _VERTEX_FLOATS)
     if not np.isfinite(buffer).all():
         raise AssetError("The vertex buffer holds finite numbers; got NaN or infinity. Fetch the file again.")
     if not indices or len(indices) % 3 or max(indices) >= len(buffer):
         raise AssetError(
-            f"The index buffer holds three indices a triangle, each below the vertex count {len(buffer)}; "
-            f"got {len(indices)} indices up to {max(indices, default=-1)}. Is it another file?"
+            f"The index buffer holds three indices per triangle, each below the vertex count {len(buffer)}; "
+            f"got {len(indices)} indices up to {max(indices, default=-1)}. Is it the wrong file?"
         )
     triangles = np.array(indices, dtype=np.int64).reshape(-1, 3)
     return buffer[:, :3].copy(), buffer[:, 3:].copy(), triangles
 
 
 def _parse_weighted_landmark(data: bytes) -> tuple[int, float]:
-    """``WeightedLandmarkRef``: field 1 the vertex (0 is left out of the message), field 2 its weight."""
+    """Parse ``WeightedLandmarkRef``: field 1 is the vertex (0 is omitted from the message), field 2 its weight."""
     vertex, weight = 0, 0.0
     for part in read_fields(data):
         if part.number == 1 and part.wire_type == VARINT:
@@ -124,7 +124,7 @@ def _dense_weights(basis: list[tuple[int, float]], vertex_count: int) -> np.ndar
         if vertex >= vertex_count or not weight >= 0:
             raise AssetError(
                 f"A Procrustes weight is non-negative and of a vertex below {vertex_count}; "
-                f"got {weight} for vertex {vertex}. Is it another file?"
+                f"got {weight} for vertex {vertex}. Is it the wrong file?"
             )
         weights[vertex] = weight
     return weights
@@ -134,6 +134,6 @@ def _expect_bytes(part: WireField, *wire_types: int) -> bytes:
     if part.wire_type not in wire_types or not isinstance(part.value, bytes):
         raise AssetError(
             f"Field {part.number} of the geometry metadata has wire type "
-            f"{' or '.join(map(str, wire_types))}; got {part.wire_type}. Is it another file?"
+            f"{' or '.join(map(str, wire_types))}; got {part.wire_type}. Is it the wrong file?"
         )
     return part.value

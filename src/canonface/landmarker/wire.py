@@ -1,6 +1,6 @@
-"""The protobuf wire format, as much of it as it takes to read a message without its schema.
+"""Parser of the protobuf wire format, sufficient to read a message without its schema.
 
-A message is a row of fields; a field is a key, ``number << 3 | wire type``, and a value.
+A message is a sequence of fields; a field is a key, ``number << 3 | wire type``, and a value.
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -16,10 +16,10 @@ _FIXED_SIZE = {FIXED64: 8, FIXED32: 4}
 
 
 class WireField(NamedTuple):
-    """One field of a message.
+    """Field of a protobuf message.
 
     Attributes:
-        number: the field's number in the schema.
+        number: number of the field in the schema.
         wire_type: ``VARINT``, ``FIXED64``, ``BYTES`` or ``FIXED32``.
         value: an unsigned integer for ``VARINT``, the raw little-endian bytes otherwise.
     """
@@ -30,7 +30,9 @@ class WireField(NamedTuple):
 
 
 def read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """Base-128 integer at ``start``: seven bits a byte, lowest first, the top bit set on all but the last.
+    """Read the base-128 integer at ``start``.
+
+    It has seven bits per byte, lowest first; all bytes but the last have the top bit set.
 
     Returns:
         The value (unsigned, below 2^64) and the position after it.
@@ -52,10 +54,10 @@ def read_varint(data: bytes, start: int) -> tuple[int, int]:
 
 
 def read_fields(data: bytes) -> Iterator[WireField]:
-    """The fields of one message, in the order in which they are stored.
+    """Yield the fields of one message, in the order in which they are stored.
 
     Raises:
-        AssetError: the data is truncated, or no protobuf message.
+        AssetError: the data is truncated or not a protobuf message.
     """
     position = 0
     while position < len(data):
@@ -86,7 +88,7 @@ def read_fields(data: bytes) -> Iterator[WireField]:
 
 
 def read_packed_varints(data: bytes) -> list[int]:
-    """The integers of a packed repeated field.
+    """Return the integers of a packed repeated field.
 
     Raises:
         AssetError: the data ends within an integer.

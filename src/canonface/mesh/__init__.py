@@ -1,22 +1,19 @@
-"""The canonical mesh and what is defined on it.
+"""The canonical mesh and the data defined on it.
 
-``load_mesh`` gives the mesh at a level of detail; ``Canvas`` the frontal picture; ``probe_vertices`` the points
-at which patches are centred; ``region_mask`` and its like the named places of the face.
+``load_mesh`` returns the mesh at a subdivision, ``Canvas`` describes the canonical frontal image, ``probe_vertices``
+and ``poisson_probes`` select the vertices at which patches are centred, and ``region_mask`` selects named regions.
 """
 
 from __future__ import annotations
 
-from canonface.mesh.canonical import load_mesh
+from canonface.mesh.canonical import is_named, load_mesh, mesh_named
 from canonface.mesh.canvas import Canvas
 from canonface.mesh.custom import make_mesh
-from canonface.mesh.digest import mesh_digest
-from canonface.mesh.files import read_mesh, save_mesh
-from canonface.mesh.fitting import fitted_mesh
+from canonface.mesh.files import mesh_digest, read_mesh, save_mesh
+from canonface.mesh.fit import fitted_mesh
+from canonface.mesh.grids import five_point_mesh, pixel_mesh
 from canonface.mesh.halo import HALO_SOURCES, add_halo
-from canonface.mesh.named import is_named, mesh_named
-from canonface.mesh.planar import five_point_mesh, pixel_mesh
-from canonface.mesh.poisson import poisson_probes
-from canonface.mesh.probes import probe_vertices
+from canonface.mesh.probes import poisson_probes, probe_vertices
 from canonface.mesh.regions import (
     REGION_GROUPS,
     groups_of,

@@ -1,4 +1,4 @@
-"""The canonical frontal picture: the pixels on which maps are drawn and averaged."""
+"""The canonical frontal image, on which maps are drawn and averaged."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from canonface.mesh.topology import boundary_loop
 from canonface.types import Mesh
 
 _PATCH_CM = 1.6
-"""A usual patch, 15 of 224 pixels: what is drawn around the outermost vertices."""
+"""Side of a typical patch, 15 of 224 pixels: the canvas keeps half of it around the outermost vertices."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Orthographic frontal view of the canonical mesh, cut as a model's face crop is cut.
+    """Orthographic frontal view of the canonical mesh, cropped like a model's face crop.
 
-    The picture shows a square: the larger side of the bounding box of the face's vertices, grown by
-    ``margin`` (half of it on each side), around the box's centre. A model's face crop follows the same rule, so
-    for a model with the same margin a patch of ``sz`` pixels in an input of height ``H_I`` hides as much of the
-    face as one of ``fsz = sz * H_F / H_I`` (eq. 3) hides here; with another margin ``m``, ``(1 + m) / (1 + margin)``
-    times as much. If the picture is not square, the square fills its shorter
-    side, centred.
+    The image shows a square: the longer side of the bounding box of the face's vertices, enlarged by ``margin`` (half
+    of it at each end), around the centre of the box. A model's face crop follows the same rule. So for a model with
+    the same margin, a patch of ``sz`` pixels in an input of height ``H_I`` hides as much of the face as a canonical
+    patch of ``fsz = sz * H_F / H_I`` pixels (eq. 3); for a model with margin ``m``, ``(1 + m) / (1 + margin)`` times
+    as much. In an image that is not square, the square fills the shorter side and is centred.
 
     Attributes:
-        size_hw: height and width of the picture in pixels.
-        margin: as a fraction of the face's size.
+        size_hw: height and width of the image in pixels.
+        margin: enlargement as a fraction of the face's size.
     """
 
     size_hw: tuple[int, int] = (512, 512)
@@ -43,33 +42,33 @@ class Canvas:
 
     @classmethod
     def of(cls, mesh: Mesh) -> Canvas:
-        """The canonical picture that maps on a mesh are drawn on: as wide as it takes to hold the halo."""
+        """Return the default canvas for maps on a mesh; it is wide enough for the halo."""
         if not mesh.halo:
             return cls()
         low, high = _bounding_box(mesh)
         reach = np.abs(mesh.vertices[:, :2] - (low + high) / 2).max() + _PATCH_CM / 2
-        # In whole steps, so that the margin is a number to read and to write down.
+        # Rounded up to a multiple of 0.05, so that the margin is readable.
         return cls(margin=float(np.ceil(20 * (2 * reach / (high - low).max() - 1)) / 20))
 
     def pixels_per_unit(self, mesh: Mesh) -> float:
-        """Scale of the picture: pixels a centimetre of the canonical face."""
+        """Return the scale of the image in pixels per centimetre of the canonical face."""
         low, high = _bounding_box(mesh)
         return float(min(self.size_hw) / ((high - low).max() * (1 + self.margin)))
 
     def face_mask(self, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
-        """Pixels of the picture that lie within the outline of the face."""
+        """Return the pixels within the outline of the face."""
         return _face_mask(self, mesh)
 
     def probed_mask(self, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
-        """Pixels of the picture that lie among the mesh's vertices: the face, with the halo if there is one."""
+        """Return the pixels covered by the mesh: the face, and the halo if the mesh has one."""
         return _probed_mask(self, mesh) if mesh.halo else _face_mask(self, mesh)
 
     def project(self, mesh: Mesh) -> Float[np.ndarray, "v 2"]:
-        """Where each vertex lies in the picture.
+        """Return the position of each vertex in the image.
 
-        With the box's centre ``c``, ``s`` pixels a centimetre and a picture of ``W x H`` pixels,
-        ``x_px = W/2 + s (x - c_x) - 1/2`` and ``y_px = H/2 - s (y - c_y) - 1/2``: edges of the picture lie at
-        -0.5 and W - 0.5, since pixel j has its centre at coordinate j.
+        With the centre ``c`` of the box, ``s`` pixels per centimetre and an image of ``W x H`` pixels, ``x_px = W/2 +
+        s (x - c_x) - 1/2`` and ``y_px = H/2 - s (y - c_y) - 1/2``. Pixel j has its centre at coordinate j, so the
+        edges of the image are at -0.5 and W - 0.5.
 
         Returns:
             ``(V, 2)`` pixels, x right, y down; the subject's right is at small x.
@@ -84,7 +83,7 @@ class Canvas:
 def _face_mask(canvas: Canvas, mesh: Mesh) -> Bool[np.ndarray, "h w"]:
     import cv2
 
-    # Four binary places of sub-pixel precision, pixel centres at whole numbers.
+    # Four fractional bits (shift=4); pixel centres are at whole numbers.
     mask = np.zeros(canvas.size_hw, dtype=np.uint8)
     for outline in _outlines(mesh, canvas.project(mesh)):
         cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
@@ -111,7 +110,7 @@ def _hull(points: Float[np.ndarray, "v 2"]) -> Float[np.ndarray, "n 2"]:
 
 
 def _outlines(mesh: Mesh, xy: Float[np.ndarray, "v 2"]) -> list[Float[np.ndarray, "n 2"]]:
-    """Polygons that fill the face: its rim, each triangle of a mesh with openings, or what its points span."""
+    """Return polygons that fill the face: its outline, all triangles if it has holes, or its hull if it has none."""
     if not len(mesh.triangles):
         return [_hull(xy[: mesh.face_count])]
     try:
@@ -121,6 +120,6 @@ def _outlines(mesh: Mesh, xy: Float[np.ndarray, "v 2"]) -> list[Float[np.ndarray
 
 
 def _bounding_box(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest x and y of the base mesh, the same at every level."""
+    """Return the lowest and highest x and y of the base mesh; they are the same at every subdivision."""
     base_xy = mesh.vertices[: mesh.base_count, :2]
     return base_xy.min(axis=0), base_xy.max(axis=0)

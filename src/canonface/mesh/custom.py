@@ -1,16 +1,15 @@
-"""Meshes of others: any fixed vertices that mean the same place on every face."""
+"""Custom meshes, built from vertices, triangles and regions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
-from canonface.mesh.frozen import FrozenArrays, frozen
-from canonface.mesh.reserved import check_free
+from canonface.mesh.readonly import FrozenArrays, freeze, freeze_sparse
 from canonface.types import Mesh
 
 Members = Mapping[str, Sequence[int] | np.ndarray]
@@ -27,27 +26,28 @@ def make_mesh(
     uv: np.ndarray | None = None,
     mirror: np.ndarray | None = None,
 ) -> Mesh:
-    """A mesh of your own. `canonface.mesh.fitted_mesh` makes one from a frontal picture's pixels.
+    """Build a custom mesh. To build one from the pixels of a frontal image, use `canonface.mesh.fitted_mesh`.
 
     Args:
-        name: stable identifier, e.g. ``"my-mesh/1"``, none that `canonface.mesh.mesh_named` knows; faces and maps on
-            meshes of one name are taken to agree.
-        vertices: ``(V, 3)`` frontal positions in centimetres: x right in the frontal picture, y up, z to the viewer.
-        triangles: ``(T, 3)`` counter-clockwise as seen from outside. None: there are none, and nothing is known
-            to hide anything.
-        regions: named sets of vertices; left and right are the subject's.
-        landmarks: named points, each the mean of a few vertices.
-        uv: ``(V, 2)`` texture coordinates; None: the frontal picture itself, in [0, 1], v downwards.
-        mirror: ``(V,)`` left-right counterparts; None: the vertex nearest to each one's mirror image.
+        name: identifier, e.g. ``"my-mesh/1"``. Names of the package's own meshes (`canonface.mesh.mesh_named`) are
+            refused. Faces and maps on meshes of the same name are assumed to match.
+        vertices: ``(V, 3)`` frontal positions in centimetres: x right in the frontal image, y up, z towards the
+            viewer.
+        triangles: ``(T, 3)`` vertex indices, counter-clockwise when seen from outside. None: the mesh has no surface,
+            so self-occlusion cannot be computed.
+        regions: vertex indices of each named region; left and right are the subject's.
+        landmarks: vertex indices of each named point; the point is their mean.
+        uv: ``(V, 2)`` texture coordinates; None: frontal x and y scaled to [0, 1], v down.
+        mirror: ``(V,)`` left-right counterparts; None: the vertex nearest to the mirror image of each vertex.
 
     Raises:
-        OptionError: the parts do not fit one another, or the name is that of a mesh of the package.
+        OptionError: the arguments do not match one another, or the name belongs to a mesh of the package.
     """
-    check_free(name)
-    return built_mesh(name, vertices, triangles, regions=regions, landmarks=landmarks, uv=uv, mirror=mirror)
+    check_name(name)
+    return build_mesh(name, vertices, triangles, regions=regions, landmarks=landmarks, uv=uv, mirror=mirror)
 
 
-def built_mesh(
+def build_mesh(
     name: str,
     vertices: np.ndarray,
     triangles: np.ndarray | None = None,
@@ -57,7 +57,7 @@ def built_mesh(
     uv: np.ndarray | None = None,
     mirror: np.ndarray | None = None,
 ) -> Mesh:
-    """`make_mesh` under any name: the package's own flat meshes are made so too."""
+    """Build a mesh under any name; `make_mesh` and the package's grid meshes use it."""
     from scipy.sparse import eye_array
 
     xyz = np.array(vertices, dtype=np.float64)
@@ -87,19 +87,19 @@ def built_mesh(
     )
     return Mesh(
         name=name,
-        vertices=frozen(xyz),
-        triangles=frozen(faces.astype(np.int64)),
-        uv=frozen(places),
-        mirror=frozen(counterparts.astype(np.int64)),
+        vertices=freeze(xyz),
+        triangles=freeze(faces.astype(np.int64)),
+        uv=freeze(places),
+        mirror=freeze(counterparts.astype(np.int64)),
         regions=FrozenArrays(_members("region", regions or {}, count)),
-        from_base=closed(eye_array(count, format="csr")),
-        procrustes_weights=frozen(np.ones(count)),
+        from_base=freeze_sparse(eye_array(count, format="csr")),
+        procrustes_weights=freeze(np.ones(count)),
         landmarks=FrozenArrays(_members("landmark", landmarks or {}, count)),
     )
 
 
 def nearest_mirrored(vertices: Float[np.ndarray, "v 3"]) -> Int[np.ndarray, "v"]:
-    """The vertex nearest to each one's image under ``x -> -x``, about the middle of the mesh's width."""
+    """Return the vertex nearest to the mirror image of each vertex, mirrored at the middle of the mesh's width."""
     from scipy.spatial import cKDTree
 
     middle = (vertices[:, 0].min() + vertices[:, 0].max()) / 2
@@ -108,21 +108,14 @@ def nearest_mirrored(vertices: Float[np.ndarray, "v 3"]) -> Int[np.ndarray, "v"]
 
 
 def frontal_uv(vertices: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 2"]:
-    """The frontal picture as a texture: the box of the vertices is [0, 1] x [0, 1], v downwards."""
+    """Return frontal texture coordinates: the bounding box of the vertices becomes [0, 1] x [0, 1], v down."""
     low, high = vertices[:, :2].min(axis=0), vertices[:, :2].max(axis=0)
     share = (vertices[:, :2] - low) / np.maximum(high - low, 1e-12)
     return np.column_stack([share[:, 0], 1 - share[:, 1]])
 
 
-def closed(matrix: Any) -> Any:
-    """A sparse matrix whose arrays cannot be written to."""
-    for array in (matrix.data, matrix.indices, matrix.indptr):
-        array.flags.writeable = False
-    return matrix
-
-
 def _members(kind: str, members: Members, count: int) -> dict[str, np.ndarray]:
-    """Sorted indices by name."""
+    """Return sorted vertex indices by name."""
     result = {}
     for name, given in members.items():
         indices = np.unique(np.asarray(given))
@@ -147,3 +140,15 @@ def _span(array: np.ndarray) -> str:
 def _require(holds: object, message: str) -> None:
     if not holds:
         raise OptionError(message)
+
+
+_OWN = re.compile(r"(landmarker-468|landmarker-468\+halo|five-point|pixels)/\d+")
+
+
+def check_name(name: str) -> None:
+    """Raise OptionError if `canonface.mesh.mesh_named` may know the name."""
+    if _OWN.fullmatch(name):
+        raise OptionError(
+            f"A custom mesh needs a name of its own; {name!r} belongs to a mesh of canonface. Use "
+            f"e.g. 'my-{name}'."
+        )

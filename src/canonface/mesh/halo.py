@@ -1,7 +1,8 @@
-"""The halo: vertices around the face, for the cues that a face model uses beside it (hair, ears, neck, background).
+"""The halo: off-face vertices for hair, ears, neck and background, which a face model may use too.
 
-They lie on rings in the frontal plane around the outline of the face, and no triangle holds them: nobody knows the
-shape of a photo's hair. A photo's own halo is carried there with the face as a whole (`canonface.alignment.halo`).
+Halo vertices lie on rings in the frontal plane around the outline of the face. They belong to no triangle, because
+the shape of a photo's hair is unknown. `canonface.alignment.halo` places them on a photo, by the similarity of the
+face.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
-from canonface.mesh.frozen import FrozenArrays, frozen
+from canonface.mesh.readonly import FrozenArrays, freeze
 from canonface.types import Mesh
 
 REACH_CM = 4.0
-"""Width of the halo. A face crop of margin 0.3 shows 2.7 cm above and below the face and 3.8 cm beside it."""
+"""Width of the halo. A face crop of margin 0.3 shows 2.7 cm above and below the face, 3.8 cm left and right of it."""
 
 BROW_CM, NOSE_BASE_CM, MOUTH_CM = 4.0, -2.1, -4.3
 """Heights of the eyebrows, the base of the nose and the mouth on the canonical face."""
@@ -24,41 +25,45 @@ BROW_CM, NOSE_BASE_CM, MOUTH_CM = 4.0, -2.1, -4.3
 EAR_WIDTH_CM, NECK_HALF_WIDTH_CM = 2.0, 5.5
 
 RECEDING, NECK_BEHIND_CM = 0.5, 3.0
-"""Centimetres that the head lies farther back a centimetre away from the outline of the face; and how far behind the
-chin the neck begins."""
+"""Depth of the halo: the head recedes by `RECEDING` cm per cm of distance from the outline of the face, and the neck
+begins `NECK_BEHIND_CM` behind the chin.
+"""
 
-_LOOKED = "looked at on the bundled photos"
+_CHECKED = "checked on the bundled photos"
 HALO_SOURCES: dict[str, str] = {
-    "hair": f"canonface: above the level of the eyebrows; {_LOOKED}. Also a high forehead, a hat, what is behind",
+    "hair": f"canonface: above the level of the eyebrows; {_CHECKED}. Also a high forehead, a hat, the background",
     "right_ear": "canonface: from the eyebrows to the base of the nose (neoclassical canon, L. G. Farkas et al., "
-    f"Plast. Reconstr. Surg. 75(3), 1985), {EAR_WIDTH_CM:g} cm beside the face; {_LOOKED}. Also hair that covers it",
+    f"Plast. Reconstr. Surg. 75(3), 1985), up to {EAR_WIDTH_CM:g} cm from the face's outline; {_CHECKED}. "
+    "Also hair that covers it",
     "left_ear": "mirror image of right_ear",
-    "neck": f"canonface: below mouth and face, within {NECK_HALF_WIDTH_CM:g} cm of the midline; {_LOOKED}. Also "
+    "neck": f"canonface: below mouth and face, within {NECK_HALF_WIDTH_CM:g} cm of the midline; {_CHECKED}. Also "
     "collars",
-    "background": f"canonface: the rest, beside ears, cheeks and neck; {_LOOKED}. Also long hair and shoulders",
+    "background": f"canonface: the rest, next to ears, cheeks and neck; {_CHECKED}. Also long hair and shoulders",
 }
-"""Regions of the halo in the order of tables, and by which rule each is drawn."""
+"""Regions of the halo in the order of tables, with the rule that defines each."""
 
 
 def add_halo(mesh: Mesh, spacing: float, name: str) -> Mesh:
-    """A mesh with rings of vertices around its face.
+    """Return a mesh with rings of vertices around its face.
 
-    Ring ``k`` is the curve ``k * spacing`` away from the outline of the face (the convex hull of its vertices seen
-    from the front), with a vertex about every ``spacing``; rings end at `REACH_CM`. The halo is symmetric. It lies
-    behind the outline as a head does: `RECEDING`, `NECK_BEHIND_CM`.
+    Ring ``k`` is the curve at distance ``k * spacing`` from the outline of the face (the convex hull of its vertices
+    seen from the front), with vertices about ``spacing`` apart; the last ring is within `REACH_CM`. The halo is
+    symmetric. It recedes behind the outline as a head does: `RECEDING`, `NECK_BEHIND_CM`.
 
     Args:
-        mesh: a mesh in the frame of the default one: centimetres, the same heights, ``x = 0`` the middle.
-        spacing: of rings and of vertices, in centimetres.
-        name: of the new mesh.
+        mesh: a mesh in the frame of the default one: centimetres, the same heights, midline at ``x = 0``.
+        spacing: distance between rings and between vertices in centimetres.
+        name: name of the new mesh.
 
     Raises:
-        OptionError: the mesh has a halo, or the spacing allows no ring.
+        OptionError: the mesh already has a halo, or the spacing allows no ring.
     """
     if mesh.halo:
-        raise OptionError(f"A halo is added once; {mesh.name!r} has one of {mesh.halo} vertices.")
+        raise OptionError(
+            f"A mesh has at most one halo; {mesh.name!r} already has one of {mesh.halo} vertices."
+        )
     if not 0 < spacing <= REACH_CM:
-        raise OptionError(f"Rings are more than 0 and at most {REACH_CM:g} cm apart; got {spacing:g}.")
+        raise OptionError(f"The spacing of rings is above 0 and at most {REACH_CM:g} cm; got {spacing:g}.")
     rings = [_ring(mesh, step * spacing, spacing) for step in range(1, int(REACH_CM / spacing + 1e-9) + 1)]
     halo = np.concatenate([points for points, _, _ in rings])
     count = len(mesh.vertices)
@@ -69,9 +74,9 @@ def add_halo(mesh: Mesh, spacing: float, name: str) -> Mesh:
     return replace(
         mesh,
         name=name,
-        vertices=frozen(np.concatenate([mesh.vertices, halo])),
-        uv=frozen(np.concatenate([mesh.uv, mesh.uv[nearest]])),
-        mirror=frozen(np.concatenate([mesh.mirror, *mirror])),
+        vertices=freeze(np.concatenate([mesh.vertices, halo])),
+        uv=freeze(np.concatenate([mesh.uv, mesh.uv[nearest]])),
+        mirror=freeze(np.concatenate([mesh.mirror, *mirror])),
         regions=FrozenArrays({**mesh.regions, **halo_regions(halo, away, count)}),
         halo=len(halo),
     )
@@ -80,12 +85,12 @@ def add_halo(mesh: Mesh, spacing: float, name: str) -> Mesh:
 def halo_regions(
     points: Float[np.ndarray, "h 3"], away: Float[np.ndarray, "h"], first: int
 ) -> dict[str, Int[np.ndarray, "_"]]:
-    """Regions of halo vertices, each vertex in one.
+    """Assign each halo vertex to one region.
 
     Args:
-        points: ``(H, 3)`` the halo's vertices.
+        points: ``(H, 3)`` vertices of the halo.
         away: ``(H,)`` distance from the outline of the face.
-        first: number of the first of them.
+        first: index of the first halo vertex in the mesh.
     """
     x, y = points[:, 0], points[:, 1]
     above = y > BROW_CM
@@ -104,12 +109,12 @@ def halo_regions(
 def _ring(
     mesh: Mesh, away: float, spacing: float
 ) -> tuple[Float[np.ndarray, "r 3"], Int[np.ndarray, "r"], Int[np.ndarray, "r"]]:
-    """One ring: its points, the mirror among them, and for each the vertex of the outline that it lies beside.
+    """Return one ring: its points, the mirror within the ring, and the nearest outline vertex of each point.
 
     The subject's right half runs from the top to the bottom of the midline; its inner points are mirrored.
     """
     rim = _right_outline(mesh)
-    dense, normals, place = _sampled(mesh.vertices[rim])
+    dense, normals, place = _sample_outline(mesh.vertices[rim])
     behind = RECEDING * away + NECK_BEHIND_CM * np.maximum(-normals[:, 1], 0)
     curve = dense + np.column_stack([away * normals, -behind])
     walked = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(curve[:, :2], axis=0), axis=1))])
@@ -120,12 +125,12 @@ def _ring(
     inner = np.arange(1, steps)
     points = np.concatenate([right, right[inner] * (-1.0, 1.0, 1.0)])
     partner = np.concatenate([[0], steps + inner, [steps], inner])
-    beside = rim[np.rint(np.interp(at, walked, place)).astype(int)]
-    return points, partner, np.concatenate([beside, mesh.mirror[beside[inner]]])
+    nearest = rim[np.rint(np.interp(at, walked, place)).astype(int)]
+    return points, partner, np.concatenate([nearest, mesh.mirror[nearest[inner]]])
 
 
 def _right_outline(mesh: Mesh) -> Int[np.ndarray, "n"]:
-    """Vertices of the face's convex outline at the subject's right, from the highest to the lowest."""
+    """Return the vertices of the face's convex outline on the subject's right, from the highest to the lowest."""
     from scipy.spatial import ConvexHull
 
     xy = mesh.vertices[: mesh.face_count, :2]
@@ -134,12 +139,12 @@ def _right_outline(mesh: Mesh) -> Int[np.ndarray, "n"]:
     return np.asarray(hull[: int(xy[hull, 1].argmin()) + 1], dtype=np.int64)
 
 
-def _sampled(
+def _sample_outline(
     corners: Float[np.ndarray, "n 3"], count: int = 2000
 ) -> tuple[Float[np.ndarray, "m 3"], Float[np.ndarray, "m 2"], Float[np.ndarray, "m"]]:
-    """Points along a polyline that begins and ends on the midline, outward normals that turn evenly, and places.
+    """Sample a polyline that begins and ends on the midline: points, smoothly turning outward normals, and positions.
 
-    Places are positions in the list of corners: 1.5 is midway between the second and the third.
+    Positions are fractional indices into the corners: 1.5 is halfway between the second and the third.
     """
     corners = corners.copy()
     corners[[0, -1], 0] = 0.0

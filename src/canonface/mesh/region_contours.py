@@ -1,17 +1,17 @@
-"""Where each region of the face begins and ends: its contour on the base mesh, and who says so.
+"""Contours of the face regions on the base mesh, with their sources.
 
-A contour is a closed walk along the mesh's edges; the region is what lies on it or inside it. A region at the
-subject's right is written out, its left one is the mirror image. A region on the midline is written as the
-walk from the top of the midline down the subject's right; the way back is its mirror image.
+A contour is a closed path along the edges of the mesh; its region is everything on or inside it. Paired regions are
+written for the subject's right, and the left one is the mirror image. A region on the midline is written as the path
+from the top of the midline down the subject's right; the way back is the mirror image.
 
-Two published sets of indices are the source wherever they reach, both under the Apache License 2.0:
+Two published sets of indices are used as far as they go, both under the Apache License 2.0:
 
 - MediaPipe, ``mediapipe/python/solutions/face_mesh_connections.py``: ``FACEMESH_RIGHT_EYE``, ``..._EYEBROW``,
   ``FACEMESH_LIPS``, ``FACEMESH_NOSE``, ``FACEMESH_FACE_OVAL``;
 - tfjs-models, ``face-landmarks-detection/src/mediapipe-facemesh/keypoints.ts``: ``MESH_ANNOTATIONS``, rows of
-  vertices around the eyes (``rightEyeLower2`` and its like).
+  vertices around the eyes such as ``rightEyeLower2``.
 
-Where they do not reach, the contour was drawn on the canonical mesh by the rule that its source states.
+All other contours were drawn on the canonical mesh by the rule given in their source.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Contour(NamedTuple):
     """Outline of one region on the base mesh.
 
     Attributes:
-        name: without ``right_`` or ``left_``.
-        side: ``pair`` for a region at the subject's right with its mirror image, ``midline`` for one of both
+        name: name without ``right_`` or ``left_``.
+        side: ``pair`` for a region on the subject's right and its mirror image, ``midline`` for a region of both
             halves.
-        walk: vertex indices along mesh edges; closed for a pair, from midline to midline otherwise.
-        source: where the outline comes from, and its rule.
+        walk: vertex indices along mesh edges; a closed path for a pair, from midline to midline otherwise.
+        source: origin of the outline and its rule.
     """
 
     name: str
@@ -65,7 +65,7 @@ CONTOURS: tuple[Contour, ...] = (
         "outer_eye_corner",
         "pair",
         (161, 247, 113, 226, 31, 25, 7, 163),
-        f"{_OWN}: triangles around 33, the outer end of FACEMESH_RIGHT_EYE, and around 130 beside it",
+        f"{_OWN}: triangles around 33, the outer end of FACEMESH_RIGHT_EYE, and around its neighbour 130",
     ),
     Contour(
         "upper_eyelid",
@@ -130,7 +130,7 @@ CONTOURS: tuple[Contour, ...] = (
         "mouth_corner",
         "pair",
         (40, 92, 216, 212, 43, 146, 77, 96, 95, 191, 183, 184),
-        f"{_OWN}: ends of the lips and the skin around 57 beside 61, the outer end of FACEMESH_LIPS",
+        f"{_OWN}: ends of the lips and the skin around 57, next to 61, the outer end of FACEMESH_LIPS",
     ),
     Contour(
         "philtrum",
@@ -160,7 +160,7 @@ CONTOURS: tuple[Contour, ...] = (
         "temple",
         "pair",
         (54, 21, 162, 127, 34, 143, 35, 226, 113, 46, 70, 68),
-        f"{_OWN}: beside eye and eyebrow, from FACEMESH_FACE_OVAL to the temporal line, down to the line from "
+        f"{_OWN}: next to eye and eyebrow, from FACEMESH_FACE_OVAL to the temporal line, down to the line from "
         "the outer eye corner to the ear",
     ),
 )

@@ -1,9 +1,9 @@
-"""Named places of the face, as sets of vertices, so that a map can be read in words.
+"""Named regions of the face, as sets of vertices.
 
-Regions are areas: what a contour on the base mesh encloses (``region_contours``). Neighbours share the
-vertices of their common border, and a few regions overlap on purpose: the eye corners reach into the eyes and
-the eyelids, the mouth corners into the lips. Together they cover the face, all but the opening of the mouth,
-over which the mesh is stretched: it belongs to the group ``mouth`` only.
+A region is the area enclosed by a contour on the base mesh (`region_contours`). Neighbours share the vertices of
+their common border. A few regions overlap on purpose: the eye corners extend into the eyes and the eyelids, the mouth
+corners into the lips. Together the regions cover the face except the opening of the mouth, which the mesh spans: it
+belongs to the group ``mouth`` only.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ REGION_GROUPS: dict[str, tuple[str, ...]] = {
     "ears": ("right_ear", "left_ear"),
     "off_face": ("hair", "right_ear", "left_ear", "neck", "background"),
 }
-"""The last two are of the halo."""
+"""Group -> its regions; ``ears`` and ``off_face`` exist only with a halo."""
 
 
 def region_sources() -> dict[str, str]:
-    """For every region, in the order of tables and reports, where its outline comes from."""
+    """Return the source of every region's outline, in the order of tables and reports."""
     face = {name: contour.source for contour in CONTOURS for name in _names(contour)}
     return face | HALO_SOURCES
 
@@ -51,9 +51,9 @@ def region_sources() -> dict[str, str]:
 def base_regions(
     uv: Float[np.ndarray, "b 2"], mirror: Int[np.ndarray, "b"]
 ) -> dict[str, Int[np.ndarray, "_"]]:
-    """Vertices of the base mesh on or inside each region's contour.
+    """Return the base vertices on or inside each region's contour.
 
-    The test for inside is made in the texture, where the mesh lies flat without a fold.
+    The inside test uses the texture coordinates, in which the mesh is flat without folds.
 
     Args:
         uv: ``(B, 2)`` texture coordinates of the base mesh.
@@ -75,7 +75,7 @@ def base_regions(
 
 
 def closed_walk(contour: Contour, mirror: Int[np.ndarray, "b"]) -> Int[np.ndarray, "n"]:
-    """The whole outline of a region (of the right one of a pair), each vertex once."""
+    """Return the closed outline of a region (of the right one of a pair), each vertex once."""
     walk = np.array(contour.walk, dtype=np.int64)
     if contour.side == "pair":
         return walk
@@ -83,12 +83,12 @@ def closed_walk(contour: Contour, mirror: Int[np.ndarray, "b"]) -> Int[np.ndarra
     return np.concatenate([walk, back[~np.isin(back, walk)]])
 
 
-def dense_region(members: Int[np.ndarray, "_"], from_base: SparseMatrix) -> Int[np.ndarray, "_"]:
-    """A region at a denser level: the vertices whose whole weight lies on the region's base vertices.
+def subdivide_region(members: Int[np.ndarray, "_"], from_base: SparseMatrix) -> Int[np.ndarray, "_"]:
+    """Return a region at a subdivision: the vertices whose whole weight lies on the region's base vertices.
 
-    These are the points on edges and triangles between its base vertices, so a contour stays where it was drawn,
-    a region covers the same area at every level, and coarse levels are the beginning of fine ones. Weights are
-    multiples of a power of two, so their sum is exact.
+    These are the points on the edges and triangles between its base vertices. So contours do not move, a region
+    covers the same area at every subdivision, and its coarse vertices come first. Weights are multiples of a power of
+    two, so their sum is exact.
     """
     inside = np.zeros(from_base.shape[1])
     inside[members] = 1.0
@@ -96,14 +96,14 @@ def dense_region(members: Int[np.ndarray, "_"], from_base: SparseMatrix) -> Int[
 
 
 def region_mask(mesh: Mesh, name: str) -> Bool[np.ndarray, "v"]:
-    """Which vertices belong to a region, or to a group of regions and what lies between them.
+    """Return a mask of the vertices of a region, or of a group of regions and the area between them.
 
     Args:
         mesh: the canonical mesh.
         name: a key of ``mesh.regions`` or of ``REGION_GROUPS``.
 
     Raises:
-        OptionError: there is no such region or group; near names are listed.
+        OptionError: no region or group has that name; the message lists similar names.
     """
     mask = np.zeros(len(mesh.vertices), dtype=bool)
     if name in mesh.regions:
@@ -111,20 +111,20 @@ def region_mask(mesh: Mesh, name: str) -> Bool[np.ndarray, "v"]:
         return mask
     if name not in groups_of(mesh):
         known = [*mesh.regions, *groups_of(mesh)]
-        raise OptionError(f"A region is one of the mesh's; there is no {name!r}: {near_names(name, known)}")
+        raise OptionError(f"A region must exist in the mesh; there is no {name!r}: {near_names(name, known)}")
     members = np.concatenate([mesh.regions[part] for part in REGION_GROUPS[name] if part in mesh.regions])
-    mask[dense_region(members[members < mesh.base_count], mesh.from_base)] = True
+    mask[subdivide_region(members[members < mesh.base_count], mesh.from_base)] = True
     mask[members[members >= mesh.face_count]] = True
     return mask
 
 
 def groups_of(mesh: Mesh) -> tuple[str, ...]:
-    """Names of the groups of which the mesh has a region."""
+    """Return the names of the groups that have a region in the mesh."""
     return tuple(name for name, parts in REGION_GROUPS.items() if any(part in mesh.regions for part in parts))
 
 
 def regions_of(mesh: Mesh, vertex: int) -> tuple[str, ...]:
-    """Names of the regions that a vertex belongs to; empty only within the opening of the mouth.
+    """Return the names of the regions that contain a vertex; none inside the opening of the mouth.
 
     Raises:
         OptionError: the mesh has no such vertex.
@@ -135,15 +135,15 @@ def regions_of(mesh: Mesh, vertex: int) -> tuple[str, ...]:
 
 
 def region_triangles(mesh: Mesh, name: str) -> Int[np.ndarray, "t 3"]:
-    """Triangles that lie wholly in a region or group: its area, on any placement of the vertices."""
+    """Return the triangles that lie entirely in a region or group, as ``(T, 3)`` vertex indices."""
     return np.asarray(mesh.triangles[region_mask(mesh, name)[mesh.triangles].all(axis=1)])
 
 
 def region_area_px(mesh: Mesh, name: str, canvas: Canvas) -> float:
-    """Area of a region's triangles in the canonical picture, in square pixels.
+    """Return the area of a region's triangles in the canonical image, in square pixels.
 
-    Folds count once: areas are summed with their sign, so that what is covered three times (front, back,
-    front) adds one.
+    Triangle areas are added with their sign, so a fold, which covers a pixel three times (front, back, front), counts
+    once.
     """
     a, b, c = (canvas.project(mesh)[region_triangles(mesh, name)[:, corner]] for corner in range(3))
     ab, ac = b - a, c - a
@@ -158,7 +158,10 @@ def _names(contour: Contour) -> Iterator[str]:
 
 
 def _inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Even-odd rule: a point is inside if a ray from it to the right crosses the polygon an odd number of times."""
+    """Return the points inside a polygon, by the even-odd rule.
+
+    A point is inside if a ray from it to the right crosses the polygon an odd number of times.
+    """
     x, y = points[:, :1], points[:, 1:]
     (ax, ay), (bx, by) = polygon.T, np.roll(polygon, -1, axis=0).T
     spans = (ay > y) != (by > y)

@@ -1,8 +1,8 @@
-"""Denser meshes out of a coarse one: every triangle into four, at the middles of its edges.
+"""Subdivision of a mesh: every triangle is split into four at the midpoints of its edges.
 
-A dense vertex is a fixed mix of at most three base vertices, so a level is one sparse matrix, applied to
-whatever the base vertices carry: positions on a photo, in 3D, in the texture. Old vertices keep their
-numbers: level k is the beginning of level k + 1.
+A vertex of the subdivided mesh is a fixed mix of at most three base vertices. So one sparse matrix interpolates any
+data of the base vertices: positions in a photo, in 3D or in the texture. Existing vertices keep their indices: the
+vertices of subdivision k are the first vertices of subdivision k + 1.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from jaxtyping import Int
 from canonface.errors import OptionError
 from canonface.mesh.topology import SparseMatrix, mesh_edges
 
-MAX_LEVEL = 4
+MAX_SUBDIVISION = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Subdivision:
-    """One level of a subdivided mesh.
+    """Mesh topology after some rounds of subdivision.
 
     Attributes:
-        triangles: ``(T 4^level, 3)``, oriented as the base mesh's.
-        from_base: ``(V, B)`` ``scipy.sparse.csr_array``: at most three positive weights a row, summing to 1;
-            multiples of ``2^-level``, hence exact. The first ``B`` rows are the identity.
-        mirror: ``(V,)`` each vertex's counterpart, its own inverse.
+        triangles: ``(T 4^k, 3)`` after ``k`` rounds, in the winding of the base mesh.
+        from_base: ``(V, B)`` ``scipy.sparse.csr_array``: at most three positive weights per row, which sum to 1. They
+            are multiples of ``2^-k``, hence exact. The first ``B`` rows are the identity.
+        mirror: ``(V,)`` counterpart of each vertex; it is its own inverse.
     """
 
     triangles: Int[np.ndarray, "t 3"] = field(repr=False)
@@ -35,34 +35,34 @@ class Subdivision:
 
 
 def subdivide(
-    triangles: Int[np.ndarray, "t 3"], base_mirror: Int[np.ndarray, "b"], level: int
+    triangles: Int[np.ndarray, "t 3"], base_mirror: Int[np.ndarray, "b"], subdivision: int
 ) -> Subdivision:
-    """The mesh after ``level`` rounds of splitting every triangle into four.
+    """Split every triangle into four, ``subdivision`` times.
 
     Args:
-        triangles: ``(T, 3)`` of the base mesh.
+        triangles: ``(T, 3)`` triangles of the base mesh.
         base_mirror: ``(B,)`` left-right counterparts of the base vertices; it must map edges to edges.
-        level: 0 for the base mesh; the number of vertices grows about fourfold a level.
+        subdivision: number of rounds; each multiplies the number of vertices by about four.
 
     Raises:
-        OptionError: the level is none of 0 to 4, or the mirror is no symmetry of the triangles.
+        OptionError: the subdivision is not 0 to 4, or the mirror is not a symmetry of the triangles.
     """
     from scipy.sparse import eye_array
 
-    check_level(level)
+    check_subdivision(subdivision)
     current = Subdivision(triangles, eye_array(len(base_mirror), format="csr"), base_mirror)
-    for _ in range(level):
+    for _ in range(subdivision):
         current = _split_once(current)
     return current
 
 
-def check_level(level: int) -> None:
-    """Refuse a level that is not a whole number from 0 to ``MAX_LEVEL``."""
-    whole = isinstance(level, (int, np.integer)) and not isinstance(level, bool)
-    if not whole or not 0 <= level <= MAX_LEVEL:
+def check_subdivision(subdivision: int) -> None:
+    """Raise OptionError if the subdivision is not a whole number from 0 to ``MAX_SUBDIVISION``."""
+    whole = isinstance(subdivision, (int, np.integer)) and not isinstance(subdivision, bool)
+    if not whole or not 0 <= subdivision <= MAX_SUBDIVISION:
         raise OptionError(
-            f"A mesh level is a whole number from 0 (468 vertices) to {MAX_LEVEL} (about 115 thousand); "
-            f"got {level!r}. Level 1 (1833 vertices) suits most models."
+            f"A mesh subdivision is a whole number from 0 (468 vertices) to {MAX_SUBDIVISION} (about 115 thousand); "
+            f"got {subdivision!r}. Subdivision 1 (1833 vertices) suits most models."
         )
 
 
@@ -86,7 +86,7 @@ def _split_once(mesh: Subdivision) -> Subdivision:
 
 
 def _edge_index(edges: np.ndarray, pair: tuple[np.ndarray, np.ndarray], count: int) -> np.ndarray:
-    """Row of ``edges`` (sorted) that joins the two vertices of each pair, in either order."""
+    """Return the row of ``edges`` (sorted) that joins the two vertices of each pair, in either order."""
     keys = edges[:, 0] * count + edges[:, 1]
     wanted = np.minimum(*pair) * count + np.maximum(*pair)
     index = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)

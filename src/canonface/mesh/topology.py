@@ -1,4 +1,4 @@
-"""What follows from the triangles alone, and normals: edges, neighbours, the rim."""
+"""Topology and normals of a triangle mesh: edges, neighbours, boundary."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SparseMatrix: TypeAlias = Any  # scipy.sparse.csr_array, which is imported only 
 
 
 def mesh_edges(triangles: Int[np.ndarray, "t 3"]) -> Int[np.ndarray, "e 2"]:
-    """Every edge once, as ``(low, high)`` vertex indices, sorted by row."""
+    """Return every edge once, as ``(low, high)`` vertex indices, rows sorted."""
     return np.unique(np.sort(_half_edges(triangles), axis=1), axis=0)
 
 
 def adjacency(triangles: Int[np.ndarray, "t 3"], vertex_count: int) -> SparseMatrix:
-    """Which vertices share an edge.
+    """Return the adjacency matrix: True where two vertices share an edge.
 
     Returns:
         ``(V, V)`` symmetric boolean ``scipy.sparse.csr_array``, False on the diagonal.
@@ -33,19 +33,18 @@ def adjacency(triangles: Int[np.ndarray, "t 3"], vertex_count: int) -> SparseMat
 def vertex_normals(
     points: Float[np.ndarray, "v 3"], triangles: Int[np.ndarray, "t 3"]
 ) -> Float[np.ndarray, "v 3"]:
-    """Unit normals, each the mean of the normals of the vertex's triangles weighted by their areas.
+    """Return unit normals: the area-weighted mean of the normals of each vertex's triangles.
 
-    ``n_v`` is parallel to the sum over the triangles (a, b, c) around v of ``(b - a) x (c - a)``, whose
-    length is twice the triangle's area. In axes with x right, y up, z to the viewer, normals of the canonical
-    mesh point outwards. In pixels (y down) with depth away from the camera they do so too, as two axes are
-    turned.
+    ``n_v`` is parallel to the sum over the triangles (a, b, c) around v of ``(b - a) x (c - a)``, whose length is
+    twice the area of the triangle. Normals of the canonical mesh point outwards with x right, y up and z towards the
+    viewer. They do so too in pixels (y down) with depth away from the camera, because two axes are reversed.
 
     Args:
-        points: ``(V, 3)`` any placement of the vertices.
-        triangles: ``(T, 3)`` counter-clockwise from outside.
+        points: ``(V, 3)`` positions of the vertices.
+        triangles: ``(T, 3)`` counter-clockwise when seen from outside.
 
     Returns:
-        ``(V, 3)`` unit vectors; zero for a vertex without area around it.
+        ``(V, 3)`` unit vectors; zero for a vertex whose triangles have no area.
     """
     a, b, c = (points[triangles[:, corner]].astype(np.float64) for corner in range(3))
     twice_area = np.cross(b - a, c - a)
@@ -57,10 +56,10 @@ def vertex_normals(
 
 
 def boundary_loop(triangles: Int[np.ndarray, "t 3"]) -> Int[np.ndarray, "n"]:
-    """The rim of a disc: its vertices in counter-clockwise order, starting with the lowest index.
+    """Return the boundary vertices of a disc in counter-clockwise order, starting with the lowest index.
 
     Raises:
-        OptionError: the rim is not one simple loop, so the mesh is no disc.
+        OptionError: the boundary is not one simple loop, so the mesh is not a disc.
     """
     half = _half_edges(triangles)
     edges, index, count = np.unique(np.sort(half, axis=1), axis=0, return_inverse=True, return_counts=True)
@@ -71,13 +70,13 @@ def boundary_loop(triangles: Int[np.ndarray, "t 3"]) -> Int[np.ndarray, "n"]:
         loop.append(follows[loop[-1]])
     if count.max(initial=0) > 2 or not len(rim) or len(loop) != len(rim):
         raise OptionError(
-            "A disc has one rim and at most two triangles an edge; got "
-            f"{len(edges)} edges, {len(rim)} of them on the rim, of which one loop takes {len(loop)}. "
-            "Close its holes, or take the canonical mesh."
+            "A disc has one boundary and at most two triangles per edge; got "
+            f"{len(edges)} edges, {len(rim)} of them on the boundary, of which one loop has {len(loop)}. "
+            "Close its holes, or use the canonical mesh."
         )
     return np.array(loop, dtype=np.int64)
 
 
 def _half_edges(triangles: np.ndarray) -> np.ndarray:
-    """The three directed edges of every triangle, ``(3 T, 2)``."""
+    """Return the three directed edges of every triangle, ``(3 T, 2)``."""
     return np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])

@@ -1,4 +1,4 @@
-"""Values at the vertices of one mesh, on another: nearest point after alignment in the frontal plane."""
+"""Transfer of vertex values between meshes, by the nearest vertex in the frontal plane."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from canonface.geometry import Similarity, similarity
 from canonface.types import Mesh
 
 REACH_CM = 1.0
-"""How far the nearest point may lie: beyond it the other mesh has no such place."""
+"""Largest distance to the nearest vertex; farther away the other mesh has no corresponding place."""
 
 
 def transfer(
     values: Float[np.ndarray, "v"], source: Mesh, target: Mesh, reach: float = REACH_CM
 ) -> Float[np.ndarray, "w"]:
-    """Values at the vertices of a mesh, taken over by another mesh's vertices.
+    """Return values at the vertices of another mesh.
 
-    Each target vertex takes the value of the source vertex nearest to it in the frontal plane, after the similarity
-    that lays one mesh on the other (`frontal_alignment`); vertices without a value (NaN) are passed over, the face's
-    take from the face and the halo's from the halo. A map is transferred by its values at the vertices:
+    Each target vertex takes the value of the nearest source vertex in the frontal plane, after the similarity that
+    maps one mesh to the other (`frontal_alignment`). Vertices without a value (NaN) are skipped. Face vertices take
+    values from the face, halo vertices from the halo. To transfer a map, transfer its vertex values:
     ``transfer(cms.vertex_values, cms.mesh, target)``.
 
     Args:
-        values: ``(V,)`` one a source vertex; NaN where unknown.
-        source: the mesh they lie on.
-        target: the mesh they are wanted on.
-        reach: largest distance in centimetres of the target mesh; what lies farther is NaN.
+        values: ``(V,)`` one per source vertex; NaN where unknown.
+        source: mesh of the values.
+        target: mesh of the result.
+        reach: largest distance in centimetres of the target mesh; farther vertices get NaN.
 
     Raises:
-        OptionError: there are not as many values as source vertices.
+        OptionError: the number of values is not the number of source vertices.
     """
     if len(values) != len(source.vertices):
         raise OptionError(
-            f"There is one value a vertex; got {len(values)} for the {len(source.vertices)} of {source.name!r}. Give "
+            f"Values are one per vertex; got {len(values)} for the {len(source.vertices)} of {source.name!r}. Give "
             "the values at all vertices, NaN where they are not known."
         )
     nearest = nearest_vertices(source, target, reach, known=np.isfinite(values))
@@ -44,13 +44,13 @@ def transfer(
 def nearest_vertices(
     source: Mesh, target: Mesh, reach: float = REACH_CM, known: np.ndarray | None = None
 ) -> Int[np.ndarray, "w"]:
-    """For each target vertex the nearest source vertex in the frontal plane, -1 where none lies within ``reach``.
+    """Return the nearest source vertex of each target vertex in the frontal plane; -1 if none lies within ``reach``.
 
     Args:
-        source: the mesh that is laid on the target.
-        target: the mesh whose vertices ask.
+        source: mesh that is mapped to the target.
+        target: mesh whose vertices are looked up.
         reach: largest distance in centimetres of the target.
-        known: ``(V,)`` which source vertices may be taken; None: all.
+        known: ``(V,)`` True for the source vertices that may be used; None: all.
     """
     from scipy.spatial import cKDTree
 
@@ -70,9 +70,10 @@ def nearest_vertices(
 
 
 def frontal_alignment(source: Mesh, target: Mesh) -> Similarity:
-    """The similarity in the frontal plane that lays one mesh on another.
+    """Return the similarity in the frontal plane that maps one mesh to another.
 
-    By the landmarks that both name, if there are three or more; else box on box of the faces, without a rotation.
+    It is fitted to the landmarks that both meshes have, if there are three or more; otherwise it maps the bounding
+    box of one face to the other, without rotation.
     """
     shared = [name for name in source.landmarks if name in target.landmarks]
     if len(shared) >= 3:
@@ -86,16 +87,16 @@ def frontal_alignment(source: Mesh, target: Mesh) -> Similarity:
 
 
 def round_trip_loss(values: Float[np.ndarray, "v"], source: Mesh, target: Mesh) -> dict[str, float]:
-    """What is lost of values that are transferred to another mesh and back.
+    """Measure the loss of a transfer to another mesh and back.
 
     Args:
-        values: ``(V,)`` one a source vertex; NaN where unknown.
-        source: the mesh they lie on.
-        target: the mesh in between.
+        values: ``(V,)`` one per source vertex; NaN where unknown.
+        source: mesh of the values.
+        target: mesh in between.
 
     Returns:
-        ``correlation`` (Pearson) of the values before and after, ``error`` (root mean square of the difference, as a
-        share of the values' standard deviation), ``covered`` (share of the known values that came back).
+        ``correlation``: Pearson correlation of the values before and after; ``error``: root mean square difference as
+        a share of the values' standard deviation; ``covered``: share of the known values that came back.
     """
     back = transfer(transfer(values, source, target), target, source)
     known, both = np.isfinite(values), np.isfinite(values) & np.isfinite(back)

@@ -46,7 +46,7 @@ def read_frozen_graph(path: Path) -> tuple[Node, ...]:
     nodes = tuple(_node(value) for number, value in _parts(path.read_bytes()) if number == 1)
     if not any(node.constant is not None for node in nodes):
         raise AssetError(
-            f"A frozen graph holds nodes with constants; {path.name} holds none. Is it another file?"
+            f"A frozen graph holds nodes with constants; {path.name} holds none. Is it the wrong file?"
         )
     return nodes
 

@@ -11,10 +11,15 @@ from jaxtyping import Float
 
 from canonface.files import sha256_file
 from canonface.geometry import head_pose
-from canonface.landmarker.bundle import LANDMARKS, read_networks
-from canonface.landmarker.face_mesh import INPUT_SIZE, FaceMeshNetwork, face_points
 from canonface.landmarker.geometry_metadata import CanonicalFace, read_canonical_face
-from canonface.landmarker.network import Network
+from canonface.landmarker.networks import (
+    INPUT_SIZE,
+    LANDMARKS,
+    FaceMeshNetwork,
+    LiteRTNetwork,
+    face_points,
+    read_networks,
+)
 from canonface.models.base import ModelCard
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec, Outputs
@@ -66,7 +71,7 @@ class HeadPose:
 
 def build(path: Path) -> HeadPose:
     """The model with its weights."""
-    return HeadPose(Network(read_networks(path)[LANDMARKS]), read_canonical_face(path), path)
+    return HeadPose(LiteRTNetwork(read_networks(path)[LANDMARKS]), read_canonical_face(path), path)
 
 
 ENTRY = ZooEntry(

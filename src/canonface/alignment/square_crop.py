@@ -1,7 +1,7 @@
-"""Rotated squares of a photo: where a network looks, and the way back from its output to the photo.
+"""Rotated square crops of a photo: sampling, and the mapping from crop to photo coordinates.
 
-Pixel ``j`` has its centre at coordinate ``j``, so a photo of width W reaches from -0.5 to W - 0.5. Inside a
-square, coordinates run from 0 at its left (top) edge to 1 at its right (bottom) edge.
+Pixel ``j`` has its centre at coordinate ``j``, so a photo of width W extends from -0.5 to W - 0.5. Inside a square,
+coordinates run from 0 at its left (top) edge to 1 at its right (bottom) edge.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from jaxtyping import Float, UInt8
 
 
 @dataclass(frozen=True)
-class Square:
-    """A square part of a photo, possibly rotated and possibly reaching beyond the photo.
+class SquareCrop:
+    """Square part of a photo; it may be rotated and may extend beyond the photo.
 
     Attributes:
-        centre_xy: in photo pixels.
-        side: in photo pixels.
-        angle: of its top edge in radians, clockwise as seen in the picture.
+        centre_xy: centre in photo pixels.
+        side: length of a side in photo pixels.
+        angle: angle of the top edge in radians, clockwise as seen in the image.
     """
 
     centre_xy: tuple[float, float]
@@ -27,11 +27,11 @@ class Square:
     angle: float = 0.0
 
     def to_photo(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-        """Points of the square, 0..1 from edge to edge, in photo pixels."""
+        """Map points of the square, 0..1 from edge to edge, to photo pixels."""
         return np.asarray((points - 0.5) * self.side @ self._rotation.T + np.array(self.centre_xy))
 
     def is_within(self, photo: UInt8[np.ndarray, "h w 3"]) -> bool:
-        """Whether the photo covers the whole square."""
+        """Return True if the photo covers the whole square."""
         corners = self.to_photo(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])) + 0.5
         return bool((corners >= 0).all() and (corners <= photo.shape[1::-1]).all())
 
@@ -43,15 +43,15 @@ class Square:
     def sample(
         self, photo: UInt8[np.ndarray, "h w 3"], size: int, *, outside: int | None = None
     ) -> UInt8[np.ndarray, "size size 3"]:
-        """The square's pixels, resampled to ``size`` x ``size``.
+        """Return the pixels of the square, resampled to ``size`` x ``size``.
 
-        Where it shrinks the photo by 2 or more, areas are averaged first: bilinear sampling alone would skip
+        If the photo is reduced by a factor of 2 or more, areas are averaged first: bilinear sampling alone would skip
         pixels and alias.
 
         Args:
             photo: the photo.
-            size: pixels a side of the result.
-            outside: value of what lies beyond the photo; None repeats the photo's border pixels.
+            size: side of the result in pixels.
+            outside: value beyond the photo; None repeats the photo's border pixels.
         """
         import cv2
 
@@ -79,10 +79,10 @@ class Square:
     def _shrunk_part(
         self, photo: UInt8[np.ndarray, "h w 3"], size: int
     ) -> tuple[UInt8[np.ndarray, "_ _ 3"], Float[np.ndarray, "2"], Float[np.ndarray, "2"]]:
-        """The photo under the square, shrunk by the whole factor that sampling allows.
+        """Return the photo under the square, reduced by the largest whole factor that keeps enough pixels.
 
         Returns:
-            the pixels; their left upper edge in the photo, counted from the photo's own edge; photo pixels a
+            The pixels; their top left corner in the photo, measured from the photo's top left edge; photo pixels per
             pixel, along x and y.
         """
         import cv2

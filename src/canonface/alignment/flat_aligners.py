@@ -1,4 +1,4 @@
-"""Alignment by five points and nothing else: the similarity of face recognition's crops, for the alignment study."""
+"""Flat aligners for the alignment study: five points only, and no alignment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from canonface.alignment.cutting import uncut
-from canonface.alignment.finding import FaceFinder, Placed
+from canonface.alignment.finder import FaceFinder, FoundFace
 from canonface.alignment.photo import Photo, read_photo
-from canonface.alignment.placing import placed_face
+from canonface.alignment.placement import placed_face, remove_cut_faces
 from canonface.errors import OptionError
 from canonface.geometry import similarity
 from canonface.types import Face, Mesh, Pose, WhichFaces
@@ -23,24 +22,26 @@ FIVE_POINTS: dict[str, tuple[int, ...]] = {
     "right_mouth_corner": (61,),
     "left_mouth_corner": (291,),
 }
-"""The landmarker's points whose mean each of the five is, as the default mesh names them; an eye is the mean of its
-contour, so that gaze does not move it."""
+"""Each of the five points -> the landmarker's points whose mean it is, named as in the default mesh.
+
+An eye is the mean of its contour, so that it does not move with gaze.
+"""
 
 _Y_UP = np.array([1.0, -1.0])
 
 
 class FivePointAligner:
-    """Lays a flat mesh on the photo by the similarity of five points: it follows place, size and roll, nothing else.
+    """Places a flat mesh by the similarity of five points: it follows position, size and roll of the face only.
 
-    The landmarker finds face and points. Every vertex in the photo counts as visible, as a flat mesh hides nothing;
-    depth is NaN, and of the pose only roll is known. ``Face.quality`` is presence x the share of the mesh's
-    vertices that lie in the photo.
+    The landmarker finds the face and the points. A flat mesh has no self-occlusion, so every vertex in the photo
+    counts as visible. Depth is NaN, and only roll is known of the pose. ``Face.quality`` is presence x the share of
+    the mesh's vertices that lie in the photo.
 
     Args:
         mesh: a mesh with the landmarks of `FIVE_POINTS`, e.g. `canonface.mesh.five_point_mesh()`.
         faces: ``"largest"`` or ``"all"``, as for the landmarker.
-        min_score: least detection score and least presence of a face.
-        min_inside: least share of the mesh's vertices that lie in the photo.
+        min_score: smallest detection score and smallest presence of a face.
+        min_inside: smallest share of the mesh's vertices that lie in the photo.
         max_megapixels: largest photo that is read.
     """
 
@@ -57,7 +58,7 @@ class FivePointAligner:
         missing = [name for name in FIVE_POINTS if name not in mesh.landmarks]
         if missing:
             raise OptionError(
-                f"Five points place a mesh that names them; {mesh.name!r} lacks {', '.join(missing)}. Use "
+                f"A mesh for five points needs their landmarks; {mesh.name!r} lacks {', '.join(missing)}. Use "
                 "canonface.mesh.five_point_mesh(), or give your mesh those landmarks."
             )
         if not 0 < min_inside <= 1:
@@ -68,7 +69,7 @@ class FivePointAligner:
         self.max_megapixels = max_megapixels
 
     def describe(self) -> dict[str, str | float]:
-        """The choices that decide where a face is placed; a run writes them down."""
+        """Return the options that determine the position of a face; a run stores them."""
         return {
             "name": self.name,
             "landmarker": self.finder.digest,
@@ -79,14 +80,14 @@ class FivePointAligner:
         }
 
     def __call__(self, photo: Photo, path: str = "") -> list[Face]:
-        """Faces of a photo, the largest first: see ``Aligner``."""
+        """Return the faces of a photo, the largest first: see `Aligner`."""
         image = read_photo(photo, self.max_megapixels)
         path = path or (str(photo) if isinstance(photo, str | Path) else "")
-        return uncut(
+        return remove_cut_faces(
             [self._face(image, path, placed) for placed in self.finder(image, path)], self.min_inside, path
         )
 
-    def _face(self, image: np.ndarray, path: str, placed: Placed) -> Face:
+    def _face(self, image: np.ndarray, path: str, placed: FoundFace) -> Face:
         detection, landmarks = placed
         own = np.array([self.mesh.landmark_xy(name, self.mesh.vertices[:, :2]) for name in FIVE_POINTS])
         fit = similarity(own, five_points(landmarks.xy) * _Y_UP)
@@ -104,5 +105,39 @@ class FivePointAligner:
 
 
 def five_points(landmarks_xy: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "5 2"]:
-    """The five points among the landmarker's, in the order of `FIVE_POINTS`."""
+    """Return the five points, in the order of `FIVE_POINTS`, from the landmarker's points."""
     return np.array([landmarks_xy[list(members)].mean(axis=0) for members in FIVE_POINTS.values()])
+
+
+class NoAligner:
+    """Stretches a flat mesh over the whole photo; one face per photo, quality 1.
+
+    Its maps are maps of the photo's own pixels. It does not detect faces, so it never raises ``NoFaceError``; depth
+    and pose are NaN.
+
+    Args:
+        mesh: a grid mesh such as `canonface.mesh.pixel_mesh()`, with each vertex at the centre of a cell. Its frontal
+            bounding box is stretched over the photo.
+        max_megapixels: largest photo that is read.
+    """
+
+    name = "none"
+
+    def __init__(self, mesh: Mesh, max_megapixels: float = 64) -> None:
+        self.mesh = mesh
+        self.max_megapixels = max_megapixels
+
+    def describe(self) -> dict[str, str | float]:
+        """Return the options that determine the position of a face; a run stores them."""
+        return {"name": self.name, "max_megapixels": self.max_megapixels}
+
+    def __call__(self, photo: Photo, path: str = "") -> list[Face]:
+        """Return the whole photo as one face: see `Aligner`."""
+        image = read_photo(photo, self.max_megapixels)
+        path = path or (str(photo) if isinstance(photo, str | Path) else "")
+        # uv is 0 and 1 at the centres of the outermost cells: half a cell lies beyond each.
+        share = self.mesh.uv[: self.mesh.face_count]
+        cells = np.array([len(np.unique(np.round(share[:, axis], 9))) for axis in (0, 1)])
+        places = (share * (cells - 1) + 0.5) / cells
+        height, width = image.shape[:2]
+        return [placed_face(self.mesh, image, places * (width, height) - 0.5, path=path)]

@@ -1,4 +1,4 @@
-"""Faces in a photo: where the detector looks, and the points that the landmark network gives for what it finds."""
+"""Face finder: detections of a photo with their landmarks."""
 
 from __future__ import annotations
 
@@ -12,44 +12,43 @@ from jaxtyping import UInt8
 from canonface.alignment.detector import (
     Detection,
     Detector,
+    deduplicate,
     fallback_views,
     overlap,
     whole_view,
-    without_repeats,
 )
-from canonface.alignment.digests import file_sha256
 from canonface.alignment.landmarks import Landmarker, Landmarks
-from canonface.alignment.square import Square
+from canonface.alignment.square_crop import SquareCrop
 from canonface.assets import asset_path
 from canonface.errors import NoFaceError, OptionError
-from canonface.landmarker.bundle import DETECTOR, LANDMARKS, read_networks
-from canonface.landmarker.network import Network
+from canonface.files import sha256_file
+from canonface.landmarker.networks import DETECTOR, LANDMARKS, LiteRTNetwork, read_networks
 from canonface.types import WhichFaces
 
 _SURE = 0.99
-"""Least presence of a face that is found in a part of the photo only, or that takes the place of another."""
+"""Smallest presence of a face that is found only in a part of the photo, or that replaces another face."""
 
 _ENOUGH = 0.3
-"""A face of this share of the photo's longer side is taken for the largest: no further view is looked at."""
+"""A face of this share of the photo's longer side is taken as the largest; no further view is searched."""
 
 _LARGE = 0.2
-"""Least side of a large face, as a share of the photo's longer side."""
+"""Smallest side of a large face, as a share of the photo's longer side."""
 
-Placed = tuple[Detection, Landmarks]
-"""A face: how it was found, and its points."""
+FoundFace = tuple[Detection, Landmarks]
+"""A detected face and its landmarks."""
 
 BASE_COUNT = 468
-"""Vertices of the canonical face mesh, the first of the network's points."""
+"""Number of vertices of the canonical face mesh; they are the first of the network's points."""
 
 
 class FaceFinder:
-    """Finds faces with the face landmarker's networks, and the 478 points of each.
+    """Finds faces and their 478 points with the networks of the face landmarker.
 
     Args:
         faces: ``"largest"`` or ``"all"``.
-        min_score: least detection score and least presence of a face.
+        min_score: smallest detection score and smallest presence of a face.
         threads: CPU threads of the networks.
-        weights: the landmarker's ``.task`` file; by default the one in the package.
+        weights: the landmarker's ``.task`` file; default: the one in the package.
 
     Attributes:
         digest: SHA-256 of that file.
@@ -70,19 +69,19 @@ class FaceFinder:
         self.min_score = min_score
         path = weights or asset_path("face_landmarker.task")
         networks = read_networks(path)
-        self.digest = file_sha256(path)
-        self.detector = Detector(Network(networks[DETECTOR], threads), min_score)
-        self._landmarker = Landmarker(Network(networks[LANDMARKS], threads))
+        self.digest = sha256_file(path)
+        self.detector = Detector(LiteRTNetwork(networks[DETECTOR], threads), min_score)
+        self._landmarker = Landmarker(LiteRTNetwork(networks[LANDMARKS], threads))
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"], path: str = "") -> list[Placed]:
-        """Faces of a photo, the largest first; never an empty list.
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"], path: str = "") -> list[FoundFace]:
+        """Return the faces of a photo, the largest first; the list is never empty.
 
         Args:
             image: the photo.
-            path: where it came from, for messages.
+            path: path of the photo, for error messages.
 
         Raises:
-            NoFaceError: there is none.
+            NoFaceError: the photo shows no face.
         """
         found = self._all_faces(image) if self.faces == "all" else self._largest_face(image)
         if not found:
@@ -94,18 +93,19 @@ class FaceFinder:
             )
         return sorted(found, key=lambda placed: -size_px(placed))
 
-    def _largest_face(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Placed]:
-        """The largest face, or none. The whole photo shows it nearly always, and is the only view then.
+    def _largest_face(self, image: UInt8[np.ndarray, "h w 3"]) -> list[FoundFace]:
+        """Return the largest face in a list, or an empty list.
 
-        A small face may be a bystander: the detector overlooks a face that fills the photo or is cut by its
-        border, and finds the one behind. So where the largest face so far is small, further views are asked for a
-        larger one, as long as they are large enough to show it.
+        Nearly always the whole photo shows it, and no other view is searched. But a small face may be a bystander:
+        the detector misses a face that fills the photo or is cut by its border, and finds the one behind it. So if
+        the largest face so far is small, further views are searched for a larger one, as long as they are large
+        enough to show it.
 
-        A large face that is found and refused, because it turned away too far, ends the search as well: smaller
+        A large face that is detected but refused, because it is turned away too far, also ends the search: smaller
         views would only find its ear.
         """
         side = max(image.shape[:2])
-        best: Placed | None = None
+        best: FoundFace | None = None
         for view in _views(image):
             if best is not None and size_px(best) >= min(_ENOUGH * side, view.side / 2):
                 break
@@ -116,26 +116,27 @@ class FaceFinder:
             best = max([*placed, *([best] if best else [])], key=size_px, default=None)
         return [best] if best else []
 
-    def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Placed]:
-        """Faces of every view, each once."""
+    def _all_faces(self, image: UInt8[np.ndarray, "h w 3"]) -> list[FoundFace]:
+        """Return the faces of all views, each once."""
         placed = [
             pair for view in _views(image) for pair in self._placed(image, view, self.detector(image, view))
         ]
         boxes = [_with_box_of(landmarks, detection) for detection, landmarks in placed]
-        kept = without_repeats(boxes)
+        kept = deduplicate(boxes)
         return [pair for pair, box in zip(placed, boxes, strict=True) if any(box is k for k in kept)]
 
     def _placed(
         self,
         image: UInt8[np.ndarray, "h w 3"],
-        view: Square,
+        view: SquareCrop,
         detections: list[Detection],
         sure: bool = False,
-    ) -> list[Placed]:
-        """Detections with their points, without those that the landmark network refuses.
+    ) -> list[FoundFace]:
+        """Return the detections with their points, without those that the landmark network refuses.
 
-        Many small views find faces in foliage and hair more often than one large one does. Real faces leave the
-        network in no doubt, so in a part of the photo it must be sure, as it must where ``sure`` asks for it.
+        Many small views detect faces in foliage and hair more often than one large view. Real faces have a presence
+        close to 1. So the presence must reach `_SURE` in a view that shows a part of the photo, or if ``sure`` is
+        True.
         """
         is_part = view.side < max(image.shape[:2])
         least = max(self.min_score, _SURE) if sure or is_part else self.min_score
@@ -143,23 +144,23 @@ class FaceFinder:
         return [(detection, landmarks) for detection, landmarks in pairs if landmarks is not None]
 
 
-def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[Square]:
+def _views(image: UInt8[np.ndarray, "h w 3"]) -> Iterator[SquareCrop]:
     height, width = image.shape[:2]
     yield whole_view(height, width)
     yield from fallback_views(height, width)
 
 
-def size_px(placed: Placed) -> float:
-    """Longer side of the box of a face's base vertices in pixels."""
+def size_px(placed: FoundFace) -> float:
+    """Return the longer side of the box of a face's base vertices, in pixels."""
     return float(np.ptp(placed[1].xy[:BASE_COUNT], axis=0).max())
 
 
 def _is_larger(detection: Detection, known: Detection) -> bool:
-    """Whether a detection is a larger face than the known one, not that face again from another view."""
+    """Return True if a detection is a larger face than the known one, and not the same face from another view."""
     return detection.side > known.side and overlap(detection.box_xyxy, known.box_xyxy)[0] <= 0.3
 
 
 def _with_box_of(landmarks: Landmarks, detection: Detection) -> Detection:
-    """The detection with the box of its points: the same face from two views has the same one."""
+    """Return the detection with the bounding box of its points, which is the same for one face in two views."""
     xy = landmarks.xy[:BASE_COUNT]
     return replace(detection, box_xyxy=np.concatenate([xy.min(axis=0), xy.max(axis=0)]))

@@ -1,4 +1,4 @@
-"""Flat meshes, for the alignment study: a grid in a frontal crop, and a grid over the whole photo."""
+"""Flat grid meshes for the alignment study: one over a frontal crop, one over the whole photo."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from canonface.errors import OptionError
-from canonface.mesh.custom import built_mesh
+from canonface.mesh.custom import build_mesh
 from canonface.templates import ARCFACE_POINTS, ARCFACE_SIZE
 from canonface.types import Mesh
 
 PUPILS_CM = 6.3
-"""Distance between the eyes, by which the crop is given in centimetres."""
+"""Distance between the eyes, which converts pixels of the crop to centimetres."""
 
 
 @cache
 def five_point_mesh(side: int = 33) -> Mesh:
-    """A grid over the frontal crop of face recognition, with its five points as the last five vertices.
+    """Return a grid over the frontal crop of face recognition; its last five vertices are the crop's five points.
 
     Args:
-        side: vertices a side.
+        side: vertices per side.
 
     Returns:
-        The mesh ``"five-point/<side>"``: ``side * side + 5`` vertices, z = 0, in centimetres; the grid's triangles.
+        The mesh ``"five-point/<side>"``: ``side * side + 5`` vertices in centimetres, z = 0, with the grid's
+        triangles.
     """
     _check_side(side)
     template = np.array(list(ARCFACE_POINTS.values()))
@@ -33,7 +34,7 @@ def five_point_mesh(side: int = 33) -> Mesh:
     centre = (ARCFACE_SIZE - 1) / 2
     flat = (pixels - centre) * (scale, -scale)
     last = side * side
-    return built_mesh(
+    return build_mesh(
         f"five-point/{side}",
         np.column_stack([flat, np.zeros(len(flat))]),
         _grid_triangles(side),
@@ -44,10 +45,10 @@ def five_point_mesh(side: int = 33) -> Mesh:
 
 @cache
 def pixel_mesh(side: int = 33) -> Mesh:
-    """A grid over a whole photo, whatever it shows: no alignment at all.
+    """Return a grid over a whole photo, for maps without alignment.
 
     Args:
-        side: vertices a side.
+        side: vertices per side.
 
     Returns:
         The mesh ``"pixels/<side>"``: ``side * side`` vertices over a square of 20 x 20 centimetres, z = 0.
@@ -55,18 +56,18 @@ def pixel_mesh(side: int = 33) -> Mesh:
     _check_side(side)
     flat = (_grid(side) - 0.5) * (20.0, -20.0)
     vertices = np.column_stack([flat, np.zeros(len(flat))])
-    return built_mesh(f"pixels/{side}", vertices, _grid_triangles(side), mirror=_grid_mirror(side))
+    return build_mesh(f"pixels/{side}", vertices, _grid_triangles(side), mirror=_grid_mirror(side))
 
 
 def _grid(side: int) -> Float[np.ndarray, "n 2"]:
-    """Centres of ``side x side`` equal cells of the unit square, row by row: x right, y down."""
+    """Return the centres of ``side x side`` equal cells of the unit square, row by row: x right, y down."""
     places = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(places, places)
     return np.column_stack([x.ravel(), y.ravel()])
 
 
 def _grid_triangles(side: int) -> Int[np.ndarray, "t 3"]:
-    """Two triangles a cell between neighbours, counter-clockwise with y up."""
+    """Return two triangles per four neighbouring vertices, counter-clockwise with y up."""
     number = np.arange(side * side).reshape(side, side)
     a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
     halves = [np.stack([a, c, b], axis=-1), np.stack([b, c, d], axis=-1)]
@@ -79,4 +80,4 @@ def _grid_mirror(side: int) -> Int[np.ndarray, "n"]:
 
 def _check_side(side: int) -> None:
     if isinstance(side, bool) or not isinstance(side, int) or not 2 <= side <= 512:
-        raise OptionError(f"A grid has 2 to 512 vertices a side; got {side!r}.")
+        raise OptionError(f"A grid has 2 to 512 vertices per side; got {side!r}.")
