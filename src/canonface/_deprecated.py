@@ -161,7 +161,7 @@ RENAMED: dict[str, str] = {
     "canonface.run.comparing:Comparison": "MethodComparison",
     "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",
     "canonface.run.explaining:View": "FaceView",
-    "canonface.run.explaining:asked_once": "clean_prediction",
+    "canonface.run.explaining:asked_once": "clean_outputs",
     "canonface.run.explaining:begun": "prepare_face",
     "canonface.run.heating:heat_at": "attribution_at",
     "canonface.run.heating:heat_of": "attribution_of",

@@ -12,7 +12,7 @@ from canonface.errors import OptionError
 
 def test_the_registrys_names_are_known_or_explained():
     assert {*loading.ALIGNERS, "position-map"} == set(ALIGNERS)
-    with pytest.raises(OptionError, match=r"position-map does\. Use Python: .*PositionMapAligner"):
+    with pytest.raises(OptionError, match=r"position-map needs one\. Use Python: .*PositionMapAligner"):
         chosen_aligner("position-map", 1, False, False, None, None)
 
 

@@ -202,7 +202,7 @@ def test_sigterm_is_an_interruption(place, canonface, monkeypatch):
     def ended(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("canonface.run.auditing.explain_face", ended)
+    monkeypatch.setattr("canonface.pipeline.photos.explain_face", ended)
     before = signal.getsignal(signal.SIGTERM)
     code, _, err = canonface(*AUDIT)
     assert code == 130
@@ -279,7 +279,7 @@ def test_an_interruption_says_how_to_go_on(place, canonface, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("canonface.run.auditing.explain_face", interrupted)
+    monkeypatch.setattr("canonface.pipeline.photos.explain_face", interrupted)
     code, _, err = canonface(*AUDIT)
     assert code == 130
     assert "start the same command again" in err

@@ -43,7 +43,7 @@ def test_a_head_is_fitted_told_and_used(canonface, tmp_path):
     assert "a linear head on my_quarters:Quarters" in out.splitlines()[0]
     assert {"class female", "class male"} <= {" ".join(line.split()[:2]) for line in out.splitlines()}
     assert "pose front" in out
-    assert "always answering" in out
+    assert "always predicting" in out
     assert "photos" in err, "the bar is on stderr"
     assert "--model mine" in err
     assert "Command:" in (tmp_path / "mine" / "card.md").read_text()

@@ -144,7 +144,7 @@ def test_what_does_not_fit_is_said_before_any_photo(place, say):
     assert "GradCAM needs the gradients of a PyTorch module" in err
     code, _, err = say(*words, "--method", "rise", "--fill", "black")
     assert code == 2
-    assert "fill says what hides a place" in err
+    assert "fill is an option of occlusion" in err
     code, _, err = say(*words, "--layer", "conv")
     assert code == 2
     assert "and no method" in err
@@ -206,7 +206,7 @@ def test_an_interrupted_comparison_does_not_promise_to_go_on(place, say, monkeyp
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("canonface.run.comparing.explain_face", interrupted)
+    monkeypatch.setattr("canonface.explanation.comparison.explain_face", interrupted)
     code, _, err = say("compare-methods", "photos", "-m", "toy_nets:net", "--methods", "gradcam", "-o", "out")
     assert code == 130
     assert "interrupted. Nothing is kept." in err

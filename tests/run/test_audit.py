@@ -18,7 +18,7 @@ from canonface.errors import (
 )
 from canonface.mesh import Canvas, load_mesh, make_mesh, save_mesh
 from canonface.models import load_model
-from canonface.pipeline import audit, writing
+from canonface.pipeline import audit, loop
 from canonface.run import Run
 from canonface.types import InputSpec
 
@@ -109,7 +109,7 @@ def test_groups_split_the_faces_and_merge_to_the_whole(folder, model, tmp_path):
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_map(folder, model, tmp_path, monkeypatch):
     unbroken = run_of(folder, model, tmp_path / "unbroken")
-    monkeypatch.setattr(writing._Writer, "max_rows", 1)
+    monkeypatch.setattr(loop._Writer, "max_rows", 1)
 
     def kill_after_two(state):
         if state.done == 2:
@@ -456,7 +456,7 @@ def test_photos_of_every_kind_end_as_a_face_or_as_a_reason(folder, model, tmp_pa
 def test_a_full_disk_keeps_what_was_written(folder, model, tmp_path, monkeypatch):
     import errno
 
-    monkeypatch.setattr(writing._Writer, "max_rows", 1)
+    monkeypatch.setattr(loop._Writer, "max_rows", 1)
     import pyarrow.parquet as pq
 
     write, calls = pq.write_table, []

@@ -130,7 +130,7 @@ def test_a_gallery_of_another_model_is_refused(table, model, tmp_path, aligner):
     """Also one of equal width, whose cosines would look plausible."""
     gallery = make_gallery(table, model)
     other = load_model(lambda batch: features(batch)[:, ::-1], spec=SPEC, outputs="embedding", name="other")
-    with pytest.raises(OptionError, match="made with another than 'other'"):
+    with pytest.raises(OptionError, match="made with another model than 'other'"):
         audit(table, other, tmp_path / "run", gallery=gallery)
     assert not (tmp_path / "run").exists()
     face = aligner(table.parent / "op_P001_studio.jpg")[0]

@@ -11,9 +11,10 @@ from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
 from canonface.explanation import explain
 from canonface.models import load_model
-from canonface.pipeline import audit, writing
+from canonface.pipeline import audit, loop
+from canonface.pipeline import photos as photo_pipeline
 from canonface.pipeline.stopping import StoppingRule
-from canonface.run import Run, auditing
+from canonface.run import Run
 from canonface.run.stopping import InterimLook, Order, StoppingState
 from canonface.sampling import Design, estimate_map
 from canonface.types import InputSpec
@@ -105,7 +106,7 @@ def test_a_share_of_all_is_a_full_run(photos, model, whole, tmp_path):
 @pytest.mark.parametrize("options", [{}, {"precision": 1e-9, "precision_of": "regions"}])
 def test_a_killed_run_goes_on_and_asks_the_same(photos, model, tmp_path, monkeypatch, options):
     unbroken = sample(photos, model, tmp_path / "unbroken", **options)
-    monkeypatch.setattr(writing._Writer, "max_rows", 1)
+    monkeypatch.setattr(loop._Writer, "max_rows", 1)
     for stop_at in (3, 20, 35):
 
         def kill(state, stop_at=stop_at):
@@ -228,7 +229,7 @@ def test_rows_made_elsewhere_decide_alike(photos, model, tmp_path, monkeypatch):
         half = unbroken.table.take(list(range(1 - number, unbroken.table.num_rows, 2)))
         pq.write_table(half, folder / "parts" / f"part-00000{number}-{number:08x}.parquet")
 
-    monkeypatch.setattr(auditing, "explain_face", lambda *_: pytest.fail("it was asked before"))
+    monkeypatch.setattr(photo_pipeline, "explain_face", lambda *_: pytest.fail("it was asked before"))
     merged = sample(photos, model, folder, precision=1e-9)
     assert merged.stopping_state == unbroken.stopping_state
     np.testing.assert_array_equal(merged.estimate().map.half_width, unbroken.estimate().map.half_width)

@@ -77,7 +77,7 @@ def test_a_folder_that_may_not_be_written_to(tmp_path, monkeypatch):
         with pytest.raises(RunError, match="and that failed: Permission denied"):
             write_part(tmp_path, [a_row(0)], SCHEMA)
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", refused)
+        patch.setattr(Path, "open", refused)
         with pytest.raises(RunError, match=r"can be written to; .* cannot: Permission denied.*-o"):
             Manifest.new({}, tmp_path).write(tmp_path)
 

@@ -14,7 +14,7 @@ from canonface.errors import OptionError, RunError
 from canonface.maps import CMS, Peak
 from canonface.run import Run
 from canonface.run.estimate import cluster_of, estimate_rows, estimated_cms, taken_rows
-from canonface.run.stopping import LEVEL
+from canonface.run.stopping import CONFIDENCE_LEVEL
 from canonface.studies.reliability import FEWEST_PEOPLE, SPLITS, People, reliability_of
 from canonface.studies.tables import Table, json_value
 
@@ -232,7 +232,9 @@ def map_of(run: Run, chosen: Bool[np.ndarray, "faces"]) -> CMS:
     """Return the model map of chosen rows: their mean, or the estimate where a design probed a part."""
     if run.design.is_full:
         return run.mean_map(chosen)
-    return estimated_cms(run, chosen, estimate_rows(run, chosen, cluster_of(run), "people", LEVEL), "")
+    return estimated_cms(
+        run, chosen, estimate_rows(run, chosen, cluster_of(run), "people", CONFIDENCE_LEVEL), ""
+    )
 
 
 def agreement(
