@@ -169,7 +169,7 @@ def test_a_function_of_ones_own_makes_a_run(folder, model, tmp_path):
     ("options", "words"),
     [
         ({"fill": "black"}, "fill is an option of occlusion"),
-        ({"occluder": "disc"}, "occluder says what hides a place"),
+        ({"occluder": "disc"}, "occluder is an option of occlusion"),
         ({"engine": "dense"}, "engine says how a model is run on occluded faces"),
         ({"share": 0.2}, "design says how a model is run"),
         ({"design": "random", "share": 0.2}, "design says how a model is run"),
