@@ -2,8 +2,6 @@
 
 import copy
 import json
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from confidence_contract import AGES, MODELS, Case, ConfidenceContract, outputs_of, suits
@@ -12,6 +10,7 @@ from canonface.confidence import (
     CONFIDENCES,
     BinConfidence,
     Bins,
+    BoundConfidence,
     ClassConfidence,
     CleanPrediction,
     ExpectedValue,
@@ -117,7 +116,7 @@ class TestVerification(ConfidenceContract):
                 both = np.concatenate([np.repeat(other, len(a), axis=0), other + 0.1])[: len(a)]
                 return bound(a, other if request.param == "first" else both)
 
-            return replace(bound, fn=of)
+            return BoundConfidence(bound.target, bound.unit, of)
 
         return Case(confidence, "embedding", original, occluded, -original, bind)
 

@@ -103,9 +103,9 @@ def test_it_is_a_question_about_pairs_only(monkeypatch):
     confidence = VerificationConfidence(0.5)
     assert isinstance(confidence, PairConfidence)
     assert not isinstance(confidence, Confidence)
-    monkeypatch.setitem(sys.modules, "own_pairs", SimpleNamespace(confidence_fn=confidence))
+    monkeypatch.setitem(sys.modules, "own_pairs", SimpleNamespace(confidence=confidence))
     with pytest.raises(OptionError, match="VerificationConfidence is about two faces"):
-        make_confidence("own_pairs:question")
+        make_confidence("own_pairs:confidence")
 
 
 def test_errors():

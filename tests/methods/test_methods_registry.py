@@ -82,7 +82,7 @@ def test_a_function_is_a_method_by_itself_or_by_its_name(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure", "words"),
+    ("prediction", "failure", "words"),
     [
         (lambda m, x, q: x, ModelOutputError, "16 x 20 pixels; .* returned shape"),
         (lambda m, x, q: "hot", ModelOutputError, "returned a str"),

@@ -109,23 +109,24 @@ class BoundPairConfidence:
     Attributes:
         target: name of what is measured, e.g. ``same``.
         unit: words for a colour bar.
-        fn: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``.
+        fn: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``;
+            one row of outputs goes with every row of the other face.
     """
 
     target: str
     unit: str
-    fn: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(
+    fn: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], Float[np.ndarray, "_"]] = field(
         repr=False
     )
 
     def __call__(
-        self, first: Float[np.ndarray, "n d"], second: Float[np.ndarray, "n d"]
-    ) -> Float[np.ndarray, "n"]:
-        """Return the confidence of each row of the outputs for both faces, as ``(n,)`` ``float64``."""
+        self, first: Float[np.ndarray, "n d"], second: Float[np.ndarray, "m d"]
+    ) -> Float[np.ndarray, "_"]:
+        """Return the confidence of each pair of rows, ``float64``; one row goes with every row of the other face."""
         return self.fn(first, second)
 
     @property
-    def of(self) -> Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]]:
+    def of(self) -> Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], Float[np.ndarray, "_"]]:
         """Deprecated name of `__call__`."""
         warn_renamed("BoundPairConfidence.of", "BoundPairConfidence(...)")
         return self.fn

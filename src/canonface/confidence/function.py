@@ -26,7 +26,7 @@ class FunctionConfidence:
 
     >>> import numpy as np
     >>> own = FunctionConfidence(lambda original, occluded: occluded.max(axis=1), unit="highest score")
-    >>> bound = own.bind(Original(np.array([[0.0, 2.0]]), "logits"))
+    >>> bound = own.bind(CleanPrediction(np.array([[0.0, 2.0]]), "logits"))
     >>> bound(np.array([[0.0, 2.0], [1.0, 0.0]]))
     array([2., 1.])
 

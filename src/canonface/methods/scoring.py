@@ -50,7 +50,7 @@ class Score(nn.Module):
         prediction = self.outputs(x)
         if self.index is not None:
             return prediction[:, self.index : self.index + 1]
-        score: Tensor = _Confidence.apply(prediction, self.confidence_fn.of)  # type: ignore[no-untyped-call]
+        score: Tensor = _Confidence.apply(prediction, self.confidence_fn)  # type: ignore[no-untyped-call]
         return score
 
     def require_slope(self, x: Float[Tensor, "1 c h w"]) -> None:
@@ -63,7 +63,7 @@ class Score(nn.Module):
             return
         with torch.no_grad():
             outputs = as_array(self.outputs(x))
-        if not slopes(self.confidence_fn.of, outputs).any():
+        if not slopes(self.confidence_fn, outputs).any():
             raise AttributionError(
                 f"Gradients need a confidence that follows the model's outputs; {self.confidence_fn.unit!r} has no "
                 "slope at this face. A distance from the model's own answer has none there (ask for 'value' or "
