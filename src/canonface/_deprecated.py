@@ -47,9 +47,23 @@ MODULES: dict[str, tuple[str, ...]] = {
     # mesh
     # methods
     "canonface.methods.heat_files": ("canonface.methods.attribution_files",),
+    "canonface.methods.borrowing": ("canonface.methods.autograd_context",),
+    "canonface.methods.counting": ("canonface.methods.counter",),
+    "canonface.methods.differences": ("canonface.methods.score",),
+    "canonface.methods.plain": ("canonface.occluders.fills",),
+    "canonface.methods.plus_plus": ("canonface.methods.cams",),
+    "canonface.methods.rectifying": ("canonface.methods.score",),
+    "canonface.methods.reducing": ("canonface.methods.attribution",),
+    "canonface.methods.rise": ("canonface.methods.perturbation",),
+    "canonface.methods.scoring": ("canonface.methods.score",),
+    "canonface.methods.sliding": ("canonface.methods.perturbation",),
+    "canonface.methods.vertices": ("canonface.methods.attribution",),
     # models
     "canonface.models.answers": ("canonface.models.outputs",),
     # occluders
+    "canonface.occluders.blurring": ("canonface.occluders.blur",),
+    "canonface.occluders.hiding": ("canonface.occluders.fills", "canonface.occluders.regions"),
+    "canonface.occluders.inpainting": ("canonface.occluders.fills",),
     # plots
     # sampling
     # studies
@@ -100,8 +114,21 @@ RENAMED: dict[str, str] = {
     # maps
     # mesh
     # methods
+    "canonface.methods:HeatFiles": "AttributionFiles",
+    "canonface.methods:checked_heat": "checked_attribution",
+    "canonface.methods:heat_unit": "attribution_unit",
+    "canonface.methods.base:checked_heat": "canonface.methods.attribution:checked_attribution",
+    "canonface.methods.base:heat_unit": "canonface.methods.attribution:attribution_unit",
+    "canonface.methods.base:one_of": "canonface.confidence.targets:one_of",
+    "canonface.methods.borrowing:borrowed": "autograd_context",
+    "canonface.methods.heat_files:HeatFiles": "AttributionFiles",
+    "canonface.methods.plain:check_plain": "check_plain_fill",
+    "canonface.methods.plain:plain": "plain_fill",
+    "canonface.methods.rectifying:Rectified": "RectifiedScore",
     # models
     # occluders
+    "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",
+    "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
     # plots
     # sampling
     # studies

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from models_to_ask import (
+from small_models import (
     SPEC,
     Network,
     asks_class,
@@ -146,6 +146,6 @@ class MethodContract:
             np.testing.assert_allclose(attribution, method.attribute(white, x, confidence_fn), atol=1e-6)
             return
         for call in (lambda: method.check(black, None), lambda: method.attribute(black, x, confidence_fn)):
-            with pytest.raises(OptionError, match="'box' gives answers alone") as error:
+            with pytest.raises(OptionError, match="'box' gives outputs only") as error:
                 call()
             assert "occlusion and rise" in str(error.value)

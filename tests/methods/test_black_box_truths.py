@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import slow_methods
-from models_to_ask import SPEC, asks_class, asks_identity, class_model, embedding_model, picture
+from small_models import SPEC, asks_class, asks_identity, class_model, embedding_model, picture
 
 from canonface.confidence import CleanPrediction, make_confidence
 from canonface.errors import OptionError
 from canonface.methods import counted, make_method
-from canonface.methods.plain import plain
-from canonface.methods.rise import RandomMasks
+from canonface.methods.perturbation import RandomMasks
 from canonface.models import load_model
+from canonface.occluders.fills import plain_fill
 from canonface.types import InputSpec
 
 GREY = InputSpec(size_hw=(12, 15), colour="grey")
@@ -52,7 +52,7 @@ def test_the_sliding_window_is_the_slow_one(side, step, fill):
     found = make_method("occlusion", size=side, stride=step, fill=fill, batch=7).attribute(
         model, x, confidence_fn
     )
-    expected = slow_methods.sliding(score, x, side, step, plain(fill, x, SPEC))
+    expected = slow_methods.sliding(score, x, side, step, plain_fill(fill, x, SPEC))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -80,7 +80,7 @@ def test_rise_is_the_slow_one(fill, make):
 
     options = {"masks": 25, "cells": 5, "share": 0.4, "seed": 3, "fill": fill}
     found = make_method("rise", centred=False, batch=8, **options).attribute(model, x, confidence_fn)
-    hidden = plain(fill, x, SPEC)
+    hidden = plain_fill(fill, x, SPEC)
     expected = slow_methods.rise(score, x, masks.grids, masks.shifts, 0.4, hidden)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     pieces = make_method("rise", centred=False, batch=25, **options).attribute(model, x, confidence_fn)

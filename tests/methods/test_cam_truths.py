@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from models_to_ask import SPEC, Network, asks_class, class_model, picture
 from slow_methods import enlarged
+from small_models import SPEC, Network, asks_class, class_model, picture
 from torch import nn
 
 from canonface.errors import OptionError
@@ -275,7 +275,7 @@ def test_a_layer_that_cannot_be_used_is_refused_in_words(layer, words, method):
 
 def test_a_network_without_convolutions_or_without_places_is_refused_in_words():
     flat = nn.Sequential(nn.Flatten(), nn.Linear(960, 3), nn.ReLU())
-    with pytest.raises(OptionError, match="runs none that can be watched"):
+    with pytest.raises(OptionError, match="runs none that can be hooked"):
         make_method("gradcam").check(class_model(flat), None)
     narrow = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 3, 1), nn.Flatten())
     with pytest.raises(OptionError, match=r"the last one of 'toy' gives \(n, 3, 1, 1\)"):
@@ -312,7 +312,7 @@ def test_a_program_has_gradients_but_shows_no_layers(program):
             method.attribute(program, x, confidence_fn), expected, rtol=1e-3, atol=1e-6
         )
     for name in ("gradcam", "gradcam++", "scorecam"):
-        with pytest.raises(OptionError, match="keep theirs to themselves"):
+        with pytest.raises(OptionError, match="take no hooks"):
             make_method(name).check(program, confidence_fn)
     with pytest.raises(OptionError, match="ReLU"):
         make_method("guided-backprop").check(program, confidence_fn)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from models_to_ask import SPEC, Linear, asks_class, class_model, picture
+from small_models import SPEC, Linear, asks_class, class_model, picture
 from torch import nn
 from torch.nn import functional
 

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
-from models_to_ask import asks_class, class_model, picture
+from small_models import asks_class, class_model, picture
 
 from canonface.errors import MissingDependencyError, ModelError, ModelOutputError, OptionError
 from canonface.methods import METHODS, TITLES, FunctionMethod, Method, attribution_unit, make_method
@@ -30,7 +31,7 @@ def test_the_registry_has_the_names_that_the_documents_promise():
         "rise",
     }
     assert set(TITLES) == set(METHODS)
-    assert attribution_unit("gradcam++", "female") == "GradCAM++ heat for female"
+    assert attribution_unit("gradcam++", "female") == "GradCAM++ attribution for female"
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,50 @@ def test_options_that_are_none_are_left_to_the_method():
 def test_an_object_is_taken_as_it_is():
     method = make_method("rise", masks=3)
     assert make_method(method) is method
+
+
+class OldMethod:
+    """A method object written for version 0.1.0."""
+
+    name = "old"
+
+    def describe(self):
+        return {"name": "old"}
+
+    def check(self, model, question):
+        pass
+
+    def heat(self, model, x, question):
+        return x.mean(axis=0)
+
+
+def test_a_method_object_of_the_last_version_still_works_and_warns():
+    with pytest.warns(DeprecationWarning, match=r"OldMethod\.heat is now OldMethod\.attribute"):
+        method = make_method(OldMethod())
+    assert isinstance(method, Method)
+    assert method.describe() == {"name": "old"}
+    model, x = class_model(), picture()
+    confidence_fn = asks_class(model, x)
+    method.check(model, confidence_fn)
+    np.testing.assert_array_equal(method.attribute(model, x, confidence_fn), x.mean(axis=0))
+    with pytest.raises(OptionError, match="A method is a name"):
+        make_method(OldMethod)
+
+
+@pytest.mark.parametrize(
+    ("name", "now"),
+    [
+        ("canonface.methods:HeatFiles", "AttributionFiles"),
+        ("canonface.methods:heat_unit", "attribution_unit"),
+        ("canonface.methods.borrowing:borrowed", "autograd_context"),
+        ("canonface.methods.plain:plain", "plain_fill"),
+        ("canonface.methods.sliding:SlidingOcclusion", "SlidingOcclusion"),
+    ],
+)
+def test_names_of_the_last_version_still_work_and_warn(name, now):
+    module, _, old = name.partition(":")
+    with pytest.warns(DeprecationWarning, match=now):
+        assert getattr(import_module(module), old).__name__ == now
 
 
 def test_a_function_is_a_method_by_itself_or_by_its_name(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ from canonface.geometry import visible_vertices
 from canonface.mesh import load_mesh, make_mesh, region_mask
 from canonface.models import prepare
 from canonface.occluders import content, hide_pixels, hide_regions, region_pixels
-from canonface.occluders.hiding import bounding_box
+from canonface.occluders.regions import bounding_box
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(120, 120), crop="image")

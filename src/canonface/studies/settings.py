@@ -9,7 +9,7 @@ from typing import Any
 
 from canonface.errors import OptionError
 from canonface.models import load_model
-from canonface.occluders.square import default_patch
+from canonface.occluders import default_patch
 from canonface.run import Run
 from canonface.studies.comparison import Comparison, compare
 from canonface.studies.reliability import SPLITS

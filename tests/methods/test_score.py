@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import slow_methods
 import torch
-from models_to_ask import asks_class, asks_identity, class_model, embedding_model, original, picture
+from small_models import asks_class, asks_identity, class_model, embedding_model, original, picture
 from torch.nn import functional
 
 from canonface.confidence import (
@@ -14,8 +14,7 @@ from canonface.confidence import (
     RecognitionConfidence,
     VerificationConfidence,
 )
-from canonface.methods.differences import slopes
-from canonface.methods.scoring import Score, logit_index
+from canonface.methods.score import Score, logit_index, slopes
 
 
 def by_autograd(of, values):
@@ -72,7 +71,7 @@ def test_slopes_in_pieces_are_those_of_one_output_at_a_time(monkeypatch):
 
     whole = slopes(of, values)
     np.testing.assert_allclose(whole, slow_methods.slopes(of, values), rtol=1e-6, atol=1e-6)
-    monkeypatch.setattr("canonface.methods.differences._AT_ONCE", 2 * 7 * 2)
+    monkeypatch.setattr("canonface.methods.score._AT_ONCE", 2 * 7 * 2)
     np.testing.assert_array_equal(slopes(of, values), whole)
 
 
