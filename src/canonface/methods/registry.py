@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -45,8 +45,32 @@ FILES = "files:"
 """Prefix of a method that reads maps from a folder."""
 
 
+@runtime_checkable
+class HeatMethod(Protocol):
+    """A method object written for version 0.1.0, whose map comes from ``heat``."""
+
+    @property
+    def name(self) -> str:
+        """Short name for pictures, tables and manifests."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return the options that decide the result."""
+        ...
+
+    def check(self, model: Model, question: BoundConfidence | None, /) -> None:
+        """Raise if the method cannot explain this model."""
+        ...
+
+    def heat(
+        self, model: Model, x: Float[np.ndarray, "c h w"], question: BoundConfidence, /
+    ) -> Float[np.ndarray, "h w"]:
+        """Return the map of one input."""
+        ...
+
+
 def make_method(
-    method: str | Method | AttributionFiles | OwnMethod, **options: Any
+    method: str | Method | AttributionFiles | OwnMethod | HeatMethod, **options: Any
 ) -> Method | AttributionFiles:
     """Return a method by name, with its options; a method object is returned unchanged.
 
@@ -95,11 +119,9 @@ def _of_object(made: Any, options: dict[str, Any]) -> Method | AttributionFiles:
         )
     if isinstance(made, AttributionFiles) or (isinstance(made, Method) and not isinstance(made, type)):
         return made
-    if not isinstance(made, type) and all(
-        hasattr(made, name) for name in ("name", "describe", "check", "heat")
-    ):
+    if isinstance(made, HeatMethod) and not isinstance(made, type):
         warn_renamed(f"{type(made).__name__}.heat", f"{type(made).__name__}.attribute", stacklevel=4)
-        return _HeatMethod(made)
+        return _AdaptedMethod(made)
     if callable(made) and not isinstance(made, type):
         return FunctionMethod(made)
     raise OptionError(
@@ -109,20 +131,19 @@ def _of_object(made: Any, options: dict[str, Any]) -> Method | AttributionFiles:
 
 
 @dataclass(frozen=True)
-class _HeatMethod:
-    """Adapter of a method object written for version 0.1.0, whose map comes from ``heat``."""
+class _AdaptedMethod:
+    """Adapter from `HeatMethod` to `Method`."""
 
-    method: Any
+    method: HeatMethod
 
     @property
     def name(self) -> str:
         """Return the method's own name."""
-        return str(self.method.name)
+        return self.method.name
 
     def describe(self) -> Mapping[str, Any]:
         """Return the options that decide the result."""
-        described: Mapping[str, Any] = self.method.describe()
-        return described
+        return self.method.describe()
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if the method cannot explain this model."""
@@ -132,5 +153,4 @@ class _HeatMethod:
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
         """Return the map of one input."""
-        found: np.ndarray = self.method.heat(model, x, confidence_fn)
-        return found
+        return self.method.heat(model, x, confidence_fn)
