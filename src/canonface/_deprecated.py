@@ -18,6 +18,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     # alignment
     # cli
     # confidence
+    "canonface.confidence.describing": ("canonface.confidence.registry",),
     # data, explanation, pipeline, run
     "canonface.run.photos": ("canonface.data.photos",),
     "canonface.run.labels": ("canonface.data.labels",),
@@ -66,6 +67,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.occluders.inpainting": ("canonface.occluders.fills",),
     # plots
     # sampling
+    "canonface.sampling.bands": ("canonface.sampling.band",),
+    "canonface.sampling.clusters": ("canonface.sampling.influence",),
+    "canonface.sampling.smoothing": ("canonface.sampling.kernel",),
+    "canonface.sampling.stopping": ("canonface.sampling.interim_looks",),
+    "canonface.sampling.strata": ("canonface.sampling.designs",),
     # studies
 }
 """A module of 0.1.0 that moved -> the modules that hold its content now."""
@@ -131,6 +137,14 @@ RENAMED: dict[str, str] = {
     "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
     # plots
     # sampling
+    "canonface.sampling:Adaptive": "AdaptiveSample",
+    "canonface.sampling:ask_adaptively": "probe_adaptively",
+    "canonface.sampling:level_of_a_look": "look_confidence_level",
+    "canonface.sampling.adaptive:Adaptive": "AdaptiveSample",
+    "canonface.sampling.adaptive:ask_adaptively": "probe_adaptively",
+    "canonface.sampling.estimate:Band": "canonface.sampling.band:Band",
+    "canonface.sampling.estimate:FEW_EFFECTIVE": "canonface.sampling.band:FEW_EFFECTIVE",
+    "canonface.sampling.stopping:level_of_a_look": "look_confidence_level",
     # studies
 }
 """``module:name`` of 0.1.0 -> name now, in the same module or its replacements, or ``module:name`` now."""

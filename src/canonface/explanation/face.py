@@ -23,7 +23,7 @@ from canonface.explanation.view import drops_at, prepare_face, require_shown
 from canonface.maps import CIS
 from canonface.methods import attribution_unit
 from canonface.models import Model, load_model
-from canonface.sampling import ask_adaptively, check_limits
+from canonface.sampling import check_limits, probe_adaptively
 from canonface.types import Face
 
 ADAPTIVE_SHARE = 0.4
@@ -48,7 +48,7 @@ def explain(
     """Which parts of one face a model relies on (eq. 1-5).
 
     Every visible probe of the mesh is hidden in turn and the model is asked again; with ``design="adaptive"`` a part
-    of them, coarse to fine, and the others are interpolated (`canonface.sampling.ask_adaptively`).
+    of them, coarse to fine, and the others are interpolated (`canonface.sampling.probe_adaptively`).
 
     Args:
         face: an aligned face, from `canonface.align`.
@@ -97,7 +97,7 @@ def explain(
     if not adaptive:
         return explain_face(face, loaded, settings, probes, known, runner, photo)
     view, confidence_fn, confidence = prepare_face(face, loaded, settings, known, photo)
-    found = ask_adaptively(
+    found = probe_adaptively(
         lambda chosen: drops_at(view, confidence_fn, confidence, probes[chosen], runner),
         face.mesh.vertices[probes].astype(np.float64),
         require_shown(view.shown.visible[probes]),
@@ -107,7 +107,7 @@ def explain(
         seed,
     )
     cis = view.cis(probes, found.drops, confidence, confidence_fn.target, confidence_fn.unit)
-    return replace(cis, inferred=~found.asked & np.isfinite(found.drops), inferred_error=found.error)
+    return replace(cis, inferred=~found.probed & np.isfinite(found.drops), inferred_error=found.error)
 
 
 def check_adaptive(design: str | None, share: float | None, precision: float | None) -> bool:

@@ -104,7 +104,7 @@ def sampled_rows(run: Run, chosen: Bool[np.ndarray, "faces"], column: str | None
     names = [name for name, wanted in zip(cluster_names(run.faces, column), chosen, strict=True) if wanted]
     return Sampled(
         drops=run.drops()[chosen],
-        asked=design.asked(places, faces),
+        probed=design.probed(places, faces),
         clusters=cluster_numbers(names),
         places=places,
         canonical_xy=canvas.project(mesh)[run.probes],
@@ -125,7 +125,7 @@ def estimate_rows(
         name: np.array([probe_of[v] for v in members.tolist() if v in probe_of], dtype=np.int64)
         for name, members in run.mesh.regions.items()
     }
-    return estimate_map(sampled_rows(run, chosen, column), regions, of=of, level=level)
+    return estimate_map(sampled_rows(run, chosen, column), regions, of=of, confidence_level=level)
 
 
 def warn_if_unsure(estimates: Sequence[MapEstimate]) -> None:
@@ -155,7 +155,7 @@ def estimated_cms(run: Run, chosen: Bool[np.ndarray, "faces"], estimate: MapEsti
         known = np.where(np.isfinite(estimate.drops), moved, np.nan)
         variance += functional.cis(known, xy, canvas.size_hw, patch, normalise)[0] ** 2
     seen = np.where(count > 0, estimate.faces, 0)
-    share = 100 * estimate.share_asked
+    share = 100 * estimate.share_probed
     note = (
         "" if not estimate.inferred else f"{share:.3g}% of the places of each face asked, the rest inferred"
     )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
-from canonface.sampling import level_of_a_look, taking_order
+from canonface.sampling import look_confidence_level, taking_order
 
 STATE_FILE = "reached.json"
 LEVEL = 0.95
@@ -38,7 +38,7 @@ class Order:
 
     def level(self, look: InterimLook, level: float = LEVEL) -> float:
         """Level of the band at a look, so that those of all looks hold together with another level."""
-        return level_of_a_look(level, self.looks, look.extra)
+        return look_confidence_level(level, self.looks, look.extra)
 
 
 @dataclass(frozen=True)
