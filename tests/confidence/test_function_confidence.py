@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import canonface.confidence.function as module
-from canonface.confidence import CleanPrediction, FunctionConfidence
+from canonface.confidence import BoundPairConfidence, CleanPrediction, FunctionConfidence
 from canonface.errors import ModelOutputError, OptionError
 
 OUTPUTS = np.array([[1.0, 2.0], [1.0, 0.0], [4.0, 6.0]])
@@ -159,3 +159,15 @@ def test_a_failing_function_is_named_with_its_arguments():
         ModelOutputError, match=r"needs_three raised IndexError: .*arrays of \(1, 2\) and \(4, 2\)"
     ):
         bound(np.ones((4, 2), np.float32))
+
+
+def test_the_old_name_of_the_call_still_works_and_warns():
+    outputs = np.array([[1.0, 2.0]])
+    one = FunctionConfidence(lambda original, occluded: occluded.sum(axis=1)).bind(
+        CleanPrediction(outputs, "values")
+    )
+    with pytest.warns(DeprecationWarning, match="BoundConfidence.of is now"):
+        np.testing.assert_array_equal(one.of(outputs), one(outputs))
+    pair = BoundPairConfidence("same", "sum", lambda a, b: (a + b).sum(axis=1))
+    with pytest.warns(DeprecationWarning, match="BoundPairConfidence.of is now"):
+        np.testing.assert_array_equal(pair.of(outputs, outputs), pair(outputs, outputs))

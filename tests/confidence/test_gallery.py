@@ -81,7 +81,9 @@ def test_invalid_galleries_are_refused(make, message):
 def test_a_missing_identity_is_named_with_near_names():
     with pytest.raises(TargetError, match=r"no identity 'ada': did you mean 'Ada'\? Known: Ada, Émile"):
         gallery().of("ada")
-    with pytest.raises(TargetError, match="The only photo of 'a' in the gallery is the one that is explained"):
+    with pytest.raises(
+        TargetError, match="The only photo of 'a' in the gallery is the one that is explained"
+    ):
         Gallery(("a", "b"), np.eye(2), ("1", "2")).of("a", "1")
 
 

@@ -52,7 +52,9 @@ def test_the_photo_itself_is_left_out():
     query = np.array([[5.0, 0.0]])
     assert bind(photo="ada1")(query)[0] == pytest.approx(0.0, abs=1e-7)
     assert bind("predicted", photo="ada1").target == "Bob"
-    with pytest.raises(TargetError, match="The only photo of 'Bob' in the gallery is the one that is explained"):
+    with pytest.raises(
+        TargetError, match="The only photo of 'Bob' in the gallery is the one that is explained"
+    ):
         bind("Bob", photo="bob1")
     # Also where it stands under another name.
     margin = bind(form="margin", photo="bob1", query=(1.0, 1.0))

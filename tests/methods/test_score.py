@@ -7,6 +7,7 @@ import torch
 from small_models import (
     class_confidence,
     class_model,
+    clean_prediction,
     embedding_model,
     identity_confidence,
     picture,

@@ -246,7 +246,7 @@ def test_a_run_of_pairs_by_a_method(folder, embedder, tmp_path):
     run = verify(table, embedder, tmp_path / "run", threshold=0.4, stride=10, method="gradcam")
     assert run.method == "gradcam"
     assert run.labels("target") == ["different", "same"]
-    assert run.faces.column("unit").to_pylist() == ["GradCAM attribution for different", "GradCAM heat for same"]
+    assert run.faces.column("unit").to_pylist() == ["GradCAM attribution for different", "GradCAM attribution for same"]
     assert run.unit == "GradCAM heat"
     assert set(run.cms(by="target")) == {"same", "different"}
     assert all(cis.method == "gradcam" for cis in run.pair(0))
