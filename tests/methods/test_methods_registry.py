@@ -9,7 +9,15 @@ import pytest
 from small_models import class_confidence, class_model, picture
 
 from canonface.errors import MissingDependencyError, ModelError, ModelOutputError, OptionError
-from canonface.methods import METHODS, TITLES, FunctionMethod, Method, attribution_unit, make_method
+from canonface.methods import (
+    METHODS,
+    TITLES,
+    FunctionMethod,
+    Method,
+    attribution_unit,
+    current_unit,
+    make_method,
+)
 
 
 def brightness(model, x, confidence_fn):
@@ -32,6 +40,19 @@ def test_the_registry_has_the_documented_names():
     }
     assert set(TITLES) == set(METHODS)
     assert attribution_unit("gradcam++", "female") == "GradCAM++ attribution for female"
+
+
+@pytest.mark.parametrize(
+    ("old", "now"),
+    [
+        ("GradCAM++ heat for female", "GradCAM++ attribution for female"),
+        ("Gradient heat", "Gradient attribution"),
+        ("my heat map heat for heat for two", "my heat map attribution for heat for two"),
+        ("Gradient attribution for yes", "Gradient attribution for yes"),
+    ],
+)
+def test_units_of_the_last_version_are_read_in_the_words_of_this_one(old, now):
+    assert current_unit(old) == now
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_run_by_a_method_holds_heat_and_says_so(folder, model, tmp_path, align
         "score": "auto",
         "reduce": "max-abs",
     }
-    assert stated["configuration"]["unit"] == "Gradient heat"
+    assert stated["configuration"]["unit"] == "Gradient attribution"
     assert {"torch", "captum", "torchcam"} <= set(stated["versions"])
     for row, name in enumerate(PHOTOS):
         face = aligner(folder / f"{name}.jpg")[0]
@@ -247,7 +247,7 @@ def test_a_run_of_pairs_by_a_method(folder, embedder, tmp_path):
     assert run.method == "gradcam"
     assert run.labels("target") == ["different", "same"]
     assert run.faces.column("unit").to_pylist() == ["GradCAM attribution for different", "GradCAM attribution for same"]
-    assert run.unit == "GradCAM heat"
+    assert run.unit == "GradCAM attribution"
     assert set(run.cms(by="target")) == {"same", "different"}
     assert all(cis.method == "gradcam" for cis in run.pair(0))
 

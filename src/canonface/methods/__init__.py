@@ -1,7 +1,7 @@
 """Attribution methods of other authors: a model, an input and a confidence in, an attribution map out."""
 
 from canonface._deprecated import renamed_names
-from canonface.methods.attribution import at_vertices, attribution_unit, checked_attribution
+from canonface.methods.attribution import at_vertices, attribution_unit, checked_attribution, current_unit
 from canonface.methods.attribution_files import AttributionFiles
 from canonface.methods.autograd_context import FOR_ANY_MODEL
 from canonface.methods.base import TITLES, Method, ScoreKind, title_of
@@ -23,6 +23,7 @@ __all__ = [
     "attribution_unit",
     "checked_attribution",
     "counted",
+    "current_unit",
     "make_method",
     "title_of",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,14 @@ REDUCTIONS = ("max-abs", "sum", "mean-abs")
 def attribution_unit(name: str, target: str = "") -> str:
     """Return the text for the colour bar of a method's map, e.g. ``GradCAM++ attribution for female``."""
     return f"{title_of(name)} attribution for {target}" if target else f"{title_of(name)} attribution"
+
+
+def current_unit(unit: str) -> str:
+    """Return a unit of version 0.1.0 in today's words, e.g. ``RISE attribution for happy`` for ``RISE heat for happy``.
+
+    Runs of 0.1.0 hold the old text in their manifests and rows.
+    """
+    return re.sub(r" heat(?=$| for )", " attribution", unit, count=1)
 
 
 def checked_attribution(
