@@ -22,7 +22,7 @@ def attribution_unit(name: str, target: str = "") -> str:
 
 
 def current_unit(unit: str) -> str:
-    """Return a unit of version 0.1.0 in today's words, e.g. ``RISE attribution for happy`` for ``RISE heat for happy``.
+    """Return a unit of version 0.1.0 in the words of this one: ``RISE heat`` becomes ``RISE attribution``.
 
     Runs of 0.1.0 hold the old text in their manifests and rows.
     """
