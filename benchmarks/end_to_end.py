@@ -138,7 +138,7 @@ def run_of(
     return run, {
         "faces": len(run.faces),
         "probes": len(run.probes),
-        "forward_passes": run.estimate().asked,
+        "forward_passes": run.estimate().probed,
         "seconds": seconds,
         "half": half,
         "whole": 2 * half / (1 + half),

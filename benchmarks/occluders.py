@@ -1,13 +1,13 @@
-"""How far a model map depends on what hides the face: its shape, its fill and its size.
+"""Dependence of a model map on the occluder: its shape, its fill and its size.
 
     python benchmarks/occluders.py                                    # the bundled photos of smiling people
     python benchmarks/occluders.py --model gender --target predicted --limit 40
-    python benchmarks/occluders.py --speed                            # how long an occluder itself takes
+    python benchmarks/occluders.py --speed                            # time of the occluders themselves
 
 Every occluder is put over the same vertices of the same photos. A map is the mean drop at each vertex, over the
 photos that show it. Each map is compared with that of the default occluder by Spearman's rank correlation over the
-vertices. Beside it stands the correlation of the maps of two halves of the photos (alternate ones), corrected to the
-full number by Spearman and Brown: two maps can hardly agree better than one agrees with itself.
+vertices. The next column is the correlation of the maps of two halves of the photos (alternate ones), corrected to
+the full number by Spearman and Brown: two maps can hardly agree better than one agrees with itself.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--target", default="happy")
     parser.add_argument("--limit", type=int, default=20, help="number of photos")
     parser.add_argument("--stride", type=int, default=3)
-    parser.add_argument("--speed", action="store_true", help="time the occluders, ask no model")
+    parser.add_argument("--speed", action="store_true", help="time the occluders without a model")
     options = parser.parse_args()
     if options.speed:
         speed()
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def speed() -> None:
-    """Processor time that each occluder takes for every visible vertex of a face in an input of 224 x 224."""
+    """Print the processor time of each occluder for all visible vertices of a face in an input of 224 x 224."""
     [face] = canonface.align(bundled()[0][0])
     shown = prepare(face, canonface.InputSpec(size_hw=(224, 224)))
     vertices = np.flatnonzero(shown.visible)
@@ -96,7 +96,7 @@ def speed() -> None:
     for shape, fill in [*((shape, "mean") for shape in SHAPES), *(("square", fill) for fill in FILLS)]:
         occluder, times = make_occluder(shape, 15, fill), []
         for _ in range(9):
-            fresh = replace(shown)  # nothing is kept from the time before
+            fresh = replace(shown)  # no cached raster
             start = time.process_time()
             occluder.occlusions(fresh, vertices)
             times.append(1000 * (time.process_time() - start))
@@ -104,20 +104,20 @@ def speed() -> None:
 
 
 def bundled() -> list[tuple[Path, str]]:
-    """The bundled photos and what their labels call the expression."""
+    """Return the bundled photos and their labelled expressions."""
     with (demo_folder() / "labels.csv").open(newline="", encoding="utf-8") as file:
         return [(demo_folder() / row["path"], row["expression"]) for row in csv.DictReader(file)]
 
 
 def mean_drop(drops: np.ndarray) -> np.ndarray:
-    """Mean over the faces that show each vertex; NaN where fewer than two do."""
+    """Return the mean over the faces that show each vertex; NaN for fewer than two faces."""
     count = np.isfinite(drops).sum(axis=0)
     total = np.nansum(drops, axis=0)
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 1)
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's, over the vertices that both know."""
+    """Return Spearman's correlation over the vertices that both maps show."""
     both = np.isfinite(a) & np.isfinite(b)
     return float(spearmanr(a[both], b[both]).statistic)
 

@@ -25,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from canonface.sampling.smoothing import distances
 
 import canonface
 from canonface.demo import demo_folder
@@ -37,12 +38,11 @@ from canonface.sampling import (
     ask_adaptively,
     estimate_map,
     full_map,
-    level_of_a_look,
+    look_confidence_level,
     looks_at,
     positions_of,
 )
 from canonface.sampling.adaptive import farthest_first, krige
-from canonface.sampling.smoothing import distances
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -91,15 +91,15 @@ def main() -> None:
 
 def with_design(whole: Sampled, design: Design) -> Sampled:
     """Return the part of a full matrix that a design would have probed."""
-    asked = design.asked(whole.places, [(i, 0) for i in range(len(whole.drops))])
+    probed = design.probed(whole.places, [(i, 0) for i in range(len(whole.drops))])
     share = design.count(whole.drops.shape[1]) / whole.drops.shape[1]
-    return replace(whole, drops=np.where(asked, whole.drops, np.nan), asked=asked, share=share)
+    return replace(whole, drops=np.where(probed, whole.drops, np.nan), probed=probed, share=share)
 
 
 def first(whole: Sampled, rows: np.ndarray) -> Sampled:
     """Return a part of the faces."""
     _, clusters = np.unique(whole.clusters[rows], return_inverse=True)
-    return replace(whole, drops=whole.drops[rows], asked=whole.asked[rows], clusters=clusters)
+    return replace(whole, drops=whole.drops[rows], probed=whole.probed[rows], clusters=clusters)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -161,7 +161,7 @@ def stopping(whole: Sampled, seeds: int, share: float = 0.1) -> None:
     """Print the third table: early stopping."""
     truth, people = full_map(whole), int(whole.clusters.max()) + 1
     looks = looks_at(people)
-    level = level_of_a_look(0.95, len(looks))
+    level = look_confidence_level(0.95, len(looks))
     print(
         f"\n3. Stopping, low-discrepancy at {share:.0%}; looks at {', '.join(map(str, looks))}; level {level:.4f}\n"
     )
@@ -171,7 +171,7 @@ def stopping(whole: Sampled, seeds: int, share: float = 0.1) -> None:
         rows = np.concatenate([np.flatnonzero(whole.clusters == person) for person in order])
         part = with_design(whole, Design("low-discrepancy", share, seed))
         at = positions_of([str(c) for c in whole.clusters[rows]], looks)
-        histories.append([(n, estimate_map(first(part, rows[:n]), level=level).map) for n in at])
+        histories.append([(n, estimate_map(first(part, rows[:n]), confidence_level=level).map) for n in at])
     every = np.mean([all(band.holds(truth) for _, band in history) for history in histories])
     relied = np.mean([all(band.holds(truth) for _, band in history if band.trusted) for history in histories])
     print(
@@ -211,14 +211,14 @@ def single(whole: Sampled, faces: int) -> None:
                 lambda probes, drops=drops: drops[probes], whole.places, visible, whole.patch_cm, share
             )
             known = np.flatnonzero(visible)
-            known = known[farthest_first(whole.places[known])][: result.asked.sum()]
+            known = known[farthest_first(whole.places[known])][: result.probed.sum()]
             even = np.full(len(drops), np.nan)
             even[known] = drops[known]
             even = np.where(np.isfinite(even), even, krige(even, apart, whole.patch_cm)[0])
             patch = whole.near[np.ix_(visible, visible)]
             patch = patch / patch.sum(axis=1, keepdims=True)
             spread = drops[visible].std()
-            left = visible & ~result.asked
+            left = visible & ~result.probed
             found.append(
                 (
                     _rms((even - drops)[visible]) / spread,

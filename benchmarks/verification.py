@@ -1,8 +1,8 @@
 """Accuracy of the zoo's recognition models on pairs of photos: `python benchmarks/verification.py DATA [--tune]`.
 
-DATA is the folder of the data sets (see docs/models.md). Measured as Labeled Faces in the Wild is: ten folds, the
-threshold of each the one that is right most often on the other nine. Pairs of which a photo has no face that the
-aligner accepts are not answered; accuracy is over the answered ones, with its 95% Wilson interval. `--tune` compares
+DATA is the folder of the data sets (see docs/models.md). The protocol is that of Labeled Faces in the Wild: ten
+folds, the threshold of each is the most accurate one on the other nine. Pairs with a photo without an accepted face
+are left out; accuracy is over the other pairs, with its 95% Wilson interval. `--tune` compares
 crops on photos that the reported figures do not use: those of LFW that are in no pair, and half of Congress.
 """
 
@@ -40,7 +40,7 @@ Similarity = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two photos and whether they show one person."""
+    """Two photos, and True if they show one person."""
 
     paths: tuple[str, str]
     same: bool
@@ -48,7 +48,7 @@ class Pair:
 
 
 def pairs_of(folder: Path) -> list[Pair]:
-    """Rows of a data set's pairs.csv; the group is the gender of both, or `mixed`."""
+    """Return the rows of a data set's pairs.csv; the group is the gender of both, or `mixed`."""
     genders = {row["path"]: row["gender"] or "unknown" for row in rows_of(folder)}
     with (folder / "pairs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -63,7 +63,7 @@ def pairs_of(folder: Path) -> list[Pair]:
 def embeddings(
     aligner: LandmarkerAligner, folder: Path, paths: Sequence[str], models: Sequence[Model]
 ) -> list[dict[str, np.ndarray]]:
-    """Embedding of each photo that shows a face, for each model; every photo is aligned once."""
+    """Return the embedding of each photo with a face, for each model; every photo is aligned once."""
     found: list[dict[str, np.ndarray]] = [{} for _ in models]
     for start in range(0, len(paths), 32):
         faces = {path: central(aligner, folder / path) for path in paths[start : start + 32]}
@@ -75,9 +75,9 @@ def embeddings(
 
 
 def central(aligner: LandmarkerAligner, path: Path) -> canonface.Face | None:
-    """The face at the centre of a photo, which is the one that LFW labels; None where no face is found.
+    """Return the face at the centre of a photo, which LFW labels; None without a face.
 
-    Others are only looked for where the largest does not hold the centre.
+    Other faces are only detected if the largest is off the centre.
     """
     largest = aligned(aligner, path)
     if largest is None or off_centre(largest) < 0.2:
@@ -90,7 +90,7 @@ def central(aligner: LandmarkerAligner, path: Path) -> canonface.Face | None:
 
 
 def off_centre(face: canonface.Face) -> float:
-    """Distance of the middle of a face's box from the photo's, as a share of the photo's longer side."""
+    """Return the distance of a face's centre from the photo's, as a share of the photo's longer side."""
     size_wh = np.array(face.image.shape[1::-1])
     middle = (face.vertices_xy.min(axis=0) + face.vertices_xy.max(axis=0)) / 2
     return float(np.linalg.norm(middle - size_wh / 2) / size_wh.max())
@@ -99,7 +99,7 @@ def off_centre(face: canonface.Face) -> float:
 def mirrored_too(
     aligner: LandmarkerAligner, folder: Path, paths: Sequence[str], model: Model
 ) -> dict[str, np.ndarray]:
-    """Embedding of each photo followed by that of its mirror image, as FaceNet's published accuracy was measured."""
+    """Return the embeddings of each photo and its mirror image, joined, as in FaceNet's published protocol."""
 
     def both(batch: np.ndarray) -> np.ndarray:
         turned = np.ascontiguousarray(batch[..., ::-1])
@@ -110,27 +110,26 @@ def mirrored_too(
 
 
 def centred(pairs: Sequence[Pair], found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Embeddings less their mean over all photos of the pairs.
+    """Return the embeddings less their mean over all photos of the pairs.
 
-    The published protocol takes the mean of nine folds; over all ten it differs by little, and it knows no
-    labels.
+    The published protocol uses the mean of nine folds; over all ten it differs by little, and no labels are used.
     """
     mean = np.mean([found[path] for pair in pairs for path in pair.paths if path in found], axis=0)
     return {path: vector - mean for path, vector in found.items()}
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cosine of the angle between rows."""
+    """Return the cosine of the angle between rows."""
     return np.sum(a * b, axis=-1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
 
 
 def nearness(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Minus the Euclidean distance, which dlib recommends."""
+    """Return minus the Euclidean distance, which dlib recommends."""
     return -np.linalg.norm(a - b, axis=-1)
 
 
 def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
-    """Threshold that is right most often; the middle of the best gap between scores."""
+    """Return the most accurate threshold: the middle of the best gap between scores."""
     ordered = np.sort(scores)
     candidates = np.concatenate([[ordered[0] - 1], (ordered[1:] + ordered[:-1]) / 2, [ordered[-1] + 1]])
     right = [np.sum((scores > candidate) == same) for candidate in candidates]
@@ -138,9 +137,9 @@ def best_threshold(scores: np.ndarray, same: np.ndarray) -> float:
 
 
 def ten_folds(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each pair was told right by the threshold of the other folds, and these thresholds.
+    """Return the correctness of each pair at the threshold of the other folds, and these thresholds.
 
-    Pairs are dealt to the folds in turn, those of one person and those of two apart.
+    Pairs are distributed over the folds in turn, separately for one person and for two.
     """
     fold = np.empty(len(scores), int)
     for kind in (True, False):
@@ -154,25 +153,25 @@ def ten_folds(scores: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def match_rate(scores: np.ndarray, same: np.ndarray, false_match_rate: float) -> float:
-    """Share of the genuine pairs above the threshold that at most that share of the others exceeds."""
+    """Return the share of genuine pairs above the threshold with this false match rate."""
     others = np.sort(scores[~same])[::-1]
     allowed = int(np.floor(false_match_rate * len(others)))
     return float(np.mean(scores[same] > others[allowed]))
 
 
 def report(title: str, pairs: Sequence[Pair], found: dict[str, np.ndarray], similarity: Similarity) -> str:
-    """Markdown rows: all pairs, and those of each group."""
-    asked = [pair for pair in pairs if all(path in found for path in pair.paths)]
-    scores = similarity(*(np.array([found[pair.paths[i]] for pair in asked]) for i in (0, 1)))
-    same = np.array([pair.same for pair in asked])
+    """Return Markdown rows: all pairs, and the pairs of each group."""
+    usable = [pair for pair in pairs if all(path in found for path in pair.paths)]
+    scores = similarity(*(np.array([found[pair.paths[i]] for pair in usable]) for i in (0, 1)))
+    same = np.array([pair.same for pair in usable])
     right, thresholds = ten_folds(scores, same)
     lines = [
-        f"| {title} | {len(pairs)} | {len(asked)} | {interval(int(right.sum()), len(right))} | "
+        f"| {title} | {len(pairs)} | {len(usable)} | {interval(int(right.sum()), len(right))} | "
         f"{100 * match_rate(scores, same, 0.01):.1f} | {100 * match_rate(scores, same, 0.05):.1f} | "
         f"{np.mean(thresholds):.3f} ± {np.std(thresholds):.3f} |"
     ]
     for group in sorted({pair.group for pair in pairs}):
-        here = np.array([pair.group == group for pair in asked])
+        here = np.array([pair.group == group for pair in usable])
         if here.sum() < 10:
             continue
         kinds = f"{np.sum(here & same)} same, {np.sum(here & ~same)} different"
@@ -184,7 +183,7 @@ def report(title: str, pairs: Sequence[Pair], found: dict[str, np.ndarray], simi
 
 
 def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
-    """The table of docs/models.md."""
+    """Print the table of docs/models.md."""
     folder = data / "lfw_eval"
     pairs = pairs_of(folder)
     paths = sorted({path for pair in pairs for path in pair.paths})
@@ -193,7 +192,7 @@ def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
     twice = mirrored_too(aligner, folder, paths, models[0])
     facenet = {path: vector[: len(vector) // 2] for path, vector in twice.items()}
     print(
-        "| LFW | pairs | answered | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
+        "| LFW | pairs | usable | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
         "|---|---|---|---|---|---|---|"
     )
     print(report("`facenet`, cosine", pairs, facenet, cosine))
@@ -203,7 +202,7 @@ def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
 
 
 def tune(data: Path, aligner: LandmarkerAligner) -> None:
-    """Separation of all pairs within each tuning set, for each crop."""
+    """Print the separation of all pairs within each tuning set, for each crop."""
     models = [
         canonface.load_model(model, spec=dataclasses.replace(model.spec, crop=crop, margin=margin))
         for model in (canonface.load_model(name, device="cpu") for name in MODELS)
@@ -228,7 +227,7 @@ def tune(data: Path, aligner: LandmarkerAligner) -> None:
 
 
 def separated(found: dict[str, np.ndarray], who: dict[str, str]) -> str:
-    """Match rates at 0.1% and 1% false matches, and distance of the mean cosines in pooled standard deviations."""
+    """Return match rates at 0.1% and 1% false matches, and the distance of mean cosines in pooled deviations."""
     vectors = np.array(list(found.values()))
     people = np.array([who[path] for path in found])
     i, j = np.triu_indices(len(vectors), 1)
@@ -239,7 +238,7 @@ def separated(found: dict[str, np.ndarray], who: dict[str, str]) -> str:
 
 
 def main() -> None:
-    """Print the tables and what they were made with."""
+    """Print the tables and the versions behind them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--tune", action="store_true")

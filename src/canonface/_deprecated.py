@@ -23,6 +23,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.alignment.placing": ("canonface.alignment.placement",),
     "canonface.alignment.square": ("canonface.alignment.square_crop",),
     "canonface.alignment.unaligned": ("canonface.alignment.flat_aligners",),
+    # confidence
+    "canonface.confidence.describing": ("canonface.confidence.registry",),
     # evaluation
     "canonface.evaluation.asked": ("canonface.evaluation.run_subjects",),
     "canonface.evaluation.evaluating": (
@@ -58,9 +60,24 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.mesh.symmetry": ("canonface.mesh.canonical",),
     "canonface.mesh.thinning": ("canonface.mesh.fit", "canonface.mesh.probes"),
     # methods
+    "canonface.methods.borrowing": ("canonface.methods.autograd_context",),
+    "canonface.methods.counting": ("canonface.methods.counter",),
+    "canonface.methods.differences": ("canonface.methods.score",),
     "canonface.methods.heat_files": ("canonface.methods.attribution_files",),
+    "canonface.methods.plain": ("canonface.occluders.fills",),
+    "canonface.methods.plus_plus": ("canonface.methods.cams",),
+    "canonface.methods.rectifying": ("canonface.methods.score",),
+    "canonface.methods.reducing": ("canonface.methods.attribution",),
+    "canonface.methods.rise": ("canonface.methods.perturbation",),
+    "canonface.methods.scoring": ("canonface.methods.score",),
+    "canonface.methods.sliding": ("canonface.methods.perturbation",),
+    "canonface.methods.vertices": ("canonface.methods.attribution",),
     # models
     "canonface.models.answers": ("canonface.models.outputs",),
+    # occluders
+    "canonface.occluders.blurring": ("canonface.occluders.blur",),
+    "canonface.occluders.hiding": ("canonface.occluders.fills", "canonface.occluders.regions"),
+    "canonface.occluders.inpainting": ("canonface.occluders.fills",),
     # run
     "canonface.run.aligning": ("canonface.explanation.alignment",),
     "canonface.run.auditing": ("canonface.pipeline.photos",),
@@ -80,6 +97,12 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.run.settings": ("canonface.explanation.settings",),
     "canonface.run.verifying": ("canonface.pipeline.pairs", "canonface.explanation.pair"),
     "canonface.run.writing": ("canonface.pipeline.loop",),
+    # sampling
+    "canonface.sampling.bands": ("canonface.sampling.band",),
+    "canonface.sampling.clusters": ("canonface.sampling.influence",),
+    "canonface.sampling.smoothing": ("canonface.sampling.kernel",),
+    "canonface.sampling.stopping": ("canonface.sampling.interim_looks",),
+    "canonface.sampling.strata": ("canonface.sampling.designs",),
     # studies
     "canonface.studies.copies": ("canonface.studies.aligners",),
     "canonface.studies.fixing": ("canonface.studies.targets",),
@@ -157,6 +180,21 @@ RENAMED: dict[str, str] = {
     "canonface.mesh.fitting:borrowed_names": "transfer_names",
     "canonface.mesh.frozen:frozen": "freeze",
     "canonface.mesh.reserved:check_free": "check_name",
+    # methods
+    "canonface.methods.base:checked_heat": "canonface.methods.attribution:checked_attribution",
+    "canonface.methods.base:heat_unit": "canonface.methods.attribution:attribution_unit",
+    "canonface.methods.base:one_of": "canonface.confidence.targets:one_of",
+    "canonface.methods.borrowing:borrowed": "autograd_context",
+    "canonface.methods.heat_files:HeatFiles": "AttributionFiles",
+    "canonface.methods.plain:check_plain": "check_plain_fill",
+    "canonface.methods.plain:plain": "plain_fill",
+    "canonface.methods.rectifying:Rectified": "RectifiedScore",
+    "canonface.methods:HeatFiles": "AttributionFiles",
+    "canonface.methods:checked_heat": "checked_attribution",
+    "canonface.methods:heat_unit": "attribution_unit",
+    # occluders
+    "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",
+    "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
     # run
     "canonface.run.comparing:Comparison": "MethodComparison",
     "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",
@@ -187,6 +225,15 @@ RENAMED: dict[str, str] = {
     "canonface.run:make_settings": "canonface.explanation:make_settings",
     "canonface.run:usable_methods": "canonface.explanation:usable_methods",
     "canonface.run:verify": "canonface.pipeline:verify",
+    # sampling
+    "canonface.sampling.adaptive:Adaptive": "AdaptiveSample",
+    "canonface.sampling.adaptive:ask_adaptively": "probe_adaptively",
+    "canonface.sampling.estimate:Band": "canonface.sampling.band:Band",
+    "canonface.sampling.estimate:FEW_EFFECTIVE": "canonface.sampling.band:FEW_EFFECTIVE",
+    "canonface.sampling.stopping:level_of_a_look": "look_confidence_level",
+    "canonface.sampling:Adaptive": "AdaptiveSample",
+    "canonface.sampling:ask_adaptively": "probe_adaptively",
+    "canonface.sampling:level_of_a_look": "look_confidence_level",
     # studies
     "canonface.studies.comparison:Comparison": "SettingComparison",
     "canonface.studies.fixing:likeness_confidence": "SelfSimilarity",

@@ -101,13 +101,13 @@ def test_an_audit_by_a_method_says_heat_and_not_drop(place, say):
     )
     code, out, _ = say(*words, "--layer", "conv")
     assert code == 0
-    assert "GradCAM++ heat for yes" in out
+    assert "GradCAM++ attribution for yes" in out
     assert "drop" not in out
     assert "hiding" not in out
     assert Run.open("run").settings["method"]["layer"] == "conv"
     code, out, _ = say("draw", "run", "--json")
     found = json.loads(out)
-    assert (found["method"], found["unit"]) == ("gradcam++", "GradCAM++ heat for yes")
+    assert (found["method"], found["unit"]) == ("gradcam++", "GradCAM++ attribution for yes")
     code, _, err = say(*words, "--layer", "act")
     assert code == 2
     assert 'settings.method.layer: "conv" then, "act" now' in err
@@ -131,10 +131,10 @@ def test_an_explanation_by_a_method(place, say):
     assert code == 0
     [face] = json.loads(out)["faces"]
     assert face["method"] == "rise"
-    assert face["unit"].startswith("RISE heat for ")
+    assert face["unit"].startswith("RISE attribution for ")
     assert face["model_calls"] == 51
     code, out, _ = say(*words, "--method", "toy_nets:edges")
-    assert json.loads(out)["faces"][0]["unit"].startswith("edges heat for ")
+    assert json.loads(out)["faces"][0]["unit"].startswith("edges attribution for ")
 
 
 def test_what_does_not_fit_is_said_before_any_photo(place, say):
@@ -228,7 +228,7 @@ def test_a_black_box_is_compared_by_what_works_and_the_rest_is_explained(place, 
     assert code == 0
     found = json.loads(out)
     assert [line["method"] for line in found["maps"]] == ["canonical", "occlusion"]
-    assert "gives answers alone" in found["left_out"]["gradcam"]
+    assert "gives outputs only" in found["left_out"]["gradcam"]
     assert "left out: GradCAM: needs the gradients" in err
     drawn = " ".join((place / "out" / "methods.svg").read_text().split())
     assert "Not shown: GradCAM: needs the gradients" in drawn

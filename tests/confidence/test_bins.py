@@ -15,7 +15,7 @@ AGES = tuple(map(str, range(81)))
 
 
 def logits(*peaks):
-    """One row a peak: nearly all probability at one age."""
+    """Return one row a peak, with nearly all probability at one age."""
     rows = np.zeros((len(peaks), 81), np.float32)
     rows[range(len(peaks)), peaks] = 12.0
     return rows
@@ -88,7 +88,7 @@ def test_a_target_in_each_form(target, labels, expected):
     assert predict(target, logits(41), labels)[0].target == expected
 
 
-def test_hiding_what_the_answer_rests_on_is_a_positive_drop():
+def test_hiding_the_relied_on_part_is_a_positive_drop():
     _, got = predict("predicted", logits(41, 48, 35))
     assert got[0] - got[1] == pytest.approx(0, abs=1e-9)
     assert got[0] - got[2] > 0.9

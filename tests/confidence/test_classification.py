@@ -40,13 +40,13 @@ def test_log_odds_is_the_logit_of_the_softmax(values, index):
     np.testing.assert_allclose(1 / (1 + np.exp(-log_odds)), p, rtol=1e-6, atol=1e-12)
 
 
-def test_a_sure_model_still_moves_in_log_odds():
+def test_log_odds_move_for_a_confident_model():
     _, got = bind(0, [[80.0, 0.0], [60.0, 0.0]], scale="log-odds")
     np.testing.assert_allclose(got, [80.0, 60.0])
 
 
 @pytest.mark.parametrize("scale", ["probability", "log-odds"])
-def test_rows_beyond_those_computed_at_once_are_answered_alike(scale):
+def test_rows_beyond_one_batch_have_the_same_confidence(scale):
     values = np.random.default_rng(0).normal(size=(700, 1000)).astype(np.float32) * 9
     p = np.exp(values.astype(float))[:, 7] / np.exp(values.astype(float)).sum(axis=1)
     expected = p if scale == "probability" else np.log(p / (1 - p))
@@ -64,12 +64,12 @@ def test_many_classes_are_not_copied_as_a_whole(scale):
     assert peak < values.nbytes / 2
 
 
-def test_one_output_is_read_as_two_classes():
+def test_one_output_is_treated_as_two_classes():
     np.testing.assert_allclose(bind(0, [[0.0], [np.log(3)]], ())[1], [0.5, 0.75], rtol=1e-6)
     np.testing.assert_allclose(bind(0, [[2.5]], (), scale="logit")[1], [2.5])
 
 
-def test_probabilities_are_taken_as_they_are():
+def test_probabilities_are_not_normalised_again():
     np.testing.assert_allclose(bind(0, [[0.8, 0.2]], outputs="probabilities")[1], [0.8], rtol=1e-6)
     _, odds = bind(0, [[0.8, 0.2]], outputs="probabilities", scale="log-odds")
     np.testing.assert_allclose(odds, np.log(4), rtol=1e-6)
@@ -97,7 +97,7 @@ def test_a_number_is_an_index_even_where_names_are_numbers():
     assert bind("0", [[0.0, 1.0]], ("1", "0"))[0].target == "0"
 
 
-def test_what_no_face_could_be_asked_is_refused_before_any_is():
+def test_targets_that_fit_no_face_are_refused_at_once():
     with pytest.raises(TargetError, match="no class '20'"):
         ClassConfidence(20).check("logits", ("10", "20"))
     with pytest.raises(TargetError, match="did you mean 'male'"):
@@ -138,6 +138,6 @@ def test_errors_list_near_names():
 @pytest.mark.parametrize(
     ("kind", "words"), [("embedding", "canonface verify"), ("values", "'value-distance'")]
 )
-def test_a_class_is_not_asked_of_other_outputs_and_the_way_out_is_named(kind, words):
+def test_outputs_without_classes_are_refused_with_a_remedy(kind, words):
     with pytest.raises(OptionError, match=words):
         ClassConfidence().check(kind, ())

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from canonface.confidence import (
     CONFIDENCES,
     BinConfidence,
     Bins,
+    BoundConfidence,
     ClassConfidence,
     CleanPrediction,
     ExpectedValue,
@@ -40,7 +40,7 @@ def of_one(confidence, kind, names, labels=None):
 
 
 def opposite(outputs, kind):
-    """What a model answers that lost its answer: other classes, another pose, the opposite direction."""
+    """Return outputs after a total loss: other classes, another pose, the opposite direction."""
     if kind == "values":
         return outputs + np.float32(40.0)
     return np.roll(outputs, outputs.shape[1] // 2, axis=1) if kind == "probabilities" else -outputs
@@ -51,7 +51,7 @@ def own(original, occluded):
 
 
 def registered():
-    """Every name of the registry with every model that it suits, about its default and about a first output."""
+    """Yield every name of the registry, with each suitable model, for the default target and the first output."""
     for name, make in CONFIDENCES.items():
         for kind, names in MODELS:
             for target in dict.fromkeys((None, *names[:1])):
@@ -104,7 +104,7 @@ class TestVerification(ConfidenceContract):
 
     @pytest.fixture(params=["first", "both"])
     def case(self, request, same):
-        """The second face answers with the first's numbers, turned round where the pair is an impostor's."""
+        """Return a case whose second face has the outputs of the first, negated for an impostor pair."""
         confidence = VerificationConfidence(0.2)
         original, occluded = outputs_of("embedding", WIDTH, 1, seed=1), outputs_of("embedding", WIDTH, 7)
         other = original.copy() if same == "1" else -original
@@ -113,17 +113,17 @@ class TestVerification(ConfidenceContract):
             pair = (CleanPrediction(x, "embedding", (), {"same": same}) for x in (outputs, other))
             bound = confidence.bind(*pair)
 
-            def of(a):
+            def confidence_fn(a):
                 both = np.concatenate([np.repeat(other, len(a), axis=0), other + 0.1])[: len(a)]
                 return bound(a, other if request.param == "first" else both)
 
-            return replace(bound, fn=of)
+            return BoundConfidence(bound.target, bound.unit, confidence_fn)
 
         return Case(confidence, "embedding", original, occluded, -original, bind)
 
 
 THRESHOLD = Threshold(0.5, 0.1, 0.1, 0.9, 10, 10)
-QUESTIONS = [
+CONFIDENCE_OBJECTS = [
     *(make(None) for make in CONFIDENCES.values()),
     *(ClassConfidence(target, scale) for target in (0, "0", "label:a") for scale in ("logit", "log-odds")),
     *(ExpectedValue(form, values) for form in ("change", "distance") for values in ((0, 1), (0, 2))),
@@ -155,14 +155,14 @@ QUESTIONS = [
 ]
 
 
-def test_two_questions_describe_themselves_differently():
-    said = [json.dumps(confidence_fn.describe(), sort_keys=True) for confidence_fn in QUESTIONS]
-    assert [text for text in said if said.count(text) > 1] == []
+def test_two_confidences_describe_themselves_differently():
+    texts = [json.dumps(confidence.describe(), sort_keys=True) for confidence in CONFIDENCE_OBJECTS]
+    assert [text for text in texts if texts.count(text) > 1] == []
 
 
-def unchecked(confidence_fn, **fields):
-    """The question with other fields, made as outside the tests: nothing there checks annotations."""
-    made = copy.copy(confidence_fn)
+def unchecked(confidence, **fields):
+    """Return the confidence with other fields, without the tests' check of annotations."""
+    made = copy.copy(confidence)
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     made.__post_init__()

@@ -1,4 +1,4 @@
-"""The pages about confidences: their code runs as it stands, and their tables know every name."""
+"""The pages about confidences: their code runs, and their tables hold every name."""
 
 import re
 import sys
@@ -29,7 +29,7 @@ def code_of(page):
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """The page's file in the current directory, as a reader would write it."""
+    """Write the page's file into the current directory, as a reader would."""
     (tmp_path / "own.py").write_text(code_of(OWN))
     monkeypatch.chdir(tmp_path)
     yield "own"
@@ -83,7 +83,7 @@ class TestOwnClass(ConfidenceContract):
 
         return Case(confidence, "probabilities", original, occluded, original[:, ::-1].copy(), bind)
 
-    def test_it_travels_to_workers(self, case):
+    def test_it_can_be_pickled(self, case):
         assert make_confidence("own:AtLeast", "5") == case.confidence
 
     def test_its_errors(self, case):

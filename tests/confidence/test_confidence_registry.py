@@ -36,7 +36,7 @@ number = 3
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A module in the current directory that is on no path."""
+    """Write a module into the current directory, which is on no path."""
     (tmp_path / "own_confidences.py").write_text(OWN)
     (tmp_path / "broken_confidences.py").write_text("1 / 0")
     (tmp_path / "needy_confidences.py").write_text("import not_there_at_all")
@@ -66,7 +66,7 @@ def test_by_name(name, target, expected):
 
 
 @pytest.mark.parametrize("name", CONFIDENCES)
-def test_a_name_is_what_the_confidence_says_of_itself(name):
+def test_a_name_equals_the_name_in_the_description(name):
     assert make_confidence(name).describe()["name"] == name
 
 
@@ -111,7 +111,7 @@ def test_a_target_that_does_not_exist_is_refused_at_once():
             make_confidence(name, target)
 
 
-def test_an_object_is_returned_as_it_is():
+def test_an_object_is_returned_unchanged():
     confidence = ValueConfidence("yaw")
     assert make_confidence(confidence) is confidence
     with pytest.raises(OptionError, match="holds its own target"):
@@ -130,7 +130,7 @@ def test_a_plain_function_is_a_confidence():
 
 
 @pytest.mark.usefixtures("own")
-def test_a_class_of_ones_own_is_told_apart_by_what_it_holds():
+def test_a_users_class_is_distinguished_by_its_state():
     yaw, pitch = (make_confidence("own_confidences:Scored", name) for name in ("yaw", "pitch"))
     assert yaw.describe() == pitch.describe()
     assert describe_confidence(yaw) != describe_confidence(pitch)

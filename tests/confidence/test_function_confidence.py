@@ -1,4 +1,4 @@
-"""A confidence of one's own: what the function is given, what it may return, what is written down."""
+"""A confidence given as a function: its arguments, its result, its description."""
 
 import doctest
 from functools import partial
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import canonface.confidence.function as module
-from canonface.confidence import CleanPrediction, FunctionConfidence
+from canonface.confidence import BoundPairConfidence, CleanPrediction, FunctionConfidence
 from canonface.errors import ModelOutputError, OptionError
 
 OUTPUTS = np.array([[1.0, 2.0], [1.0, 0.0], [4.0, 6.0]])
@@ -91,7 +91,7 @@ def zeros_but(place):
     ],
 )
 @pytest.mark.parametrize(("one", "other"), [(2, 3), (zeros_but(900), zeros_but(1000))])
-def test_what_a_function_holds_is_described(make, one, other):
+def test_the_state_of_a_function_is_described(make, one, other):
     def described(value):
         return FunctionConfidence(make(value), "score", "score").describe()
 
@@ -99,7 +99,7 @@ def test_what_a_function_holds_is_described(make, one, other):
     assert described(one) == described(one)
 
 
-def test_functions_without_a_source_are_told_apart_by_their_code():
+def test_functions_without_a_source_are_distinguished_by_their_code():
     names = {}
     exec("f = lambda a, b: b[:, 0]\ng = lambda a, b: -b[:, 0]\nh = lambda a, b: b[:, 1]", names)
     digests = {FunctionConfidence(names[name]).describe()["fingerprint"] for name in "fgh"}
@@ -134,8 +134,8 @@ def test_tensors_and_lists_are_numbers_too():
         (lambda a, b: "high", "returns numbers; got str"),
     ],
 )
-def test_what_it_may_not_return(function, message):
-    # Of one face: others may be answered.
+def test_invalid_results_are_refused(function, message):
+    # An error of one face, not of the run.
     with pytest.raises(ModelOutputError, match=message):
         of(function)
 
@@ -149,7 +149,7 @@ def test_the_example_in_the_documentation_holds():
     assert doctest.testmod(module).failed == 0
 
 
-def test_a_function_that_fails_says_which_and_what_it_was_given():
+def test_a_failing_function_is_named_with_its_arguments():
     def needs_three(original, occluded):
         return occluded[:, 2]
 
@@ -159,3 +159,15 @@ def test_a_function_that_fails_says_which_and_what_it_was_given():
         ModelOutputError, match=r"needs_three raised IndexError: .*arrays of \(1, 2\) and \(4, 2\)"
     ):
         bound(np.ones((4, 2), np.float32))
+
+
+def test_the_old_name_of_the_call_still_works_and_warns():
+    outputs = np.array([[1.0, 2.0]])
+    one = FunctionConfidence(lambda original, occluded: occluded.sum(axis=1)).bind(
+        CleanPrediction(outputs, "values")
+    )
+    with pytest.warns(DeprecationWarning, match="BoundConfidence.of is now"):
+        np.testing.assert_array_equal(one.of(outputs), one(outputs))
+    pair = BoundPairConfidence("same", "sum", lambda a, b: (a + b).sum(axis=1))
+    with pytest.warns(DeprecationWarning, match="BoundPairConfidence.of is now"):
+        np.testing.assert_array_equal(pair.of(outputs, outputs), pair(outputs, outputs))

@@ -1,4 +1,4 @@
-"""A gallery: what it refuses, what a file keeps, and files that lie."""
+"""A gallery: its checks, its file, and forged files."""
 
 import pickle
 import zipfile
@@ -73,15 +73,17 @@ def test_the_digest_is_that_of_everything():
         (lambda: Gallery(("a",), np.zeros((1, 4))), "1 of 1 in the gallery's features are zero"),
     ],
 )
-def test_what_it_refuses(make, message):
+def test_invalid_galleries_are_refused(make, message):
     with pytest.raises(OptionError, match=message):
         make()
 
 
-def test_who_is_missing_is_named_with_near_names():
+def test_a_missing_identity_is_named_with_near_names():
     with pytest.raises(TargetError, match=r"no identity 'ada': did you mean 'Ada'\? Known: Ada, Émile"):
         gallery().of("ada")
-    with pytest.raises(TargetError, match="by the very photo that is asked about"):
+    with pytest.raises(
+        TargetError, match="The only photo of 'a' in the gallery is the one that is explained"
+    ):
         Gallery(("a", "b"), np.eye(2), ("1", "2")).of("a", "1")
 
 
@@ -148,7 +150,7 @@ def write_npz(path, **arrays):
         np.savez(file, **arrays)
 
 
-def test_files_that_lie(tmp_path):
+def test_forged_files_are_refused(tmp_path):
     path = tmp_path / "gallery.npz"
     with pytest.raises(OptionError, match="there is none at"):
         Gallery.load(path)

@@ -52,7 +52,9 @@ def test_the_photo_itself_is_left_out():
     query = np.array([[5.0, 0.0]])
     assert bind(photo="ada1")(query)[0] == pytest.approx(0.0, abs=1e-7)
     assert bind("predicted", photo="ada1").target == "Bob"
-    with pytest.raises(TargetError, match="by the very photo that is asked about"):
+    with pytest.raises(
+        TargetError, match="The only photo of 'Bob' in the gallery is the one that is explained"
+    ):
         bind("Bob", photo="bob1")
     # Also where it stands under another name.
     margin = bind(form="margin", photo="bob1", query=(1.0, 1.0))
@@ -93,7 +95,7 @@ def test_errors():
         RecognitionConfidence(GALLERY).check("logits", ())
     with pytest.raises(OptionError, match="vectors of 2 numbers, and the model returns 3"):
         bind(query=(1.0, 0.0, 0.0))
-    with pytest.raises(ModelOutputError, match="1 of 2 inputs with zeros alone"):
+    with pytest.raises(ModelOutputError, match="zeros alone for 1 of 2 inputs"):
         bind()(np.array([[1.0, 0.0], [0.0, 0.0]]))
 
 
@@ -121,7 +123,7 @@ def test_a_gallery_of_another_model_is_refused():
         bind_with("that model")
 
 
-def test_a_copy_of_the_photo_in_the_gallery_is_told(caplog):
+def test_a_copy_of_the_photo_in_the_gallery_is_reported(caplog):
     with caplog.at_level("WARNING", logger="canonface"):
         bind(query=(5.0, 0.1))
         bind(photo="ada1")
@@ -129,4 +131,4 @@ def test_a_copy_of_the_photo_in_the_gallery_is_told(caplog):
         assert not caplog.records
         bind(query=(5.0, 0.01), photo="ada1 in another file")(np.ones((3, 2)))
     assert len(caplog.records) == 1
-    assert "1 gallery photos of 'Ada' have the features of the photo ada1 in anot" in caplog.text
+    assert "1 gallery photos of 'Ada' have the features of the explained photo ada1 in anot" in caplog.text

@@ -26,13 +26,13 @@ def test_a_rate_between_two_counts_takes_the_lower():
     assert fit_threshold(SIMILARITIES, SAME, 0.3).false_match_rate == 0.3
 
 
-def test_a_rate_that_floating_point_cuts_short_is_what_was_meant():
+def test_a_rate_that_floating_point_rounds_down_is_corrected():
     # 0.29 * 100 is 28.999...
     similarities, same = np.arange(101) / 101, np.arange(101) == 100
     assert fit_threshold(similarities, same, 0.29).false_match_rate == 0.29
 
 
-def test_ties_are_turned_away_together():
+def test_ties_are_rejected_together():
     fitted = fit_threshold([0.5, 0.5, 0.5, 0.1, 0.9], np.array([False] * 4 + [True]), 0.5)
     assert fitted.value > 0.5
     assert fitted.false_match_rate == 0.0
@@ -44,7 +44,7 @@ def test_ties_are_turned_away_together():
     genuine=st.lists(st.floats(-1, 1), min_size=1, max_size=10),
     rate=st.floats(0.1, 0.99),
 )
-def test_it_equals_the_slow_replica_and_keeps_its_promise(impostors, genuine, rate):
+def test_it_equals_the_slow_replica_and_keeps_the_rate(impostors, genuine, rate):
     similarities = np.array([*impostors, *genuine])
     same = np.array([False] * len(impostors) + [True] * len(genuine))
     fitted = fit_threshold(similarities, same, rate)

@@ -44,7 +44,7 @@ def test_errors():
         ValueConfidence(form="signed")
     with pytest.raises(OptionError, match="'value' is about measured values, and this model returns logits"):
         ValueConfidence().check("logits", POSE)
-    with pytest.raises(TargetError, match=r"measures 3 values: name the one.*yaw, pitch, roll"):
+    with pytest.raises(TargetError, match=r"measures 3 values: name one of them.*yaw, pitch, roll"):
         ValueConfidence().check("values", POSE)
     with pytest.raises(OptionError, match="an index from 0 to 2"):
         predict(ValueConfidence(), names=())

@@ -1,4 +1,4 @@
-"""What holds for every method of others: one class that every entry of the registry passes."""
+"""The contract of methods: one class of tests for every entry of the registry."""
 
 import json
 import pickle
@@ -6,14 +6,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from models_to_ask import (
+from small_models import (
     SPEC,
     Network,
-    asks_class,
-    asks_identity,
-    asks_own,
+    class_confidence,
     class_model,
     embedding_model,
+    identity_confidence,
+    own_confidence,
     picture,
 )
 
@@ -21,17 +21,17 @@ from canonface.errors import ModelError, OptionError
 from canonface.methods import FOR_ANY_MODEL, Method
 from canonface.models import load_model
 
-QUESTIONS = {
-    "class": (class_model, asks_class),
-    "log-odds": (class_model, lambda model, x: asks_class(model, x, confidence="log-odds")),
-    "recognition": (embedding_model, asks_identity),
-    "margin": (embedding_model, lambda model, x: asks_identity(model, x, "margin")),
-    "function of one's own": (embedding_model, asks_own),
+CONFIDENCES = {
+    "class": (class_model, class_confidence),
+    "log-odds": (class_model, lambda model, x: class_confidence(model, x, confidence="log-odds")),
+    "recognition": (embedding_model, identity_confidence),
+    "margin": (embedding_model, lambda model, x: identity_confidence(model, x, "margin")),
+    "function of one's own": (embedding_model, own_confidence),
 }
 
 
 def state_of(module):
-    """All of a module that a method might leave changed."""
+    """Return everything in a module that a method might leave changed."""
     layers = [
         (
             layer.training,
@@ -51,7 +51,7 @@ def assert_same_state(before, after):
 
 
 class Breaks(Network):
-    """Fails when it is asked in earnest, after all that was done to prepare."""
+    """Fails in the forward pass, after all preparations."""
 
     def forward(self, x):
         super().forward(x)
@@ -61,11 +61,11 @@ class Breaks(Network):
 class MethodContract:
     """A subclass has a fixture ``method``."""
 
-    @pytest.fixture(params=QUESTIONS)
-    def asked(self, request):
-        make, ask = QUESTIONS[request.param]
-        model, x = make(), picture()
-        return model, x, ask(model, x)
+    @pytest.fixture(params=CONFIDENCES)
+    def case(self, request):
+        make_model, make_confidence = CONFIDENCES[request.param]
+        model, x = make_model(), picture()
+        return model, x, make_confidence(model, x)
 
     def test_is_a_method_that_describes_itself_in_json(self, method):
         assert isinstance(method, Method)
@@ -73,8 +73,8 @@ class MethodContract:
         assert described["name"] == method.name
         assert json.loads(json.dumps(described, allow_nan=False)) == dict(described)
 
-    def test_a_finite_map_of_the_input_for_every_question(self, method, asked):
-        model, x, confidence_fn = asked
+    def test_a_finite_map_of_the_input_for_every_confidence(self, method, case):
+        model, x, confidence_fn = case
         assert method.check(model, confidence_fn) is None
         assert method.check(model, None) is None
         attribution = method.attribute(model, x, confidence_fn)
@@ -83,9 +83,9 @@ class MethodContract:
         assert np.isfinite(attribution).all()
         assert np.ptp(attribution) > 0
 
-    def test_it_gives_the_same_again_also_in_another_process(self, method):
+    def test_it_gives_the_same_result_again_also_in_another_process(self, method):
         model, x = class_model(), picture()
-        confidence_fn = asks_class(model, x)
+        confidence_fn = class_confidence(model, x)
         first = method.attribute(model, x, confidence_fn)
         torch.manual_seed(99)
         again = pickle.loads(pickle.dumps(method))
@@ -94,7 +94,7 @@ class MethodContract:
 
     def test_everything_is_put_back(self, method):
         model, x = class_model(), picture()
-        confidence_fn = asks_class(model, x)
+        confidence_fn = class_confidence(model, x)
         model.module.train()
         model.module.norm.eval()
         model.module.head.weight.requires_grad_(False)
@@ -111,16 +111,16 @@ class MethodContract:
         assert_same_state(before, state_of(model.module))
         np.testing.assert_array_equal(x, picture())
 
-    def test_the_answer_does_not_depend_on_the_mode_that_the_module_is_in(self, method):
+    def test_the_map_does_not_depend_on_the_mode_of_the_module(self, method):
         model, x = class_model(), picture()
-        confidence_fn = asks_class(model, x)
+        confidence_fn = class_confidence(model, x)
         model.module.eval()
         expected = method.attribute(model, x, confidence_fn)
         model.module.train()
         np.testing.assert_array_equal(method.attribute(model, x, confidence_fn), expected)
 
     def test_everything_is_put_back_after_a_failure(self, method):
-        confidence_fn = asks_class(class_model(), picture())
+        confidence_fn = class_confidence(class_model(), picture())
         model = class_model(Breaks())
         model.module.train()
         before = state_of(model.module)
@@ -131,10 +131,10 @@ class MethodContract:
         assert torch.equal(torch.get_rng_state(), drawn)
         assert torch.is_grad_enabled()
 
-    def test_a_black_box_is_explained_alike_or_refused_in_words(self, method):
+    def test_a_black_box_has_the_same_map_or_is_refused_with_a_sentence(self, method):
         white = class_model()
         x = picture()
-        confidence_fn = asks_class(white, x)
+        confidence_fn = class_confidence(white, x)
 
         def prediction(batch):
             return white(white.to_device(batch))
@@ -146,6 +146,6 @@ class MethodContract:
             np.testing.assert_allclose(attribution, method.attribute(white, x, confidence_fn), atol=1e-6)
             return
         for call in (lambda: method.check(black, None), lambda: method.attribute(black, x, confidence_fn)):
-            with pytest.raises(OptionError, match="'box' gives answers alone") as error:
+            with pytest.raises(OptionError, match="'box' gives outputs only") as error:
                 call()
             assert "occlusion and rise" in str(error.value)

@@ -1,4 +1,4 @@
-"""Maps that were made elsewhere: which file belongs to which photo, and what it may hold."""
+"""Maps from files: the match of files and photos, and the checks of their content."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def folder(tmp_path):
     return tmp_path / "maps"
 
 
-def test_a_heat_is_read_at_the_visible_vertices(shown):
+def test_a_map_is_read_at_the_visible_vertices(shown):
     rows, columns = np.mgrid[:24, :30]
     found = at_vertices(2.0 * columns - rows, shown)
     inside = np.clip(shown.vertices_xy, 0, [29, 23])
@@ -47,7 +47,7 @@ def test_a_map_over_the_photo_is_read_at_the_faces_vertices(shown, folder):
     assert np.isnan(found[~seen]).all()
 
 
-def test_a_map_over_the_input_is_read_as_one_that_was_made_here(shown, folder):
+def test_a_map_over_the_input_is_read_like_one_of_a_method(shown, folder):
     attribution = np.random.default_rng(0).normal(size=(24, 30))
     attribution[:5] = np.nan
     np.save(folder / "op_P005_studio.npy", attribution)
@@ -70,7 +70,7 @@ def test_channels_become_one_number(shown, folder, last, reduce, by):
     np.testing.assert_allclose(found, at_vertices(by(attribution, axis=0), shown))
 
 
-def test_files_that_cannot_be_used_say_why(shown, folder):
+def test_unusable_files_are_refused_with_a_reason(shown, folder):
     path = folder / "op_P005_studio.npy"
     np.save(folder / "another.npy", np.zeros((2, 2)))
     method = AttributionFiles(folder)
@@ -119,7 +119,7 @@ def test_photos_of_one_name_need_folders_of_their_own(folder):
     AttributionFiles(folder).check_photos(["ann/1.jpg", "bob/1.jpg"])
 
 
-def test_a_run_knows_its_files_by_what_they_hold(folder, tmp_path):
+def test_files_are_identified_by_their_content(folder, tmp_path):
     np.save(folder / "1.npy", np.zeros((2, 2)))
     first = AttributionFiles(folder).describe()
     moved = folder.rename(tmp_path / "moved")

@@ -1,34 +1,34 @@
-"""Methods for any model against slow replicas and worlds whose answer is known."""
+"""Methods for any model, against slow replicas and models with a known map."""
 
 import numpy as np
 import pytest
 import slow_methods
-from models_to_ask import SPEC, asks_class, asks_identity, class_model, embedding_model, picture
+from small_models import SPEC, class_confidence, class_model, embedding_model, identity_confidence, picture
 
 from canonface.confidence import CleanPrediction, make_confidence
 from canonface.errors import OptionError
 from canonface.methods import counted, make_method
-from canonface.methods.plain import plain
-from canonface.methods.rise import RandomMasks
+from canonface.methods.perturbation import RandomMasks
 from canonface.models import load_model
+from canonface.occluders.fills import plain_fill
 from canonface.types import InputSpec
 
 GREY = InputSpec(size_hw=(12, 15), colour="grey")
 
 
 def one_pixel(batch):
-    """A model that reads one pixel."""
+    """Return one pixel: a model that reads nothing else."""
     return batch[:, 0, 5:6, 7]
 
 
-def asked_pixel():
+def pixel_model():
     model = load_model(one_pixel, spec=GREY, outputs="values", labels=("pixel",), name="pixel")
     x = picture(GREY)
     return model, x, make_confidence("value").bind(CleanPrediction(one_pixel(x[None]), "values", ("pixel",)))
 
 
-def test_a_window_moves_a_model_that_reads_one_pixel_only_where_it_covers_it():
-    model, x, confidence_fn = asked_pixel()
+def test_a_window_changes_a_one_pixel_model_only_where_it_covers_the_pixel():
+    model, x, confidence_fn = pixel_model()
     attribution = make_method("occlusion", size=3, stride=1, fill="black").attribute(model, x, confidence_fn)
     drop = float(x[0, 5, 7])
     assert attribution[5, 7] == pytest.approx(drop, rel=1e-6)
@@ -44,7 +44,7 @@ def test_a_window_moves_a_model_that_reads_one_pixel_only_where_it_covers_it():
 @pytest.mark.parametrize("fill", ["mean", "black", "#3060a0"])
 def test_the_sliding_window_is_the_slow_one(side, step, fill):
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
 
     def score(batch):
         return confidence_fn(model(model.to_device(batch)))
@@ -52,7 +52,7 @@ def test_the_sliding_window_is_the_slow_one(side, step, fill):
     found = make_method("occlusion", size=side, stride=step, fill=fill, batch=7).attribute(
         model, x, confidence_fn
     )
-    expected = slow_methods.sliding(score, x, side, step, plain(fill, x, SPEC))
+    expected = slow_methods.sliding(score, x, side, step, plain_fill(fill, x, SPEC))
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -72,7 +72,7 @@ def test_windows_that_do_not_fit_are_refused(options, words):
 @pytest.mark.parametrize("make", ["class", "embedding"])
 def test_rise_is_the_slow_one(fill, make):
     model, x = (class_model() if make == "class" else embedding_model()), picture()
-    confidence_fn = asks_class(model, x) if make == "class" else asks_identity(model, x)
+    confidence_fn = class_confidence(model, x) if make == "class" else identity_confidence(model, x)
     masks = RandomMasks.drawn(25, 5, 0.4, SPEC.size_hw, 3)
 
     def score(batch):
@@ -80,7 +80,7 @@ def test_rise_is_the_slow_one(fill, make):
 
     options = {"masks": 25, "cells": 5, "share": 0.4, "seed": 3, "fill": fill}
     found = make_method("rise", centred=False, batch=8, **options).attribute(model, x, confidence_fn)
-    hidden = plain(fill, x, SPEC)
+    hidden = plain_fill(fill, x, SPEC)
     expected = slow_methods.rise(score, x, masks.grids, masks.shifts, 0.4, hidden)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     pieces = make_method("rise", centred=False, batch=25, **options).attribute(model, x, confidence_fn)
@@ -95,14 +95,14 @@ def test_rise_is_the_slow_one(fill, make):
 
 
 def test_rise_points_at_the_pixel_that_a_model_reads():
-    model, x, confidence_fn = asked_pixel()
+    model, x, confidence_fn = pixel_model()
     attribution = make_method("rise", masks=1500, cells=6).attribute(model, x, confidence_fn)
     row, column = np.unravel_index(attribution.argmax(), attribution.shape)
     assert abs(row - 5) <= 1
     assert abs(column - 7) <= 1
 
 
-def test_masks_are_drawn_by_their_seed_and_show_the_share_that_is_asked_for():
+def test_masks_follow_their_seed_and_show_the_requested_share():
     masks = RandomMasks.drawn(400, 7, 0.3, (20, 33), 1)
     shown = masks.part(0, 400)
     assert shown.shape == (400, 20, 33)
@@ -115,7 +115,7 @@ def test_masks_are_drawn_by_their_seed_and_show_the_share_that_is_asked_for():
 @pytest.mark.parametrize(("name", "images"), [("rise", 40), ("gradient", 1), ("gradcam", 2), ("scorecam", 9)])
 def test_images_are_counted_in_modules_and_black_boxes(name, images):
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     options = {"masks": 40} if name == "rise" else {"batch": 4} if name == "scorecam" else {}
     with counted(model) as count:
         make_method(name, **options).attribute(count.model, x, confidence_fn)

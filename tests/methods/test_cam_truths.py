@@ -1,10 +1,10 @@
-"""Class activation maps where the answer is known by hand, and the layer that they are read from."""
+"""Class activation maps known by hand, and the choice of their layer."""
 
 import numpy as np
 import pytest
 import torch
-from models_to_ask import SPEC, Network, asks_class, class_model, picture
 from slow_methods import enlarged
+from small_models import SPEC, Network, class_confidence, class_model, picture
 from torch import nn
 
 from canonface.errors import OptionError
@@ -15,7 +15,7 @@ from canonface.types import InputSpec
 
 GREY = InputSpec(size_hw=(3, 4), colour="grey")
 MIXES = np.array([2.0, -1.0, 0.5], dtype=np.float32)
-"""What each of three maps makes of a pixel."""
+"""Factor of a pixel in each of three channels."""
 HEAD = np.array([[1.0, 0.5, -1.0], [0.3, -0.2, 0.8], [0.0, 1.0, 1.0]], dtype=np.float32)
 
 
@@ -38,13 +38,13 @@ class OneConvolution(nn.Module):
 
 
 @pytest.fixture
-def asked():
+def model_x_confidence():
     model, x = class_model(OneConvolution(), GREY), picture(GREY) - np.float32(0.5)
-    return model, x, asks_class(model, x)
+    return model, x, class_confidence(model, x)
 
 
-def test_gradcam_by_hand(asked):
-    model, x, confidence_fn = asked
+def test_gradcam_by_hand(model_x_confidence):
+    model, x, confidence_fn = model_x_confidence
     activations = np.maximum(MIXES[:, None, None] * x[0], 0)
     weights = HEAD[1] / 12
     expected = np.maximum(np.einsum("k,khw->hw", weights, activations), 0)
@@ -54,8 +54,8 @@ def test_gradcam_by_hand(asked):
     )
 
 
-def test_gradcam_of_the_convolution_itself_takes_its_output_before_the_relu_in_place(asked):
-    model, x, confidence_fn = asked
+def test_gradcam_of_the_convolution_itself_takes_its_output_before_the_relu_in_place(model_x_confidence):
+    model, x, confidence_fn = model_x_confidence
     activations = MIXES[:, None, None] * x[0]
     slopes = HEAD[1][:, None, None] / 12 * (activations > 0)
     expected = np.maximum(np.einsum("k,khw->hw", slopes.mean(axis=(1, 2)), activations), 0)
@@ -63,8 +63,8 @@ def test_gradcam_of_the_convolution_itself_takes_its_output_before_the_relu_in_p
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-8)
 
 
-def test_gradcam_plus_plus_by_hand(asked):
-    model, x, confidence_fn = asked
+def test_gradcam_plus_plus_by_hand(model_x_confidence):
+    model, x, confidence_fn = model_x_confidence
     activations = np.maximum(MIXES[:, None, None] * x[0], 0).astype(np.float64)
     gradients = HEAD[1] / 12
     weights = np.zeros(3)
@@ -79,8 +79,8 @@ def test_gradcam_plus_plus_by_hand(asked):
     )
 
 
-def test_scorecam_by_hand(asked):
-    model, x, confidence_fn = asked
+def test_scorecam_by_hand(model_x_confidence):
+    model, x, confidence_fn = model_x_confidence
     activations = np.maximum(MIXES[:, None, None] * x[0], 0)
     scores = []
     for activation in activations:
@@ -96,7 +96,7 @@ def test_scorecam_by_hand(asked):
 
 def test_a_small_map_is_enlarged_bilinearly():
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     found = make_method("gradcam", layer="second").attribute(model, x, confidence_fn)
     small = {}
     handle = model.module.second.register_forward_hook(lambda _m, _i, out: small.update(a=out))
@@ -113,7 +113,7 @@ def test_a_small_map_is_enlarged_bilinearly():
 @pytest.mark.parametrize("plus", ["", "++"])
 def test_guided_maps_are_products(plus):
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     guided, cam, both = (
         make_method(name).attribute(model, x, confidence_fn)
         for name in ("guided-backprop", f"gradcam{plus}", f"guided-gradcam{plus}")
@@ -141,7 +141,7 @@ def found_layer(module, layer=None):
     return target_layer(model, model.to_device(picture())[None], layer)
 
 
-def test_the_layer_is_what_the_last_convolution_with_spatial_extent_ends_in():
+def test_the_layer_is_the_last_module_with_the_extent_of_the_last_convolution():
     name, layer = found_layer(Blocks())
     assert name == "block"
     assert isinstance(layer, nn.Sequential)
@@ -149,7 +149,7 @@ def test_the_layer_is_what_the_last_convolution_with_spatial_extent_ends_in():
     assert found_layer(Blocks(), "block.0")[0] == "block.0"
 
 
-def test_a_head_of_one_map_a_class_is_no_layer_to_look_at():
+def test_a_head_with_one_channel_a_class_is_skipped():
     class ClassMaps(nn.Module):
         def __init__(self, maps):
             super().__init__()
@@ -181,7 +181,7 @@ class Features(nn.Module):
         return self.features(self.norm(x + self.block(x)).flatten(1))
 
 
-def test_as_many_maps_as_features_are_no_head_where_a_fully_connected_layer_follows():
+def test_as_many_channels_as_outputs_before_a_linear_layer_are_no_head():
     assert found_layer(Features())[0] == "norm"
 
 
@@ -198,7 +198,7 @@ class Patches(nn.Module):
         return self.head(self.attention(tokens, tokens, tokens)[0].mean(dim=1))
 
 
-def test_the_patches_of_a_transformer_are_read_only_where_they_are_named():
+def test_the_patches_of_a_transformer_are_used_only_by_name():
     with pytest.raises(
         OptionError, match=r"'cut', which only cuts the image .*\('norm' gives \(n, 20, 8\)\)"
     ):
@@ -209,7 +209,7 @@ def test_the_patches_of_a_transformer_are_read_only_where_they_are_named():
     assert found_layer(behind_convolutions)[0] == "cut"
 
 
-class TwoAnswers(nn.Module):
+class TwoOutputs(nn.Module):
     """Two heads with convolutions of their own on one body; ReLUs in place."""
 
     def __init__(self):
@@ -227,12 +227,12 @@ class TwoAnswers(nn.Module):
 
 
 @pytest.mark.parametrize("method", ["gradcam", "gradcam++", "scorecam"])
-def test_the_layer_is_on_the_way_to_the_answer_that_is_read(method):
-    model, x = class_model(TwoAnswers(), output=0), picture()
+def test_the_layer_lies_on_the_path_to_the_selected_output(method):
+    model, x = class_model(TwoOutputs(), output=0), picture()
     given = model.to_device(x)[None]
     assert target_layer(model, given)[0] == "first"
     assert target_layer(class_model(model.module, output=1), given)[0] == "second"
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     made = make_method(method)
     made.check(model, confidence_fn)
     expected = make_method(method, layer="first").attribute(model, x, confidence_fn)
@@ -248,12 +248,12 @@ def test_activations_of_a_network_that_cuts_its_gradient_are_still_read():
             return super().forward(x)
 
     with torch.inference_mode():
-        made_for_answers = Network()
+        inference_only = Network()
     x = picture()
-    expected = make_method("scorecam").attribute(class_model(), x, asks_class(class_model(), x))
-    for model in (class_model(Cut()), class_model(made_for_answers)):
+    expected = make_method("scorecam").attribute(class_model(), x, class_confidence(class_model(), x))
+    for model in (class_model(Cut()), class_model(inference_only)):
         np.testing.assert_array_equal(
-            make_method("scorecam").attribute(model, x, asks_class(model, x)), expected
+            make_method("scorecam").attribute(model, x, class_confidence(model, x)), expected
         )
 
 
@@ -267,15 +267,15 @@ def test_activations_of_a_network_that_cuts_its_gradient_are_still_read():
     ],
 )
 @pytest.mark.parametrize("method", ["gradcam", "gradcam++", "scorecam", "guided-gradcam"])
-def test_a_layer_that_cannot_be_used_is_refused_in_words(layer, words, method):
+def test_an_unusable_layer_is_refused_with_a_sentence(layer, words, method):
     model = class_model(Blocks())
     with pytest.raises(OptionError, match=words):
         make_method(method, layer=layer).check(model, None)
 
 
-def test_a_network_without_convolutions_or_without_places_is_refused_in_words():
+def test_a_network_without_convolutions_or_positions_is_refused_with_a_sentence():
     flat = nn.Sequential(nn.Flatten(), nn.Linear(960, 3), nn.ReLU())
-    with pytest.raises(OptionError, match="runs none that can be watched"):
+    with pytest.raises(OptionError, match="runs none that can be hooked"):
         make_method("gradcam").check(class_model(flat), None)
     narrow = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 3, 1), nn.Flatten())
     with pytest.raises(OptionError, match=r"the last one of 'toy' gives \(n, 3, 1, 1\)"):
@@ -284,7 +284,7 @@ def test_a_network_without_convolutions_or_without_places_is_refused_in_words():
 
 @pytest.fixture(params=["script", "export"])
 def program(request, tmp_path):
-    """A network as a file that runs by itself."""
+    """Return a network loaded from a file without Python code."""
     network, x = Network().eval(), torch.zeros(2, 3, 16, 20)
     import warnings
 
@@ -301,18 +301,18 @@ def program(request, tmp_path):
     return load_model(path, spec=SPEC, outputs="logits", name="program", trust=True)
 
 
-def test_a_program_has_gradients_but_shows_no_layers(program):
+def test_a_program_has_gradients_but_no_layers(program):
     x, whole = picture(), class_model()
-    confidence_fn = asks_class(program, x, target=1)
+    confidence_fn = class_confidence(program, x, target=1)
     for name in ("gradient", "integrated-gradients"):
         method = make_method(name)
         method.check(program, confidence_fn)
-        expected = method.attribute(whole, x, asks_class(whole, x))
+        expected = method.attribute(whole, x, class_confidence(whole, x))
         np.testing.assert_allclose(
             method.attribute(program, x, confidence_fn), expected, rtol=1e-3, atol=1e-6
         )
     for name in ("gradcam", "gradcam++", "scorecam"):
-        with pytest.raises(OptionError, match="keep theirs to themselves"):
+        with pytest.raises(OptionError, match="take no hooks"):
             make_method(name).check(program, confidence_fn)
     with pytest.raises(OptionError, match="ReLU"):
         make_method("guided-backprop").check(program, confidence_fn)

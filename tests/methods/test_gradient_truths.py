@@ -1,9 +1,9 @@
-"""Gradient methods where the answer is known by hand."""
+"""Gradient methods on networks whose gradients are known by hand."""
 
 import numpy as np
 import pytest
 import torch
-from models_to_ask import SPEC, Linear, asks_class, class_model, picture
+from small_models import SPEC, Linear, class_confidence, class_model, picture
 from torch import nn
 from torch.nn import functional
 
@@ -18,7 +18,7 @@ WEIGHTS = np.random.default_rng(2).normal(size=(3, 1, 4, 5)).astype(np.float32)
 
 def linear():
     model, x = class_model(Linear(WEIGHTS), GREY), picture(GREY)
-    return model, x, asks_class(model, x)
+    return model, x, class_confidence(model, x)
 
 
 def test_the_gradient_of_a_linear_model_is_its_weights():
@@ -30,7 +30,7 @@ def test_the_gradient_of_a_linear_model_is_its_weights():
     np.testing.assert_allclose(found, np.abs(WEIGHTS[1, 0]), rtol=1e-6)
 
 
-def test_the_gradient_of_a_probability_is_p_times_what_the_class_has_over_the_mean():
+def test_the_gradient_of_a_probability_by_hand():
     model, x, confidence_fn = linear()
     logits = np.einsum("chw,kchw->k", x.astype(np.float64), WEIGHTS)
     p = np.exp(logits) / np.exp(logits).sum()
@@ -47,7 +47,7 @@ def test_noise_does_not_move_the_gradient_of_a_linear_model():
 
 def test_smoothgrad_is_the_mean_gradient_of_noisy_copies_and_its_seed_decides():
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     options = {"samples": 6, "batch": 3, "noise": 0.2, "reduce": "sum"}
     found = make_method("smoothgrad", seed=4, **options).attribute(model, x, confidence_fn)
     assert (
@@ -77,7 +77,7 @@ def test_integrated_gradients_of_a_linear_model_are_input_times_weights():
 def test_integrated_gradients_add_up_to_the_change_of_the_score(baseline, score):
     model, x = class_model(), picture()
     model.module.head.weight.data.mul_(20)
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     found = make_method("integrated-gradients", steps=80, batch=40, baseline=baseline, score=score).attribute(
         model, x, confidence_fn
     )
@@ -113,9 +113,9 @@ RELUS = {
 
 
 @pytest.mark.parametrize("kind", RELUS)
-def test_guided_backpropagation_cuts_what_is_negative_however_a_relu_is_called(kind):
+def test_guided_backpropagation_drops_negative_gradients_however_a_relu_is_called(kind):
     model, x = class_model(OneLayer(RELUS[kind]()), GREY), picture(GREY)
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     first, second = model.module.first.detach().numpy(), model.module.second.detach().numpy()
     on = first @ x.ravel() > 0
     assert 5 < on.sum() < 25
@@ -133,7 +133,7 @@ def test_guided_backpropagation_is_refused_where_it_would_be_a_plain_gradient():
     with pytest.raises(OptionError, match="in 'toy' there are no ReLU"):
         method.check(model, None)
     with pytest.raises(OptionError, match="no ReLU"):
-        method.attribute(model, x, asks_class(model, x))
+        method.attribute(model, x, class_confidence(model, x))
 
 
 def test_guided_backpropagation_is_refused_where_a_relu_in_place_is_read_later():
@@ -147,7 +147,7 @@ def test_guided_backpropagation_is_refused_where_a_relu_in_place_is_read_later()
         make_method("guided-backprop").check(class_model(ReadsLater(None), GREY), None)
 
 
-def test_a_network_that_cuts_its_gradient_is_refused_in_words():
+def test_a_network_that_cuts_its_gradient_is_refused_with_a_sentence():
     class Cut(OneLayer):
         def forward(self, x):
             with torch.no_grad():
@@ -159,10 +159,10 @@ def test_a_network_that_cuts_its_gradient_is_refused_in_words():
             make_method(name).check(model, None)
 
 
-def test_a_confidence_without_a_slope_is_said():
+def test_a_confidence_without_a_slope_is_refused():
     model = load_model(Linear(WEIGHTS), spec=GREY, outputs="values", labels=("a", "b", "c"), name="toy")
     x = picture(GREY)
-    confidence_fn = asks_class(model, x, target=None, confidence="value-distance")
+    confidence_fn = class_confidence(model, x, target=None, confidence="value-distance")
     with pytest.raises(AttributionError, match="has no slope at this face"):
         make_method("gradient").attribute(model, x, confidence_fn)
 
@@ -170,7 +170,7 @@ def test_a_confidence_without_a_slope_is_said():
 def test_the_logit_of_no_class_is_refused():
     model = load_model(Linear(WEIGHTS), spec=GREY, outputs="values", labels=("a", "b", "c"), name="toy")
     x = picture(GREY)
-    confidence_fn = asks_class(model, x, target="a", confidence="value")
+    confidence_fn = class_confidence(model, x, target="a", confidence="value")
     with pytest.raises(OptionError, match="score='logit' is the logit of one class"):
         make_method("gradient", score="logit").check(model, confidence_fn)
     found = make_method("gradient", reduce="sum").attribute(model, x, confidence_fn)

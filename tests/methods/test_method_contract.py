@@ -12,7 +12,7 @@ QUICK = {
     "rise": {"masks": 30, "batch": 8},
     "scorecam": {"batch": 4},
 }
-"""Options that make a method quick; for the others their defaults are."""
+"""Options for a quick test; other methods are quick by default."""
 
 
 class TestEveryMethod(MethodContract):

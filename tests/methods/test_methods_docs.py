@@ -1,4 +1,4 @@
-"""What docs/other-methods.md says of methods and their options is true."""
+"""The tables of docs/other-methods.md agree with the code."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ def row_of(name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_and_each_of_its_options_is_told_with_its_default(name):
+def test_every_method_is_documented_with_its_options_and_defaults(name):
     options = row_of(name)[-1]
     known = {field.name: field.default for field in fields(METHODS[name])}
     assert set(re.findall(r"`(\w+)[=`]", options)) == set(known)
@@ -33,7 +33,7 @@ def test_nothing_else_is_in_the_table():
     assert named - {"method"} == set(METHODS)
 
 
-def test_the_options_of_files_are_told():
+def test_the_options_of_files_are_documented():
     known = {field.name: field.default for field in fields(AttributionFiles) if field.init}
     for option, value in re.findall(
         r'`(over|reduce)=("[a-z-]+")`', TEXT[TEXT.index("## Maps made elsewhere") :]

@@ -1,4 +1,4 @@
-"""What holds for every occluder: one class that every shape with every fill passes."""
+"""The contract of occluders: one class of tests for every shape with every fill."""
 
 import json
 import pickle
@@ -18,7 +18,7 @@ SPECS = {"rgb": RGB, "grey": GREY}
 
 @cache
 def turned_input(name):
-    """A face as a model sees it, made once; its arrays refuse to be written to."""
+    """Return a face as a model sees it, cached and read-only."""
     shown = toy_input(SPECS[name], yaw=20.0)
     for array in (shown.x, shown.vertices_xy, shown.face.image):
         array.flags.writeable = False
@@ -47,7 +47,7 @@ class OccluderContract:
         assert json.loads(json.dumps(described, allow_nan=False)) == dict(described)
 
     @pytest.mark.parametrize("count", [0, 1, 40])
-    def test_one_question_a_vertex_within_the_input(self, occluder, shown, visible, count):
+    def test_one_occlusion_a_vertex_within_the_input(self, occluder, shown, visible, count):
         height, width = shown.spec.size_hw
         several = occluder.occlusions(shown, visible[:count])
         assert len(several) >= 1
@@ -64,7 +64,7 @@ class OccluderContract:
             assert hidden.dtype == np.float32
             assert np.isfinite(hidden).all()
 
-    def test_something_is_hidden_at_each_visible_vertex_and_nothing_beside_its_box(
+    def test_something_is_hidden_at_each_visible_vertex_and_nothing_outside_its_box(
         self, occluder, shown, visible
     ):
         for occlusions in occluder.occlusions(shown, visible):
@@ -74,21 +74,21 @@ class OccluderContract:
                 one[y0:y1, x0:x1] = False
                 assert not one.any()
 
-    def test_a_part_is_asked_as_in_the_whole(self, occluder, shown, visible):
+    def test_a_part_equals_the_same_part_of_the_whole(self, occluder, shown, visible):
         chosen = visible[3:30:4]
         for whole, part in zip(
             occluder.occlusions(shown, visible), occluder.occlusions(shown, chosen), strict=True
         ):
             np.testing.assert_array_equal(whole[np.arange(3, 30, 4)].hide(shown.x), part.hide(shown.x))
 
-    def test_equal_questions_are_found(self, occluder, shown, visible):
+    def test_equal_occlusions_are_found(self, occluder, shown, visible):
         twice = np.repeat(visible[:5], 2)
         for occlusions in occluder.occlusions(shown, twice):
             distinct, place = occlusions.distinct()
             assert len(distinct) <= 5
             np.testing.assert_array_equal(distinct.hide(shown.x)[place], occlusions.hide(shown.x))
 
-    def test_it_gives_the_same_again_also_in_another_process(self, occluder, shown, visible):
+    def test_it_gives_the_same_result_again_also_in_another_process(self, occluder, shown, visible):
         again = pickle.loads(pickle.dumps(occluder))
         assert again.describe() == occluder.describe()
         copy = replace(shown, x=shown.x.copy())

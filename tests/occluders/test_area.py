@@ -41,7 +41,7 @@ def shown(request):
 
 
 def drawn_scales(shown):
-    """Pixels of the input a centimetre of the picture's plane, across and down: known, not estimated."""
+    """Return the true pixels of the input a centimetre of the picture plane, across and down."""
     return PIXELS_PER_CM * np.diag(shown.matrix[:, :2])
 
 
@@ -54,7 +54,7 @@ def whole_masks(occluder, shown, vertices):
 
 
 def lattice_error(pixels):
-    """Three standard errors of the number of pixel centres in a round shape of that many pixels.
+    """Return three standard errors of the number of pixel centres in a round shape of that many pixels.
 
     An ellipse's edge crosses about ``8 / sqrt(2 pi) * sqrt(pixels)`` pixels for each of which the count errs
     uniformly by half a pixel at most, variance 1/12; a disc around a pixel's centre is eightfold symmetric, so that
@@ -64,7 +64,7 @@ def lattice_error(pixels):
 
 
 def smooth_places(shown):
-    """Visible vertices in the patch around which no triangle's normal is farther than `BEND` from their own."""
+    """Return the visible vertices around which no normal in the patch is farther than `BEND` from their own."""
     mesh = shown.face.mesh
     corners = mesh.vertices[mesh.triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -87,7 +87,7 @@ def smooth_places(shown):
 
 
 def skin_per_pixel(shown):
-    """Square centimetres of the canonical face that each pixel of the input shows."""
+    """Return the square centimetres of the canonical face in each pixel of the input."""
     mesh, xy = shown.face.mesh, shown.vertices_xy
     raster = rasterise(xy, shown.face.depth, mesh.triangles, shown.spec.size_hw)
 
@@ -116,7 +116,7 @@ def test_squares_and_discs_have_their_width_height_and_area_in_the_plane_of_the_
 
 
 def test_a_surface_patch_has_its_area_on_the_skin(shown):
-    """Where normals turn by ``b`` at most, a ball of radius r cuts out ``cos(b)^2`` to ``1 / cos(b)`` of ``pi r^2``.
+    """If normals turn by ``b`` at most, a ball of radius r cuts out ``cos(b)^2`` to ``1 / cos(b)`` of ``pi r^2``.
 
     Over the tangent plane the piece holds the disc of radius ``r cos(b)``, for it rises by ``tan(b)`` at most, and
     lies within that of radius r; skin over a piece of plane is ``1`` to ``1 / cos(b)`` times as large.
@@ -133,7 +133,7 @@ def test_a_surface_patch_has_its_area_on_the_skin(shown):
 
 
 @pytest.mark.parametrize("crop", CROPS)
-def test_a_surface_patch_beside_the_face_is_a_disc_in_the_photo(crop):
+def test_a_surface_patch_off_the_face_is_a_disc_in_the_photo(crop):
     shown = shown_as("frontal", crop, halo=True)
     mesh, scales = shown.face.mesh, drawn_scales(shown)
     halo = mesh.face_count + np.flatnonzero(shown.visible[mesh.face_count :])

@@ -1,4 +1,4 @@
-"""What each fill puts into the boxes, in the model's own values."""
+"""The content of each fill, in the values of the model."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -35,7 +35,7 @@ BOXES = np.array([[10, 12, 17, 19], [0, 0, 4, 6], [38, 20, 40, 23]])
 
 
 def filled(fill, shown, boxes=BOXES, masks=None, side=7.0):
-    """What stands in each box."""
+    """Return the content of each box."""
     values = content(fill, shown, side, boxes, masks)
     if not isinstance(values, np.ndarray):
         return list(values)
@@ -49,7 +49,7 @@ def shown(request):
 
 
 @pytest.mark.parametrize("fill", [*FILLS, "#102030"])
-def test_every_fill_gives_values_that_pixels_can_have_and_leaves_the_input_alone(fill, shown):
+def test_every_fill_gives_possible_pixel_values_and_leaves_the_input_alone(fill, shown):
     before = shown.x.copy()
     darkest, lightest = (shown.spec.from_pixels(np.full((1, 1, 3), level)) for level in (0.0, 255.0))
     for (x0, y0, x1, y1), values in zip(BOXES.tolist(), filled(fill, shown), strict=True):
@@ -140,7 +140,7 @@ class TestInpaint:
 
 
 class TestAverage:
-    def test_the_texture_is_symmetric_has_eyes_and_cannot_be_spoilt(self):
+    def test_the_texture_is_symmetric_has_eyes_and_is_read_only(self):
         texture = average_texture().astype(float)
         mesh = load_mesh(1)
         colours = texture[tuple(np.rint(mesh.uv[:, ::-1] * len(texture) - 0.5).astype(int).T)].mean(axis=1)
@@ -152,7 +152,7 @@ class TestAverage:
             average_texture()[0, 0] = 0
 
     def test_on_the_average_face_itself_nothing_changes(self):
-        """A photo of the texture, drawn through the mesh: hiding it behind itself must be seen by nobody."""
+        """A photo of the texture, drawn through the mesh: the fill equals the photo."""
         import cv2
 
         face = toy_face(pixels_per_cm=6.0)
@@ -165,7 +165,7 @@ class TestAverage:
         inner = cv2.erode(raster.inside.astype(np.uint8), np.ones((5, 5))) > 0
         assert np.abs(got.astype(int) - image)[inner].max() <= 3
 
-    def test_it_has_the_faces_own_colours_but_does_not_glare(self):
+    def test_it_has_the_colours_of_the_face_with_limited_contrast(self):
         face = toy_face(pixels_per_cm=6.0)
         spec = InputSpec(size_hw=(120, 120), crop="image")
         for factor in (0.25, 1.0):
@@ -178,7 +178,9 @@ class TestAverage:
             texture_spread = 45
             assert (got.std(axis=0) <= np.minimum(own.std(axis=0), MOST_CONTRAST * texture_spread) + 2).all()
 
-    def test_occluders_name_the_texture_so_that_no_run_goes_on_with_another(self, monkeypatch, tmp_path):
+    def test_occluders_describe_the_texture_so_that_no_run_continues_with_another(
+        self, monkeypatch, tmp_path
+    ):
         known = sha256(asset_path("average_face.png").read_bytes()).hexdigest()[:16]
         for shape in OCCLUDERS:
             described = make_occluder(shape, 7, "mean+average").describe()
@@ -193,14 +195,14 @@ class TestAverage:
         finally:
             texture_digest.cache_clear()
 
-    def test_another_mesh_is_refused_in_words(self):
+    def test_another_mesh_is_refused_with_a_sentence(self):
         shown = flat_input([(20, 20)])
         with pytest.raises(OptionError, match=r"needs the default mesh .*'flat/1': choose another fill"):
             content("average", shown, 7.0, BOXES)
 
 
 class TestSeveral:
-    def test_each_is_asked_by_itself(self):
+    def test_each_fill_is_separate(self):
         shown = toy_input(PLAIN)
         several = make_occluder("disc", 7, "mean+black+inpaint").occlusions(shown, np.array([4, 9]))
         assert len(several) == 3
@@ -218,7 +220,7 @@ class TestSeveral:
             check_fill("mean+mean")
 
 
-def test_unknown_fill_and_patch_are_refused_in_words():
+def test_unknown_fill_and_patch_are_refused():
     with pytest.raises(OptionError, match=r"did you mean 'black'\?.*Known: mean, black, blur"):
         Square(3, "balck")
     with pytest.raises(OptionError, match="at least 1 pixel"):

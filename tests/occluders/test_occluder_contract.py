@@ -29,7 +29,7 @@ class TestSizesOfTheFace(OccluderContract):
         return make_occluder(shape, patch)
 
     def test_a_patch_larger_than_the_input_is_refused(self, occluder):
-        """How large it is in pixels, only a face tells."""
+        """The size in pixels depends on the face, so that every input is accepted."""
         assert occluder.check(replace(RGB, size_hw=(3, 3))) is None
 
 
@@ -39,5 +39,5 @@ class TestDefaultSize(OccluderContract):
         return make_occluder(request.param)
 
     def test_a_patch_larger_than_the_input_is_refused(self, occluder):
-        """The default goes with the input."""
+        """The default follows the input, so that every input is accepted."""
         assert occluder.check(replace(RGB, size_hw=(3, 3))) is None

@@ -1,4 +1,4 @@
-"""Which pixels show a region, and regions hidden as wholes."""
+"""Pixels of regions, and occlusion of whole regions."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from canonface.geometry import visible_vertices
 from canonface.mesh import load_mesh, make_mesh, region_mask
 from canonface.models import prepare
 from canonface.occluders import content, hide_pixels, hide_regions, region_pixels
-from canonface.occluders.hiding import bounding_box
+from canonface.occluders.regions import bounding_box
 from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(120, 120), crop="image")
@@ -42,7 +42,7 @@ def test_regions_lie_where_their_vertices_are_and_barely_touch():
     assert pixels[0].sum() == pytest.approx(pixels[1].sum(), abs=6)
 
 
-def test_what_the_head_hides_has_no_pixels():
+def test_hidden_regions_have_no_pixels():
     face = toy_face(75.0, pixels_per_cm=5.0)
     shown = prepare(face, SPEC)
     right, left = region_pixels(shown, members("right_eye", "left_eye"))
@@ -64,7 +64,7 @@ def test_dilation_grows_a_region_by_its_length_and_no_farther():
         region_pixels(shown, members("right_eye"), dilate_cm=-1.0)
 
 
-def test_the_halo_takes_the_pixels_beside_the_face():
+def test_the_halo_takes_the_pixels_off_the_face():
     mesh = load_mesh(0, halo=True)
     shown = prepare(toy_face(pixels_per_cm=3.5, halo=True), SPEC)
     hair, neck, off, *_ = region_pixels(shown, members("hair", "neck", "off_face", mesh=mesh))
@@ -115,8 +115,8 @@ def test_every_set_of_pixels_has_the_fill_of_a_patch_of_its_area(fill):
 
 
 @pytest.mark.parametrize("fill", ["noise", "average", "mean"])
-def test_what_sets_of_pixels_share_is_computed_once(fill, monkeypatch):
-    """Of 40 sets on the face, as of one: the average face is warped once, noise drawn once; nothing is blurred."""
+def test_work_shared_by_sets_of_pixels_is_done_once(fill, monkeypatch):
+    """For 40 sets on the face the average face is warped once, noise is drawn once, and nothing is blurred."""
     import cv2
 
     shown = prepare(toy_face(pixels_per_cm=5.0), SPEC)
@@ -133,7 +133,7 @@ def test_what_sets_of_pixels_share_is_computed_once(fill, monkeypatch):
     assert calls == {"noise": ["default_rng"], "average": ["remap"], "mean": []}[fill]
 
 
-def test_a_mesh_without_triangles_is_refused_in_words():
+def test_a_mesh_without_triangles_is_refused_with_a_sentence():
     shown = flat_input([(20, 20)])
     bare = make_mesh("bare/1", shown.face.mesh.vertices)
     shown = replace(shown, face=replace(shown.face, mesh=bare))

@@ -1,4 +1,4 @@
-"""What discs and surface patches hide, against slow replicas and by their laws."""
+"""Pixels under discs and surface patches, against slow replicas and by their laws."""
 
 from dataclasses import replace
 
@@ -12,14 +12,14 @@ from toy_faces import flat_input, toy_face, toy_input
 from canonface.errors import OptionError
 from canonface.mesh import load_mesh, make_mesh
 from canonface.models import prepare
-from canonface.occluders import OCCLUDERS, Disc, Square, Surface, make_occluder
+from canonface.occluders import OCCLUDERS, Disc, PatchOccluder, Square, Surface, make_occluder
 from canonface.types import InputSpec
 
 places = st.tuples(st.floats(-6, 46), st.floats(-6, 46))
 
 
 def masks_of(occluder, shown, vertices):
-    """``(n, h, w)`` what is hidden, of the first fill."""
+    """Return the hidden pixels ``(n, h, w)`` of the first fill."""
     occlusions = occluder.occlusions(shown, np.asarray(vertices))[0]
     hidden = np.zeros((len(occlusions), *shown.spec.size_hw), bool)
     for i, (x0, y0, x1, y1) in enumerate(occlusions.boxes.tolist()):
@@ -28,7 +28,7 @@ def masks_of(occluder, shown, vertices):
 
 
 def hill(side=6):
-    """A square of 15 cm with a steep hill, which hides what lies behind it when it is turned."""
+    """Return a square of 15 cm with a steep hill, which occludes other parts when turned."""
     x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(-7, 8, side), np.linspace(8, -7, side)))
     number = np.arange(side * side).reshape(side, side)
     a, b, c, d = (
@@ -119,7 +119,7 @@ class TestSurface:
         assert (square & nose).any(axis=(1, 2)).all()
         assert not (surface[several] & nose).any()
 
-    def test_pixels_beside_the_face_are_hidden_by_the_halo_alone(self):
+    def test_pixels_off_the_face_are_hidden_by_the_halo_only(self):
         spec = InputSpec(size_hw=(120, 120), crop="image")
         shown = prepare(toy_face(20.0, pixels_per_cm=4.0, halo=True), spec)
         mesh = shown.face.mesh
@@ -127,17 +127,17 @@ class TestSurface:
         halo = mesh.face_count + np.flatnonzero(shown.visible[mesh.face_count :])
         on_face = masks_of(Surface("30cm"), shown, face[:1])[0]  # as large as the face
         patches = masks_of(Surface("2cm"), shown, face)
-        several = patches.sum(axis=(1, 2)) > 1  # a vertex on the outline may hide the one pixel beside it
+        several = patches.sum(axis=(1, 2)) > 1  # a vertex on the outline may hide one pixel off the face
         assert several.mean() > 0.98
         assert not (patches[several] & ~on_face).any()
-        beside = masks_of(Surface("2cm"), shown, halo)
-        assert not (beside & on_face).any()
+        off_face = masks_of(Surface("2cm"), shown, halo)
+        assert not (off_face & on_face).any()
         # far from the face, a disc
         outer = int(np.abs(shown.vertices_xy[halo, 0] - 60).argmax())
         scale = 4.0
-        assert beside[outer].sum() == pytest.approx(np.pi * scale**2, rel=0.15)
+        assert off_face[outer].sum() == pytest.approx(np.pi * scale**2, rel=0.15)
 
-    def test_where_nothing_is_near_the_vertex_hides_its_own_pixel(self):
+    def test_without_near_pixels_the_vertex_hides_its_own_pixel(self):
         shown = toy_input(InputSpec(size_hw=(24, 24)))
         [mask] = masks_of(Surface("0.001cm"), shown, [4])
         x, y = np.rint(shown.vertices_xy[4]).astype(int)
@@ -145,7 +145,7 @@ class TestSurface:
         far = replace(shown, vertices_xy=shown.vertices_xy + 1000)
         assert not masks_of(Surface("1cm"), far, [4]).any()
 
-    def test_a_mesh_without_triangles_is_refused_in_words(self):
+    def test_a_mesh_without_triangles_is_refused_with_a_sentence(self):
         shown = flat_input([(20, 20)])
         bare = make_mesh("bare/1", shown.face.mesh.vertices)
         shown = replace(shown, face=replace(shown.face, mesh=bare))
@@ -162,10 +162,42 @@ class TestRegistry:
         own = Surface("1cm")
         assert make_occluder(own) is own
 
-    def test_what_is_none_is_refused_in_words(self):
+    def test_unknown_occluders_are_refused(self):
         with pytest.raises(OptionError, match="did you mean 'disc'"):
             make_occluder("disk")
         with pytest.raises(OptionError, match="an object with the methods"):
             make_occluder(Disc)
         with pytest.raises(OptionError, match="leave them out"):
             make_occluder(Disc(), patch=3)
+
+
+class FourMethods:
+    """An occluder written for version 0.1.0: no base class, the four methods of the protocol."""
+
+    def describe(self):
+        return {"name": "dot"}
+
+    def check(self, spec):
+        pass
+
+    def side(self, shown):
+        return 1.0
+
+    def occlusions(self, shown, vertices):
+        return Square(1).occlusions(shown, vertices)
+
+
+class TestBaseClass:
+    def test_an_object_with_the_four_methods_needs_no_base_class(self):
+        own = FourMethods()
+        assert make_occluder(own) is own
+
+    def test_occlusions_must_be_defined(self):
+        with pytest.raises(TypeError, match="occlusions"):
+            type("Empty", (PatchOccluder,), {})()
+
+    def test_descriptions_of_the_shapes_are_those_of_the_last_version(self):
+        for name, shape in OCCLUDERS.items():
+            described = shape("1cm", "average").describe()
+            assert list(described) == ["name", "patch", "fill", "texture"]
+            assert (described["name"], described["patch"], described["fill"]) == (name, "1cm", "average")

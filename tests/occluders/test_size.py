@@ -1,4 +1,4 @@
-"""How wide a patch is: what texts mean, and that lengths of the face follow it."""
+"""Sizes of patches: texts, and lengths that follow the face."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ from canonface.types import InputSpec
         (None, None),
     ],
 )
-def test_texts_and_what_they_mean(text, size):
+def test_texts_stand_for_sizes(text, size):
     assert parse_size(text) == size
 
 
@@ -51,7 +51,7 @@ def test_texts_and_what_they_mean(text, size):
         ("31cm", "at most 30cm; got 31cm"),
     ],
 )
-def test_what_is_no_size_is_refused_in_words(given, words):
+def test_invalid_sizes_are_refused(given, words):
     for build in (parse_size, Square, lambda patch: make_occluder("surface", patch)):
         with pytest.raises(OptionError, match=words):
             build(given)
@@ -68,7 +68,7 @@ def test_settings_pass_texts_on():
         make_settings(patch="wide")
 
 
-def test_the_scale_is_the_one_that_the_face_was_drawn_with():
+def test_the_scale_is_that_of_the_drawing():
     # the photo's 120 pixels become 60: 4 pixels a centimetre become 2
     spec = InputSpec(size_hw=(60, 60), crop="image")
     for yaw in (0.0, 30.0, 60.0, 90.0):

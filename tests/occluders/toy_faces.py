@@ -12,7 +12,7 @@ GREY = InputSpec(size_hw=(48, 48), colour="grey", scale=1 / 127.5, mean=(1.0,))
 
 
 def photo(seed=0, size=120, width=None):
-    """Smooth colours with a little noise; square if no width is given."""
+    """Return smooth colours with a little noise; square without a width."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:size, : width or size] / size
     smooth = np.stack([120 + 80 * np.sin(5 * x), 110 + 60 * np.cos(4 * y), 90 + 50 * x * y], axis=2)
@@ -20,7 +20,7 @@ def photo(seed=0, size=120, width=None):
 
 
 def toy_face(yaw=0.0, pixels_per_cm=4.0, mesh=None, halo=False, seed=0, pitch=0.0, size_hw=(120, 120)):
-    """The canonical face itself, turned and put into the middle of a photo."""
+    """Return the canonical face itself, turned and centred in a photo."""
     mesh = mesh or load_mesh(0, halo=halo)
     turned = mesh.vertices @ rotation_of(Pose(yaw, pitch, 0.0)).T * pixels_per_cm
     xy = turned[:, :2] * (1, -1) + (size_hw[1] / 2, size_hw[0] / 2)
@@ -41,7 +41,7 @@ def toy_input(spec=RGB, **options):
 
 
 def flat_input(centres, scale=1.0, size=40):
-    """A planar mesh that looks into the camera: canonical centimetre = ``1 / scale`` pixels, one vertex a centre."""
+    """Return a frontal planar mesh: canonical centimetre = ``1 / scale`` pixels, one vertex a centre."""
     corners = np.array([[-30.0, -30.0], [70.0, -30.0], [70.0, 70.0], [-30.0, 70.0]])
     pixels = np.concatenate([corners, np.asarray(centres, float)])
     xyz = np.column_stack([pixels * (1, -1) / scale, np.zeros(len(pixels))])

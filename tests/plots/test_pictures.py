@@ -217,8 +217,8 @@ def test_the_words_of_each_figure():
 
 
 def test_heat_without_a_sign_has_a_bar_without_blue():
-    never_negative = replace(a_cms(bump("chin")), method="gradcam", unit="GradCAM heat for happy")
-    signed = replace(a_cms(bump("chin") - bump("forehead")), method="rise", unit="RISE heat for happy")
+    never_negative = replace(a_cms(bump("chin")), method="gradcam", unit="GradCAM attribution for happy")
+    signed = replace(a_cms(bump("chin") - bump("forehead")), method="rise", unit="RISE attribution for happy")
     assert scale_of([never_negative]).one_sided
     assert not scale_of([signed]).one_sided
     assert not scale_of([never_negative, replace(signed, unit=never_negative.unit)]).one_sided

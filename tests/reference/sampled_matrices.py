@@ -1,4 +1,4 @@
-"""What a design would have asked of a matrix that was asked in full."""
+"""Samples of a full matrix of drops by a design."""
 
 from dataclasses import replace
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def with_design(whole, design):
-    asked = design.asked(whole.places, [(i, 0) for i in range(len(whole.drops))])
+    probed = design.probed(whole.places, [(i, 0) for i in range(len(whole.drops))])
     share = design.count(whole.drops.shape[1]) / whole.drops.shape[1]
-    return replace(whole, drops=np.where(asked, whole.drops, np.nan), asked=asked, share=share)
+    return replace(whole, drops=np.where(probed, whole.drops, np.nan), probed=probed, share=share)
 
 
 def first(whole, rows):
     _, clusters = np.unique(whole.clusters[rows], return_inverse=True)
-    return replace(whole, drops=whole.drops[rows], asked=whole.asked[rows], clusters=clusters)
+    return replace(whole, drops=whole.drops[rows], probed=whole.probed[rows], clusters=clusters)

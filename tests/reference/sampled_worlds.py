@@ -1,4 +1,4 @@
-"""Worlds of drops whose true map is known: places on a curved sheet, a smooth map, faces that differ from it."""
+"""Simulated drops with a known true map: places on a curved sheet, a smooth map, varying faces."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ PATCH = 3.2
 
 
 def places_of(side=15, spacing=0.8):
-    """A grid on a sheet that bends away at its sides, in centimetres."""
+    """Return a grid on a sheet that bends away at its sides, in centimetres."""
     x, y = np.meshgrid(np.arange(side) * spacing, np.arange(side) * spacing)
     x, y = x.ravel() - x.mean(), y.ravel() - y.mean()
     return np.stack([x, y, -0.05 * x**2], axis=1)
@@ -19,13 +19,13 @@ def bump(places, centre, width):
 
 
 def true_map(places):
-    """A peak, a dip and a slope: rougher than the bandwidth, smoother than nothing."""
+    """Return a peak, a dip and a slope: rougher than the bandwidth."""
     peak, dip = bump(places, (1.0, -1.5), 1.2), bump(places, (-2.5, 2.0), 1.6)
     return 0.06 * peak - 0.03 * dip + 0.002 * places[:, 0]
 
 
 def faces_of(places, count, random, people=None):
-    """Drops of faces: each face (or person) moves the whole map, a place of it, and every drop by itself."""
+    """Return drops of faces: each face (or person) changes the whole map, one place, and every single drop."""
     who = np.arange(count) if people is None else random.integers(people, size=count)
     groups = who.max() + 1
     level = random.gamma(2.0, 0.5, size=groups)[who]
@@ -38,15 +38,15 @@ def faces_of(places, count, random, people=None):
 
 
 def population_map(places):
-    """Mean over all faces there could be: the level's mean is 1, all else has mean 0."""
+    """Return the mean over all possible faces: the level has mean 1, all other effects have mean 0."""
     return true_map(places)
 
 
-def sampled(drops, asked, clusters, places, share, **options):
-    """`Sampled` with the picture's scale of ten pixels a centimetre."""
+def sampled(drops, probed, clusters, places, share, **options):
+    """Return `Sampled` with a scale of ten pixels a centimetre."""
     return Sampled(
-        drops=np.where(asked, drops, np.nan),
-        asked=asked,
+        drops=np.where(probed, drops, np.nan),
+        probed=probed,
         clusters=np.asarray(clusters),
         places=places,
         canonical_xy=places[:, :2] * 10,

@@ -1,4 +1,4 @@
-"""Confidences beyond a class, number by number, as slowly and as plainly as they can be written."""
+"""Slow, obvious versions of the confidences beyond a class, number by number."""
 
 import math
 from itertools import pairwise
@@ -11,7 +11,7 @@ def cosine(a, b):
 
 
 def recognition(query, gallery):
-    """Eq. 7."""
+    """Return eq. 7."""
     best = -2.0
     for image in gallery:
         best = max(best, cosine(query, image))
@@ -19,7 +19,7 @@ def recognition(query, gallery):
 
 
 def verification(a, b, same, threshold, paper_sign):
-    """Eq. 8: as printed, and with the sign turned round."""
+    """Return eq. 8 as printed, or with the opposite sign."""
     c = 1 if same else -1
     as_printed = c * (threshold - cosine(a, b))
     return as_printed if paper_sign else -as_printed
@@ -51,7 +51,7 @@ def pose_memberships(yaw, pitch, yaw_edges, pitch_edges, sigma):
 
 
 def threshold(similarities, same, rate):
-    """Of all places just above a pair, or at the lowest pair, the lowest one that lets too few impostors in."""
+    """Return the lowest place just above an impostor pair at which the rate is met."""
     impostors = [s for s, genuine in zip(similarities, same, strict=True) if not genuine]
     places = sorted(math.nextafter(s, math.inf) for s in impostors)
     for place in places:

@@ -1,10 +1,10 @@
-"""Methods of others, the slow and obvious way."""
+"""Slow, obvious versions of the attribution methods."""
 
 import numpy as np
 
 
 def enlarged(image, rows, columns):
-    """Bilinear interpolation, pixel by pixel; centres of pixels lie at (j + 1/2); the border is repeated."""
+    """Interpolate bilinearly, pixel by pixel; centres of pixels lie at (j + 1/2); the border is repeated."""
     height, width = image.shape
     found = np.zeros((rows, columns))
     for r in range(rows):
@@ -20,7 +20,7 @@ def enlarged(image, rows, columns):
 
 
 def rise(score, x, grids, shifts, share, hidden):
-    """Eq. 6: grids ``(n, s, s)``, shifts ``(n, 2)``; ``hidden`` ``(c, 1, 1)`` stands where nothing is seen."""
+    """Return eq. 6 for grids ``(n, s, s)`` and shifts ``(n, 2)``; ``hidden`` ``(c, 1, 1)`` fills the masked parts."""
     height, width = x.shape[1:]
     cells = grids.shape[1]
     cell_h, cell_w = int(np.ceil(height / cells)), int(np.ceil(width / cells))
@@ -34,7 +34,7 @@ def rise(score, x, grids, shifts, share, hidden):
 
 
 def sliding(score, x, side, step, hidden):
-    """Mean drop over the windows that cover each pixel; the last windows reach over the border and are cut there."""
+    """Return the mean drop over the windows that cover each pixel; windows are clipped at the border."""
     height, width = x.shape[1:]
     total, count = np.zeros((height, width)), np.zeros((height, width))
     steps = [int(np.ceil(max(size - side, 0) / step)) + 1 for size in (height, width)]
@@ -48,12 +48,12 @@ def sliding(score, x, side, step, hidden):
     return total / count
 
 
-def slopes(of, outputs, step=1e-5):
-    """Central differences of one row, one output at a time."""
+def slopes(confidence_fn, outputs, step=1e-5):
+    """Return central differences, one output at a time."""
     found = np.zeros_like(outputs, dtype=np.float64)
     for j in range(outputs.shape[1]):
         up, down = outputs.astype(np.float64), outputs.astype(np.float64)
         up[:, j] += step
         down[:, j] -= step
-        found[:, j] = (of(up) - of(down)) / (2 * step)
+        found[:, j] = (confidence_fn(up) - confidence_fn(down)) / (2 * step)
     return found

@@ -1,4 +1,4 @@
-"""What a disc and a surface patch hide, pixel by pixel and probe by probe."""
+"""Pixels under a disc and a surface patch, pixel by pixel and probe by probe."""
 
 import math
 
@@ -7,7 +7,7 @@ from slow_raster import slow_raster
 
 
 def slow_disc(x, y, side, size_hw):
-    """Pixels of the square of eq. 2 no farther than half its whole side from its middle."""
+    """Return the pixels of eq. 2's square within half its unclipped side of its centre."""
     height, width = size_hw
     n = round(side)
     left, top = math.floor(x - side / 2) + 1, math.floor(y - side / 2) + 1
@@ -22,7 +22,7 @@ def slow_disc(x, y, side, size_hw):
 
 
 def slow_surface(vertices, triangles, xy, depth, probe, radius, size_hw):
-    """Pixels whose nearest triangle holds, at the pixel's place in it, a point near the probe."""
+    """Return the pixels whose point on the nearest triangle lies near the probe."""
     triangle, _ = slow_raster(xy, depth, triangles, size_hw)
     hidden = np.zeros(size_hw, dtype=bool)
     for row in range(size_hw[0]):

@@ -1,10 +1,10 @@
-"""The estimate of a sampled run the slow way: loops over faces and probes, no matrix algebra."""
+"""Slow estimate of a sampled run: loops over faces and probes, no matrix algebra."""
 
 import math
 
 
 def kernel_mean(places, drops, bandwidth, at):
-    """Nadaraya-Watson: every known drop of every face weighs by its distance from the probe `at`."""
+    """Return the Nadaraya-Watson mean: every known drop has a weight by its distance from the probe `at`."""
     above = below = 0.0
     for row in drops:
         for q, drop in enumerate(row):
@@ -25,7 +25,7 @@ def twiced_mean(places, drops, bandwidth, at):
 
 
 def drawn(xy, means, patch, at):
-    """Mean over the probes whose canonical patch covers the place of `at` (eq. 5)."""
+    """Return the mean over the probes whose canonical patch covers the place of `at` (eq. 5)."""
     inside = [
         m
         for (x, y), m in zip(xy, means, strict=True)
@@ -35,7 +35,7 @@ def drawn(xy, means, patch, at):
 
 
 def cluster_error(drops, means, clusters):
-    """Standard error of the plain mean of one probe's drops, clusters summed before they are squared."""
+    """Return the standard error of the plain mean of one probe's drops, summed by cluster before squaring."""
     names = sorted(set(clusters))
     known = sum(not math.isnan(drop) for drop in drops)
     total = 0.0

@@ -1,4 +1,4 @@
-"""Methods whose maps are known: what a metric says of them can be worked out."""
+"""Methods with a given map, whose metrics can be computed by hand."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """The same map of every input."""
+    """Method with the same map for every input."""
 
     name: str
     map: np.ndarray
@@ -23,7 +23,7 @@ class Fixed:
 
 
 def box_map(size_hw, rows, columns, value=1.0):
-    """Heat in a box, none elsewhere."""
+    """Return a map with one value in a box and 0 elsewhere."""
     made = np.zeros(size_hw)
     made[slice(*rows), slice(*columns)] = value
     return made

@@ -83,7 +83,7 @@ def test_an_explanation_by_a_method_is_its_heat_at_the_probes(model, face):
     cis = explain(face, model, "yes", stride=10, method="gradcam++", method_options={"layer": "conv"})
     np.testing.assert_array_equal(cis.drops, by_hand("gradcam++", model, face, layer="conv")[cis.probes])
     assert cis.method == "gradcam++"
-    assert cis.unit == "GradCAM++ heat for yes"
+    assert cis.unit == "GradCAM++ attribution for yes"
     assert cis.confidence == pytest.approx(explain(face, model, "yes", stride=10).confidence)
     assert cis.model_calls == 3
     assert explain(face, model, "yes", stride=10).method == ""
@@ -92,14 +92,14 @@ def test_an_explanation_by_a_method_is_its_heat_at_the_probes(model, face):
 def test_a_run_by_a_method_holds_heat_and_says_so(folder, model, tmp_path, aligner):
     run = audit(folder, model, tmp_path / "run", target="yes", stride=10, method="gradient")
     assert run.method == "gradient"
-    assert run.unit == "Gradient heat for yes"
+    assert run.unit == "Gradient attribution for yes"
     stated = json.loads((tmp_path / "run" / "run.json").read_text())
     assert stated["configuration"]["settings"]["method"] == {
         "name": "gradient",
         "score": "auto",
         "reduce": "max-abs",
     }
-    assert stated["configuration"]["unit"] == "Gradient heat"
+    assert stated["configuration"]["unit"] == "Gradient attribution"
     assert {"torch", "captum", "torchcam"} <= set(stated["versions"])
     for row, name in enumerate(PHOTOS):
         face = aligner(folder / f"{name}.jpg")[0]
@@ -108,7 +108,7 @@ def test_a_run_by_a_method_holds_heat_and_says_so(folder, model, tmp_path, align
         assert (np.isnan(expected).mean() > 0.3) == (name == "op_P009_view_profile_a")
     again = Run.open(tmp_path / "run")
     cis = again.cis(1)
-    assert (cis.method, cis.unit) == ("gradient", "Gradient heat for yes")
+    assert (cis.method, cis.unit) == ("gradient", "Gradient attribution for yes")
     cms = again.cms()
     assert cms.method == "gradient"
     np.testing.assert_allclose(cms.map, CMS.of([again.cis(row) for row in range(3)]).map, atol=1e-9)
@@ -161,7 +161,7 @@ def test_a_function_of_ones_own_makes_a_run(folder, model, tmp_path):
         return -x.mean(axis=0)
 
     run = audit(folder, model, tmp_path / "run", target="yes", stride=10, method=darkness)
-    assert run.unit == "darkness heat for yes"
+    assert run.unit == "darkness attribution for yes"
     assert np.nanmax(run.drops()) <= 0
 
 
@@ -197,7 +197,7 @@ def test_the_papers_preset_goes_with_a_method(face, model):
 
 
 def test_a_black_box_is_refused_before_any_photo_and_told_what_works(folder, black, tmp_path):
-    with pytest.raises(OptionError, match=r"'box' gives answers alone.*occlusion and rise"):
+    with pytest.raises(OptionError, match=r"'box' gives outputs only.*occlusion and rise"):
         audit(folder, black, tmp_path / "run", target="yes", method="gradcam")
     assert not (tmp_path / "run").exists()
     options = {"masks": 20, "cells": 4}
@@ -214,7 +214,7 @@ def test_recognition_has_maps_by_methods_too(folder, embedder, tmp_path, face):
     run = audit(
         folder, embedder, tmp_path / "run", gallery=gallery, target="ann", stride=10, method="gradcam"
     )
-    assert run.unit == "GradCAM heat for ann"
+    assert run.unit == "GradCAM attribution for ann"
     assert np.nanmax(np.abs(run.drops()), axis=1).min() > 0
 
 
@@ -227,7 +227,7 @@ def test_the_heat_of_a_pair_is_that_of_each_face_with_the_other_as_it_is(embedde
     seen = np.isfinite(both.drops)
     np.testing.assert_allclose(both.drops[seen], (first.drops + second.drops)[seen], rtol=1e-12)
     np.testing.assert_array_equal(both.drops, other.drops)
-    assert both.unit == "Gradient heat for same"
+    assert both.unit == "Gradient attribution for same"
     assert both.method == "gradient"
     view = FaceView(faces[0], embedder, make_settings())
     fixed = FaceView(faces[1], embedder, make_settings()).original
@@ -246,8 +246,11 @@ def test_a_run_of_pairs_by_a_method(folder, embedder, tmp_path):
     run = verify(table, embedder, tmp_path / "run", threshold=0.4, stride=10, method="gradcam")
     assert run.method == "gradcam"
     assert run.labels("target") == ["different", "same"]
-    assert run.faces.column("unit").to_pylist() == ["GradCAM heat for different", "GradCAM heat for same"]
-    assert run.unit == "GradCAM heat"
+    assert run.faces.column("unit").to_pylist() == [
+        "GradCAM attribution for different",
+        "GradCAM attribution for same",
+    ]
+    assert run.unit == "GradCAM attribution"
     assert set(run.cms(by="target")) == {"same", "different"}
     assert all(cis.method == "gradcam" for cis in run.pair(0))
 
@@ -268,7 +271,7 @@ def test_methods_are_compared_on_one_face(model, face):
     figure = plots.methods([found], {"scorecam": "ScoreCAM needs more."})
     words = [text.get_text() for text in figure.texts]
     assert "GradCAM" in words
-    assert "RISE heat for yes" in words
+    assert "RISE attribution for yes" in words
     assert "drop in probability of yes" in words
     assert any("Not shown: ScoreCAM: needs more." in line for line in words)
 
@@ -319,5 +322,5 @@ def test_the_words_of_a_picture_are_true(model, face, name):
         words = " ".join(text.get_text() for text in figure.texts)
         assert ("drop in" in words) == (name == "canonical")
         assert ("hidden →" in words) == (name == "canonical")
-        assert ("GradCAM heat for yes, in its own unit" in words) == (name == "gradcam")
+        assert ("GradCAM attribution for yes, in its own unit" in words) == (name == "gradcam")
         assert ("by GradCAM" in words) == (name == "gradcam")

@@ -136,7 +136,7 @@ def test_another_design_is_refused(photos, model, tmp_path):
 
 def test_a_run_stops_when_it_is_precise_and_says_what_it_reached(photos, model, tmp_path, monkeypatch):
     # At its first look the toy's map is carried by 6.7 faces.
-    monkeypatch.setattr("canonface.sampling.estimate.FEW_EFFECTIVE", 6.0)
+    monkeypatch.setattr("canonface.sampling.band.FEW_EFFECTIVE", 6.0)
     narrow = sample(photos, model, tmp_path / "narrow", precision=1e-9)
     assert narrow.stopping_state.stopped == "all-photos"
     looks = narrow.stopping_state.looks
@@ -159,7 +159,7 @@ def test_the_level_of_a_look_is_paid_for(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", precision=1e-9)
     assert run.manifest.configuration["order"] == {"seed": 5, "clusters": 40, "looks": 2}
     plain = sample(photos, model, tmp_path / "plain")
-    assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3)
+    assert run.estimate().map.confidence_level == pytest.approx(1 - 0.05 / 3)
     assert run.estimate().map.widest > plain.estimate(cluster=None).map.widest
 
 
@@ -193,12 +193,12 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
     levels, taken = [], []
     for budget in (300, 500, 10**6):
         run = sample(photos, model, tmp_path / "run", max_forward_passes=budget)
-        levels.append(run.estimate().map.level)
+        levels.append(run.estimate().map.confidence_level)
         taken.append(run.stopping_state.looks[-1].photos)
     assert levels == pytest.approx([1 - 0.05 / 2, 1 - 0.05 / 4, 1 - 0.05 / 8])
     assert run.stopping_state.stopped == "all-photos"
     assert run.stopping_state.unplanned == tuple(taken) == tuple(sorted(taken))
-    assert run.estimate(confidence_level=0.9).map.level == pytest.approx(1 - 0.1 / 8)
+    assert run.estimate(confidence_level=0.9).map.confidence_level == pytest.approx(1 - 0.1 / 8)
     # A smaller budget takes nothing back: what was asked is paid for, and another start is no other look.
     again = sample(photos, model, tmp_path / "run", max_forward_passes=300)
     assert again.stopping_state == replace(
@@ -211,10 +211,12 @@ def test_a_budget_may_be_raised_and_each_raise_has_its_price(photos, model, tmp_
 def test_a_budget_beside_a_precision_is_a_look_more(photos, model, tmp_path):
     run = sample(photos, model, tmp_path / "run", precision=1e-9, max_forward_passes=300)
     assert (run.stopping_state.stopped, run.stopping_state.looks[-1].extra) == ("max-forward-passes", 1)
-    assert run.estimate().map.level == pytest.approx(1 - 0.05 / 3 / 2)
+    assert run.estimate().map.confidence_level == pytest.approx(1 - 0.05 / 3 / 2)
     more = sample(photos, model, tmp_path / "run", precision=1e-9)
     assert [(look.photos, look.extra) for look in more.stopping_state.looks] == [(32, 0), (40, 0)]
-    assert more.estimate().map.level == pytest.approx(1 - 0.05 / 3), "planned looks keep their level"
+    assert more.estimate().map.confidence_level == pytest.approx(1 - 0.05 / 3), (
+        "planned looks keep their level"
+    )
 
 
 def test_rows_made_elsewhere_decide_alike(photos, model, tmp_path, monkeypatch):

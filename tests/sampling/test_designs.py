@@ -1,4 +1,4 @@
-"""Designs: as many probes as said, spread over the mesh and over the faces, and nothing depends on the order."""
+"""Designs: the right number of probes, spread over the mesh and the faces, independent of the order."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from canonface.errors import OptionError
 from canonface.mesh import load_mesh, poisson_probes
 from canonface.sampling import DESIGNS, Design, make_design
-from canonface.sampling.strata import strata_of
+from canonface.sampling.designs import strata_of
 
 MESH = load_mesh(1)
 PLACES = MESH.vertices[poisson_probes(MESH, 0.8)].astype(float)
@@ -17,12 +17,12 @@ ANY = st.sampled_from(sorted(DESIGNS))
 
 @settings(deadline=None, max_examples=60)
 @given(ANY, st.floats(0.005, 0.999), st.integers(0, 9), st.integers(0, 10**6), st.integers(0, 3))
-def test_a_face_is_asked_about_its_share_and_about_nothing_twice(name, share, seed, photo, face):
+def test_a_face_has_its_share_of_probes_each_once(name, share, seed, photo, face):
     design = Design(name, share, seed)
-    asked = design.sampler(PLACES)(photo, face)
-    assert len(asked) == max(2, round(share * len(PLACES)))
-    assert (np.diff(asked) > 0).all()
-    assert 0 <= asked[0] <= asked[-1] < len(PLACES)
+    probed = design.sampler(PLACES)(photo, face)
+    assert len(probed) == max(2, round(share * len(PLACES)))
+    assert (np.diff(probed) > 0).all()
+    assert 0 <= probed[0] <= probed[-1] < len(PLACES)
 
 
 @settings(deadline=None, max_examples=30)
@@ -30,12 +30,12 @@ def test_a_face_is_asked_about_its_share_and_about_nothing_twice(name, share, se
 def test_a_faces_probes_depend_on_no_other_face_and_no_order(name, seed, random):
     design = Design(name, 0.07, seed)
     faces = [(photo, face) for photo in range(12) for face in range(2)]
-    whole = design.asked(PLACES, faces)
+    whole = design.probed(PLACES, faces)
     order = list(range(len(faces)))
     random.shuffle(order)
     part = order[: random.randint(1, len(order))]
-    np.testing.assert_array_equal(design.asked(PLACES, [faces[i] for i in part]), whole[part])
-    assert len({row.tobytes() for row in whole}) > 20, "faces are asked about different places"
+    np.testing.assert_array_equal(design.probed(PLACES, [faces[i] for i in part]), whole[part])
+    assert len({row.tobytes() for row in whole}) > 20, "faces have different probes"
 
 
 @settings(deadline=None, max_examples=40)
@@ -58,37 +58,37 @@ def test_strata_by_hand():
 
 @pytest.mark.parametrize("name", ["stratified", "low-discrepancy"])
 def test_no_stratum_is_left_out(name):
-    asked = Design(name, 0.05, 3).asked(PLACES, [(photo, 0) for photo in range(50)])
+    probed = Design(name, 0.05, 3).probed(PLACES, [(photo, 0) for photo in range(50)])
     for members in strata_of(PLACES, Design("random", 0.05).count(len(PLACES))):
-        np.testing.assert_array_equal(asked[:, members].sum(axis=1), 1)
+        np.testing.assert_array_equal(probed[:, members].sum(axis=1), 1)
 
 
 def test_spread_designs_leave_smaller_holes_than_chance():
-    """Distance from each probe to the nearest that is asked, the largest of a face, its mean over faces."""
+    """The largest distance from a probe to the nearest chosen one, averaged over faces, is smaller."""
     apart = np.linalg.norm(PLACES[:, None] - PLACES[None], axis=2)
 
     def hole(name):
-        asked = Design(name, 0.05, 1).asked(PLACES, [(photo, 0) for photo in range(40)])
-        return np.mean([apart[:, row].min(axis=1).max() for row in asked])
+        probed = Design(name, 0.05, 1).probed(PLACES, [(photo, 0) for photo in range(40)])
+        return np.mean([apart[:, row].min(axis=1).max() for row in probed])
 
     assert hole("stratified") < 0.85 * hole("random")
     assert hole("low-discrepancy") < 0.85 * hole("random")
 
 
-def test_low_discrepancy_asks_every_probe_equally_often():
-    """In a stratum of n probes each is asked F / n times, give or take the discrepancy of the golden ratio: < 3."""
+def test_low_discrepancy_chooses_every_probe_equally_often():
+    """Each of the n probes of a stratum is chosen F / n times, up to the discrepancy of the golden ratio: < 3."""
     faces = [(photo, 0) for photo in range(400)]
     strata = strata_of(PLACES, Design("random", 0.05).count(len(PLACES)))
     worst = {}
     for name in DESIGNS:
-        counts = Design(name, 0.05, 2).asked(PLACES, faces).sum(axis=0)
+        counts = Design(name, 0.05, 2).probed(PLACES, faces).sum(axis=0)
         worst[name] = max(np.abs(counts[m] - 400 / len(m)).max() for m in strata)
     assert worst["low-discrepancy"] < 3
     assert min(worst["random"], worst["stratified"]) > 6
 
 
-def test_full_asks_everything_and_what_was_said_makes_a_design():
-    assert Design().asked(PLACES, [(0, 0), (7, 1)]).all()
+def test_full_chooses_every_probe_and_make_design_fills_in_defaults():
+    assert Design().probed(PLACES, [(0, 0), (7, 1)]).all()
     assert make_design() == Design("full", 1.0, 0)
     assert make_design(share=0.2, seed=4) == Design("low-discrepancy", 0.2, 4)
     assert make_design("random") == Design("random", 0.1, 0)
@@ -102,10 +102,10 @@ def test_full_asks_everything_and_what_was_said_makes_a_design():
         ({"name": "adaptive"}, "use it with explain"),
         ({"name": "random", "share": 0.0}, "above 0 and at most 1; got 0"),
         ({"name": "random", "share": 1.5}, "above 0 and at most 1"),
-        ({"name": "full", "share": 0.5}, "design='full' asks every probe"),
+        ({"name": "full", "share": 0.5}, "design='full' takes every probe"),
         ({"name": "random", "share": 0.5, "seed": -1}, "whole number, 0 or more; got -1"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(choice, words):
+def test_invalid_designs_are_refused(choice, words):
     with pytest.raises(OptionError, match=words):
         Design(**choice)

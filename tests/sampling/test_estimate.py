@@ -1,4 +1,6 @@
-"""The estimate of a map: against loops, against answers known by hand, and its laws."""
+"""The estimate of a map: against loops, against results known by hand, and its laws."""
+
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -8,10 +10,18 @@ from hypothesis import strategies as st
 from sampled_worlds import PATCH, faces_of, places_of, sampled, true_map
 
 from canonface.errors import OptionError
-from canonface.sampling import DESIGNS, Design, cluster_numbers, estimate_map, full_map
-from canonface.sampling.bands import critical_value, floored
-from canonface.sampling.clusters import contrasts, effective_number, influences
-from canonface.sampling.smoothing import choose_bandwidth, distances, kernel_means, twiced_means
+from canonface.sampling import (
+    DESIGNS,
+    Design,
+    Sampled,
+    cluster_numbers,
+    estimate_map,
+    full_map,
+    probe_adaptively,
+)
+from canonface.sampling.band import critical_value, floored
+from canonface.sampling.influence import contrasts, effective_number, influences
+from canonface.sampling.kernel import choose_bandwidth, distances, kernel_means, twiced_means
 
 SMALL = places_of(5)
 
@@ -20,8 +30,8 @@ def small_world(seed=0, faces=9, share=0.4):
     random = np.random.default_rng(seed)
     drops, _ = faces_of(SMALL, faces, random)
     drops[0, 3:8] = np.nan  # hidden
-    asked = Design("random", share, seed).asked(SMALL, [(i, 0) for i in range(faces)])
-    return sampled(drops, asked, np.arange(faces), SMALL, share)
+    probed = Design("random", share, seed).probed(SMALL, [(i, 0) for i in range(faces)])
+    return sampled(drops, probed, np.arange(faces), SMALL, share)
 
 
 @pytest.mark.parametrize("bandwidth", [0.3, 0.9])
@@ -44,7 +54,7 @@ def test_estimates_equal_the_loops(bandwidth):
         assert estimate.map.values[at] == pytest.approx(drawn, abs=1e-12)
 
 
-def test_with_everything_asked_it_is_the_plain_mean_and_its_usual_error():
+def test_a_full_design_gives_the_plain_mean_and_its_usual_error():
     drops, _ = faces_of(SMALL, 12, np.random.default_rng(3))
     world = sampled(drops, np.ones(drops.shape, bool), np.arange(12), SMALL, 1.0)
     estimate = estimate_map(world, {"middle": np.array([12])})
@@ -54,18 +64,18 @@ def test_with_everything_asked_it_is_the_plain_mean_and_its_usual_error():
     np.testing.assert_allclose(estimate.map.values, means.mean(axis=1), atol=1e-12)
     np.testing.assert_allclose(estimate.map.se, means.std(axis=1, ddof=1) / np.sqrt(12), atol=1e-12)
     assert estimate.regions.values[0] == pytest.approx(estimate.map.values[12])
-    assert (estimate.asked, estimate.hidden, estimate.inferred) == (drops.size, 0, 0)
-    assert estimate.share_asked == 1
+    assert (estimate.probed, estimate.hidden, estimate.inferred) == (drops.size, 0, 0)
+    assert estimate.share_probed == 1
     of_photos = estimate_map(world, of="photos")
     assert of_photos.map.half_width == pytest.approx(0), "the full run is known"
     assert of_photos.map.holds(full_map(world))
 
 
 def test_errors_respect_clusters():
-    """Each face ten times over, as photos of one person, says no more than once."""
+    """Ten copies of each face, as photos of one person, give the same errors as one."""
     drops, _ = faces_of(SMALL, 8, np.random.default_rng(4))
-    asked = np.ones(drops.shape, bool)
-    once = estimate_map(sampled(drops, asked, np.arange(8), SMALL, 1.0))
+    probed = np.ones(drops.shape, bool)
+    once = estimate_map(sampled(drops, probed, np.arange(8), SMALL, 1.0))
     ten = np.repeat(drops, 10, axis=0)
     people = estimate_map(sampled(ten, np.ones(ten.shape, bool), np.repeat(np.arange(8), 10), SMALL, 1.0))
     photos = estimate_map(sampled(ten, np.ones(ten.shape, bool), np.arange(80), SMALL, 1.0))
@@ -88,7 +98,7 @@ def test_the_cluster_error_equals_the_loop():
     assert np.sqrt((moved**2).sum()) == pytest.approx(slow)
 
 
-def test_what_is_common_to_a_face_is_no_error_of_the_design():
+def test_a_shift_common_to_a_face_is_no_error_of_the_design():
     residuals = np.repeat([[3.0], [-1.0], [-2.0]], 6, axis=1)
     weights = np.full((1, 6), 1 / 18)
     assert contrasts(residuals, np.ones((3, 6)), weights, 0.5) == pytest.approx(0)
@@ -96,23 +106,23 @@ def test_what_is_common_to_a_face_is_no_error_of_the_design():
 
 
 def test_contrasts_have_the_variance_of_a_simple_random_sample():
-    """Of n out of N numbers: n (1 - n/N) S^2, here over many draws and by the contrasts."""
+    """The variance n (1 - n/N) S^2 holds over many draws and by the contrasts."""
     random = np.random.default_rng(6)
     numbers = random.gamma(1.0, size=40)
     weights = np.ones((1, 40))
     sums, estimates = [], []
     for draw in range(4000):
-        asked = np.zeros((1, 40))
-        asked[0, random.choice(40, 10, replace=False)] = 1
-        centred = asked * (numbers - numbers.mean())
+        probed = np.zeros((1, 40))
+        probed[0, random.choice(40, 10, replace=False)] = 1
+        centred = probed * (numbers - numbers.mean())
         sums.append(centred.sum())
-        estimates.append(contrasts(centred, asked, weights, 0.25, seed=draw)[0, 0] ** 2)
+        estimates.append(contrasts(centred, probed, weights, 0.25, seed=draw)[0, 0] ** 2)
     expected = 10 * (1 - 0.25) * numbers.var(ddof=1)
     assert np.var(sums) == pytest.approx(expected, rel=0.1)
     assert np.mean(estimates) == pytest.approx(expected, rel=0.1)
 
 
-def test_a_constant_is_kept_and_twicing_takes_off_most_of_the_bias():
+def test_a_constant_is_kept_and_twicing_removes_most_of_the_bias():
     places = places_of(15)
     apart, counts = distances(places), np.full(len(places), 30.0)
     weights = twiced_means(apart, counts, 0.6)
@@ -125,24 +135,24 @@ def test_a_constant_is_kept_and_twicing_takes_off_most_of_the_bias():
 
 
 @pytest.mark.parametrize("name", sorted(DESIGNS))
-def test_over_all_draws_a_design_leans_nowhere(name):
-    """The mean of the errors at each probe is nought but for chance, where nothing is smoothed."""
+def test_over_all_draws_a_design_is_unbiased(name):
+    """Without smoothing, the mean error at each probe is 0 within its standard error."""
     drops, _ = faces_of(SMALL, 30, np.random.default_rng(10))
     truth = full_map(sampled(drops, np.ones(drops.shape, bool), np.arange(30), SMALL, 1.0))
     errors = []
     for seed in range(300):
-        asked = Design(name, 0.4, seed).asked(SMALL, [(i, 0) for i in range(30)])
-        errors.append(full_map(sampled(drops, asked, np.arange(30), SMALL, 0.4)) - truth)
+        probed = Design(name, 0.4, seed).probed(SMALL, [(i, 0) for i in range(30)])
+        errors.append(full_map(sampled(drops, probed, np.arange(30), SMALL, 0.4)) - truth)
     spread = np.std(errors, axis=0)
     assert (np.abs(np.mean(errors, axis=0)) < 4 * spread / np.sqrt(300)).all()
     assert spread.min() > 1e-4
 
 
-def test_what_lies_too_far_from_everything_asked_is_not_invented():
+def test_places_far_from_every_probe_are_not_invented():
     places = np.array([[0.0, 0, 0], [0.5, 0, 0], [50.0, 0, 0]])
     drops = np.array([[1.0, 2.0, np.nan], [3.0, 2.0, np.nan]])
-    asked = np.array([[True, True, False]] * 2)
-    estimate = estimate_map(sampled(drops, asked, [0, 1], places, 0.7), {"far": np.array([2])})
+    probed = np.array([[True, True, False]] * 2)
+    estimate = estimate_map(sampled(drops, probed, [0, 1], places, 0.7), {"far": np.array([2])})
     assert np.isnan(estimate.drops[2])
     assert np.isnan(estimate.map.values[2])
     assert np.isfinite(estimate.map.values[:2]).all()
@@ -159,15 +169,15 @@ def test_cross_validation_smooths_noise_and_leaves_a_rough_map_alone():
     assert choose_bandwidth(flat, clusters, apart, choices) == 1.6
     rough = 5.0 * random.choice([-1, 1], size=len(places)) + random.normal(size=(60, len(places)))
     assert choose_bandwidth(rough, clusters, apart, choices) == 0.0
-    assert choose_bandwidth(flat[:1], clusters[:1], apart, choices) == 1.6, "one cluster foretells nothing"
+    assert choose_bandwidth(flat[:1], clusters[:1], apart, choices) == 1.6, "one cluster predicts nothing"
     sparse = np.full_like(flat, np.nan)
     sparse[:, 0] = flat[:, 0]
     sparse[0, 99] = 1.0
-    # Probe 99 is asked once: when it is left out, only a kernel that reaches it from afar could foretell it.
+    # Probe 99 has one drop: when it is left out, only a wide kernel predicts it.
     assert choose_bandwidth(sparse, clusters, apart, (0.0, 3.0)) == 3.0
 
 
-def test_a_band_for_one_number_is_students_and_widens_with_how_many_it_holds():
+def test_a_band_for_one_number_is_students_and_widens_with_the_number_of_numbers():
     from scipy.stats import t
 
     random = np.random.default_rng(8)
@@ -191,7 +201,7 @@ def test_the_floor_only_widens():
     np.testing.assert_allclose(got, [np.sqrt(2.5), 3.0, np.nan])
 
 
-def test_one_face_that_makes_the_map_is_noticed():
+def test_a_map_that_one_face_determines_is_not_trusted():
     moved = np.full((50, 4), 1e-3)
     moved[7] = 1.0
     assert effective_number(moved) == pytest.approx(1, abs=1e-3)
@@ -210,21 +220,21 @@ def test_one_face_has_a_map_and_no_band():
     assert estimate.map.widest == np.inf
 
 
-def test_hidden_places_count_as_the_run_says():
+def test_hidden_places_count_by_the_setting_of_the_run():
     drops = np.array([[4.0, 1.0], [np.nan, 1.0]])
-    asked = np.ones((2, 2), bool)
+    probed = np.ones((2, 2), bool)
     far = np.array([[0.0, 0, 0], [99.0, 0, 0]])
-    omit = estimate_map(sampled(drops, asked, [0, 1], far, 1.0))
-    zero = estimate_map(sampled(drops, asked, [0, 1], far, 1.0, zero=True))
+    omit = estimate_map(sampled(drops, probed, [0, 1], far, 1.0))
+    zero = estimate_map(sampled(drops, probed, [0, 1], far, 1.0, zero=True))
     assert (omit.drops[0], zero.drops[0]) == (4.0, 2.0)
-    assert (zero.asked, zero.hidden) == (3, 1)
+    assert (zero.probed, zero.hidden) == (3, 1)
 
 
 def test_without_normalisation_the_patch_adds_up():
     drops, _ = faces_of(SMALL, 6, np.random.default_rng(9))
-    asked = np.ones(drops.shape, bool)
-    divided = sampled(drops, asked, np.arange(6), SMALL, 1.0)
-    summed = sampled(drops, asked, np.arange(6), SMALL, 1.0, normalise=False)
+    probed = np.ones(drops.shape, bool)
+    divided = sampled(drops, probed, np.arange(6), SMALL, 1.0)
+    summed = sampled(drops, probed, np.arange(6), SMALL, 1.0, normalise=False)
     np.testing.assert_allclose(
         estimate_map(summed).map.values, estimate_map(divided).map.values * divided.near.sum(axis=1)
     )
@@ -236,22 +246,22 @@ def test_the_order_of_faces_changes_nothing(seed, random):
     world = small_world(seed)
     order = list(range(len(world.drops)))
     random.shuffle(order)
-    other = sampled(world.drops[order], world.asked[order], np.arange(9)[order], SMALL, 0.4)
+    other = sampled(world.drops[order], world.probed[order], np.arange(9)[order], SMALL, 0.4)
     one = estimate_map(world, bandwidth=0.5)
     two = estimate_map(other, bandwidth=0.5)
     np.testing.assert_allclose(two.map.values, one.map.values, atol=1e-12)
     np.testing.assert_allclose(two.map.se, one.map.se, atol=1e-12)
 
 
-def test_names_become_clusters_and_nobody_is_nobody_else():
+def test_names_become_clusters_and_an_empty_name_its_own():
     assert cluster_numbers(["b", "a", "b", "", "", "a"]).tolist() == [0, 1, 0, 2, 3, 1]
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"of": "faces"}, "'people' or of 'photos'"), ({"level": 1.0}, "between 0 and 1; got 1.0")],
+    [({"of": "faces"}, "'people' or of 'photos'"), ({"confidence_level": 1.0}, "between 0 and 1; got 1.0")],
 )
-def test_what_cannot_be_estimated_is_refused(options, words):
+def test_invalid_estimates_are_refused(options, words):
     with pytest.raises(OptionError, match=words):
         estimate_map(small_world(), **options)
     empty = sampled(np.zeros((0, 25)), np.zeros((0, 25), bool), np.zeros(0, int), SMALL, 1.0)
@@ -260,6 +270,30 @@ def test_what_cannot_be_estimated_is_refused(options, words):
 
 
 def test_the_patch_is_a_patch():
-    """The nearest neighbours of the grid, and theirs: 16 mm each way."""
+    """It reaches two neighbours of the grid in each direction: 16 mm."""
     assert PATCH == 3.2
     assert small_world().near[12].sum() == 25
+
+
+def test_names_of_the_last_version_still_work_and_warn():
+    world = small_world()
+    estimate = estimate_map(world, bandwidth=0.5)
+    for owner, old, new in (
+        (world, "asked", "probed"),
+        (estimate, "asked", "probed"),
+        (estimate, "share_asked", "share_probed"),
+        (estimate.map, "level", "confidence_level"),
+    ):
+        with pytest.warns(DeprecationWarning, match=new):
+            assert np.array_equal(getattr(owner, old), getattr(owner, new))
+    with pytest.warns(DeprecationWarning, match="Design.probed"):
+        chosen = Design("random", 0.4).asked(SMALL, [(0, 0)])
+    np.testing.assert_array_equal(chosen, Design("random", 0.4).probed(SMALL, [(0, 0)]))
+    with pytest.warns(DeprecationWarning, match="confidence_level"):
+        assert estimate_map(world, level=0.9).map.confidence_level == 0.9
+    fields = {name: getattr(world, name) for name in ("drops", "clusters", "places", "canonical_xy")}
+    with pytest.warns(DeprecationWarning, match="probed"):
+        made = Sampled(asked=world.probed, patch_px=1.0, patch_cm=1.0, **fields)
+    np.testing.assert_array_equal(made.probed, world.probed)
+    with pytest.warns(DeprecationWarning, match="probe_adaptively"):
+        assert import_module("canonface.sampling").ask_adaptively is probe_adaptively

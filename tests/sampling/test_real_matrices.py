@@ -8,14 +8,14 @@ from scipy.stats import binom
 import canonface
 from canonface.data.photos import read_csv
 from canonface.run.estimate import sampled_rows
-from canonface.sampling import Design, estimate_map, full_map, level_of_a_look, looks_at
+from canonface.sampling import Design, estimate_map, full_map, look_confidence_level, looks_at
 
 SEEDS = 200
 
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
-    """Every probe of 160 photos in the wild, asked of the zoo's gender model."""
+    """Drops at every probe of 160 photos in the wild, by the zoo's gender model."""
     folder = data / "fairface_val980"
     paths = [folder / row["path"] for row in read_csv(folder / "labels.csv")[:180]]
     run = canonface.audit(paths, "gender", tmp_path_factory.mktemp("real") / "run", target="female")
@@ -24,7 +24,7 @@ def whole(data, tmp_path_factory):
 
 
 def at_least(level, runs=SEEDS):
-    """What so many runs hold, but for one time in a thousand, if the band is as good as it says."""
+    """Return the share of covered runs that a correct band exceeds with probability 0.999."""
     return binom.ppf(0.001, runs, level) / runs
 
 
@@ -58,13 +58,13 @@ def test_stopping_early_does_not_break_the_band(whole):
     """Photos in a new random order each time; the run stops at the first look that is precise enough."""
     truth, count = full_map(whole), len(whole.drops)
     looks = looks_at(count)
-    level = level_of_a_look(0.95, len(looks))
+    level = look_confidence_level(0.95, len(looks))
     held, photos = [], []
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(count)
         part = with_design(whole, Design("low-discrepancy", 0.2, seed))
         for taken in looks:
-            band = estimate_map(first(part, order[:taken]), level=level).map
+            band = estimate_map(first(part, order[:taken]), confidence_level=level).map
             if band.trusted and band.widest <= 0.1:
                 break
         held.append(band.holds(truth))

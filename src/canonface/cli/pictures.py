@@ -180,7 +180,7 @@ def sampling_summary(run: Run) -> dict[str, Any] | None:
     width = found.map.widest
     result: dict[str, Any] = {
         "design": run.design.describe(),
-        "asked": found.asked,
+        "asked": found.probed,
         "inferred": found.inferred,
         "half_width": width if np.isfinite(width) else None,
         "trusted": found.map.trusted,

@@ -1,4 +1,4 @@
-"""From a model's outputs to the one number that an occlusion makes fall."""
+"""Confidences: a model's outputs to one number a face or pair, whose fall is the drop."""
 
 from canonface._deprecated import renamed_names
 from canonface.confidence.base import (
@@ -10,13 +10,12 @@ from canonface.confidence.base import (
 )
 from canonface.confidence.bins import AGE_BINS, BinConfidence, Bins
 from canonface.confidence.classification import ClassConfidence
-from canonface.confidence.describing import describe_confidence
 from canonface.confidence.expected_value import ExpectedValue
 from canonface.confidence.function import FunctionConfidence, OwnFunction
 from canonface.confidence.gallery import Gallery
 from canonface.confidence.pose_bins import POSE_BINS, PoseBinConfidence, pose_bin
 from canonface.confidence.recognition import RecognitionConfidence
-from canonface.confidence.registry import CONFIDENCES, make_confidence
+from canonface.confidence.registry import CONFIDENCES, describe_confidence, make_confidence
 from canonface.confidence.targets import PREDICTED
 from canonface.confidence.threshold import Threshold, fit_threshold, verification_accuracy
 from canonface.confidence.value import ValueConfidence

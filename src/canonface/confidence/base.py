@@ -1,4 +1,4 @@
-"""What every confidence is: a question that is made precise for one face, then asked of many outputs."""
+"""Protocols of confidences: bound to the target of one face or pair, then computed from many outputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from canonface.types import Outputs
 
 @dataclass(frozen=True, eq=False)
 class CleanPrediction:
-    """What a model answered to a face as it is, and what is known of both.
+    """A model's prediction for the face without occlusion, with the data that a target may depend on.
 
     Attributes:
         outputs: ``(1, d)`` the model's outputs.
-        kind: what these numbers are.
-        names: names of the ``d`` outputs; empty if the model has none.
+        kind: meaning of the outputs, e.g. ``logits``.
+        names: of the ``d`` outputs; empty if the model has none.
         labels: the face's row of the labels file; empty without one.
         photo: SHA-256 of the face's photo; empty if it came from memory.
-        model: which model answered to which input, as in `Gallery.model`; empty if it is not known.
+        model: the model and its input, as in `Gallery.model`; empty if not known.
     """
 
     outputs: Float[np.ndarray, "1 d"]
@@ -36,13 +36,13 @@ class CleanPrediction:
 
 @dataclass(frozen=True)
 class BoundConfidence:
-    """A confidence with its target fixed for one face.
+    """A confidence with the target of one face.
 
     Attributes:
-        target: name of what is measured, e.g. the class.
-        unit: words for a colour bar, e.g. ``probability of happy``.
+        target: name of the target, e.g. the class.
+        unit: text for a colour bar, e.g. ``probability of happy``.
         fn: maps outputs ``(n, d)`` to confidences ``(n,)``, ``float64``.
-        output: index of the model output that the confidence reads; None if it reads several.
+        output: index of the only model output that the confidence reads; None if it reads several.
     """
 
     target: str
@@ -63,69 +63,70 @@ class BoundConfidence:
 
 @runtime_checkable
 class Confidence(Protocol):
-    """A question to a model about one face. Can be pickled."""
+    """A confidence about one face. Can be pickled."""
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over faces with different targets, e.g. ``probability of the predicted class``."""
+        """Text for a colour bar over faces with different targets, e.g. ``probability of the predicted class``."""
         ...
 
     @property
     def label_column(self) -> str | None:
-        """Column of the labels that the target of each face is taken from; None if none is."""
+        """Column of the labels that holds the target of each face; None if the target is no label."""
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result, ``name`` among them, as JSON can hold them."""
+        """Return the options that decide the result, ``name`` among them, as JSON types."""
         ...
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no face could be asked, before any is.
+        """Raise if the confidence fits no face of a model with such outputs.
 
         Args:
-            kind: what the model's numbers are.
-            names: names of its outputs; empty if it has none.
+            kind: meaning of the model's outputs.
+            names: of its outputs; empty if it has none.
 
         Raises:
-            OptionError: the question does not suit such outputs.
+            OptionError: the confidence does not suit such outputs.
             TargetError: the model has no such target.
         """
         ...
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the target for one face.
+        """Return the confidence with the target of one face.
 
         Raises:
-            TargetError: what `check` refuses, or the target does not exist for this face; others may have it.
-            OptionError: what would be the same for every face, e.g. an index that a model without names lacks.
+            TargetError: as for `check`, or this face lacks the target; other faces may have it.
+            OptionError: every face lacks the target, e.g. an index that a model without names does not have.
         """
         ...
 
 
 @dataclass(frozen=True)
 class BoundPairConfidence:
-    """A confidence about two faces with its target fixed.
+    """A confidence about two faces with the target of one pair.
 
     Attributes:
-        target: name of what is measured, e.g. ``same``.
-        unit: words for a colour bar.
-        fn: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``.
+        target: name of the target, e.g. ``same``.
+        unit: text for a colour bar.
+        fn: maps the outputs ``(n, d)`` for the first and for the second face to confidences ``(n,)``, ``float64``;
+            one row of outputs goes with every row of the other face.
     """
 
     target: str
     unit: str
-    fn: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]] = field(
+    fn: Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], Float[np.ndarray, "_"]] = field(
         repr=False
     )
 
     def __call__(
-        self, first: Float[np.ndarray, "n d"], second: Float[np.ndarray, "n d"]
-    ) -> Float[np.ndarray, "n"]:
-        """Return the confidence of each row of the outputs for both faces, as ``(n,)`` ``float64``."""
+        self, first: Float[np.ndarray, "n d"], second: Float[np.ndarray, "m d"]
+    ) -> Float[np.ndarray, "_"]:
+        """Return the confidence of each pair of rows, ``float64``; one row goes with every row of the other face."""
         return self.fn(first, second)
 
     @property
-    def of(self) -> Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "n d"]], Float[np.ndarray, "n"]]:
+    def of(self) -> Callable[[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]], Float[np.ndarray, "_"]]:
         """Deprecated name of `__call__`."""
         warn_renamed("BoundPairConfidence.of", "BoundPairConfidence(...)")
         return self.fn
@@ -133,23 +134,23 @@ class BoundPairConfidence:
 
 @runtime_checkable
 class PairConfidence(Protocol):
-    """A question to a model about two faces. Can be pickled."""
+    """A confidence about two faces. Can be pickled."""
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over pairs with different targets."""
+        """Text for a colour bar over pairs with different targets."""
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result, ``name`` among them, as JSON can hold them."""
+        """Return the options that decide the result, ``name`` among them, as JSON types."""
         ...
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no pair could be asked: see `Confidence.check`."""
+        """Raise if the confidence fits no pair: see `Confidence.check`."""
         ...
 
     def bind(self, first: CleanPrediction, second: CleanPrediction) -> BoundPairConfidence:
-        """Fix the target for one pair; both hold the pair's labels.
+        """Return the confidence with the target of one pair; both predictions hold the pair's labels.
 
         Raises:
             TargetError: the target does not exist for this pair.

@@ -1,4 +1,4 @@
-"""Confidence of a bin: the classes whose numbers fall into one interval, taken together."""
+"""Confidence of a bin: the classes whose numbers lie in one interval, taken together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from canonface.types import Outputs
 
 @dataclass(frozen=True)
 class Bins:
-    """Neighbouring intervals of numbers; each holds its lower edge and not its upper one.
+    """Adjacent intervals of numbers; each includes its lower edge and excludes its upper one.
 
     >>> Bins((0, 10, 20, math.inf)).names
     ('0-9', '10-19', '20+')
@@ -58,13 +58,13 @@ class Bins:
         return len(self.names)
 
     def indices(self, numbers: ArrayLike) -> Int[np.ndarray, "..."]:
-        """Position of the bin that holds each number; -1 if none does."""
+        """Return the index of the bin that holds each number; -1 for none."""
         values = np.asarray(numbers, dtype=np.float64)
         index = np.searchsorted(np.asarray(self.edges, dtype=np.float64), values, side="right") - 1
         return np.where((index < len(self)) & ~np.isnan(values), index, -1)
 
     def index(self, wanted: str) -> int:
-        """Position of a bin given by its name, or by a number that it holds.
+        """Return the index of a bin, given by its name or by a number that it holds.
 
         Raises:
             TargetError: there is no such bin.
@@ -96,14 +96,14 @@ AGE_BINS = Bins((0, 10, 20, 30, 40, 50, 60, 70, 80, 90, math.inf))
 
 @dataclass(frozen=True)
 class BinConfidence:
-    r"""Probability that a classifier gives to a bin: $\sum_i p_i$ over the classes $i$ whose numbers lie in it.
+    r"""Probability of a bin: $\sum_i p_i$ over the classes $i$ whose numbers lie in it.
 
     Attributes:
         bins: the intervals.
-        target: a bin by its name or by a number in it, ``label:COLUMN`` for the bin that each face's label names or
-            lies in, or ``predicted``, the most probable bin of each face.
+        target: a bin by its name or by a number in it; ``label:COLUMN``, the bin of each face's label; or
+            ``predicted``, the most probable bin of each face.
         values: the number of each class, in order; None: the classes' names are read as numbers.
-        name: of this question.
+        name: of this confidence.
     """
 
     bins: Bins = AGE_BINS
@@ -118,16 +118,16 @@ class BinConfidence:
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over faces with different targets."""
+        """Text for a colour bar over faces with different targets."""
         return f"probability of {words(self.target, 'bin')}"
 
     @property
     def label_column(self) -> str | None:
-        """Column of the labels that names each face's bin; None if the target is not taken from the labels."""
+        """Column of the labels that holds each face's bin; None if the target is no label."""
         return label_column(self.target)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {
             "name": self.name,
             "target": self.target,
@@ -137,11 +137,11 @@ class BinConfidence:
         }
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no face could be asked.
+        """Raise if the bin fits no face of a model with such outputs.
 
         Raises:
             OptionError: the model has no classes.
-            TargetError: its classes are no numbers, or the bin holds none of them.
+            TargetError: its classes are not numbers, or the bin holds none of them.
         """
         refuse_other_than_classes(kind, self.name)
         if names:
@@ -150,7 +150,7 @@ class BinConfidence:
                 self._not_empty(held, self.bins.index(self.target))
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the bin for one face; see `canonface.confidence.Confidence.bind`."""
+        """Return the confidence with the bin of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         kind = original.kind
         with same_for_every_face():
@@ -164,20 +164,20 @@ class BinConfidence:
         self._not_empty(held, chosen)
         name = self.bins.names[chosen]
 
-        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        def confidence_fn(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return by_rows(
                 lambda rows: np.asarray(class_probabilities(rows, kind) @ held[:, chosen]), outputs
             )
 
-        return BoundConfidence(target=name, unit=f"probability of {name}", fn=of)
+        return BoundConfidence(target=name, unit=f"probability of {name}", fn=confidence_fn)
 
     @property
     def _fixed(self) -> bool:
-        """Whether the bin is the same for every face."""
+        """True if the bin is the same for every face."""
         return self.target != PREDICTED and self.label_column is None
 
     def _held(self, names: tuple[str, ...], count: int) -> Float[np.ndarray, "d b"]:
-        """1 where a class lies in a bin."""
+        """Return the table of classes and bins: 1 where a class lies in a bin."""
         classes, numbers = class_numbers(names, self.values, count)
         bins = self.bins.indices(numbers)
         held = np.zeros((count, len(self.bins)))

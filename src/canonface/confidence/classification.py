@@ -29,16 +29,16 @@ _AT_ONCE = 2**18
 
 @dataclass(frozen=True)
 class ClassConfidence:
-    """How sure a classifier is of one class.
+    """Confidence of a classifier in one class.
 
     Attributes:
-        target: a class by name or by index (an ``int`` is always an index), ``label:COLUMN`` for the class that
-            the labels file names for each face, or ``predicted``, the model's own choice for each face.
+        target: a class by name or by index (an ``int`` is always an index); ``label:COLUMN``, the class in the labels
+            file for each face; or ``predicted``, the model's own prediction for each face.
         scale: ``probability``, the softmax; ``logit``, the raw output; ``log-odds``,
-            ``log(p / (1 - p))``, which does not saturate where the model is sure.
+            ``log(p / (1 - p))``, which does not saturate for confident predictions.
 
-    A model with a single output is read as a two-class model: its probability is the sigmoid of the output, its
-    logit and log-odds the output itself, and its target ``0`` (or its one name), also when it says ``predicted``.
+    A model with a single output is treated as a two-class model: the probability is the sigmoid of the output, the
+    logit and the log-odds are the output itself, and the target is ``0`` (or its one name), also for ``predicted``.
     """
 
     target: str | int = PREDICTED
@@ -49,37 +49,37 @@ class ClassConfidence:
         one_of("confidence", self.scale, SCALES)
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the class for one face; see `canonface.confidence.Confidence.bind`."""
+        """Return the confidence with the class of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         index = self._index(original.outputs, original.names, original.labels)
         name = original.names[index] if index < len(original.names) else f"class {index}"
         scale, outputs = self.scale, original.kind
 
-        def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        def confidence_fn(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return class_confidence(values, index, scale, outputs)
 
-        return BoundConfidence(target=name, unit=f"{scale} of {name}", fn=of, output=index)
+        return BoundConfidence(target=name, unit=f"{scale} of {name}", fn=confidence_fn, output=index)
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over faces with different targets."""
+        """Text for a colour bar over faces with different targets."""
         return f"{self.scale} of {words(self.target, 'class')}"
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.scale, "target": self.target}
 
     @property
     def label_column(self) -> str | None:
-        """Column of the labels that names each face's class; None if the target is not taken from the labels."""
+        """Column of the labels that holds each face's class; None if the target is no label."""
         return label_column(self.target)
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no face could be asked, before any is.
+        """Raise if the class fits no face of a model with such outputs.
 
         Raises:
-            OptionError: the model has no classes, or the logit of a model that returns probabilities is asked for.
-            TargetError: a class that the model, whose classes have names, does not have.
+            OptionError: the model has no classes, or returns probabilities and the scale is ``logit``.
+            TargetError: the model's classes have names, and the target is not among them.
         """
         refuse_other_than_classes(kind, self.scale)
         if kind == "probabilities" and self.scale == "logit":
@@ -111,7 +111,7 @@ class ClassConfidence:
 
 
 def class_index(wanted: str, class_names: tuple[str, ...], count: int) -> int:
-    """Position of a class given by name (exact, else without regard to case) or by index.
+    """Return the index of a class, given by name (exact, else ignoring case) or by index.
 
     Raises:
         TargetError: the model has no such class; near names are listed.
@@ -136,11 +136,7 @@ def _no_such_class(wanted: str, class_names: tuple[str, ...], count: int) -> Tar
 
 
 def refuse_other_than_classes(kind: Outputs, confidence: str) -> None:
-    """Refuse a model whose numbers are not scores of classes.
-
-    Raises:
-        OptionError: they are not.
-    """
+    """Raise OptionError unless a model's outputs are scores of classes."""
     if kind in ("embedding", "values"):
         what, instead = {
             "embedding": (
@@ -150,7 +146,7 @@ def refuse_other_than_classes(kind: Outputs, confidence: str) -> None:
             ),
             "values": (
                 "measured values",
-                "ask for 'value', 'value-distance' or, of a head's pose, 'pose-bin'",
+                "use 'value', 'value-distance' or, for a head's pose, 'pose-bin'",
             ),
         }[kind]
         raise OptionError(
@@ -160,11 +156,11 @@ def refuse_other_than_classes(kind: Outputs, confidence: str) -> None:
 
 
 def class_probabilities(values: Float[np.ndarray, "n d"], outputs: Outputs) -> Float[np.ndarray, "n d"]:
-    """Probability of every class, ``float64``.
+    """Return the probability of every class, ``float64``.
 
     Args:
         values: ``(n, d)`` outputs, two classes or more.
-        outputs: whether ``values`` are logits, which go through the softmax, or probabilities.
+        outputs: meaning of ``values``: logits, which pass the softmax, or probabilities.
     """
     probabilities = values.astype(np.float64)
     if outputs == "probabilities":
@@ -175,31 +171,31 @@ def class_probabilities(values: Float[np.ndarray, "n d"], outputs: Outputs) -> F
 
 
 def by_rows(
-    of: Callable[[Float[np.ndarray, "m d"]], Float[np.ndarray, "m"]], values: Float[np.ndarray, "n d"]
+    fn: Callable[[Float[np.ndarray, "m d"]], Float[np.ndarray, "m"]], values: Float[np.ndarray, "n d"]
 ) -> Float[np.ndarray, "n"]:
-    """What a function makes of rows, a few at a time: thousands of outputs are never copied as a whole.
+    """Apply a function to a few rows at a time, so that thousands of outputs are never copied at once.
 
     Args:
-        of: from ``(m, d)`` to ``(m,)``, each row for itself.
+        fn: from ``(m, d)`` to ``(m,)``, row by row.
         values: ``(n, d)`` outputs.
     """
     rows = max(1, _AT_ONCE // values.shape[1])
     numbers = np.empty(len(values))
     for start in range(0, len(values), rows):
-        numbers[start : start + rows] = of(values[start : start + rows])
+        numbers[start : start + rows] = fn(values[start : start + rows])
     return numbers
 
 
 def class_confidence(
     values: Float[np.ndarray, "n d"], index: int, scale: str, outputs: Outputs
 ) -> Float[np.ndarray, "n"]:
-    """Confidence in one class.
+    """Return the confidence in one class.
 
     Args:
         values: ``(n, d)`` outputs.
-        index: the class.
+        index: of the class.
         scale: one of `SCALES`.
-        outputs: whether ``values`` are logits or probabilities.
+        outputs: meaning of ``values``: logits or probabilities.
 
     Returns:
         ``(n,)`` ``float64``.
@@ -232,7 +228,7 @@ def _log_odds(probability: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
 
 
 def _log_sum_exp(values: Float[np.ndarray, "n d"], without: int | None = None) -> Float[np.ndarray, "n"]:
-    """Logarithm of the sum of each row's exponentials, of all but one column if that is given."""
+    """Return the log-sum-exp of each row, optionally without one column."""
     powers = values.astype(np.float64)
     if without is not None:
         powers[:, without] = -np.inf

@@ -21,14 +21,14 @@ FORMS = ("change", "distance")
 
 @dataclass(frozen=True)
 class ExpectedValue:
-    r"""Mean of the numbers that the classes stand for, weighted by their probabilities: $E = \sum_i p_i v_i$.
+    r"""Mean of the classes' numbers, weighted by their probabilities: $E = \sum_i p_i v_i$.
 
     Attributes:
-        form: ``change``: the confidence is $E$, so that a drop is the signed change, positive where what was hidden
-            raised the value; ``distance``: the confidence is $-|E - E_0|$ with $E_0$ of the face as it is, so that
-            a drop is how far the answer moved, never negative.
-        values: the number of each class, in order; None: the classes' names are read as numbers, and classes whose
-            names are none are left out.
+        form: ``change``: the confidence is $E$; a drop is the signed change, positive where the hidden part raised
+            the value. ``distance``: the confidence is $-|E - E_0|$ with $E_0$ of the face without occlusion; a drop
+            is the distance that the value moved, never negative.
+        values: the number of each class, in order; None: the classes' names are read as numbers, and classes with
+            other names are left out.
 
     Source: the expected age of R. Rothe, R. Timofte, L. Van Gool, "DEX: Deep EXpectation of apparent age from a
     single image", ICCV workshops 2015.
@@ -45,21 +45,21 @@ class ExpectedValue:
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar."""
+        """Text for a colour bar."""
         return "expected value" if self.form == "change" else "closeness to the original expected value"
 
     @property
     def label_column(self) -> None:
-        """None: the value of a face has no target."""
+        """None: the target is never a label."""
         return
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         name = "expected-value" if self.form == "change" else "expected-distance"
         return {"name": name, "form": self.form, "values": None if self.values is None else list(self.values)}
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no face could be asked.
+        """Raise if the value exists for no face of a model with such outputs.
 
         Raises:
             OptionError: the model has no classes.
@@ -70,19 +70,19 @@ class ExpectedValue:
             class_numbers(names, self.values, len(names))
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
+        """Return the confidence with the clean value of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         kind, signed = original.kind, self.form == "change"
         with same_for_every_face():
             index, numbers = class_numbers(original.names, self.values, original.outputs.shape[1])
         start = float(expected_value(original.outputs, index, numbers, kind)[0])
 
-        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        def confidence_fn(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             expected = by_rows(lambda rows: expected_value(rows, index, numbers, kind), outputs)
             # 0 - x, since -x prints as -0.0 where nothing moved.
             return expected if signed else 0.0 - np.abs(expected - start)
 
-        return BoundConfidence(target="expected value", unit=self.unit, fn=of)
+        return BoundConfidence(target="expected value", unit=self.unit, fn=confidence_fn)
 
 
 def expected_value(
@@ -91,16 +91,16 @@ def expected_value(
     numbers: Float[np.ndarray, "k"],
     kind: Outputs,
 ) -> Float[np.ndarray, "n"]:
-    """Mean of the classes' numbers, weighted by the probabilities of these classes, which are made to sum to 1.
+    """Return the mean of the classes' numbers, weighted by the probabilities of these classes, normalised to sum 1.
 
     Args:
         outputs: ``(n, d)`` outputs.
         index: ``(k,)`` the classes that are numbers.
         numbers: ``(k,)`` these numbers.
-        kind: whether the outputs are logits or probabilities.
+        kind: meaning of the outputs: logits or probabilities.
     """
     p = class_probabilities(outputs, kind)[:, index]
-    # Where the model is sure of a class that is no number, all the others may round to 0.
+    # If a class without a number has a probability near 1, all others may round to 0.
     p = p + np.finfo(np.float64).tiny
     return np.asarray((p @ numbers) / p.sum(axis=1))
 
@@ -108,12 +108,12 @@ def expected_value(
 def class_numbers(
     names: Sequence[str], values: tuple[float, ...] | None, count: int
 ) -> tuple[Int[np.ndarray, "k"], Float[np.ndarray, "k"]]:
-    """Which classes are numbers, and which numbers.
+    """Return the indices of the classes that are numbers, and these numbers.
 
     Args:
         names: of the classes; may be empty.
         values: the number of each class; None: read from the names.
-        count: how many outputs the model has.
+        count: number of the model's outputs.
 
     Raises:
         TargetError: fewer than two classes are numbers, or ``values`` has another length.
@@ -126,14 +126,14 @@ def class_numbers(
     if len(read) < 2:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "none"
         raise TargetError(
-            f"A value is asked of classes whose names are numbers, at least two, and this model's names are: "
+            f"A value needs classes whose names are numbers, at least two, and this model's names are: "
             f"{shown}. Give the names with labels=[...] when the model is loaded, or the numbers with values=(...)."
         )
     return np.array(list(read)), np.array(list(read.values()))
 
 
 def as_number(text: str) -> float | None:
-    """The finite number that a text says; None if it says none."""
+    """Return the finite number that a text holds; None if it holds none."""
     try:
         number = float(text)
     except ValueError:

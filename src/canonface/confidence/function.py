@@ -1,4 +1,4 @@
-"""A confidence of one's own: a function of the original and the occluded outputs."""
+"""Confidences given as a function of the original and the occluded outputs."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ OwnFunction: TypeAlias = Callable[
 
 @dataclass(frozen=True)
 class FunctionConfidence:
-    """Whatever a function makes of a model's outputs: a drop is ``f(original, original) - f(original, occluded)``.
+    """A confidence given as a function f; a drop is ``f(original, original) - f(original, occluded)``.
 
     >>> import numpy as np
     >>> own = FunctionConfidence(lambda original, occluded: occluded.max(axis=1), unit="highest score")
-    >>> bound = own.bind(Original(np.array([[0.0, 2.0]]), "logits"))
+    >>> bound = own.bind(CleanPrediction(np.array([[0.0, 2.0]]), "logits"))
     >>> bound(np.array([[0.0, 2.0], [1.0, 0.0]]))
     array([2., 1.])
 
     Attributes:
         function: takes the original outputs ``(1, d)`` and occluded outputs ``(n, d)`` and returns ``n`` finite
-            numbers, high where the model is sure. One at the top of a module, so that it can travel to workers.
-        unit: words for a colour bar, e.g. ``distance of both eyes``.
-        target: name of what is measured.
+            numbers, high for a confident model. Defined at the top of a module, it can be pickled for workers.
+        unit: text for a colour bar, e.g. ``distance of both eyes``.
+        target: name of the target.
     """
 
     function: OwnFunction
@@ -53,13 +53,13 @@ class FunctionConfidence:
 
     @property
     def label_column(self) -> None:
-        """None: a function sees outputs and nothing else."""
+        """None: a function sees only outputs."""
         return
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result.
+        """Return the options that decide the result; the function by its name and its fingerprint.
 
-        The function is known by its name and its fingerprint: its source, what it closes over, holds and reads.
+        The fingerprint covers its source, its closure, its state and the globals that it reads.
         """
         code = self.function if hasattr(self.function, "__code__") else type(self.function)
         return {
@@ -71,35 +71,35 @@ class FunctionConfidence:
         }
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse nothing: only the function knows what it can read."""
+        """Accept every model: only the function knows which outputs it can read."""
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Hand the original outputs of one face to the function."""
+        """Return the confidence with the original outputs of one face."""
         function, first = self.function, original.outputs.copy()
 
-        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
-            # Copies: a function that works in place changes nothing for others.
+        def confidence_fn(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+            # Copies, so that a function that works in place does not change the originals.
             try:
-                prediction = function(first.copy(), outputs.copy())
+                numbers = function(first.copy(), outputs.copy())
             except Exception as error:
                 name = getattr(function, "__name__", type(function).__name__)
                 raise ModelOutputError(
-                    f"A confidence of your own answers to every model output; {name} raised "
+                    f"A confidence of your own returns numbers for every model output; {name} raised "
                     f"{type(error).__name__}: {error}. It was given arrays of {first.shape} and {outputs.shape}."
                 ) from error
-            return _numbers(prediction, len(outputs))
+            return _checked(numbers, len(outputs))
 
-        return BoundConfidence(target=self.target, unit=self.unit, fn=of)
+        return BoundConfidence(target=self.target, unit=self.unit, fn=confidence_fn)
 
 
-def _numbers(prediction: Any, expected: int) -> Float[np.ndarray, "n"]:
+def _checked(returned: Any, expected: int) -> Float[np.ndarray, "n"]:
     try:
         numbers = np.asarray(
-            prediction.detach().cpu() if hasattr(prediction, "detach") else prediction, dtype=np.float64
+            returned.detach().cpu() if hasattr(returned, "detach") else returned, dtype=np.float64
         )
     except (TypeError, ValueError) as error:
         raise ModelOutputError(
-            f"A confidence of your own returns numbers; got {type(prediction).__name__}."
+            f"A confidence of your own returns numbers; got {type(returned).__name__}."
         ) from error
     if numbers.shape != (expected,):
         raise ModelOutputError(
@@ -108,7 +108,7 @@ def _numbers(prediction: Any, expected: int) -> Float[np.ndarray, "n"]:
         )
     if not np.isfinite(numbers).all():
         raise ModelOutputError(
-            "A confidence of your own returns finite numbers, since NaN is kept for places that were not asked; "
+            "A confidence of your own returns finite numbers, since NaN marks places that were not probed; "
             f"{int((~np.isfinite(numbers)).sum())} of {expected} are NaN or infinite."
         )
     return numbers

@@ -23,11 +23,11 @@ class Gallery:
     """Feature vectors of photos of known people, all from one model.
 
     Attributes:
-        identities: who each photo shows.
-        features: ``(n, d)`` the model's embeddings; they are kept at length 1, as ``float32``.
+        identities: name of the person in each photo.
+        features: ``(n, d)`` the model's embeddings; stored at length 1, as ``float32``.
         photos: SHA-256 of each photo, so that a photo is never compared with itself; empty, or an empty text
-            where it is not known.
-        model: which model made the vectors from which input, as text; empty if it is not known.
+            where not known.
+        model: the model and its input, as text; empty if not known.
 
     Raises:
         OptionError: the gallery is empty, the three do not match, or a vector holds NaN, infinity or only zeros.
@@ -58,26 +58,26 @@ class Gallery:
         return len(self.identities)
 
     def of(self, identity: str, without: str = "") -> Float[np.ndarray, "k d"]:
-        """Feature vectors of one identity.
+        """Return the feature vectors of one identity.
 
         Args:
-            identity: who.
-            without: SHA-256 of a photo that is left out, the one that is asked about.
+            identity: name of the person.
+            without: SHA-256 of a photo to leave out, the one that is explained.
 
         Raises:
-            TargetError: the gallery does not know the identity, or by that very photo alone.
+            TargetError: the gallery has no photo of the identity, or only the one to leave out.
         """
         shown = self.shows(identity)
         others = shown & self.other_than(without)
         if not others.any():
             raise TargetError(
-                f"The gallery knows {identity!r} by the very photo that is asked about and no other: add "
+                f"The only photo of {identity!r} in the gallery is the one that is explained: add "
                 "another photo."
             )
         return np.asarray(self.features[others])
 
     def shows(self, identity: str) -> Bool[np.ndarray, "n"]:
-        """Which photos show an identity.
+        """Return a mask of the photos that show an identity.
 
         Raises:
             TargetError: none does; near names are listed.
@@ -89,12 +89,12 @@ class Gallery:
         return shown
 
     def other_than(self, photo: str) -> Bool[np.ndarray, "n"]:
-        """Which photos are others than one given by its SHA-256; all of them if that is empty."""
+        """Return a mask of the photos without the one given by its SHA-256; all True if that is empty."""
         return np.array([not photo or mine != photo for mine in self.photos])
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything in the gallery."""
+        """SHA-256 of the whole content."""
         content = sha256(json.dumps([self.identities, self.photos, self.features.shape]).encode())
         content.update(self.features.astype("<f4").tobytes())
 
@@ -137,9 +137,9 @@ class Gallery:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 identities, features, photos = (file[name] for name in _ARRAYS)
-                # Older files do not know their model.
+                # Older files do not name their model.
                 model = file["model"] if "model" in file.files else np.array("")
-        except Exception as error:  # A damaged file fails in zipfile, zlib or NumPy, each in its own ways.
+        except Exception as error:  # A damaged file fails in zipfile, zlib or NumPy.
             raise OptionError(
                 f"A gallery file is an .npz with the arrays {', '.join(_ARRAYS)} and no pickle; {path.name} is not: "
                 f"{error or type(error).__name__}"
@@ -157,7 +157,7 @@ class Gallery:
 def _normalised(features: Float[np.ndarray, "..."]) -> Float[np.ndarray, "n d"]:
     rows = unit_rows(features, "the gallery's features")
     given = np.asarray(features)
-    # Vectors that are normalised already stay as they are, bit by bit: a saved gallery keeps its digest.
+    # Normalised vectors stay bit by bit as they are, so that a saved gallery keeps its digest.
     if given.dtype != np.float32 or np.abs(rows - given).max(initial=0.0) > 1e-6:
         given = rows
     kept: Float[np.ndarray, "n d"] = np.array(given, dtype=np.float32)

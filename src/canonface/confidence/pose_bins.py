@@ -1,4 +1,4 @@
-"""Bins of a head's pose: nine, by where the face turns and where it looks."""
+"""Nine bins of a head's pose by yaw and pitch, and the confidence of a bin."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def pose_bin(
     yaw_edges: tuple[float, float] = YAW_EDGES_DEG,
     pitch_edges: tuple[float, float] = PITCH_EDGES_DEG,
 ) -> str:
-    """Name of the bin that a head's pose lies in (the paper's figure 19 has nine over yaw and pitch).
+    """Return the name of a head pose's bin (the paper's figure 19 has nine over yaw and pitch).
 
-    The edges are ours. A bin holds its lower edge and not its upper one.
+    The edges are ours. A bin includes its lower edge and excludes its upper one.
 
     >>> pose_bin(30.0, -2.0)
     'left-level'
@@ -47,8 +47,8 @@ def pose_bin(
     Args:
         yaw: degrees, positive towards the subject's left, as in `canonface.types.Pose`.
         pitch: degrees, positive when the face looks up.
-        yaw_edges: from where a face turns right, front, left.
-        pitch_edges: from where it looks down, level, up.
+        yaw_edges: inner edges between right, front and left, degrees.
+        pitch_edges: inner edges between down, level and up, degrees.
 
     Returns:
         One of `POSE_BINS`.
@@ -68,7 +68,7 @@ def pose_memberships(
     pitch_edges: tuple[float, float],
     sigma: float,
 ) -> Float[np.ndarray, "n 9"]:
-    r"""Soft membership of poses in the nine bins; each row sums to 1.
+    r"""Return the soft membership of poses in the nine bins; each row sums to 1.
 
     $m = [\Phi((h_y - y)/\sigma) - \Phi((l_y - y)/\sigma)]\,[\Phi((h_p - p)/\sigma) - \Phi((l_p - p)/\sigma)]$: the
     probability that a pose with independent normal errors of standard deviation $\sigma$ lies in the bin.
@@ -86,19 +86,19 @@ def pose_memberships(
 
 @dataclass(frozen=True)
 class PoseBinConfidence:
-    """How surely a head pose lies in one of nine bins, for a model that measures yaw and pitch.
+    """Confidence of a bin of the head's pose, for a model that measures yaw and pitch.
 
-    The confidence is the bin's membership of `pose_memberships`: it is near 1 deep inside the bin, one half on an
-    edge, and falls to 0 outside. A classifier whose classes are the bins needs no more than ``probability``.
+    The confidence is the bin's membership of `pose_memberships`: it is near 1 inside the bin, one half on an
+    edge and near 0 outside. For a classifier whose classes are the bins use ``probability``.
 
     Attributes:
-        target: one of `POSE_BINS`, ``label:COLUMN`` for the bin that each face's label names, or ``predicted``, the
-            bin of the pose that the model gives to the face as it is.
+        target: one of `POSE_BINS`; ``label:COLUMN``, the bin in each face's label; or ``predicted``, the bin of the
+            pose that the model predicts without occlusion.
         yaw_edges: inner edges of the yaw bins, degrees.
         pitch_edges: inner edges of the pitch bins, degrees.
         sigma: softness of the edges, degrees.
-        yaw: name or index of the model's output that is the yaw.
-        pitch: likewise, the pitch.
+        yaw: name or index of the model's yaw output.
+        pitch: name or index of the model's pitch output.
     """
 
     target: str = PREDICTED
@@ -118,16 +118,16 @@ class PoseBinConfidence:
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over faces with different targets."""
+        """Text for a colour bar over faces with different targets."""
         return f"membership of {words(self.target, 'pose bin')}"
 
     @property
     def label_column(self) -> str | None:
-        """Column of the labels that names each face's bin; None if the target is not taken from the labels."""
+        """Column of the labels that holds each face's bin; None if the target is no label."""
         return label_column(self.target)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {
             "name": "pose-bin",
             "target": self.target,
@@ -138,7 +138,7 @@ class PoseBinConfidence:
         }
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no face could be asked.
+        """Raise if the bin fits no face of a model with such outputs.
 
         Raises:
             OptionError: the model does not measure values.
@@ -147,14 +147,14 @@ class PoseBinConfidence:
         if kind != "values":
             raise OptionError(
                 f"confidence='pose-bin' is about a measured yaw and pitch in degrees, and this model returns {kind}: "
-                "ask for another confidence ('probability' if its classes are the bins), or load the model with "
+                "use another confidence ('probability' if its classes are the bins), or load the model with "
                 "outputs='values'."
             )
         if names:
             self._outputs(names, len(names))
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the bin for one face; see `canonface.confidence.Confidence.bind`."""
+        """Return the confidence with the bin of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         with same_for_every_face():
             outputs = self._outputs(original.names, original.outputs.shape[1])
@@ -166,10 +166,10 @@ class PoseBinConfidence:
         edges = (self.yaw_edges, self.pitch_edges)
         sigma, name = self.sigma, POSE_BINS[chosen]
 
-        def of(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        def confidence_fn(values: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             return pose_memberships(values[:, outputs].astype(np.float64), *edges, sigma)[:, chosen]
 
-        return BoundConfidence(target=name, unit=f"membership of {name}", fn=of)
+        return BoundConfidence(target=name, unit=f"membership of {name}", fn=confidence_fn)
 
     def _outputs(self, names: tuple[str, ...], count: int) -> list[int]:
         return [output_index(output, names, count) for output in (self.yaw, self.pitch)]

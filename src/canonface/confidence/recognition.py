@@ -1,4 +1,4 @@
-"""Zero-shot recognition: how close a face stays to the gallery photos of its person (eq. 7)."""
+"""Zero-shot recognition: cosine between a face and the gallery photos of its person (eq. 7)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from canonface.functional import closest_cosines, cosines
 from canonface.types import Outputs
 
 RECOGNITION_FORMS = ("closest", "margin")
-# Two photos of one person are seldom so alike; copies of one file in another size or quality often are.
+# Two photos of one person rarely reach this; copies of one file in another size or quality often do.
 SAME_PHOTO_COSINE = 1 - 1e-4
 
 logger = logging.getLogger("canonface")
@@ -27,14 +27,14 @@ logger = logging.getLogger("canonface")
 
 @dataclass(frozen=True)
 class RecognitionConfidence:
-    r"""How surely a recognition model finds a face's person in a gallery.
+    r"""Confidence of a recognition model that a face shows a person of a gallery.
 
     Attributes:
         gallery: feature vectors of known people, from the same model. The face's own photo is left out of it.
-        identity: ``label:COLUMN`` for the person that the labels name, a person of the gallery by name, or
-            ``predicted``, the person of the closest photo of the gallery.
+        identity: ``label:COLUMN``, the person in the face's label; a person of the gallery by name; or ``predicted``,
+            the person of the closest photo of the gallery.
         form: ``closest``: cosine to the closest photo of the person, eq. 7; ``margin``: that minus the cosine to the
-            closest photo of anyone else, above 0 where the face is recognised.
+            closest photo of anyone else, above 0 if the face is recognised.
     """
 
     gallery: Gallery
@@ -54,16 +54,16 @@ class RecognitionConfidence:
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar over faces with different persons."""
+        """Text for a colour bar over faces with different persons."""
         return _unit(self.form, words(self.identity, "identity"))
 
     @property
     def label_column(self) -> str | None:
-        """Column of the labels that names each face's person; None if the person is not taken from the labels."""
+        """Column of the labels that holds each face's person; None if the person is no label."""
         return label_column(self.identity)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result; the gallery by its digest."""
+        """Return the options that decide the result; the gallery by its digest."""
         people = len(set(self.gallery.identities))
         return {
             "name": "recognition",
@@ -73,41 +73,37 @@ class RecognitionConfidence:
         }
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:  # noqa: ARG002
-        """Refuse what no face could be asked.
-
-        Raises:
-            OptionError: the model does not return feature vectors.
-        """
+        """Raise OptionError unless the model returns feature vectors."""
         refuse_other_than_embeddings(kind, "recognition")
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the person for one face; see `canonface.confidence.Confidence.bind`."""
+        """Return the confidence with the person of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
-        self._refuse_another_model(original)
+        self._check_model(original)
         usable = self.gallery.other_than(original.photo)
         identity = self._identity(original, usable)
         true = self.gallery.of(identity, original.photo)
         others = self._others(identity, usable) if self.form == "margin" else None
         _warn_of_copies(original, identity, true)
 
-        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        def confidence_fn(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             queries = directed(outputs)
             closest = closest_cosines(queries, true)
             return closest if others is None else closest - closest_cosines(queries, others)
 
-        return BoundConfidence(target=identity, unit=_unit(self.form, identity), fn=of)
+        return BoundConfidence(target=identity, unit=_unit(self.form, identity), fn=confidence_fn)
 
-    def _refuse_another_model(self, original: CleanPrediction) -> None:
+    def _check_model(self, original: CleanPrediction) -> None:
         width, found = self.gallery.features.shape[1], original.outputs.shape[1]
         if width != found:
             raise OptionError(
-                f"A gallery comes from the model that is asked; it holds vectors of {width} numbers, and the model "
+                f"A gallery comes from the explained model; it holds vectors of {width} numbers, and the model "
                 f"returns {found}: make the gallery anew with this model."
             )
         known = self.gallery.model
         if known and original.model and not accepts(original.model, known):
             raise OptionError(
-                "A gallery comes from the model that is asked, shown the same crop at the same size; this one was "
+                "A gallery comes from the explained model, with the same crop at the same size; this one was "
                 "made with another model or another input: make the gallery anew with this model."
             )
 
@@ -115,7 +111,7 @@ class RecognitionConfidence:
         if self.identity == PREDICTED:
             if not usable.any():
                 raise TargetError(
-                    "The gallery holds no other photo than the one that is asked about: add others."
+                    "The gallery holds no other photo than the one that is explained: add others."
                 )
             near = cosines(directed(original.outputs), self.gallery.features[usable])
             return self.gallery.identities[int(np.flatnonzero(usable)[near.argmax()])]
@@ -127,22 +123,21 @@ class RecognitionConfidence:
         if not others.any():
             raise TargetError(
                 "A margin is the distance to other people, and the gallery has no photo of others than the one that "
-                "is asked about: add others."
+                "is explained: add others."
             )
         return np.asarray(self.gallery.features[others])
 
 
 def _warn_of_copies(original: CleanPrediction, identity: str, true: Float[np.ndarray, "k d"]) -> None:
-    """Say that gallery photos look like the photo itself, which its SHA-256 finds only bit by bit.
+    """Warn of gallery photos that look like copies of the photo; the SHA-256 finds only identical files.
 
-    They stay in: two frames of a video are as alike, and what a run compares should not hang on a threshold.
+    They are kept: two frames of a video are as similar, and a threshold should not decide what a run contains.
     """
     copies = int((cosines(directed(original.outputs), true) > SAME_PHOTO_COSINE).sum())
     if copies:
         logger.warning(
-            "%d gallery photos of %r have the features of the photo %s that is asked about (a cosine above %g): if "
-            "they are copies of it, leave them out of the gallery, since a map then shows what makes the photo like "
-            "itself.",
+            "%d gallery photos of %r have the features of the explained photo %s (a cosine above %g): if they are "
+            "copies of it, leave them out of the gallery, since the map would compare the photo with itself.",
             copies,
             identity,
             original.photo[:12] or "in memory",
@@ -151,29 +146,21 @@ def _warn_of_copies(original: CleanPrediction, identity: str, true: Float[np.nda
 
 
 def directed(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
-    """Feature vectors, after a look whether each has a direction.
-
-    Raises:
-        ModelOutputError: one is zero.
-    """
+    """Return feature vectors; raise ModelOutputError if one is zero and has no direction."""
     zero = ~outputs.any(axis=1)
     if zero.any():
         raise ModelOutputError(
-            f"A feature vector has a direction; the model answered {int(zero.sum())} of {len(outputs)} inputs with "
-            "zeros alone."
+            f"A feature vector has a direction; the model returned zeros alone for {int(zero.sum())} of "
+            f"{len(outputs)} inputs."
         )
     return outputs
 
 
 def refuse_other_than_embeddings(kind: Outputs, confidence: str) -> None:
-    """Refuse a model whose numbers are not feature vectors.
-
-    Raises:
-        OptionError: they are not.
-    """
+    """Raise OptionError unless a model's outputs are feature vectors."""
     if kind != "embedding":
         raise OptionError(
-            f"confidence={confidence!r} compares feature vectors, and this model returns {kind}: ask for another "
+            f"confidence={confidence!r} compares feature vectors, and this model returns {kind}: use another "
             "confidence, or load the model with outputs='embedding' if its numbers are a face's features."
         )
 

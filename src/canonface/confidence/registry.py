@@ -1,8 +1,8 @@
-"""Confidences by name."""
+"""Confidences by name, and their descriptions in manifests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from canonface.confidence.pose_bins import PoseBinConfidence
 from canonface.confidence.targets import PREDICTED
 from canonface.confidence.value import ValueConfidence
 from canonface.errors import OptionError, near_names
+from canonface.fingerprint import object_fingerprint
 from canonface.importing import attribute, is_attribute
 
 Target = str | int | None
@@ -27,7 +28,7 @@ def _of_class(target: Target, scale: str) -> ClassConfidence:
 def _of_expected_value(target: Target, form: str) -> ExpectedValue:
     if target is not None:
         raise OptionError(
-            f"An expected value is asked of all classes together; got target={target!r}: leave it out."
+            f"An expected value is about all classes together; got target={target!r}: leave it out."
         )
     return ExpectedValue(form)
 
@@ -49,7 +50,7 @@ CONFIDENCES: dict[str, Callable[[Target], Confidence]] = {
     "age-bin": _of_age_bin,
     "pose-bin": _of_pose_bin,
 }
-"""Name -> factory, called with the target; None asks for the confidence's own default."""
+"""Name -> factory, called with the target; None stands for the confidence's own default."""
 
 _OBJECTS = {
     "recognition": "RecognitionConfidence(gallery)",
@@ -58,13 +59,13 @@ _OBJECTS = {
 
 
 def make_confidence(confidence: str | Confidence | OwnFunction, target: Target = None) -> Confidence:
-    """A confidence by name, about a target; an object that is one already is returned as it is.
+    """Return a confidence by name, about a target; a confidence object is returned unchanged.
 
     Args:
         confidence: a name of `CONFIDENCES`; an object with the methods of `Confidence`; a function of (original
-            outputs, occluded outputs); or ``package.module:attribute``, which is one of these or a class of
-            confidences, called with the target if there is one.
-        target: what is asked about; None: the confidence's own default.
+            outputs, occluded outputs); or ``package.module:attribute``, which names one of these or a class, called
+            with the target if there is one.
+        target: of the confidence, e.g. a class; None: the confidence's own default.
 
     Raises:
         OptionError: no confidence has that name, or a target is given twice.
@@ -77,7 +78,7 @@ def make_confidence(confidence: str | Confidence | OwnFunction, target: Target =
     if is_attribute(confidence):
         made = attribute(confidence)
         if isinstance(made, type):
-            return _as_it_is(made() if target is None else made(target), None)
+            return _checked(made() if target is None else made(target), None)
         return _of_object(made, target)
     if confidence in _OBJECTS:
         raise OptionError(
@@ -91,14 +92,14 @@ def make_confidence(confidence: str | Confidence | OwnFunction, target: Target =
 
 def _of_object(made: Any, target: Target) -> Confidence:
     if callable(made) and not isinstance(made, Confidence | PairConfidence | type):
-        return _as_it_is(FunctionConfidence(made), target)
-    return _as_it_is(made, target)
+        return _checked(FunctionConfidence(made), target)
+    return _checked(made, target)
 
 
-def _as_it_is(confidence: Any, target: Target) -> Confidence:
+def _checked(confidence: Any, target: Target) -> Confidence:
     if isinstance(confidence, PairConfidence) and not isinstance(confidence, Confidence | type):
         raise OptionError(
-            f"{type(confidence).__name__} is about two faces; what is asked here is about one: see "
+            f"{type(confidence).__name__} is about two faces, and one is given here: see "
             "canonface.verify for pairs."
         )
     if not isinstance(confidence, Confidence) or isinstance(confidence, type):
@@ -108,6 +109,17 @@ def _as_it_is(confidence: Any, target: Target) -> Confidence:
         )
     if target is not None:
         raise OptionError(
-            f"A confidence that is an object holds its own target; got target={target!r} beside it: leave it out."
+            f"A confidence that is an object holds its own target; got target={target!r} as well: leave it out."
         )
     return confidence
+
+
+def describe_confidence(confidence: Confidence | PairConfidence) -> Mapping[str, Any]:
+    """Return the description of a confidence; a user's class also by the fingerprint of its code and its state.
+
+    A user's class may omit options from ``describe`` that decide its results.
+    """
+    described = dict(confidence.describe())
+    if type(confidence).__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return described
+    return described | {"fingerprint": object_fingerprint(confidence)}

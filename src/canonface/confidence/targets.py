@@ -1,4 +1,4 @@
-"""What a target may say: the model's own choice, a column of the labels, or a name."""
+"""Targets of confidences: ``predicted``, a column of the labels, or a name."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ LABEL_PREFIX = "label:"
 
 
 def label_column(target: object) -> str | None:
-    """Column of the labels that a target ``label:COLUMN`` takes from each face; None for other targets."""
+    """Return the column of a target ``label:COLUMN``; None for other targets."""
     text = str(target)
     return text.removeprefix(LABEL_PREFIX) if text.startswith(LABEL_PREFIX) else None
 
 
 def labelled(face_labels: Mapping[str, str], column: str, otherwise: str) -> str:
-    """A face's label.
+    """Return a face's label.
 
     Args:
         face_labels: the face's row of the labels file.
-        column: which column.
-        otherwise: what to do without labels, for the message.
+        column: name of the column.
+        otherwise: remedy without labels, for the message.
 
     Raises:
         TargetError: no such column, or no label.
@@ -48,14 +48,14 @@ def resolve(
     index: Callable[[str], int],
     otherwise: str,
 ) -> int:
-    """Position of what a target means for one face.
+    """Return the index of the target of one face.
 
     Args:
         target: ``predicted``, ``label:COLUMN`` or a name.
         face_labels: the face's row of the labels file.
-        predicted: position of the model's own choice.
-        index: position of a name.
-        otherwise: what to do without labels, for the message.
+        predicted: returns the index of the model's own prediction.
+        index: returns the index of a name.
+        otherwise: remedy without labels, for the message.
 
     Raises:
         TargetError: no such column, label or name.
@@ -67,29 +67,24 @@ def resolve(
 
 
 def words(target: str | int, predicted: str) -> str:
-    """A target in the words of a unit, e.g. ``the predicted class``, ``the labelled gender``, ``happy``."""
+    """Return a target as text for a unit, e.g. ``the predicted class``, ``the labelled gender``, ``happy``."""
     column = label_column(target)
     if column is not None:
         return f"the labelled {column}"
     return f"the predicted {predicted}" if target == PREDICTED else str(target)
 
 
-def one_of(option: str, given: str, known: tuple[str, ...]) -> None:
-    """Refuse an option that is not among the known ones.
-
-    Raises:
-        OptionError: it is not.
-    """
+def one_of(option: str, given: object, known: tuple[str, ...]) -> None:
+    """Raise OptionError unless an option is among the known ones."""
     if given not in known:
         raise OptionError(f"{option} is one of {', '.join(known)}; got {given!r}.")
 
 
 @contextmanager
 def same_for_every_face() -> Iterator[None]:
-    """Refuse for good what a model without names shows only by its first answer: another face has it no more.
+    """Turn a TargetError into an OptionError: the target is invalid for every face, and the run stops.
 
-    Raises:
-        OptionError: in the place of a TargetError.
+    A model without names reveals its number of outputs only with its first prediction.
     """
     try:
         yield
@@ -98,7 +93,7 @@ def same_for_every_face() -> Iterator[None]:
 
 
 def make_plain(instance: Any, *names: str) -> None:
-    """Turn numbers and arrays of NumPy in the fields of a frozen dataclass into plain numbers and tuples."""
+    """Convert NumPy numbers and arrays in the fields of a frozen dataclass to plain numbers and tuples."""
     for name in names:
         object.__setattr__(instance, name, _plain(getattr(instance, name)))
 

@@ -1,4 +1,4 @@
-"""Threshold of a verification: fitted on labelled pairs at a stated false match rate."""
+"""Verification thresholds, fitted on labelled pairs at a given false match rate."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from canonface.errors import OptionError
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold of the cosine and what it did on the pairs that it was fitted on.
+    """A threshold of the cosine with its rates on the pairs of the fit.
 
-    Two photos are taken for one person where their cosine is at least ``value``.
+    Two photos are accepted as one person if their cosine is at least ``value``.
 
     Attributes:
         value: the threshold.
-        wanted_false_match_rate: what was asked for.
-        false_match_rate: share of the impostor pairs that are taken for one person; at most what was asked for.
-        true_match_rate: share of the genuine pairs that are.
-        impostors: how many pairs show two persons.
-        genuine: how many show one.
+        wanted_false_match_rate: the requested rate.
+        false_match_rate: share of the impostor pairs that are accepted; at most the requested rate.
+        true_match_rate: share of the genuine pairs that are accepted.
+        impostors: number of pairs of two persons.
+        genuine: number of pairs of one person.
     """
 
     value: float
@@ -37,24 +37,24 @@ class Threshold:
     genuine: int
 
     def describe(self) -> Mapping[str, Any]:
-        """The threshold as JSON can hold it."""
+        """Return the threshold as JSON types."""
         return asdict(self)
 
 
 def fit_threshold(similarities: ArrayLike, same: ArrayLike, false_match_rate: float) -> Threshold:
-    """The lowest threshold whose false match rate on labelled pairs is not above the wanted one.
+    """Return the lowest threshold whose false match rate on labelled pairs is at most the requested one.
 
     Args:
         similarities: ``(n,)`` cosine of each pair.
         same: ``(n,)`` bool, whether the pair truly shows one person.
-        false_match_rate: share of the pairs of two persons that may be taken for one, above 0 and below 1.
+        false_match_rate: share of the pairs of two persons that may be accepted, above 0 and below 1.
 
     Returns:
-        The threshold, just above the most similar impostor pair that it turns away.
+        The threshold, just above the most similar rejected impostor pair.
 
     Raises:
-        OptionError: a rate, shape or number cannot be used, a kind of pair is missing, or the impostor pairs are too
-            few for the rate to allow even one of them, or too many of them have identical features.
+        OptionError: a rate, shape or number is invalid; a kind of pair is missing; the impostor pairs are too few for
+            the rate to allow one of them; or too many of them have identical features.
     """
     if not 0 < false_match_rate < 1:
         raise OptionError(f"A false match rate lies above 0 and below 1; got {false_match_rate}.")
@@ -64,13 +64,13 @@ def fit_threshold(similarities: ArrayLike, same: ArrayLike, false_match_rate: fl
         raise OptionError(
             f"A threshold is fitted on pairs of one person and of two; got {int(genuine.sum())} and {len(impostor)}."
         )
-    # 0.29 * 100 is 28.999...: what is meant is 29.
+    # 0.29 * 100 is 28.999..., meant is 29.
     allowed = math.floor(false_match_rate * len(impostor) + 1e-9)
     if allowed < 1:
         raise OptionError(
             f"A false match rate of {false_match_rate:g} can only be seen on "
             f"{math.ceil(1 / false_match_rate - 1e-9)} pairs of two persons or more; got {len(impostor)}: add pairs, "
-            "or ask for a higher rate."
+            "or choose a higher rate."
         )
     value = float(np.nextafter(impostor[min(allowed, len(impostor) - 1)], np.inf))
     if value > 1:
@@ -90,12 +90,12 @@ def fit_threshold(similarities: ArrayLike, same: ArrayLike, false_match_rate: fl
 
 
 def verification_accuracy(similarities: ArrayLike, same: ArrayLike, threshold: float | Threshold) -> float:
-    """Share of labelled pairs that a threshold decides rightly.
+    """Return the share of labelled pairs that a threshold decides correctly.
 
     Args:
         similarities: ``(n,)`` cosine of each pair.
         same: ``(n,)`` bool, whether the pair truly shows one person.
-        threshold: pairs at or above it are taken for one person.
+        threshold: pairs at or above it are accepted as one person.
 
     Raises:
         OptionError: shapes differ, a number is not finite, or there is no pair.

@@ -1,4 +1,4 @@
-"""Values that a model measures: how they change, or how far they move."""
+"""Confidence of measured values: their signed change, or the distance that they move."""
 
 from __future__ import annotations
 
@@ -18,14 +18,13 @@ from canonface.types import Outputs
 
 @dataclass(frozen=True)
 class ValueConfidence:
-    r"""One measured value of a regression model, or all of them together.
+    r"""Confidence of one measured value of a regression model, or of all of them together.
 
     Attributes:
         target: an output by name or by index; None: the only output, or all of them for ``distance``.
-        form: ``change``: the confidence is the value $y$, so that a drop is the signed change, positive where what
-            was hidden raised the value; ``distance``: the confidence is $-\lVert y - y_0 \rVert$ with $y_0$ of the
-            face as it is, so that a drop is how far the answer moved, never negative (Euclidean over several
-            outputs).
+        form: ``change``: the confidence is the value $y$; a drop is the signed change, positive where the hidden part
+            raised the value. ``distance``: the confidence is $-\lVert y - y_0 \rVert$ (Euclidean) with $y_0$ of the
+            face without occlusion; a drop is the distance that the value moved, never negative.
 
     Values are in the model's own unit, degrees for a head pose. Angles are compared as plain numbers: -179 and 179
     degrees are far apart.
@@ -40,21 +39,21 @@ class ValueConfidence:
 
     @property
     def unit(self) -> str:
-        """Words for a colour bar."""
+        """Text for a colour bar."""
         return _unit(self.form, "value" if self.target is None else str(self.target))
 
     @property
     def label_column(self) -> None:
-        """None: the target is never taken from the labels."""
+        """None: the target is never a label."""
         return
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         name = "value" if self.form == "change" else "value-distance"
         return {"name": name, "target": self.target, "form": self.form}
 
     def check(self, kind: Outputs, names: tuple[str, ...]) -> None:
-        """Refuse what no face could be asked.
+        """Raise if the value exists for no face of a model with such outputs.
 
         Raises:
             OptionError: the model does not measure values.
@@ -63,19 +62,19 @@ class ValueConfidence:
         if kind != "values":
             raise OptionError(
                 f"confidence={self.describe()['name']!r} is about measured values, and this model returns {kind}: "
-                "ask for another confidence, or load the model with outputs='values' if it is a regression."
+                "use another confidence, or load the model with outputs='values' if it is a regression."
             )
         if names:
             self._outputs(names, len(names))
 
     def bind(self, original: CleanPrediction) -> BoundConfidence:
-        """Fix the original value of one face; see `canonface.confidence.Confidence.bind`."""
+        """Return the confidence with the clean value of one face; see `canonface.confidence.Confidence.bind`."""
         self.check(original.kind, original.names)
         with same_for_every_face():
             index = self._outputs(original.names, original.outputs.shape[1])
         start, signed = original.outputs[0, index].astype(np.float64), self.form == "change"
 
-        def of(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
+        def confidence_fn(outputs: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n"]:
             values = outputs[:, index].astype(np.float64)
             # 0 - x, since -x prints as -0.0 where nothing moved.
             return values[:, 0] if signed else 0.0 - np.linalg.norm(values - start, axis=1)
@@ -83,19 +82,19 @@ class ValueConfidence:
         chosen = [original.names[i] if original.names else f"output {i}" for i in index.tolist()]
         # One colour bar serves a run whether outputs have names or not.
         name = chosen[0] if len(chosen) == 1 and self.target is not None else "value"
-        return BoundConfidence(target=", ".join(chosen), unit=_unit(self.form, name), fn=of)
+        return BoundConfidence(target=", ".join(chosen), unit=_unit(self.form, name), fn=confidence_fn)
 
     def _outputs(self, names: tuple[str, ...], count: int) -> Int[np.ndarray, "k"]:
         if self.target is None:
             if count > 1 and self.form == "change":
                 known = f": {near_names('', names)}" if names else f", by an index from 0 to {count - 1}."
-                raise TargetError(f"The model measures {count} values: name the one to ask about{known}")
+                raise TargetError(f"The model measures {count} values: name one of them{known}")
             return np.arange(count)
         return np.array([output_index(self.target, names, count)])
 
 
 def output_index(target: str | int, names: tuple[str, ...], count: int) -> int:
-    """Position of an output given by name, without regard to case, or by index (an ``int`` is always an index).
+    """Return the index of an output, given by name (ignoring case) or by index (an ``int`` is always an index).
 
     Raises:
         TargetError: the model has no such output.

@@ -22,7 +22,7 @@ from canonface.explanation.view import drops_at, prepare_face, require_shown
 from canonface.maps import CIS
 from canonface.methods import attribution_unit
 from canonface.models import Model, load_model
-from canonface.sampling import ask_adaptively, check_limits
+from canonface.sampling import check_limits, probe_adaptively
 from canonface.types import Face
 
 ADAPTIVE_SHARE = 0.4
@@ -43,7 +43,7 @@ def explain(
     """Return the map of the parts of one face that a model relies on (eq. 1-5).
 
     The model runs once with a patch over each visible probe of the mesh. With ``design="adaptive"`` it runs on a part
-    of the probes, coarse to fine, and the other drops are interpolated (`canonface.sampling.ask_adaptively`).
+    of the probes, coarse to fine, and the other drops are interpolated (`canonface.sampling.probe_adaptively`).
 
     Args:
         face: an aligned face, from `canonface.align`.
@@ -169,7 +169,7 @@ def _explain_adaptively(
 ) -> CIS:
     settings, sampling = choices.settings, choices.sampling
     view, confidence_fn, confidence = prepare_face(face, model, settings, face_labels, photo)
-    found = ask_adaptively(
+    found = probe_adaptively(
         lambda chosen: drops_at(view, confidence_fn, confidence, probes[chosen], runner),
         face.mesh.vertices[probes].astype(np.float64),
         require_shown(view.shown.visible[probes]),
@@ -179,7 +179,7 @@ def _explain_adaptively(
         sampling.seed,
     )
     cis = view.cis(probes, found.drops, confidence, confidence_fn.target, confidence_fn.unit)
-    return replace(cis, inferred=~found.asked & np.isfinite(found.drops), inferred_error=found.error)
+    return replace(cis, inferred=~found.probed & np.isfinite(found.drops), inferred_error=found.error)
 
 
 def _refuse_for_methods(choices: Choices) -> None:

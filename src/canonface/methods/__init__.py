@@ -1,12 +1,13 @@
-"""Saliency methods of others, each from a model and a question to a heat map that can be read at the mesh."""
+"""Attribution methods of other authors: a model, an input and a confidence in, an attribution map out."""
 
+from canonface._deprecated import renamed_names
+from canonface.methods.attribution import at_vertices, attribution_unit, checked_attribution, current_unit
 from canonface.methods.attribution_files import AttributionFiles
-from canonface.methods.base import TITLES, Method, ScoreKind, attribution_unit, checked_attribution, title_of
-from canonface.methods.borrowing import FOR_ANY_MODEL
-from canonface.methods.counting import Counted, counted
+from canonface.methods.autograd_context import FOR_ANY_MODEL
+from canonface.methods.base import TITLES, Method, ScoreKind, title_of
+from canonface.methods.counter import Counted, counted
 from canonface.methods.function import FunctionMethod, OwnMethod
 from canonface.methods.registry import METHODS, make_method
-from canonface.methods.vertices import at_vertices
 
 __all__ = [
     "FOR_ANY_MODEL",
@@ -22,6 +23,9 @@ __all__ = [
     "attribution_unit",
     "checked_attribution",
     "counted",
+    "current_unit",
     "make_method",
     "title_of",
 ]
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""Maps that were computed elsewhere, by any library: a folder with one ``.npy`` for each photo."""
+"""Attribution maps from other libraries: a folder with one ``.npy`` file a photo."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
+from canonface.confidence.targets import one_of
 from canonface.errors import AttributionError, OptionError
 from canonface.functional import sample
-from canonface.methods.base import one_of
-from canonface.methods.reducing import REDUCTIONS, over_channels
-from canonface.methods.vertices import at_vertices
+from canonface.methods.attribution import REDUCTIONS, at_vertices, over_channels
 from canonface.models import Model
 from canonface.types import Face, ModelInput
 
@@ -26,14 +25,14 @@ _CHANNELS = (1, 3, 4)
 
 @dataclass(frozen=True)
 class AttributionFiles:
-    """Heat maps from a folder: ``STEM.npy`` of the photo ``STEM.jpg``, ``FOLDER/STEM.npy`` of ``FOLDER/STEM.jpg``.
+    """Attribution maps from a folder: ``STEM.npy`` for ``STEM.jpg``, ``FOLDER/STEM.npy`` for ``FOLDER/STEM.jpg``.
 
     Attributes:
-        folder: of the files, each ``(h, w)``, ``(h, w, k)`` or ``(k, h, w)`` numbers with 1, 3 or 4 channels, NaN
-            where nothing is known; no pickles.
-        over: what a file's pixels lie over: the whole ``photo``, upright, in its own size; or the model's ``input``.
-        reduce: how channels become one number; see `canonface.methods.reducing.over_channels`.
-        name: of the method that made them.
+        folder: holds the files, each ``(h, w)``, ``(h, w, k)`` or ``(k, h, w)`` numbers with 1, 3 or 4 channels, NaN
+            where the value is not known; pickles are refused.
+        over: frame of the maps: the whole upright ``photo`` in its own size, or the model's ``input``.
+        reduce: reduction of the channels; see `canonface.methods.attribution.over_channels`.
+        name: of the method that made the maps.
     """
 
     folder: Path
@@ -52,7 +51,7 @@ class AttributionFiles:
             raise OptionError(f"Maps from elsewhere are .npy files, one a photo; {self.folder} holds none.")
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result; the files by the SHA-256 of all of them."""
+        """Return the options that decide the result; the files by the SHA-256 of all of them."""
         if not self._digest:
             content = sha256()
             for path in sorted(self.folder.rglob("*.npy")):
@@ -62,14 +61,10 @@ class AttributionFiles:
         return {"name": self.name, "over": self.over, "reduce": self.reduce, "sha256": self._digest}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """Refuse nothing: the files were made before."""
+        """Accept every model: the maps exist already."""
 
     def check_photos(self, names: Iterable[str]) -> None:
-        """Refuse photos that would share a file.
-
-        Raises:
-            OptionError: two photos do.
-        """
+        """Raise OptionError if two photos would use the same file."""
         taken: dict[Path, str] = {}
         for name in names:
             path = self._path(name)
@@ -82,7 +77,7 @@ class AttributionFiles:
                 taken[path] = name
 
     def at(self, shown: ModelInput) -> Float[np.ndarray, "v"]:
-        """The map of a photo at the vertices of its face; NaN where one is not visible, or nothing is known.
+        """Return the map of a photo at the vertices of its face; NaN where a vertex or the map's value is missing.
 
         Raises:
             AttributionError: the photo has no file, or a file that does not fit.
@@ -96,7 +91,7 @@ class AttributionFiles:
         return found
 
     def over_input(self, shown: ModelInput) -> Float[np.ndarray, "h w"]:
-        """The map of a photo in pixels of the model's input; NaN beside the photo, or where nothing is known.
+        """Return the map of a photo in pixels of the model's input; NaN outside the photo and where the map is NaN.
 
         Raises:
             AttributionError: the photo has no file, or a file that does not fit.
@@ -114,10 +109,10 @@ class AttributionFiles:
         return sample(attribution, np.where(within[:, None], places, np.nan)).reshape(height, width)
 
     def _file_of(self, face: Face) -> Path:
-        """The file of a face's photo.
+        """Return the file of a face's photo.
 
         Raises:
-            AttributionError: there is none, or it is about another face of the photo.
+            AttributionError: there is none, or it shows another face of the photo.
         """
         path = self._path(face.path) if face.path else None
         if path is None:
@@ -133,7 +128,7 @@ class AttributionFiles:
         return path
 
     def _path(self, photo: str) -> Path | None:
-        """The file of a photo; None if there is none."""
+        """Return the file of a photo; None if there is none."""
         pure = PurePosixPath(photo.replace("\\", "/"))
         for name in (f"{pure.parent.name}/{pure.stem}.npy", f"{pure.stem}.npy"):
             if (self.folder / name).is_file():
@@ -141,10 +136,10 @@ class AttributionFiles:
         return None
 
     def _read(self, path: Path, size_hw: tuple[int, ...], what: str) -> Float[np.ndarray, "h w"]:
-        """The map in a file as one number a pixel.
+        """Return the map in a file as one number a pixel.
 
         Raises:
-            AttributionError: it is damaged, or has another shape.
+            AttributionError: the file is damaged, or has another shape.
         """
         try:
             values = np.load(path, allow_pickle=False)

@@ -1,4 +1,4 @@
-"""A method of one's own: a function of a model, an input and a question."""
+"""Methods given as a function of a model, an input and a confidence."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from jaxtyping import Float
 from canonface.confidence import BoundConfidence
 from canonface.errors import CanonfaceError, ModelError, OptionError
 from canonface.fingerprint import object_fingerprint
-from canonface.methods.base import checked_attribution
+from canonface.methods.attribution import checked_attribution
 from canonface.models import Model
 from canonface.models.base import one_line
 
 OwnMethod: TypeAlias = Callable[[Any, Any, BoundConfidence], Any]
-"""A model, its input ``(c, h, w)`` and the question to ``(h, w)``."""
+"""Function from a model, its input ``(c, h, w)`` and the confidence of this face to a map ``(h, w)``."""
 
 
 @dataclass(frozen=True)
 class FunctionMethod:
-    """Whatever a function makes of a model, an input and a question.
+    """An attribution method given as a function.
 
     Attributes:
-        function: takes the model, a copy of the input ``(c, h, w)`` and the question, and returns one number for each
-            pixel of the input, ``(h, w)``, larger where the model relied on it more; NaN where it knows nothing.
+        function: takes the model, a copy of the input ``(c, h, w)`` and the confidence of this face; returns one
+            number for each pixel of the input, ``(h, w)``: larger where the model relied on the pixel more, NaN where
+            it is not known.
         name: for pictures and manifests; empty: the function's own.
     """
 
@@ -36,13 +37,13 @@ class FunctionMethod:
     def __post_init__(self) -> None:
         if not callable(self.function) or isinstance(self.function, type):
             raise OptionError(
-                f"A method of your own is a function of (model, x, question); got {self.function!r}."
+                f"A method of your own is a function of (model, x, confidence_fn); got {self.function!r}."
             )
         own = getattr(self.function, "__name__", type(self.function).__name__)
         object.__setattr__(self, "name", self.name or own.replace("_", " "))
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result; the function by its name and its fingerprint."""
+        """Return the options that decide the result; the function by its name and its fingerprint."""
         code = self.function if hasattr(self.function, "__code__") else type(self.function)
         return {
             "name": self.name,
@@ -51,18 +52,18 @@ class FunctionMethod:
         }
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """Refuse nothing: only the function knows what it can read."""
+        """Accept every model: only the function knows which models it can explain."""
 
     def attribute(
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
+        """Return the function's map; see `canonface.methods.Method.attribute`."""
         try:
             found = self.function(model, np.array(x), confidence_fn)
         except CanonfaceError:
             raise
         except Exception as error:
             raise ModelError(
-                f"A method of your own answers to every input; {self.name!r} raised {one_line(error)}."
+                f"A method of your own returns a map for every input; {self.name!r} raised {one_line(error)}."
             ) from error
         return checked_attribution(self.name, found, x.shape[1:], allow_nan=True)

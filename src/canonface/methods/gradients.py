@@ -1,4 +1,4 @@
-"""Gradients of a score in the pixels, through captum: as they are, smoothed, and integrated."""
+"""Gradients of a score in the pixels, through captum: plain, smoothed and integrated."""
 
 from __future__ import annotations
 
@@ -10,35 +10,29 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
-from canonface.methods.base import (
-    SCORES,
-    ScoreKind,
-    checked_attribution,
-    number_within,
-    one_of,
-    whole_number,
-)
-from canonface.methods.borrowing import (
+from canonface.confidence.targets import one_of
+from canonface.methods.attribution import REDUCTIONS, checked_attribution, over_channels
+from canonface.methods.autograd_context import (
     as_torch_model,
-    borrowed,
+    autograd_context,
     check_gradient,
     require_package,
     seed_noise,
 )
-from canonface.methods.plain import check_plain, plain
-from canonface.methods.reducing import REDUCTIONS, over_channels
+from canonface.methods.base import SCORES, ScoreKind, number_within, whole_number
 from canonface.models import Model
+from canonface.occluders.fills import check_plain_fill, plain_fill
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """Vanilla gradients: how the score moves with each pixel.
+    """Gradient of the score in each pixel.
 
     K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks", ICLR workshop 2014.
 
     Attributes:
-        score: what the gradient is taken of; see `canonface.methods.ScoreKind`.
-        reduce: how the channels become one number; see `canonface.methods.reducing.over_channels`.
+        score: the scalar that is differentiated; see `canonface.methods.ScoreKind`.
+        reduce: reduction of the channels; see `canonface.methods.attribution.over_channels`.
     """
 
     score: ScoreKind = "auto"
@@ -50,31 +44,31 @@ class Gradient:
         one_of("reduce", self.reduce, REDUCTIONS)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
+        """Raise if no gradient reaches the input; see `canonface.methods.Method.check`."""
         check_gradient(self.name, model, confidence_fn, self.score, "captum")
 
     def attribute(
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
+        """Return the map; see `canonface.methods.Method.attribute`."""
         return _attributed(self, model, x, confidence_fn, {})
 
 
 @dataclass(frozen=True)
 class SmoothGrad:
-    """The mean gradient over noisy copies of the input.
+    """Mean gradient over noisy copies of the input.
 
     D. Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017: 50 copies, noise of 10-20%.
 
     Attributes:
-        samples: copies.
+        samples: number of copies.
         noise: standard deviation of the noise, as a share of the input's range.
-        seed: of the noise.
-        batch: copies at once.
+        seed: seed of the noise.
+        batch: copies in one forward pass.
         score: see `Gradient`.
         reduce: see `Gradient`.
     """
@@ -96,17 +90,17 @@ class SmoothGrad:
         number_within("noise", self.noise, 0, 10)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
+        """Raise if no gradient reaches the input; see `canonface.methods.Method.check`."""
         check_gradient(self.name, model, confidence_fn, self.score, "captum")
 
     def attribute(
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
+        """Return the map; see `canonface.methods.Method.attribute`."""
         options = {
             "nt_type": "smoothgrad",
             "nt_samples": self.samples,
@@ -118,16 +112,17 @@ class SmoothGrad:
 
 @dataclass(frozen=True)
 class IntegratedGradients:
-    """The gradient integrated from a plain input to this one, times the way: it adds up to the change of the score.
+    """Gradient integrated along the line from a plain input to this one, times their difference.
 
-    M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017.
+    The map adds up to the change of the score. M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep
+    Networks", ICML 2017.
 
     Attributes:
-        steps: of the integral (Gauss-Legendre).
-        baseline: the input that the way starts from: ``black``, ``mean`` or a colour; see `canonface.methods.plain`.
-        batch: steps at once.
+        steps: number of steps of the integral (Gauss-Legendre).
+        baseline: the plain input: ``black``, ``mean`` or a colour; see `canonface.occluders.fills.plain_fill`.
+        batch: steps in one forward pass.
         score: see `Gradient`.
-        reduce: see `Gradient`; ``sum`` keeps the sign and the total.
+        reduce: see `Gradient`; only ``sum`` keeps the sign and the total.
     """
 
     steps: int = 50
@@ -142,21 +137,21 @@ class IntegratedGradients:
         one_of("reduce", self.reduce, REDUCTIONS)
         whole_number("steps", self.steps)
         whole_number("batch", self.batch)
-        check_plain("baseline", self.baseline)
+        check_plain_fill("baseline", self.baseline)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
+        """Raise if no gradient reaches the input; see `canonface.methods.Method.check`."""
         check_gradient(self.name, model, confidence_fn, self.score, "captum")
 
     def attribute(
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
-        start = np.broadcast_to(plain(self.baseline, x, model.spec), x.shape)
+        """Return the map; see `canonface.methods.Method.attribute`."""
+        start = np.broadcast_to(plain_fill(self.baseline, x, model.spec), x.shape)
         options = {
             "baselines": model.to_device(start)[None],
             "n_steps": self.steps,
@@ -172,20 +167,20 @@ def _attributed(
     confidence_fn: BoundConfidence,
     options: Mapping[str, Any],
 ) -> Float[np.ndarray, "h w"]:
-    """What captum makes of a score, one number a pixel."""
-    asked = as_torch_model(method.name, model, "the gradients")
+    """Return captum's attribution of a score, one number a pixel."""
+    torch_model = as_torch_model(method.name, model, "the gradients")
     require_package(method.name, "captum")
     from captum import attr
 
-    from canonface.methods.scoring import Score
+    from canonface.methods.score import Score
 
-    with borrowed(method.name, asked):
-        score = Score(asked, confidence_fn, method.score)
-        given = asked.to_device(x)[None].requires_grad_()
+    with autograd_context(method.name, torch_model):
+        score = Score(torch_model, confidence_fn, method.score)
+        given = torch_model.to_device(x)[None].requires_grad_()
         if isinstance(method, IntegratedGradients):
             found = attr.IntegratedGradients(score).attribute(given, target=0, **options)
         elif isinstance(method, SmoothGrad):
-            seed_noise(asked, method.seed)
+            seed_noise(torch_model, method.seed)
             tunnel = attr.NoiseTunnel(attr.Saliency(score))
             found = tunnel.attribute(given, target=0, abs=False, **options)
         else:

@@ -1,4 +1,4 @@
-"""Guided backpropagation through captum, alone and times a class activation map."""
+"""Guided backpropagation through captum, alone and multiplied by a class activation map."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.confidence import BoundConfidence
-from canonface.methods.base import SCORES, ScoreKind, checked_attribution, one_of, title_of
-from canonface.methods.borrowing import (
+from canonface.confidence.targets import one_of
+from canonface.methods.attribution import REDUCTIONS, checked_attribution, over_channels
+from canonface.methods.autograd_context import (
     as_torch_model,
-    borrowed,
+    autograd_context,
     check_gradient,
     grey_input,
     require_package,
 )
+from canonface.methods.base import SCORES, ScoreKind, title_of
 from canonface.methods.cams import GradCam, GradCamPlusPlus
-from canonface.methods.reducing import REDUCTIONS, over_channels
 from canonface.models import Model
 
 
 @dataclass(frozen=True)
 class GuidedBackprop:
-    """The gradient with its negative parts taken out at every ReLU on the way back.
+    """Gradient whose negative parts are set to 0 at every ReLU of the backward pass.
 
     J. T. Springenberg et al., "Striving for Simplicity: The All Convolutional Net", ICLR workshop 2015.
 
@@ -43,37 +44,35 @@ class GuidedBackprop:
         one_of("reduce", self.reduce, REDUCTIONS)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
-        asked = check_gradient(self.name, model, confidence_fn, self.score, "captum")
-        from canonface.methods.rectifying import Rectified
-        from canonface.methods.scoring import Score
+        """Raise if no map can be made; see `canonface.methods.Method.check`."""
+        torch_model = check_gradient(self.name, model, confidence_fn, self.score, "captum")
+        from canonface.methods.score import RectifiedScore, Score
 
-        anything = BoundConfidence("", "", fn=lambda outputs: outputs.sum(axis=1).astype(np.float64))
-        with borrowed(self.name, asked):
-            score = Score(asked, anything)
-            Rectified(score).require_all(grey_input(asked), asked.name, title_of(self.name))
+        any_confidence = BoundConfidence("", "", fn=lambda outputs: outputs.sum(axis=1).astype(np.float64))
+        with autograd_context(self.name, torch_model):
+            score = Score(torch_model, any_confidence)
+            RectifiedScore(score).require_all(grey_input(torch_model), torch_model.name, title_of(self.name))
 
     def attribute(
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`."""
-        asked = as_torch_model(self.name, model, "the gradients")
+        """Return the map; see `canonface.methods.Method.attribute`."""
+        torch_model = as_torch_model(self.name, model, "the gradients")
         require_package(self.name, "captum")
         from captum import attr
 
-        from canonface.methods.rectifying import Rectified
-        from canonface.methods.scoring import Score
+        from canonface.methods.score import RectifiedScore, Score
 
-        with borrowed(self.name, asked):
-            score = Score(asked, confidence_fn, self.score)
-            given = asked.to_device(x)[None].requires_grad_()
+        with autograd_context(self.name, torch_model):
+            score = Score(torch_model, confidence_fn, self.score)
+            given = torch_model.to_device(x)[None].requires_grad_()
             score.require_slope(given)
-            rectified = Rectified(score)
-            rectified.require_all(given, asked.name, title_of(self.name))
+            rectified = RectifiedScore(score)
+            rectified.require_all(given, torch_model.name, title_of(self.name))
             found = attr.GuidedBackprop(rectified).attribute(given, target=0)
         values = found.detach()[0].cpu().double().numpy()
         return checked_attribution(self.name, over_channels(values, self.reduce), x.shape[1:])
@@ -81,7 +80,7 @@ class GuidedBackprop:
 
 @dataclass(frozen=True)
 class _Product:
-    """Guided backpropagation times a map of activations, pixel by pixel; subclasses say which.
+    """Guided backpropagation times an activation map, pixel by pixel; subclasses name the map.
 
     Attributes:
         layer: see `GradCam`.
@@ -102,11 +101,11 @@ class _Product:
         return GuidedBackprop(self.score, self.reduce), self.activations(self.layer, self.score)
 
     def describe(self) -> Mapping[str, Any]:
-        """The choices that decide the result."""
+        """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
-        """See `canonface.methods.Method.check`."""
+        """Raise if no map can be made; see `canonface.methods.Method.check`."""
         as_torch_model(self.name, model, "the gradients")
         for factor in self._factors():
             factor.check(model, confidence_fn)
@@ -114,9 +113,9 @@ class _Product:
     def attribute(
         self, model: Model, x: Float[np.ndarray, "c h w"], confidence_fn: BoundConfidence
     ) -> Float[np.ndarray, "h w"]:
-        """See `canonface.methods.Method.heat`.
+        """Return the product of both maps; see `canonface.methods.Method.attribute`.
 
-        The map of activations is never negative, so that the order of steps does not matter.
+        The activation map is never negative, so that the channels may be reduced before the product.
         """
         as_torch_model(self.name, model, "the gradients")
         guided, activations = (factor.attribute(model, x, confidence_fn) for factor in self._factors())
@@ -127,8 +126,8 @@ class _Product:
 class GuidedGradCam(_Product):
     """Guided backpropagation times GradCAM, pixel by pixel (Selvaraju et al. 2017, section 3.2).
 
-    The product of both maps is taken here, and not captum's ``GuidedGradCam``, so that GradCAM++ is joined alike and
-    the map of activations is enlarged as it is alone.
+    The product is computed here instead of by captum's ``GuidedGradCam``: GradCAM++ works in the same way, and the
+    activation map is enlarged as it is alone.
 
     Attributes:
         layer: see `GradCam`.

@@ -1,13 +1,12 @@
-"""What is put over the face at a probe: shape, size and fill."""
+"""Occluders: the shape, size and fill of the patch over the face at a probe."""
 
-from canonface.occluders.base import Occluder
+from canonface.occluders.base import Occluder, PatchOccluder
 from canonface.occluders.disc import Disc
-from canonface.occluders.fills import FILLS, check_fill, content, describe_fill
-from canonface.occluders.hiding import hide, hide_pixels
-from canonface.occluders.regions import hide_regions, region_pixels
+from canonface.occluders.fills import FILLS, check_fill, content, describe_fill, hide
+from canonface.occluders.regions import hide_pixels, hide_regions, region_pixels
 from canonface.occluders.registry import OCCLUDERS, make_occluder
-from canonface.occluders.size import Patch, Size, eye_distance, parse_size
-from canonface.occluders.square import Square, default_patch
+from canonface.occluders.size import Patch, Size, default_patch, eye_distance, parse_size
+from canonface.occluders.square import Square
 from canonface.occluders.surface import Surface, surface_pixels
 
 __all__ = [
@@ -16,6 +15,7 @@ __all__ = [
     "Disc",
     "Occluder",
     "Patch",
+    "PatchOccluder",
     "Size",
     "Square",
     "Surface",

@@ -1,4 +1,4 @@
-"""A fill that puts the average face where a part of this one is hidden: only what is special goes."""
+"""The average fill: the average face in the place, pose and colours of the hidden part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.assets import asset_path
 from canonface.errors import OptionError
-from canonface.occluders.blurring import blurred, blurred_box
+from canonface.occluders.blur import blurred, blurred_box
 from canonface.occluders.face_raster import face_raster
 from canonface.types import ModelInput
 
@@ -26,14 +26,14 @@ def average(
     boxes: Int[np.ndarray, "n 4"],
     masks: Sequence[Bool[np.ndarray, "_ _"]] | None,
 ) -> Float[np.ndarray, "c h w"] | list[Float[np.ndarray, "c _ _"]]:
-    """The texture of the average face at that place, warped through the mesh and given this face's colours.
+    """Return the texture of the average face, warped through the mesh and adapted to this face's colours.
 
-    Each channel of the texture is shifted and scaled to the mean and spread that this face has over its pixels.
-    The spread grows by a third at most: beards and shadows widen a face's, and would make skin glare.
-    Beside the face, of which nothing is known, the input is blurred as the fill ``blur`` does it.
+    Each channel of the texture is shifted and scaled to the mean and spread of this face's pixels. The spread grows
+    by a third at most: beards and shadows widen it and would make skin glare. Off the face, where no average is
+    known, the input is blurred as by the fill ``blur``.
 
     Raises:
-        OptionError: the face's mesh is not the default one at any level; the texture is laid out on that.
+        OptionError: the face's mesh is no subdivision of the default one, on which the texture is defined.
     """
     mesh, spec = shown.face.mesh, shown.spec
     if not mesh.name.startswith(_BASE):
@@ -49,7 +49,7 @@ def average(
     contents = []
     for i, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
         part, on_face = face[y0:y1, x0:x1], inside[y0:y1, x0:x1, None]
-        # Blurring is what costs: only where the hole reaches beyond the face.
+        # Blurring is slow: only where the hole reaches beyond the face.
         if (~on_face[..., 0] if masks is None else masks[i] & ~on_face[..., 0]).any():
             part = np.where(on_face, part, blurred_box(own, float(side[i]), boxes[i]))
         contents.append(spec.from_pixels(part))
@@ -57,7 +57,7 @@ def average(
 
 
 def _face_of(shown: ModelInput, own: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w 3"]:
-    """The average face in the place, pose and colours of this one, 0..255; 0 beside it."""
+    """Return the average face in the place, pose and colours of this one, 0..255; 0 off the face."""
     import cv2
 
     raster, texture = face_raster(shown, "The fill 'average'"), average_texture()
@@ -66,14 +66,14 @@ def _face_of(shown: ModelInput, own: UInt8[np.ndarray, "h w 3"]) -> Float[np.nda
     warped = cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float64)
     face = np.zeros(own.shape)
     if raster.inside.any():
-        face[raster.inside] = _as_coloured(warped[raster.inside], own[raster.inside].astype(np.float64))
+        face[raster.inside] = _matched_colours(warped[raster.inside], own[raster.inside].astype(np.float64))
     return face
 
 
-def _as_coloured(
+def _matched_colours(
     values: Float[np.ndarray, "p 3"], like: Float[np.ndarray, "p 3"]
 ) -> Float[np.ndarray, "p 3"]:
-    """Colours with the mean of others and, but for `MOST_CONTRAST`, their spread, channel by channel, in 0..255."""
+    """Return colours with the mean and, up to `MOST_CONTRAST`, the spread of ``like``, channel by channel, 0..255."""
     spread = values.std(axis=0)
     contrast = np.minimum(like.std(axis=0) / np.where(spread > 0, spread, 1.0), MOST_CONTRAST)
     return np.asarray(np.clip((values - values.mean(axis=0)) * contrast + like.mean(axis=0), 0, 255))
@@ -81,9 +81,9 @@ def _as_coloured(
 
 @cache
 def average_texture() -> UInt8[np.ndarray, "s s 3"]:
-    """The average face in the mesh's texture coordinates: RGB, row 0 at v = 0; it cannot be written to.
+    """Return the average face in the mesh's texture coordinates: RGB, row 0 at v = 0, read-only.
 
-    ``benchmarks/make_average_face.py`` made it: bundled photos of ten people, each person weighing alike.
+    ``benchmarks/make_average_face.py`` made it from bundled photos of ten people, with equal weight for each person.
     """
     import cv2
 
@@ -95,5 +95,5 @@ def average_texture() -> UInt8[np.ndarray, "s s 3"]:
 
 @cache
 def texture_digest() -> str:
-    """First 16 hexadecimal digits of the SHA-256 of the texture's file: maps of another average face are others."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of the texture's file, by which runs identify it."""
     return sha256(asset_path(_TEXTURE).read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The mesh under the pixels of a model's input."""
+"""Raster of the mesh at the pixels of a model's input."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from canonface.types import ModelInput
 
 
 def face_raster(shown: ModelInput, purpose: str) -> Raster:
-    """The nearest triangle of the face at each pixel of the input (z-buffer).
+    """Return the nearest triangle of the face at each pixel of the input (z-buffer).
 
-    Where the face's depth is not known, triangles that lie over one another are ordered as on the frontal face.
+    If the face's depth is not known, overlapping triangles are ordered as on the frontal face.
 
     Args:
         shown: the face as the model sees it.
-        purpose: what needs it, for the message.
+        purpose: the feature that needs it, for the message.
 
     Raises:
         OptionError: the mesh has no triangles.
@@ -34,7 +34,7 @@ def face_raster(shown: ModelInput, purpose: str) -> Raster:
 
 @lru_cache(maxsize=2)
 def _raster(shown: ModelInput) -> Raster:
-    """The raster of an input, kept for the next question about the same one; its arrays cannot be written to."""
+    """Return the raster of an input, cached for the next call; its arrays are read-only."""
     mesh = shown.face.mesh
     known = np.isfinite(shown.face.depth[: mesh.face_count]).all()
     depth = shown.face.depth if known else -mesh.vertices[:, 2]

@@ -1,7 +1,7 @@
-"""Fills: what an occluder puts in the place of the pixels it hides.
+"""Fills: the values that replace the hidden pixels.
 
-What zero means depends on the model: after normalisation it is the mean colour, before it is black. So a fill is
-named by what it looks like, and computed in the values of the model's input.
+A value of 0 is the mean colour for a model that normalises its input, and black for one that does not. A fill is
+therefore named by its look and computed in the values of the model's input.
 """
 
 from __future__ import annotations
@@ -11,56 +11,71 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
 from canonface.errors import OptionError, near_names
 from canonface.occluders.average import average, texture_digest
-from canonface.occluders.blurring import blurred, blurred_box, channels_last
-from canonface.occluders.inpainting import inpaint
-from canonface.types import ModelInput
+from canonface.occluders.blur import blur
+from canonface.occlusions import Occlusions
+from canonface.types import InputSpec, ModelInput
 
 Boxes = Int[np.ndarray, "n 4"]
 Masks = Sequence[Bool[np.ndarray, "_ _"]] | None
 Content = Float[np.ndarray, "..."] | Sequence[Float[np.ndarray, "c _ _"]]
-"""What `canonface.occlusions.Occlusions` takes as ``fill``: one array for all boxes, or one a box."""
+"""``fill`` of `canonface.occlusions.Occlusions`: one array for all boxes, or one a box."""
 Side = float | Float[np.ndarray, "n"]
-"""Of the patch in pixels of the input: one for all boxes, or one a box."""
+"""Side of the patch in pixels of the input: one for all boxes, or one a box."""
 Fill = Callable[[ModelInput, Side, Boxes, Masks], Content]
-"""Called with the face as the model sees it, the side of the patch, and what is hidden: once a face."""
+"""Function of the face as the model sees it, the side of the patch, the boxes and the masks; called once a face."""
 
+PLAIN = ("mean", "black")
+"""Fills of one colour, besides ``#rrggbb``."""
 _HEX_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_INPAINT_RADIUS = 3
+"""Radius of the pixels from which an unknown pixel is computed."""
+_INPAINT_MARGIN = 2 * _INPAINT_RADIUS + 2
+"""Pixels kept around a hole: all that the method reads."""
 
 
 def black(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
-    """Pixel value 0: the pixels are multiplied by 0, as the paper does (eq. 1-2)."""
-    return shown.spec.from_pixels(np.zeros((1, 1, 3)))
+    """Return black, pixel value 0: the pixels are multiplied by 0, as in the paper (eq. 1-2)."""
+    return plain_fill("black", shown.x, shown.spec)
 
 
 def mean(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
-    """The mean colour that the model was trained on: 0 after normalisation.
+    """Return the mean colour of the model's training data; see `plain_fill`."""
+    return plain_fill("mean", shown.x, shown.spec)
 
-    For a model that subtracts no mean, whose 0 is black, the mean colour of this input.
+
+def check_plain_fill(option: str, fill: str) -> None:
+    """Raise OptionError unless a fill is one colour: see `plain_fill`."""
+    if fill not in PLAIN and not _HEX_COLOUR.fullmatch(fill):
+        raise OptionError(f"{option} is {' or '.join(PLAIN)}, or a colour like #7f7f7f; got {fill!r}.")
+
+
+def plain_fill(fill: str, x: Float[np.ndarray, "c h w"], spec: InputSpec) -> Float[np.ndarray, "c 1 1"]:
+    """Return a fill of one colour, ``float32``, in the values of the model's input.
+
+    Args:
+        fill: ``black``, pixel value 0; ``mean``, the mean colour of the model's training data, which is 0 after
+            normalisation, or the mean colour of this input if the model subtracts none; or an RGB colour ``#rrggbb``.
+        x: ``(c, h, w)`` the input.
+        spec: of the model's input.
     """
-    x = shown.x
-    if any(shown.spec.mean):
-        return np.zeros((x.shape[0], 1, 1), dtype=x.dtype)
-    return np.asarray(x.mean(axis=(1, 2), keepdims=True, dtype=np.float64), dtype=x.dtype)
-
-
-def blur(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
-    """The input itself, blurred until a detail of the patch's size is gone (Gaussian, sigma half the patch)."""
-    values = channels_last(shown.x)
-    if not isinstance(side, np.ndarray):
-        return np.ascontiguousarray(blurred(values, side).transpose(2, 0, 1))
-    parts = (blurred_box(values, float(one), box) for one, box in zip(side, boxes, strict=True))
-    return [np.ascontiguousarray(part.transpose(2, 0, 1)) for part in parts]
+    if fill == "mean":
+        if any(spec.mean):
+            return np.zeros((len(x), 1, 1), dtype=np.float32)
+        return np.asarray(x.mean(axis=(1, 2), keepdims=True, dtype=np.float64), dtype=np.float32)
+    code = "#000000" if fill == "black" else fill
+    rgb = [float(int(code[i : i + 2], 16)) for i in (1, 3, 5)]
+    return spec.from_pixels(np.array(rgb)[None, None])
 
 
 def noise(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:  # noqa: ARG001
-    """White noise with the mean and spread of each of the input's channels, clipped to what a pixel can be.
+    """Return white noise with the mean and spread of each channel of the input, clipped to the range of a pixel.
 
-    The generator (NumPy's PCG64) is seeded with the first eight bytes of the SHA-256 of the input's 8-bit pixels: the
-    same face gets the same noise in every run, in any order, and another face another.
+    The generator (NumPy's PCG64) is seeded with the first eight bytes of the SHA-256 of the input's 8-bit pixels: one
+    face gets the same noise in every run and any order, different faces get different noise.
     """
     x, spec = shown.x.astype(np.float64), shown.spec
     seed = int.from_bytes(sha256(spec.to_pixels(shown.x).tobytes()).digest()[:8], "big")
@@ -68,6 +83,44 @@ def noise(shown: ModelInput, side: Side, boxes: Boxes, masks: Masks) -> Content:
     values = field * x.std(axis=(1, 2), keepdims=True) + x.mean(axis=(1, 2), keepdims=True)
     darkest, lightest = (spec.from_pixels(np.full((1, 1, 3), level)) for level in (0.0, 255.0))
     return np.asarray(np.clip(values, darkest, lightest), dtype=np.float32)
+
+
+def inpaint(
+    shown: ModelInput,
+    side: Side,  # noqa: ARG001 - a fill's signature
+    boxes: Boxes,
+    masks: Masks,
+) -> list[Float[np.ndarray, "c _ _"]]:
+    """Return each hole filled from the pixels around it.
+
+    A. Telea, "An Image Inpainting Technique Based on the Fast Marching Method", J. Graphics Tools 9(1), 2004, in
+    OpenCV's implementation. It works on 8-bit pixels: the input is converted to pixels, filled, and the hole is
+    converted back. A hole that covers all pixels around it gets the mean colour of the input.
+    """
+    picture = shown.spec.to_pixels(shown.x)
+    everywhere = [None] * len(boxes) if masks is None else masks
+    return [
+        shown.spec.from_pixels(_inpainted(picture, box, mask))
+        for box, mask in zip(boxes.tolist(), everywhere, strict=True)
+    ]
+
+
+def _inpainted(
+    picture: UInt8[np.ndarray, "h w 3"], box: list[int], mask: Bool[np.ndarray, "_ _"] | None
+) -> Float[np.ndarray, "bh bw 3"]:
+    """Return one box with its hidden pixels filled."""
+    import cv2
+
+    x0, y0, x1, y1 = box
+    left, top = max(x0 - _INPAINT_MARGIN, 0), max(y0 - _INPAINT_MARGIN, 0)
+    around = picture[top : y1 + _INPAINT_MARGIN, left : x1 + _INPAINT_MARGIN]
+    hidden = np.zeros(around.shape[:2], dtype=np.uint8)
+    hidden[y0 - top : y1 - top, x0 - left : x1 - left] = 1 if mask is None else mask
+    if hidden.all():
+        mean = picture.reshape(-1, 3).mean(axis=0)
+        return np.broadcast_to(mean, (y1 - y0, x1 - x0, 3)).astype(np.float64)
+    filled = cv2.inpaint(np.ascontiguousarray(around), hidden, _INPAINT_RADIUS, cv2.INPAINT_TELEA)
+    return np.asarray(filled[y0 - top : y1 - top, x0 - left : x1 - left], dtype=np.float64)
 
 
 FILLS: dict[str, Fill] = {
@@ -81,10 +134,10 @@ FILLS: dict[str, Fill] = {
 
 
 def check_fill(fill: str) -> tuple[str, ...]:
-    """The fills that a text asks for: keys of `FILLS` and colours such as ``#7f7f7f``, joined by ``+``.
+    """Return the names in a fill: keys of `FILLS` and colours such as ``#7f7f7f``, joined by ``+``.
 
     Raises:
-        OptionError: one of them is neither, or is named twice.
+        OptionError: a name is unknown, or stands there twice.
     """
     names = tuple(fill.split("+"))
     for name in names:
@@ -99,19 +152,19 @@ def check_fill(fill: str) -> tuple[str, ...]:
 
 
 def describe_fill(fill: str) -> dict[str, str]:
-    """The choices that decide what a fill puts, as an occluder describes itself: its text, the file behind it."""
+    """Return the entries of a fill in an occluder's description: its text and, if it has one, its texture."""
     described = {"fill": fill}
     return {**described, "texture": texture_digest()} if "average" in check_fill(fill) else described
 
 
 def content(fill: str, shown: ModelInput, side: Side, boxes: Boxes, masks: Masks = None) -> Content:
-    """What one fill puts into the boxes, in the values of the input.
+    """Return the values of one fill in the boxes, in the values of the input.
 
     Args:
         fill: key of `FILLS`, or an RGB colour ``#rrggbb``.
         shown: the face as the model sees it; not changed.
         side: of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
-        boxes: ``(n, 4)`` what is hidden, as of `canonface.occlusions.Occlusions`.
+        boxes: ``(n, 4)``, as in `canonface.occlusions.Occlusions`.
         masks: likewise.
 
     Returns:
@@ -120,5 +173,23 @@ def content(fill: str, shown: ModelInput, side: Side, boxes: Boxes, masks: Masks
     [name] = check_fill(fill)
     if name in FILLS:
         return FILLS[name](shown, side, boxes, masks)
-    rgb = [int(name[i : i + 2], 16) for i in (1, 3, 5)]
-    return shown.spec.from_pixels(np.array(rgb, dtype=np.float64).reshape(1, 1, 3))
+    return plain_fill(name, shown.x, shown.spec)
+
+
+def hide(shown: ModelInput, boxes: Boxes, masks: Masks, fill: str, side: Side) -> list[Occlusions]:
+    """Hide boxes, or parts of them, behind each of the fills.
+
+    Args:
+        shown: the face as the model sees it; not changed.
+        boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input.
+        masks: ``n`` arrays, True where a pixel of the box is hidden; None: whole boxes.
+        fill: keys of `FILLS` or colours, joined by ``+``.
+        side: of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
+
+    Returns:
+        One `Occlusions` of length ``n`` a fill.
+
+    Raises:
+        OptionError: there is no such fill, or it does not suit the face's mesh.
+    """
+    return [Occlusions(boxes, content(name, shown, side, boxes, masks), masks) for name in check_fill(fill)]

@@ -12,16 +12,16 @@ from canonface.occluders.square import Square
 from canonface.occluders.surface import Surface
 
 OCCLUDERS: dict[str, Callable[[Patch, str], Occluder]] = {"square": Square, "disc": Disc, "surface": Surface}
-"""Name -> factory, called with the size of the patch (None: the occluder's own default) and the fill's name."""
+"""Name -> class, called with the size of the patch (None: the occluder's own default) and the fill."""
 
 
 def make_occluder(
     occluder: str | Occluder = "square", patch: Patch = None, fill: str | None = None
 ) -> Occluder:
-    """An occluder by name, of a size and fill; an object that is one already is returned as it is.
+    """Return an occluder by name, of a size and fill; an occluder object is returned unchanged.
 
     Raises:
-        OptionError: no occluder has that name, the size or fill is none, or they are given beside an object.
+        OptionError: the name, size or fill is unknown, or a size or fill is given with an object.
     """
     if isinstance(occluder, str):
         if occluder not in OCCLUDERS:

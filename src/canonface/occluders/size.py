@@ -1,4 +1,4 @@
-"""How wide a patch is: in pixels of the model's input, percent of the eye distance, or centimetres of the face."""
+"""Width of a patch in pixels of the model's input, percent of the eye distance, or centimetres of the face."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MOST = {"px": np.inf, "%": 400.0, "cm": 30.0}
 class Size:
     """Width of a patch: the side of a square, the diameter of a disc or of a surface patch.
 
-    Pixels make a square of the input; percent and centimetres a square of the face as the photo shows it, which is a
-    rectangle of the input where the crop does not keep the photo's aspect.
+    A width in pixels gives a square of the input. A width in percent or centimetres gives a square of the face in the
+    photo, which is a rectangle of the input if the crop changes the photo's aspect ratio.
 
-    A width in percent or centimetres follows the face: it is a length on the canonical mesh times the face's scale in
-    the input, so that neither a photo's resolution nor the turn of the head changes how much of the face is hidden.
+    A width in percent or centimetres is a length on the canonical mesh times the face's scale in the input: the
+    hidden share of the face depends neither on the photo's resolution nor on the turn of the head.
 
     Attributes:
-        amount: how many of the unit.
+        amount: number of units.
         unit: ``px`` of the model's input, ``%`` of the distance between the eyes, ``cm`` of the canonical face.
     """
 
@@ -55,16 +55,16 @@ class Size:
         return f"{self.amount:g}{self.unit}"
 
     def pixels(self, shown: ModelInput) -> float:
-        """Width in pixels of the input; where it is not the height, the side of the square of the same area.
+        """Return the width in pixels of the input; for a rectangle, the side of the square of its area.
 
         Raises:
-            OptionError: as `pixels_xy`.
+            OptionError: as for `pixels_xy`.
         """
         width, height = self.pixels_xy(shown)
         return width if width == height else float(np.sqrt(width * height))
 
     def pixels_xy(self, shown: ModelInput) -> tuple[float, float]:
-        """Width and height in pixels of the input, each at least 1: a patch hides the pixel that it lies on.
+        """Return width and height in pixels of the input, each at least 1: a patch hides the pixel that it lies on.
 
         Raises:
             OptionError: the size is in percent, and the mesh does not name the eyes.
@@ -75,21 +75,17 @@ class Size:
         return max(across, 1.0), max(down, 1.0)
 
     def centimetres(self, shown: ModelInput) -> float:
-        """Width on the canonical face.
+        """Return the width on the canonical face.
 
         Raises:
-            OptionError: as `pixels`.
+            OptionError: as for `pixels`.
         """
         if self.unit == "px":
             return self.amount / face_scale(shown)
         return self._canonical(shown.face.mesh)
 
     def check(self, spec: InputSpec) -> None:
-        """Refuse pixels that such an input does not have.
-
-        Raises:
-            OptionError: the patch is larger than the input.
-        """
+        """Raise OptionError if the patch is larger than the input."""
         if self.unit == "px" and self.amount > spec.size_hw[0]:
             raise OptionError(
                 f"A patch is at most the input's height, {spec.size_hw[0]} pixels; got {self.amount:g}."
@@ -100,10 +96,10 @@ class Size:
 
 
 def parse_size(patch: Patch) -> Size | None:
-    """The size that a number or a text means; None stays None.
+    """Return the size that a number or a text stands for; None stays None.
 
     Raises:
-        OptionError: it means none, or one that cannot be.
+        OptionError: it stands for no size, or for an impossible one.
     """
     if patch is None:
         return None
@@ -122,7 +118,7 @@ def parse_size(patch: Patch) -> Size | None:
 
 
 def eye_distance(mesh: Mesh) -> float:
-    """Distance between the middles of both eyes on the canonical face, in centimetres.
+    """Return the distance between the centres of both eyes on the canonical face, in centimetres.
 
     Raises:
         OptionError: the mesh does not name the eyes.
@@ -134,3 +130,19 @@ def eye_distance(mesh: Mesh) -> float:
         )
     right, left = (mesh.vertices[mesh.landmarks[name]].mean(axis=0) for name in ("right_eye", "left_eye"))
     return float(np.linalg.norm(left - right))
+
+
+def size_or_default(patch: Patch, shown: ModelInput) -> Size:
+    """Return the given size, or the default for this input."""
+    return parse_size(patch) or Size(default_patch(shown.spec.size_hw[0]))
+
+
+def default_patch(input_height: int) -> int:
+    """Return the default side: 15 pixels for inputs of 90 to 224, a sixth of smaller ones, 15/224 of larger ones.
+
+    15 pixels of 224 is the usual choice of the field. In a small input a patch of that share is a few pixels wide,
+    and a network can guess what it hides: maps of one half of the photos then disagree with those of the other half
+    (`docs/method.md` has the figures). The side is odd, so that the patch has a middle pixel.
+    """
+    side = max(input_height * 15 / 224, min(15.0, input_height / 6))
+    return max(3, 2 * round((side - 1) / 2) + 1)

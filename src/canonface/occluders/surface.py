@@ -1,71 +1,52 @@
-"""A patch on the face itself: all pixels whose place on the canonical face is near the probe's."""
+"""The surface occluder: a patch on the face, made of all pixels whose canonical place is near the probe."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.geometry import face_scales
+from canonface.occluders.base import PatchOccluder
 from canonface.occluders.face_raster import face_raster
-from canonface.occluders.fills import check_fill, describe_fill
-from canonface.occluders.hiding import hide
-from canonface.occluders.size import Patch, parse_size
-from canonface.occluders.square import size_or_default
+from canonface.occluders.fills import hide
 from canonface.occlusions import Occlusions
-from canonface.types import InputSpec, ModelInput
+from canonface.types import ModelInput
 
 _Pixels = tuple[Int[np.ndarray, "k"], Int[np.ndarray, "k"]]
 """Columns and rows."""
 
 
 @dataclass(frozen=True)
-class Surface:
-    """A patch that follows the face's pose and size: it shrinks where the face turns away, and ends where it ends.
+class Surface(PatchOccluder):
+    """A patch that follows the face's pose and size: it shrinks where the face turns away and ends at its outline.
 
     A pixel is hidden if the point of the mesh that it shows lies within the radius of the probe, in centimetres of
-    the canonical face. The distance is the straight one in space: it needs no path over the triangles, so it does not
-    depend on the level of the mesh, passes from lip to lip as a patch over a mouth has to, and at the size of a patch
-    it hardly differs from the way over the skin, except at the wings of the nose.
+    the canonical face. The distance is the straight line in space, not a path over the triangles. It therefore does
+    not depend on the subdivision of the mesh and connects both lips; at the size of a patch it hardly differs from
+    the path over the skin, except at the wings of the nose.
 
-    A probe of the halo, where no surface is known, hides a ball around itself: a disc in the picture from wherever it
-    is seen, less the face. Pixels beside the face are hidden by such probes only.
+    At a probe of the halo no surface is known. It hides a ball around itself, in the picture a disc without the face.
+    Only halo probes hide pixels off the face.
 
     Attributes:
         patch: its diameter; see `canonface.occluders.Patch`: ``"r0.8cm"`` gives the radius. None: `default_patch`.
-        fill: as of a `Square`.
+        fill: see `Square`.
     """
 
-    patch: Patch = None
-    fill: str = "mean"
-
-    def __post_init__(self) -> None:
-        parse_size(self.patch)
-        check_fill(self.fill)
-
-    def describe(self) -> Mapping[str, Any]:
-        """The choices that decide what is hidden."""
-        return {"name": "surface", "patch": self.patch, **describe_fill(self.fill)}
-
-    def check(self, spec: InputSpec) -> None:
-        """Refuse a patch that is larger than the input."""
-        if (size := parse_size(self.patch)) is not None:
-            size.check(spec)
-
     def side(self, shown: ModelInput) -> float:
-        """Side of the square of the area that the patch has on a part of the face that looks into the camera."""
-        return float(np.sqrt(np.pi)) / 2 * size_or_default(self.patch, shown).pixels(shown)
+        """Return the side of the square of the patch's area on skin that faces the camera."""
+        return float(np.sqrt(np.pi)) / 2 * self.size(shown).pixels(shown)
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """One patch a vertex. Where no pixel is near enough, the pixel that the vertex lies on is hidden.
+        """Return one patch a vertex; where no pixel is near enough, the pixel that the vertex lies on.
 
         Raises:
             OptionError: the face's mesh has no triangles.
         """
-        found = surface_pixels(shown, vertices, size_or_default(self.patch, shown).centimetres(shown) / 2)
+        found = surface_pixels(shown, vertices, self.size(shown).centimetres(shown) / 2)
         boxes = np.zeros((len(found), 4), dtype=np.int64)
         masks = []
         for i, (x, y) in enumerate(found):
@@ -79,12 +60,12 @@ class Surface:
 
 
 def surface_pixels(shown: ModelInput, vertices: Int[np.ndarray, "n"], radius_cm: float) -> list[_Pixels]:
-    """Pixels that lie within a radius of each vertex.
+    """Return the pixels within a radius of each vertex.
 
     Args:
         shown: the face as the model sees it.
         vertices: of the mesh, ``n`` of them.
-        radius_cm: on the canonical face.
+        radius_cm: in centimetres of the canonical face.
 
     Returns:
         ``n`` pairs of columns and rows; empty only for a vertex that lies outside the input.
@@ -95,11 +76,11 @@ def surface_pixels(shown: ModelInput, vertices: Int[np.ndarray, "n"], radius_cm:
     places = raster.interpolate(mesh.vertices)
     found = np.empty(len(vertices), dtype=object)
     found[on_face] = _near(raster.inside, places[raster.inside], mesh.vertices[vertices[on_face]], radius_cm)
-    beside = ~raster.inside
-    rows, columns = np.nonzero(beside)
+    off_face = ~raster.inside
+    rows, columns = np.nonzero(off_face)
     scales = face_scales(shown)
     centres = shown.vertices_xy[vertices[~on_face]] / scales
-    found[~on_face] = _near(beside, np.column_stack([columns, rows]) / scales, centres, radius_cm)
+    found[~on_face] = _near(off_face, np.column_stack([columns, rows]) / scales, centres, radius_cm)
     return [
         pixels if len(pixels[0]) else _own_pixel(shown, int(vertex))
         for pixels, vertex in zip(found, vertices, strict=True)
@@ -112,7 +93,7 @@ def _near(
     centres: Float[np.ndarray, "m d"],
     radius: float,
 ) -> np.ndarray:
-    """Of the chosen pixels, which lie at ``places``, those near each centre: an object array of column-row pairs."""
+    """Return the chosen pixels, located at ``places``, near each centre: an object array of column-row pairs."""
     from scipy.spatial import cKDTree
 
     result = np.empty(len(centres), dtype=object)
@@ -127,7 +108,7 @@ def _near(
 
 
 def _own_pixel(shown: ModelInput, vertex: int) -> _Pixels:
-    """The pixel that a vertex lies on; none if it lies outside the input."""
+    """Return the pixel that a vertex lies on; none if it lies outside the input."""
     xy = np.rint(shown.vertices_xy[vertex])
     height, width = shown.spec.size_hw
     inside = np.isfinite(xy).all() and 0 <= xy[0] < width and 0 <= xy[1] < height

@@ -102,7 +102,7 @@ def sampled_rows(run: Records, chosen: Bool[np.ndarray, "faces"], column: str | 
     names = [name for name, wanted in zip(cluster_names(run.faces, column), chosen, strict=True) if wanted]
     return Sampled(
         drops=run.drops()[chosen],
-        asked=design.asked(places, faces),
+        probed=design.probed(places, faces),
         clusters=cluster_numbers(names),
         places=places,
         canonical_xy=canvas.project(mesh)[run.probes],
@@ -123,7 +123,7 @@ def estimate_rows(
         name: np.array([probe_of[v] for v in members.tolist() if v in probe_of], dtype=np.int64)
         for name, members in run.mesh.regions.items()
     }
-    return estimate_map(sampled_rows(run, chosen, column), regions, of=of, level=confidence_level)
+    return estimate_map(sampled_rows(run, chosen, column), regions, of=of, confidence_level=confidence_level)
 
 
 def warn_if_unsure(estimates: Sequence[MapEstimate]) -> None:
@@ -153,7 +153,7 @@ def estimated_cms(run: Records, chosen: Bool[np.ndarray, "faces"], estimate: Map
         known = np.where(np.isfinite(estimate.drops), moved, np.nan)
         variance += functional.cis(known, xy, canvas.size_hw, patch, normalise)[0] ** 2
     seen = np.where(count > 0, estimate.faces, 0)
-    share = 100 * estimate.share_asked
+    share = 100 * estimate.share_probed
     note = (
         ""
         if not estimate.inferred

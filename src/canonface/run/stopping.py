@@ -11,7 +11,7 @@ from typing import Any
 from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
 from canonface.files import atomic_write
-from canonface.sampling import level_of_a_look, taking_order
+from canonface.sampling import look_confidence_level, taking_order
 
 STATE_FILE = "reached.json"
 CONFIDENCE_LEVEL = 0.95
@@ -38,7 +38,7 @@ class Order:
 
     def confidence_level(self, look: InterimLook, overall: float = CONFIDENCE_LEVEL) -> float:
         """Return the confidence level of the band at one look, for which all looks together hold at ``overall``."""
-        return level_of_a_look(overall, self.looks, look.extra)
+        return look_confidence_level(overall, self.looks, look.extra)
 
 
 @dataclass(frozen=True)

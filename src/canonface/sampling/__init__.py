@@ -1,20 +1,14 @@
-"""Fewer questions: which probes to ask, the map from what was asked, how far off it may be, when to stop."""
+"""Fewer forward passes: sampling designs, estimated maps with confidence bands, interim looks."""
 
-from canonface.sampling.adaptive import Adaptive, ask_adaptively, check_limits
-from canonface.sampling.clusters import cluster_numbers
+from canonface._deprecated import renamed_names
+from canonface.sampling.adaptive import AdaptiveSample, check_limits, probe_adaptively
+from canonface.sampling.band import FEW_EFFECTIVE, Band
 from canonface.sampling.designs import DESIGNS, USUAL_SHARE, Design, Sampler, make_design
-from canonface.sampling.estimate import (
-    FEW_EFFECTIVE,
-    Band,
-    MapEstimate,
-    Of,
-    Sampled,
-    estimate_map,
-    full_map,
-)
-from canonface.sampling.stopping import (
+from canonface.sampling.estimate import MapEstimate, Of, Sampled, estimate_map, full_map
+from canonface.sampling.influence import cluster_numbers
+from canonface.sampling.interim_looks import (
     FIRST_LOOK,
-    level_of_a_look,
+    look_confidence_level,
     looks_at,
     order_key,
     positions_of,
@@ -26,22 +20,24 @@ __all__ = [
     "FEW_EFFECTIVE",
     "FIRST_LOOK",
     "USUAL_SHARE",
-    "Adaptive",
+    "AdaptiveSample",
     "Band",
     "Design",
     "MapEstimate",
     "Of",
     "Sampled",
     "Sampler",
-    "ask_adaptively",
     "check_limits",
     "cluster_numbers",
     "estimate_map",
     "full_map",
-    "level_of_a_look",
+    "look_confidence_level",
     "looks_at",
     "make_design",
     "order_key",
     "positions_of",
+    "probe_adaptively",
     "taking_order",
 ]
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""A model map from a part of the questions: what it is, how far off it may be, what was asked and what inferred."""
+"""Estimate of a model map from a part of the probes, with a confidence band."""
 
 from __future__ import annotations
 
@@ -10,38 +10,36 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from canonface._deprecated import renamed_names, renamed_parameters, warn_renamed
 from canonface.errors import OptionError
-from canonface.sampling.bands import critical_value, floored, standard_errors
-from canonface.sampling.clusters import contrasts, effective_number, influences
-from canonface.sampling.smoothing import bandwidths, choose_bandwidth, distances, twiced_means
+from canonface.sampling.band import Band, critical_value, floored, standard_errors
+from canonface.sampling.influence import contrasts, effective_number, influences
+from canonface.sampling.kernel import bandwidths, choose_bandwidth, distances, twiced_means
 
 Of = Literal["people", "photos"]
 UNDERSMOOTHED = 0.5
-"""Of the best bandwidth, for a band about the photos themselves: it is narrower, and bias would weigh more in it."""
-FEW_EFFECTIVE = 8.0
-"""Below so many clusters that carry a typical place, a band is not to be relied on: with fewer, bands of 95%
-held less often on real matrices (`docs/sampling.md`)."""
+"""Factor of the best bandwidth for a band of the photos: that band is narrower, and bias would weigh more."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """Drops of which a design has asked a part.
+    """Drops at the probes that a design chose.
 
     Attributes:
-        drops: ``(F, P)``, NaN where not asked or hidden.
-        asked: ``(F, P)`` what the design asks; a probe that is asked and NaN is hidden by the face or the border.
+        drops: ``(F, P)``, NaN where not probed or hidden.
+        probed: ``(F, P)`` the design's choice; a chosen probe with NaN is hidden by the face or the border.
         clusters: ``(F,)`` number of the person, or of the photo, of each face (`cluster_numbers`).
         places: ``(P, 3)`` of the probes on the canonical mesh, in centimetres.
         canonical_xy: ``(P, 2)`` of the probes on the canonical picture, in pixels.
         patch_px: side of the patch on the canonical picture.
         patch_cm: the same in centimetres.
-        share: of the probes that the design asks of each face.
+        share: share of the probes that the design chooses for each face.
         normalise: divide by the density of probes (eq. 5).
-        zero: count what a face hides as 0 (the paper); else it is left out.
+        zero: count hidden probes as 0 (the paper); else they are left out.
     """
 
     drops: Float[np.ndarray, "f p"] = field(repr=False)
-    asked: Bool[np.ndarray, "f p"] = field(repr=False)
+    probed: Bool[np.ndarray, "f p"] = field(repr=False)
     clusters: Int[np.ndarray, "f"] = field(repr=False)
     places: Float[np.ndarray, "p 3"] = field(repr=False)
     canonical_xy: Float[np.ndarray, "p 2"] = field(repr=False)
@@ -51,84 +49,45 @@ class Sampled:
     normalise: bool = True
     zero: bool = False
 
+    @property
+    def asked(self) -> Bool[np.ndarray, "f p"]:
+        """Deprecated name of ``probed``."""
+        warn_renamed("Sampled.asked", "Sampled.probed")
+        return self.probed
+
     @cached_property
     def counted(self) -> Float[np.ndarray, "f p"]:
-        """The drops that take part in the mean; NaN elsewhere."""
+        """Drops that take part in the mean; NaN elsewhere."""
         if not self.zero:
             return self.drops
-        return np.asarray(np.where(self.asked & np.isnan(self.drops), 0.0, self.drops))
+        return np.asarray(np.where(self.probed & np.isnan(self.drops), 0.0, self.drops))
 
     @cached_property
     def near(self) -> Float[np.ndarray, "p p"]:
-        """1 where the canonical patch of one probe covers another, as eq. 4 draws it."""
+        """1 where the canonical patch of one probe covers another (eq. 4)."""
         apart = np.abs(self.canonical_xy[:, None] - self.canonical_xy[None]).max(axis=2)
         return np.asarray(apart <= self.patch_px / 2, dtype=np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class Band:
-    """Numbers with what they may be off by, all at once.
-
-    Attributes:
-        values: ``(G,)`` the estimates; NaN where nothing near was asked.
-        se: ``(G,)`` standard errors.
-        half_width: ``(G,)`` of the simultaneous band: with probability ``level`` every number lies within its own.
-        critical: how many standard errors that is.
-        level: of the band.
-        effective: how many clusters carry a typical number; below `FEW_EFFECTIVE` the band is not to be relied on.
-    """
-
-    values: Float[np.ndarray, "g"] = field(repr=False)
-    se: Float[np.ndarray, "g"] = field(repr=False)
-    half_width: Float[np.ndarray, "g"] = field(repr=False)
-    critical: float
-    level: float
-    effective: float
-
-    @property
-    def low(self) -> Float[np.ndarray, "g"]:
-        """Lower end."""
-        return np.asarray(self.values - self.half_width)
-
-    @property
-    def high(self) -> Float[np.ndarray, "g"]:
-        """Upper end."""
-        return np.asarray(self.values + self.half_width)
-
-    @property
-    def widest(self) -> float:
-        """The largest half-width: what a precision is compared with; infinite if nothing is known."""
-        known = self.half_width[np.isfinite(self.values)]
-        return float(known.max()) if len(known) else float("inf")
-
-    @property
-    def trusted(self) -> bool:
-        """Whether enough clusters carry the numbers for the band to be relied on."""
-        return self.effective >= FEW_EFFECTIVE
-
-    def holds(self, truth: Float[np.ndarray, "g"]) -> bool:
-        """Whether every number of another map lies in the band, within rounding."""
-        known = np.isfinite(self.values) & np.isfinite(truth)
-        slack = 1e-9 * (1 + np.abs(truth[known]))
-        return bool((np.abs(self.values - truth)[known] <= self.half_width[known] + slack).all())
+Sampled.__init__ = renamed_parameters(asked="probed")(Sampled.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, eq=False)
 class MapEstimate:
-    """The model map that a run would have drawn had it asked everything, estimated from what it asked.
+    """Estimate of the model map of a full run.
 
     Attributes:
         drops: ``(P,)`` estimated mean drop at each probe.
-        map: the canonical map (eq. 5-6) at the places of the probes, with its band.
-        regions: the same of each named region that has a probe, by the order of ``region_names``.
-        region_names: names.
+        map: the canonical map (eq. 5-6) at the probes, with its band.
+        regions: its mean over each named region that has a probe, in the order of ``region_names``.
+        region_names: names of these regions.
         bandwidth: of the kernel in centimetres; 0: plain means, nothing smoothed.
-        of: whom the band speaks of: ``people`` like those in the photos, or these ``photos``.
+        of: population of the band: ``people`` like those in the photos, or these ``photos``.
         faces: number of faces.
         clusters: number of people, or of photos where people are not known.
-        asked: answers that the estimate is made of.
-        hidden: questions of the design that a face or the photo's border made void.
-        inferred: probes of faces that the design did not ask.
+        probed: number of drops behind the estimate.
+        hidden: chosen probes that the face or the photo's border hides.
+        inferred: probes that the design did not choose.
         influence: ``(C, P)`` of each cluster on ``drops``.
     """
 
@@ -140,51 +99,65 @@ class MapEstimate:
     of: Of
     faces: int
     clusters: int
-    asked: int
+    probed: int
     hidden: int
     inferred: int
     influence: Float[np.ndarray, "c p"] = field(repr=False)
 
     @property
+    def share_probed(self) -> float:
+        """Share of the probes of all faces that the design chose, hidden ones included."""
+        whole = self.probed + self.hidden + self.inferred
+        return (self.probed + self.hidden) / whole if whole else 1.0
+
+    @property
+    def asked(self) -> int:
+        """Deprecated name of ``probed``."""
+        warn_renamed("MapEstimate.asked", "MapEstimate.probed")
+        return self.probed
+
+    @property
     def share_asked(self) -> float:
-        """Of the probes of all faces that the design asked about, those found hidden among them."""
-        whole = self.asked + self.hidden + self.inferred
-        return (self.asked + self.hidden) / whole if whole else 1.0
+        """Deprecated name of ``share_probed``."""
+        warn_renamed("MapEstimate.share_asked", "MapEstimate.share_probed")
+        return self.share_probed
 
 
+@renamed_parameters(level="confidence_level")
 def estimate_map(
     sampled: Sampled,
     regions: Mapping[str, Int[np.ndarray, "_"]] | None = None,
     *,
     of: Of = "people",
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     bandwidth: float | None = None,
 ) -> MapEstimate:
-    r"""The map of all probes from a part of the questions, with a simultaneous band.
+    r"""Estimate the map at all probes from the drops at some of them, with a simultaneous band.
 
-    The mean drop at each probe is estimated by a twiced kernel on the mesh (`twiced_means`), then spread over the
-    patch as eq. 5 spreads the drops of a full run: $\hat\theta = B W T$ with the patch means B, the kernel's
-    weights W and the sums of the drops T. Both are linear in the drops, so that each face's part in the error is
-    known. The band is about $\theta = B \mu$, the map as it is drawn, not about the drops themselves, which are
-    rougher.
+    The mean drop at each probe is estimated by a twiced kernel on the mesh (`twiced_means`), then averaged
+    over the patch as in eq. 5: $\hat\theta = B W T$ with the patch means B, the kernel's weights W and the sums of
+    the drops T. Both steps are linear in the drops, so that each face's part in the error is known. The band covers
+    $\theta = B \mu$, the map as it is drawn, not the rougher drops themselves.
 
     Args:
-        sampled: the drops and what the design asked.
+        sampled: the drops and the design's choice of probes.
         regions: name -> indices of its probes; the mean of the map over them is estimated too.
-        of: ``people``: the band is about the mean over people like these, and respects that faces of one cluster go
-            together; it holds the full run's map all the more. ``photos``: about the full run on these very photos;
-            only which probes were asked is left to chance, and where everything was asked the band has no width.
-        level: probability that the band holds the whole map.
-        bandwidth: in centimetres; None: 0 if everything was asked, else the best by cross-validation, and half of
-            that for a band of ``photos``.
+        of: ``people``: the band covers the mean over people like these, with faces clustered by person; it covers the
+            full run's map even more often. ``photos``: it covers the full run on these photos; only the choice of
+            probes is random, and a full design has a band of width 0.
+        confidence_level: probability that the band covers the whole map.
+        bandwidth: in centimetres; None: 0 for a full design, else the best by cross-validation, and half of that for
+            a band of ``photos``.
 
     Raises:
-        OptionError: ``of`` or ``level`` cannot be used, or there is no face.
+        OptionError: ``of`` or ``confidence_level`` is invalid, or there is no face.
     """
     if of not in ("people", "photos"):
         raise OptionError(f"A band is of 'people' or of 'photos'; got {of!r}.")
-    if not 0 < level < 1:
-        raise OptionError(f"The level of a band is a probability between 0 and 1; got {level!r}.")
+    if not 0 < confidence_level < 1:
+        raise OptionError(
+            f"The confidence level of a band is a probability between 0 and 1; got {confidence_level!r}."
+        )
     if not len(sampled.drops):
         raise OptionError("An estimate needs at least one face; got none.")
     drops = sampled.counted
@@ -205,7 +178,7 @@ def estimate_map(
         influence = influences(residuals, weights, sampled.clusters)
     else:
         influence = contrasts(residuals, known, weights, sampled.share)
-    # The variance of one drop, pooled over the patch, for the floor.
+    # The variance of one drop, pooled over the patch, as a lower limit.
     inside = sampled.near * inferable
     spread = (inside @ (residuals**2).sum(axis=0)) / np.maximum(inside @ counts, 1.0)
     variance = counts * spread * (1.0 if of == "people" else max(1 - sampled.share, 0.0))
@@ -216,12 +189,12 @@ def estimate_map(
     def band(rows: np.ndarray, around: np.ndarray) -> Band:
         moved = influence @ rows.T
         errors = standard_errors(moved)
-        factor = critical_value(moved, level)
+        factor = critical_value(moved, confidence_level)
         pooled = np.sqrt((rows @ weights) ** 2 @ variance)
         empty = ~(np.abs(rows).sum(axis=1) > 0)
         half = factor * floored(errors, around, pooled) if np.isfinite(factor) else np.full(len(rows), np.inf)
         values = np.where(empty, np.nan, rows @ mean0)
-        return Band(values, errors, half, factor, level, effective_number(moved))
+        return Band(values, errors, half, factor, confidence_level, effective_number(moved))
 
     return MapEstimate(
         drops=mean,
@@ -232,15 +205,15 @@ def estimate_map(
         of=of,
         faces=len(drops),
         clusters=len(np.unique(sampled.clusters)),
-        asked=int(np.isfinite(sampled.drops).sum()),
-        hidden=int((sampled.asked & np.isnan(sampled.drops)).sum()),
-        inferred=int((~sampled.asked).sum()),
+        probed=int(np.isfinite(sampled.drops).sum()),
+        hidden=int((sampled.probed & np.isnan(sampled.drops)).sum()),
+        inferred=int((~sampled.probed).sum()),
         influence=influence,
     )
 
 
 def full_map(sampled: Sampled) -> Float[np.ndarray, "p"]:
-    """The map of a fully asked run at its probes: what `estimate_map` estimates."""
+    """Return the map of a run with a full design at its probes, which `estimate_map` estimates."""
     return estimate_map(sampled, bandwidth=0.0).map.values
 
 
@@ -252,10 +225,13 @@ def _rows(weights: np.ndarray, divided: bool) -> Float[np.ndarray, "p p"]:
 def _region_rows(
     regions: Mapping[str, Int[np.ndarray, "_"]], inferable: Bool[np.ndarray, "p"]
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "g p"]]:
-    """Weights of the mean over each region's probes, without regions that have none."""
+    """Return the weights of the mean over each region's probes; regions without probes are left out."""
     kept = {name: members[inferable[members]] for name, members in regions.items()}
     kept = {name: members for name, members in kept.items() if len(members)}
     rows = np.zeros((len(kept), len(inferable)))
     for row, members in zip(rows, kept.values(), strict=True):
         row[members] = 1 / len(members)
     return tuple(kept), rows
+
+
+__getattr__ = renamed_names(__name__)

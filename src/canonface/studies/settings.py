@@ -10,7 +10,7 @@ from typing import Any
 from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 from canonface.models import load_model
-from canonface.occluders.square import default_patch
+from canonface.occluders import default_patch
 from canonface.run import Run
 from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.reliability import SPLITS

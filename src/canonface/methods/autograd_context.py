@@ -1,4 +1,4 @@
-"""A user's module, borrowed to take gradients of: everything is as before afterwards, also on failure."""
+"""Safe use of a user's PyTorch module for gradients: its state is restored afterwards, also on failure."""
 
 from __future__ import annotations
 
@@ -22,45 +22,40 @@ from canonface.models.dependencies import require
 from canonface.models.torch_module import evaluating
 
 FOR_ANY_MODEL = ("occlusion", "rise")
-"""Methods that need nothing of a model but its answers."""
+"""Methods that need only a model's outputs."""
 
 
 def as_torch_model(name: str, model: Model, needs: str) -> TorchModel:
-    """The model itself, if it is a PyTorch module.
+    """Return the model if it is a PyTorch module.
 
     Args:
         name: of the method.
         model: any model.
-        needs: what the method needs of it, in words.
+        needs: what the method needs of the model, for the message.
 
     Raises:
-        OptionError: it is none; names the methods that work.
+        OptionError: it is not a PyTorch module; the message names the methods that work.
     """
     if isinstance(model, TorchModel):
         return model
     raise OptionError(
-        f"{title_of(name)} needs {needs} of a PyTorch module, and {model.name!r} gives answers alone. What needs no "
-        f"more than answers: canonface's own map, {' and '.join(FOR_ANY_MODEL)}; or load the network as a "
-        "torch.nn.Module."
+        f"{title_of(name)} needs {needs} of a PyTorch module; {model.name!r} gives outputs only. Methods for any "
+        f"model: canonface's own map, {' and '.join(FOR_ANY_MODEL)}; or load the network as a torch.nn.Module."
     )
 
 
 def require_package(name: str, package: str) -> None:
-    """Refuse a method whose package is not installed.
-
-    Raises:
-        MissingDependencyError: it is not.
-    """
+    """Raise MissingDependencyError if a method's package is not installed."""
     require("torch", "methods", title_of(name))
     require(package, "methods", title_of(name))
 
 
 @contextmanager
-def borrowed(name: str, model: TorchModel) -> Iterator[None]:
-    """Evaluation mode, gradients and random numbers of our own inside; all of it is put back.
+def autograd_context(name: str, model: TorchModel) -> Iterator[None]:
+    """Set evaluation mode, gradients and a separate random state inside the context, and restore all of them.
 
     Raises:
-        ModelError: what the network or the library raised, in words.
+        ModelError: the network or the library failed.
         OutOfMemoryError: a single image does not fit.
     """
     import torch
@@ -83,15 +78,15 @@ def borrowed(name: str, model: TorchModel) -> Iterator[None]:
             if is_out_of_memory(error):
                 raise OutOfMemoryError(single_image_too_large()) from error
             raise ModelError(
-                f"{title_of(name)} takes a network that can be run and differentiated; {model.name!r} raised "
-                f"{one_line(error)}. Methods that need answers alone: {', '.join(FOR_ANY_MODEL)}."
+                f"{title_of(name)} needs a network that can be run and differentiated; {model.name!r} raised "
+                f"{one_line(error)}. Methods for any model: {', '.join(FOR_ANY_MODEL)}."
             ) from error
 
 
 def seed_noise(model: TorchModel, seed: int) -> None:
-    """Seed PyTorch's random numbers of the CPU and of the model's device, to be called inside `borrowed`.
+    """Seed PyTorch's random numbers of the CPU and of the model's device; call it inside `autograd_context`.
 
-    Not ``torch.manual_seed``: it would seed the devices of others too, which nobody puts back.
+    ``torch.manual_seed`` would also seed other devices, whose state is not restored.
     """
     import torch
 
@@ -104,31 +99,31 @@ def seed_noise(model: TorchModel, seed: int) -> None:
 def check_gradient(
     name: str, model: Model, confidence_fn: BoundConfidence | None, score: ScoreKind, package: str
 ) -> TorchModel:
-    """The model, if a gradient of the question reaches its input.
+    """Return the model if a gradient of its output reaches its input.
 
     Raises:
-        OptionError: none does; says why.
+        OptionError: none does; the message says why.
         MissingDependencyError: the package is not installed.
     """
-    borrowable = as_torch_model(name, model, "the gradients")
+    torch_model = as_torch_model(name, model, "the gradients")
     require_package(name, package)
-    from canonface.methods.scoring import logit_index
+    from canonface.methods.score import logit_index
 
     if confidence_fn is not None:
-        logit_index(borrowable, confidence_fn, score)
-    with borrowed(name, borrowable):
-        prediction = borrowable.picked(borrowable.module(grey_input(borrowable).requires_grad_().clone()))
-        if not prediction.requires_grad:
+        logit_index(torch_model, confidence_fn, score)
+    with autograd_context(name, torch_model):
+        outputs = torch_model.picked(torch_model.module(grey_input(torch_model).requires_grad_().clone()))
+        if not outputs.requires_grad:
             raise OptionError(
-                f"{title_of(name)} needs a gradient from the answer back to the input; {model.name!r} cuts it "
-                "(torch.no_grad, detach, or an operation without a gradient). Methods that need answers alone: "
+                f"{title_of(name)} needs a gradient from the output back to the input; {model.name!r} cuts it "
+                "(torch.no_grad, detach, or an operation without a gradient). Methods for any model: "
                 f"{', '.join(FOR_ANY_MODEL)}."
             )
-    return borrowable
+    return torch_model
 
 
 def grey_input(model: TorchModel):  # type: ignore[no-untyped-def]  # noqa: ANN201 - a tensor: torch is loaded late
-    """One grey input ``(1, c, h, w)`` on the model's device, to try a network on."""
+    """Return one grey input ``(1, c, h, w)`` on the model's device, for trial runs of the network."""
     import numpy as np
 
     grey = model.spec.from_pixels(np.full((*model.spec.size_hw, 3), 127.5))

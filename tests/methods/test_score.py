@@ -1,10 +1,17 @@
-"""The score that gradients are taken of, against autograd of the same confidence written in PyTorch."""
+"""The differentiable score, against autograd of the same confidence in PyTorch."""
 
 import numpy as np
 import pytest
 import slow_methods
 import torch
-from models_to_ask import asks_class, asks_identity, class_model, embedding_model, original, picture
+from small_models import (
+    class_confidence,
+    class_model,
+    clean_prediction,
+    embedding_model,
+    identity_confidence,
+    picture,
+)
 from torch.nn import functional
 
 from canonface.confidence import (
@@ -14,8 +21,7 @@ from canonface.confidence import (
     RecognitionConfidence,
     VerificationConfidence,
 )
-from canonface.methods.differences import slopes
-from canonface.methods.scoring import Score, logit_index
+from canonface.methods.score import Score, logit_index, slopes
 
 
 def by_autograd(of, values):
@@ -50,7 +56,7 @@ def test_the_slope_of_a_recognition_is_that_of_autograd():
 @pytest.mark.parametrize("confidence", ["probability", "logit", "log-odds"])
 def test_the_slope_of_a_class_is_that_of_autograd(confidence):
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x, confidence=confidence)
+    confidence_fn = class_confidence(model, x, confidence=confidence)
     values = np.random.default_rng(1).normal(size=(5, 3)) * 3
 
     def of(given):
@@ -72,15 +78,15 @@ def test_slopes_in_pieces_are_those_of_one_output_at_a_time(monkeypatch):
 
     whole = slopes(of, values)
     np.testing.assert_allclose(whole, slow_methods.slopes(of, values), rtol=1e-6, atol=1e-6)
-    monkeypatch.setattr("canonface.methods.differences._AT_ONCE", 2 * 7 * 2)
+    monkeypatch.setattr("canonface.methods.score._AT_ONCE", 2 * 7 * 2)
     np.testing.assert_array_equal(slopes(of, values), whole)
 
 
 def test_a_score_is_the_logit_of_the_class_or_the_confidence():
     model, x = class_model(), picture()
-    confidence_fn = asks_class(model, x)
+    confidence_fn = class_confidence(model, x)
     model.module.eval()
-    prediction = original(model, x).outputs[0]
+    prediction = clean_prediction(model, x).outputs[0]
     with torch.no_grad():
         given = model.to_device(x)[None]
         assert Score(model, confidence_fn)(given).item() == pytest.approx(prediction[1], rel=1e-6)
@@ -94,7 +100,7 @@ def test_a_score_is_the_logit_of_the_class_or_the_confidence():
 @pytest.mark.parametrize("kind", ["auto", "confidence"])
 def test_the_gradient_of_a_score_is_that_of_the_network_and_the_confidence(kind):
     model, x = embedding_model(), picture()
-    confidence_fn = asks_identity(model, x)
+    confidence_fn = identity_confidence(model, x)
     model.module.eval()
     given = model.to_device(x)[None].requires_grad_()
     [found] = torch.autograd.grad(Score(model, confidence_fn, kind)(given).sum(), given)
@@ -106,10 +112,10 @@ def test_the_gradient_of_a_score_is_that_of_the_network_and_the_confidence(kind)
 
 def test_a_verification_with_the_other_face_as_it_is_has_a_gradient():
     model, x = embedding_model(), picture()
-    other = original(model, picture(seed=8))
-    bound = VerificationConfidence(0.4, "same").bind(original(model, x), other)
+    other = clean_prediction(model, picture(seed=8))
+    bound = VerificationConfidence(0.4, "same").bind(clean_prediction(model, x), other)
     confidence_fn = BoundConfidence(bound.target, bound.unit, lambda outputs: bound(outputs, other.outputs))
-    values = original(model, x).outputs.astype(np.float64)
+    values = clean_prediction(model, x).outputs.astype(np.float64)
     fixed = torch.tensor(other.outputs, dtype=torch.float64)
     expected = by_autograd(lambda given: functional.cosine_similarity(given, fixed), values)
     np.testing.assert_allclose(slopes(confidence_fn, values), expected, atol=1e-8)

@@ -1,4 +1,4 @@
-"""How many images a method shows a model."""
+"""Counts of the images that a method shows a model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from canonface.models import Model, TorchModel
 
 @dataclass(eq=False)
 class Counted:
-    """A model that counts.
+    """A model and the number of images it was shown.
 
     Attributes:
-        model: to be asked in the place of the original.
-        images: how many it was shown.
+        model: use it in place of the original.
+        images: number of images so far.
     """
 
     model: Model
@@ -25,7 +25,10 @@ class Counted:
 
 @contextmanager
 def counted(model: Model) -> Iterator[Counted]:
-    """Count the images that a model is shown inside; a PyTorch module by a hook that is taken off again."""
+    """Count the images that a model is shown inside the context.
+
+    A PyTorch module is counted by a hook, which is removed at the end; any other model by a wrapper.
+    """
     count = Counted(model)
     if not isinstance(model, TorchModel):
         count.model = _Counting(model, count)
@@ -43,7 +46,7 @@ def counted(model: Model) -> Iterator[Counted]:
 
 
 class _Counting:
-    """A model of any kind that notes what it is shown."""
+    """Wrapper of any model that counts its inputs."""
 
     def __init__(self, model: Model, count: Counted) -> None:
         self._model, self._count = model, count

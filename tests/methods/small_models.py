@@ -1,4 +1,4 @@
-"""Small networks and questions that the tests of methods share."""
+"""Small networks and confidences that the tests of methods share."""
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class Network(nn.Module):
 
 
 class Linear(nn.Module):
-    """Numbers of an input times weights, no more."""
+    """A linear network without bias."""
 
     def __init__(self, weights):
         super().__init__()
@@ -60,32 +60,34 @@ def embedding_model():
 
 
 def picture(spec=SPEC, seed=0):
-    """An input that nobody may write to."""
+    """Return a read-only input."""
     pixels = np.random.default_rng(seed).integers(0, 256, (*spec.size_hw, 3)).astype(np.float64)
     x = spec.from_pixels(pixels)
     x.flags.writeable = False
     return x
 
 
-def original(model, x):
+def clean_prediction(model, x):
     return CleanPrediction(checked_outputs(model, model.to_device(x)[None]), model.outputs, model.labels)
 
 
-def asks_class(model, x, target="right", confidence="probability"):
-    return make_confidence(confidence, target).bind(original(model, x))
+def class_confidence(model, x, target="right", confidence="probability"):
+    return make_confidence(confidence, target).bind(clean_prediction(model, x))
 
 
-def asks_identity(model, x, form="closest"):
-    """Which of two people a face is; their features are those of other pictures."""
-    others = np.concatenate([original(model, picture(model.spec, seed)).outputs for seed in (5, 6, 7)])
+def identity_confidence(model, x, form="closest"):
+    """Return the confidence in one of two people, whose features are those of other pictures."""
+    others = np.concatenate(
+        [clean_prediction(model, picture(model.spec, seed)).outputs for seed in (5, 6, 7)]
+    )
     gallery = Gallery(("ann", "ann", "bob"), others, ("", "", ""))
-    return RecognitionConfidence(gallery, "ann", form).bind(original(model, x))
+    return RecognitionConfidence(gallery, "ann", form).bind(clean_prediction(model, x))
 
 
-def asks_own(model, x):
-    """A function of a user's."""
+def own_confidence(model, x):
+    """Return a confidence given as a user's function."""
 
     def spread(_original, occluded):
         return np.asarray(occluded, dtype=np.float64).std(axis=1)
 
-    return FunctionConfidence(spread).bind(original(model, x))
+    return FunctionConfidence(spread).bind(clean_prediction(model, x))

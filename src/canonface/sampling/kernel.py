@@ -1,4 +1,4 @@
-"""The mean map of many faces from a few drops of each: a kernel on the mesh, its bandwidth by cross-validation."""
+"""Kernel estimate of the mean map of many faces from a few drops of each; bandwidth by cross-validation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 _REACH = 1e-6
-"""Least kernel weight, in faces, from which a place is inferred: a neighbour within five bandwidths."""
+"""Smallest kernel weight, in faces, from which a place is inferred: a neighbour within five bandwidths."""
 
 
 def distances(places: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, "p p"]:
-    """Straight-line distances of probes on the canonical mesh, in the mesh's unit (centimetres)."""
+    """Return straight-line distances of probes on the canonical mesh, in the mesh's unit (centimetres)."""
     from scipy.spatial.distance import cdist
 
     return np.asarray(cdist(places, places))
@@ -21,7 +21,7 @@ def distances(places: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, "p p"]:
 def kernel_means(
     apart: Float[np.ndarray, "p p"], counts: Float[np.ndarray, "p"], bandwidth: float
 ) -> Float[np.ndarray, "p p"]:
-    r"""Weights of a kernel estimate of the mean drop at each probe, to be applied to the sums of drops.
+    r"""Return weights that turn the sums of drops into a kernel estimate of the mean drop at each probe.
 
     $\hat\mu_p = \sum_q K(p,q) T_q / \sum_q K(p,q) N_q$ with $K = \exp(-d^2 / 2h^2)$, the sum $T_q$ and the number
     $N_q$ of the drops at probe q (E. A. Nadaraya, Theory Probab. Appl. 9(1), 1964; G. S. Watson, Sankhya A 26, 1964).
@@ -43,14 +43,14 @@ def kernel_means(
 def twiced_means(
     apart: Float[np.ndarray, "p p"], counts: Float[np.ndarray, "p"], bandwidth: float
 ) -> Float[np.ndarray, "p p"]:
-    r"""As `kernel_means`, and what smoothing took off is smoothed and put back.
+    r"""Return the weights of `kernel_means` with twicing: the residuals are smoothed and added back.
 
-    With the smoother S that maps the probes' means to the estimate, it is $(2S - S^2)$ ("twicing": W. Stuetzle,
-    Y. Mittal, in "Smoothing Techniques for Curve Estimation", 1979). Its bias is of a higher order in the bandwidth,
-    so that a band around it, with its own larger variance, holds where one around S would be off by the bias.
+    If the smoother S maps the probes' means to the estimate, this is $(2S - S^2)$ (W. Stuetzle, Y. Mittal, in
+    "Smoothing Techniques for Curve Estimation", 1979). Its bias is of a higher order in the bandwidth: a band around
+    it, with its larger variance, covers the truth where a band around S would be off by the bias.
 
     Returns:
-        ``(P, P)``, to be applied to the sums of drops.
+        ``(P, P)``, for the sums of drops.
     """
     once = kernel_means(apart, counts, bandwidth)
     if bandwidth == 0:
@@ -60,11 +60,11 @@ def twiced_means(
 
 
 def bandwidths(patch: float) -> tuple[float, ...]:
-    """Bandwidths to choose from, for a patch with a side of this length.
+    """Return the candidate bandwidths for a patch with a side of this length.
 
-    The map that is drawn is itself a mean over the patch (eq. 5): a kernel that is much narrower changes little in
-    it. Beyond a third of the patch it would take off what the full map shows, more than twicing puts back; measured
-    in ``benchmarks/sampling_designs.py``.
+    The map is itself a mean over the patch (eq. 5), so that a much narrower kernel changes little. A kernel wider
+    than a third of the patch removes details of the full map that twicing does not restore (measured in
+    ``benchmarks/sampling_designs.py``).
     """
     return tuple(share * patch for share in (0.0, 0.12, 0.18, 0.25, 0.35))
 
@@ -76,18 +76,18 @@ def choose_bandwidth(
     candidates: Sequence[float],
     folds: int = 5,
 ) -> float:
-    """The bandwidth whose map foretells the drops of faces best that were left out (cross-validation).
+    """Return the bandwidth that minimises the left-out-face error (cross-validation).
 
-    Whole clusters are left out together: photos of one person foretell one another. Faces of five folds are foretold
-    by the plain `kernel_means` of the others; the sum of squared errors decides. A bandwidth that leaves a drop
-    without a foretelling is out of the question.
+    Whole clusters are left out together, since photos of one person predict one another. Faces of five folds are
+    predicted by the plain `kernel_means` of the others; the criterion is the sum of squared errors. A bandwidth that
+    leaves a drop without a prediction is excluded.
 
     Args:
-        drops: ``(F, P)``, NaN where not asked.
+        drops: ``(F, P)``, NaN where not probed.
         clusters: ``(F,)`` number of each face's cluster.
         apart: ``(P, P)`` distances of the probes.
-        candidates: ascending; the last is taken if nothing can be compared.
-        folds: number of parts.
+        candidates: ascending; the last is returned if there is nothing to compare.
+        folds: number of folds.
     """
     known = np.isfinite(drops)
     there = np.where(known, drops, 0.0)
