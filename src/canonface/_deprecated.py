@@ -44,6 +44,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     # fingerprint
     # functional, geometry, landmarker, raster
     # maps
+    "canonface.maps.canonicalising": ("canonface.maps.attribution",),
+    "canonface.maps.off_face": ("canonface.maps.readout",),
+    "canonface.maps.peak": ("canonface.maps.readout",),
+    "canonface.maps.vertices": ("canonface.maps.readout",),
     # mesh
     # methods
     "canonface.methods.heat_files": ("canonface.methods.attribution_files",),
@@ -51,6 +55,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.models.answers": ("canonface.models.outputs",),
     # occluders
     # plots
+    "canonface.plots.comparing": ("canonface.plots.method_comparison",),
+    "canonface.plots.comparison": ("canonface.plots.setting_comparison",),
+    "canonface.plots.raster": ("canonface.plots.frontal", "canonface.raster"),
     # sampling
     # studies
 }

@@ -12,7 +12,7 @@ from canonface.demo import demo_folder
 from canonface.errors import OptionError
 from canonface.mesh import Canvas, load_mesh, region_mask
 from canonface.plots import average_face, photo_face, run_face, shaded_face
-from canonface.plots.raster import canonical_raster
+from canonface.plots.frontal import canonical_raster
 from canonface.plots.warp import warp_photo
 
 CANVAS = Canvas((160, 160))

@@ -108,7 +108,7 @@ def test_stronger_values_are_darker_on_both_sides():
 def test_the_limit_is_the_largest_value_on_the_face_rounded_up():
     positive, negative = a_cms(bump("chin", 0.4)), a_cms(bump("chin", -0.4))
     assert scale_of([positive]).limit == scale_of([negative]).limit
-    largest = np.abs(positive.map).max()
+    largest = np.nanmax(np.abs(positive.map))
     assert largest <= scale_of([positive]).limit <= largest * 1.1
     assert Scale.around([np.array([-0.2134, 0.1])], "x").limit == 0.22
     assert Scale.around([np.array([0.5])], "x").limit == 0.5
@@ -359,10 +359,10 @@ def test_the_caption_says_what_was_asked_and_what_was_inferred():
     drops = bump("nose_tip")
     inferred = np.arange(len(drops)) % 4 > 0
     measured = canonical(a_cis(drops))
-    assert "468 of 468 places asked" in "\n".join(texts(measured))
+    assert "468 of 468 places probed" in "\n".join(texts(measured))
     assert "interpolated" not in "\n".join(texts(measured))
     words = "\n".join(texts(canonical(a_cis(drops, inferred=inferred, inferred_error=0.0123))))
-    assert "117 of 468 places asked" in words
+    assert "117 of 468 places probed" in words
     assert "the others interpolated, their typical error 0.012" in words
 
 
@@ -375,8 +375,8 @@ def test_the_caption_of_an_estimate_says_how_wide_its_band_is_and_whether_it_can
     words = "\n".join(texts(canonical(estimate)))
     assert "10% of the places of each face asked, the rest inferred" in words
     assert "95% band ±0.046 where it is widest" in words
-    assert "not to be relied on" not in words
+    assert "not reliable" not in words
     unsure = "\n".join(texts(canonical(replace(estimate, trusted=False))))
-    assert "not to be relied on: few faces" in unsure
+    assert "not reliable: too few faces" in unsure
     both = replace(estimate, name="other", half_width=0.2)
     assert "±0.046 to ±0.2 where it is widest" in "\n".join(texts(groups({"a": estimate, "b": both})))

@@ -8,7 +8,8 @@ from slow_raster import slow_raster
 
 from canonface import raster as module
 from canonface.mesh import Canvas, load_mesh
-from canonface.plots.raster import canonical_raster, rasterise
+from canonface.plots.frontal import canonical_raster
+from canonface.raster import rasterise
 
 CANVAS = Canvas((64, 64))
 

@@ -21,7 +21,7 @@ def cms():
     return a_cms(bump("chin"), visible=XY[:, 0] < 60)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".npy", ".glb"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".npy", ".glb"])
 def test_the_same_map_gives_the_same_bytes(tmp_path, cms, suffix):
     first, second = (save(cms, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
     assert first == second
@@ -96,22 +96,22 @@ def test_values_of_vertices_agree_with_the_map():
     assert (colours[shown, 0] > colours[shown, 2]).all()
 
 
-@pytest.mark.parametrize("name", ["map.jpg", "map", "map.pdf", ".png"])
+@pytest.mark.parametrize("name", ["map.jpg", "map", "map.eps", ".png"])
 def test_an_unknown_suffix_lists_the_known_ones(tmp_path, cms, name):
-    with pytest.raises(OptionError, match=r"\.png, \.svg, \.npy, \.glb"):
+    with pytest.raises(OptionError, match=r"\.png, \.svg, \.pdf, \.npy, \.glb"):
         save(cms, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_figure_has_no_map_to_save(tmp_path, cms):
-    with pytest.raises(OptionError, match=r"figure is saved as \.png, \.svg; .*Save the map itself"):
+    with pytest.raises(OptionError, match=r"figure is saved as \.png, \.svg, \.pdf; .*Save the map itself"):
         save(canonical(cms), tmp_path / "map.npy")
 
 
 def test_options_that_do_not_go_with_the_file_are_refused(tmp_path, cms):
     with pytest.raises(OptionError, match="are: none; got limit"):
         save(cms, tmp_path / "map.npy", limit=1.0)
-    with pytest.raises(OptionError, match="are: face_picture, limit, title; got colour"):
+    with pytest.raises(OptionError, match="are: face_picture, cmap, dpi, limit, title; got colour"):
         save(cms, tmp_path / "map.png", colour="red")
 
 

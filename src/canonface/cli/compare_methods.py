@@ -225,7 +225,7 @@ def _save_npz(rows: list[MethodComparison], path: Path) -> Path:
     first = rows[0].cis
     none = np.full(len(first.probes), np.nan)
     values = [
-        [row.cis.drops, *(row.maps[name].cis.drops if name in row.maps else none for name in names)]
+        [row.cis.values, *(row.maps[name].cis.values if name in row.maps else none for name in names)]
         for row in rows
     ]
     content: dict[str, Any] = {

@@ -164,7 +164,7 @@ def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
     inferred = {}
     if cis.inferred is not None:
         error = cis.inferred_error if np.isfinite(cis.inferred_error) else None
-        share = float(cis.measured.sum() / max(np.isfinite(cis.drops).sum(), 1))
+        share = float(cis.measured.sum() / max(np.isfinite(cis.values).sum(), 1))
         inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error, "asked_share": share}
     return inferred | {
         "photo": name,

@@ -28,7 +28,7 @@ from canonface.explanation.probes import choose_probes
 from canonface.explanation.settings import Settings, make_settings
 from canonface.explanation.view import FaceView
 from canonface.functional import cosines
-from canonface.maps import CIS
+from canonface.maps import CIS, AttributionMap
 from canonface.methods import AttributionFiles, Method, attribution_unit
 from canonface.models import Model, load_model
 from canonface.types import Face
@@ -138,7 +138,7 @@ def explain_faces(
         drops[asked] = _attribution_of_pair(method, model, views, bound, hidden, probes[asked])
         unit = attribution_unit(method.name, bound.target)
         heated = [view.cis(probes, drops, confidence, bound.target, unit) for view in views]
-        first_map, second_map = _on_one_patch([replace(cis, method=method.name) for cis in heated], hidden)
+        first_map, second_map = _on_one_patch([AttributionMap.of(cis, method.name) for cis in heated], hidden)
         return first_map, second_map, similarity
     answered = [
         view.predict(probes[asked], runner) if is_hidden else None

@@ -14,7 +14,7 @@ from canonface.methods.base import title_of
 from canonface.plots.charts import COLOURS, chart, words
 from canonface.plots.panels import FacePicture, canonical_panel, outlined
 from canonface.plots.pictures import scale_of
-from canonface.plots.raster import canonical_raster
+from canonface.plots.frontal import canonical_raster
 from canonface.plots.sheet import DPI, INK, SOFT_INK, Page, Panel, Rectangle, sheet
 from canonface.plots.style import Scale
 from canonface.studies.planted.marks import Area

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, UInt8
 from canonface.errors import OptionError, PhotoError
 from canonface.mesh import Canvas
 from canonface.plots.frontal import shaded_face
-from canonface.plots.raster import canonical_raster
+from canonface.plots.frontal import canonical_raster
 from canonface.types import Face, Mesh
 
 PlacedPhoto = tuple[np.ndarray, np.ndarray, np.ndarray | None]

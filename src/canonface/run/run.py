@@ -17,7 +17,7 @@ from canonface.alignment import read_photo
 from canonface.confidence import pose_bin
 from canonface.errors import OptionError, PhotoError, RunError, near_names
 from canonface.explanation.probes import probes_of
-from canonface.maps import CIS, CMS
+from canonface.maps import CIS, CMS, AttributionMap
 from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
 from canonface.run.estimate import (
     cluster_of,
@@ -220,11 +220,11 @@ class Run:
             path=str(path),
             index=content["face"],
         )
-        return CIS(
+        return (AttributionMap if self.method else CIS)(
             face=face,
             mesh=self.mesh,
             probes=self.probes,
-            drops=np.array(content["drops"], dtype=np.float64),
+            values=np.array(content["drops"], dtype=np.float64),
             confidence=content["confidence"],
             target=content["target"],
             unit=content["unit"],

@@ -45,7 +45,7 @@ class Column:
     def peak_words(self) -> str:
         """Regions of the peak in words."""
         peak = self.peak
-        if peak is None or not np.abs(self.map.map).max() > 0:
+        if peak is None or not np.nan_to_num(self.map.map).any():
             return "nothing moved"
         if not self.map.mesh.regions:
             return "(no named regions)"

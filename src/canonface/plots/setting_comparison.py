@@ -83,7 +83,7 @@ def comparison_figure(
                 else ["each map on its own scale, ± as noted"]
             ),
             *(["–: not known"] if not np.isfinite([column.reliability for column in columns]).all() else []),
-            *(["pale: not asked"] if any(_hidden(column.map) for column in columns) else []),
+            *(["pale: not probed"] if any(_hidden(column.map) for column in columns) else []),
             *found.notes,
         ]
     )
