@@ -27,7 +27,7 @@ LAYERS = [
     {"landmarker"},
     {"functional", "geometry", "importing", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
-    {"errors", "_version", "_deprecated", "display"},
+    {"errors", "_version", "_deprecated", "files", "display"},
 ]
 HEIGHT = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
 HEAVY = (
