@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from canonface import functional
 from canonface.errors import OptionError
-from canonface.maps import CIS, CMS, on_face, peak_of
+from canonface.maps import CIS, CMS, AttributionMap, on_face, peak_of
 from canonface.mesh import Canvas, load_mesh
 from canonface.types import Face, Pose
 
@@ -233,3 +233,77 @@ def test_vertex_values_are_nan_where_no_face_looked():
     values = CMS.empty(MESH, "u", canvas=CANVAS).add(np.full((64, 64), 4.0), seen, 5.0).vertex_values
     assert values[XY[:, 0] < 30] == pytest.approx(4.0)
     assert np.isnan(values[XY[:, 0] > 33]).all()
+
+
+def halves(unseen="omit"):
+    """Two faces that show the left half of the picture."""
+    count = SEEN.copy()
+    count[:, 32:] = 0
+    cms = CMS.empty(MESH, "u", unseen, CANVAS)
+    for value in (1.0, 3.0):
+        cms = cms.add(np.where(count > 0, value, 0.0), count, 5.0)
+    return cms
+
+
+def test_a_model_map_is_nan_where_no_face_showed_the_pixel():
+    cms = halves()
+    np.testing.assert_array_equal(np.isnan(cms.map), cms.seen == 0)
+    assert (cms.map[:, :32] == 2.0).all()
+    assert np.isnan(CMS.empty(MESH, "u", canvas=CANVAS).map).all()
+    assert np.isnan(CMS.empty(MESH, "u", "zero", CANVAS).map).all()
+
+
+def test_a_pixel_that_counts_as_zero_in_every_face_is_zero():
+    cms = halves("zero")
+    assert (cms.map[:, 32:] == 0.0).all()
+    assert (cms.map[:, :32] == 2.0).all()
+    assert (cms.seen[:, 32:] == 0).all()
+    assert np.isnan(cms.vertex_values[XY[:, 0] > 33]).all()
+
+
+def test_what_is_read_off_a_map_does_not_see_its_nan():
+    omitted, counted = halves(), halves("zero")
+    np.testing.assert_array_equal(omitted.vertex_values, counted.vertex_values)
+    assert omitted.peak() == counted.peak()
+    assert omitted.region_values() == counted.region_values()
+    face = a_face()
+    drawn = [on_face(cms.map, cms.seen, 5.0, face, MESH, CANVAS) for cms in (omitted, counted)]
+    np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
+    np.testing.assert_array_equal(drawn[0][1], drawn[1][1])
+
+
+def test_drops_are_the_values_of_a_drop_map():
+    drops = np.linspace(0, 1, len(XY))
+    cis = a_cis(drops)
+    assert cis.drops is cis.values is drops
+    assert set(cis.region_values()) == set(MESH.regions)
+
+
+def test_the_old_keyword_of_the_values_still_works():
+    cis = a_cis(np.zeros(len(XY)))
+    fields = {**{name: getattr(cis, name) for name in cis.__dataclass_fields__ if name != "values"}}
+    with pytest.warns(DeprecationWarning, match=r"drops=\.\.\.\) is now values="):
+        old = CIS(**fields, drops=np.ones(len(XY)))
+    assert (old.values == 1).all()
+
+
+def test_values_of_another_method_are_no_drops():
+    cis = a_cis(np.linspace(0, 1, len(XY)), model_calls=7)
+    heat = AttributionMap.of(cis, "gradcam")
+    assert isinstance(heat, CIS)
+    assert heat.method == "gradcam"
+    assert heat.values is cis.values
+    assert heat.model_calls == 7
+    np.testing.assert_array_equal(heat.map, cis.map)
+    with pytest.warns(DeprecationWarning, match=r"AttributionMap\.drops is now AttributionMap\.values"):
+        assert heat.drops is heat.values
+    assert isinstance(replace(heat, model_calls=8), AttributionMap)
+    assert CMS.of([heat]).method == "gradcam"
+
+
+def test_a_map_and_its_method_go_together():
+    cis = a_cis(np.zeros(len(XY)))
+    with pytest.raises(OptionError, match="'gradcam', are an AttributionMap"):
+        replace(cis, method="gradcam")
+    with pytest.raises(OptionError, match="names its method; got ''"):
+        AttributionMap.of(cis, "")

@@ -351,7 +351,7 @@ def test_a_page_of_pairs_shows_both_photos_and_the_map_of_their_kind():
     assert "same: mean of 1 face" not in words
     assert "same: mean of 1 pair" in words
     assert "different: mean of 1 pair" in words
-    with pytest.raises(OptionError, match="beside the map of their kind"):
+    with pytest.raises(OptionError, match="next to the map of their kind"):
         pairs([(first, second)], {"different": maps["different"]})
 
 

@@ -139,3 +139,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, cms, monkeypa
         save(a_cms(bump("left_eye")), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_documentation_names_every_format():
+    page = (Path(__file__).parents[2] / "docs" / "reading-maps.md").read_text()
+    assert all(f"`{suffix}`" in page for suffix in (".png", ".svg", ".pdf", ".npy", ".glb"))

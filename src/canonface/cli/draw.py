@@ -1,4 +1,4 @@
-"""``canonface draw``: pictures of a finished run; no model is asked."""
+"""``canonface draw``: pictures of a finished run; no model is run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from canonface.cli import console, options
+from canonface.cli import console, options, pictures
 
 
 def draw(
@@ -17,21 +17,26 @@ def draw(
         Path | None, typer.Option("--out", "-o", help="Directory for the pictures; default: RUN/pictures.")
     ] = None,
     draw_on: options.DrawOn = "shaded",
-    picture_format: options.Format = "png",
+    picture_format: pictures.Format = "png",
+    cmap: pictures.Cmap = None,
+    limit: pictures.Limit = None,
+    dpi: pictures.Dpi = None,
+    title: pictures.Title = None,
     as_json: options.Json = False,
 ) -> None:
-    """Draw a run again, e.g. grouped by another label or as SVG.
+    """Draw a run again, e.g. grouped by another label, as PDF or in other colours.
 
-    Example: canonface draw my-run --by gender --format svg
+    Example: canonface draw my-run --by gender --format pdf --cmap PuOr_r
     """
-    from canonface.cli.pictures import check_draw_on, check_format, draw_run, show_summary, summary
     from canonface.run import Run
 
-    check_format(picture_format)
-    check_draw_on(draw_on)
+    drawing = pictures.Drawing(draw_on, picture_format, cmap, limit, dpi, title)
+    drawing.check()
     run = Run.open(folder)
-    found = summary(run, draw_run(run, out or folder / "pictures", picture_format, by, draw_on))
+    place = out or folder / "pictures"
+    files = pictures.draw_run(run, place, picture_format, by, draw_on, drawing.style())
+    found = pictures.summary(run, files)
     if as_json:
         console.print_json(found)
     else:
-        show_summary(found)
+        pictures.show_summary(found)

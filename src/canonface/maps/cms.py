@@ -30,7 +30,7 @@ class CMS(Displayed):
         squares: ``(h, w)`` sum of their squares.
         seen: ``(h, w)`` number of faces that showed the pixel.
         faces: number of faces.
-        unseen: ``omit`` leaves a face out where it hides a pixel; ``zero`` counts it as 0 there (eq. 6 to the letter).
+        unseen: ``omit`` leaves a face out where it hides a pixel; ``zero`` counts it as 0 there (eq. 6).
         unit: words for a colour bar.
         patch_total: sum of the faces' canonical patches: sides on the canonical picture (eq. 3).
         canvas: the canonical picture.

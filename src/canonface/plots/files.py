@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from canonface.errors import OptionError, RunError
+from canonface.files import atomic_write
 from canonface.maps import CIS, CMS
 from canonface.plots.glb import glb_bytes
 from canonface.plots.panels import Result, seen_count
@@ -30,16 +29,16 @@ MAPS = (".npy", ".glb")
 def save(result: Result | Figure, path: str | Path, **options: Any) -> Path:
     """Write a map, or a figure, to a file in the format of its suffix.
 
-    ``.png``, ``.svg`` and ``.pdf`` hold the figure, or the map drawn by `canonical`; text in them stays text. ``.npy``
-    holds the map itself: ``float64`` on the canonical picture, in confidence units, NaN where nothing was probed.
-    ``.glb`` holds the canonical mesh with the values, see `glb_bytes`. The file is whole or absent, and the same input
-    gives the same bytes.
+    ``.png``, ``.svg`` and ``.pdf`` hold the figure, or the map drawn by `canonical`; text in SVG and PDF stays text.
+    ``.npy`` holds the map itself: ``float64`` on the canonical picture, in confidence units, NaN where nothing was
+    probed. ``.glb`` holds the canonical mesh with the values, see `glb_bytes`. The file is whole or absent, and the
+    same input gives the same bytes.
 
     Args:
         result: a map (`CIS`, `CMS`) or a figure.
         path: path of the file; its folder exists.
-        **options: for a picture of a map the options of `canonical`: ``face_picture``, ``cmap``, ``dpi``, ``limit`` and
-            ``title``; for a figure ``dpi``; for ``.glb`` ``cmap`` and ``limit``.
+        **options: for a picture of a map the options of `canonical`: ``face_picture``, ``cmap``, ``dpi``, ``limit``
+            and ``title``; for a figure ``dpi``; for ``.glb`` ``cmap`` and ``limit``.
 
     Returns:
         The path.
@@ -93,28 +92,27 @@ def picture_bytes(figure: Figure, suffix: str, dpi: float | None = None) -> byte
     buffer = io.BytesIO()
     with rc_context(settings):
         figure.savefig(buffer, format=suffix[1:], dpi=dpi or figure.dpi, metadata=metadata)
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    if suffix == ".svg":  # a viewer without matplotlib's font takes one of its shapes
+        content = content.replace(
+            b"font-family: 'DejaVu Sans'", b"font-family: 'DejaVu Sans', Verdana, sans-serif"
+        )
+    return content
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its folder, then rename it: it is whole or absent.
+    """Write a file so that it is whole or absent.
 
     Raises:
         RunError: the folder is missing or read-only, the disk is full, or the like.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-        temporary.replace(path)
+        atomic_write(path, content)
     except OSError as error:
         raise RunError(
             f"A file is written into a folder that exists, can be written to and has room; {path} could not be: "
             f"{error.strerror or error}. Make the folder, or choose another path."
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _map_content(result: Result, suffix: str, name: str, options: dict[str, Any]) -> bytes:

@@ -32,7 +32,9 @@ Numbers: TypeAlias = dict[str, str]
 
 MOST_METRICS = 5
 _WIDTH, _HEIGHT, _DPI = 2.9, 3.4, 110
-_ROW = "border-top:1px solid rgba(128,128,128,.35);padding:.25em .9em .25em 0;text-align:left;vertical-align:top"
+_ROW = (
+    "border-top:1px solid rgba(128,128,128,.35);padding:.25em .9em .25em 0;text-align:left;vertical-align:top"
+)
 
 
 def render(result: CIS | CMS | Run | Evaluation) -> str:
@@ -68,7 +70,9 @@ def numbers_of_faces(cms: CMS) -> Numbers:
     """Return faces, extremes and confidence band of a model's map."""
     band = ""
     if math.isfinite(cms.half_width):
-        band = f"±{cms.half_width:.2g} where widest" + ("" if cms.trusted else ", not reliable: too few faces")
+        band = f"±{cms.half_width:.2g} where widest" + (
+            "" if cms.trusted else ", not reliable: too few faces"
+        )
     return {
         "mean of": count_words(cms) + (f" of {cms.name}" if cms.name else ""),
         **_extremes(cms),
@@ -150,10 +154,8 @@ def _words(described: Any) -> str:
 
 def _heading(result: CIS | CMS) -> str:
     """Return the quantity of a map, and the model or method it is of."""
-    if not result.method:
-        return f"Drop in {result.unit}, {result.model} model"
-    model = "" if result.method == result.model else f", {result.model} model"
-    return f"{result.unit}{model}"
+    what = result.unit if result.method else f"Drop in {result.unit}"
+    return what if result.model in ("", result.method) else f"{what}, {result.model} model"
 
 
 def _picture(result: CIS | CMS) -> bytes:

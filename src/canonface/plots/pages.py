@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from canonface.errors import OptionError
 from canonface.functional import cosines
 from canonface.maps import CIS, CMS
@@ -114,7 +112,7 @@ def pairs(
     """
     if not shown or any(first.target not in maps for first, _ in shown):
         raise OptionError(
-            f"Pairs are drawn beside the map of their kind; got {len(shown)} pairs and maps of {', '.join(maps)}."
+            f"Pairs are drawn next to the map of their kind; got {len(shown)} pairs and maps of {', '.join(maps)}."
         )
     unit = next(iter(maps.values())).unit
     one = scale_of([first for first, _ in shown], unit=unit, cmap=cmap)

@@ -11,8 +11,7 @@ from canonface.errors import OptionError
 from canonface.maps import CIS, CMS, on_face
 from canonface.mesh import Canvas
 from canonface.plots.crop import PANEL_PX, PhotoCrop
-from canonface.plots.frontal import shaded_face
-from canonface.plots.frontal import canonical_raster
+from canonface.plots.frontal import canonical_raster, shaded_face
 from canonface.plots.style import BACKGROUND, Scale, draw_map, under_map
 from canonface.types import Face, Mesh
 

@@ -1,4 +1,4 @@
-"""The picture of a randomisation (the paper's figure 8): maps of a network that forgets, layer by layer."""
+"""Figure of a randomisation (the paper's figure 8): maps of a network randomised layer by layer."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def randomization_figure(
     smooth: bool = False,
     title: str | None = None,
 ) -> Figure:
-    """Maps of one method as layers are drawn anew, and under them the likeness of all methods.
+    """Draw one method's maps as layers are randomised, above the similarity curves of all methods.
 
-    Each map is drawn in shares of its own largest value, so that a random network's faint map is seen as well as the
-    trained one's; how faint it is stands beside it.
+    Each map is drawn in shares of its own largest value, so that a random network's faint map is visible. The largest
+    value stands under its name.
 
     Args:
-        found: of `canonface.studies.randomize`.
-        method: whose maps; None: the first.
-        face_picture: what to draw on: see `canonface.plots.canonical`.
-        smooth: those of noisy copies.
-        title: of the page.
+        found: result of `canonface.studies.randomize`.
+        method: name of the method; None: the first.
+        face_picture: picture to draw on: see `canonface.plots.canonical`.
+        smooth: draw the maps averaged over noisy copies.
+        title: title of the page.
     """
     method = method or found.verdicts[0].method
     chosen = {
@@ -59,7 +59,7 @@ def randomization_figure(
     verdicts = [verdict.words for verdict in found.verdicts]
     height = 3.2 + 0.35 + _LINE * len(verdicts)
     below = Below(height, lambda page, place: _below(found, page, place))
-    heading = "What is left of the map when the model forgets what it learned" if title is None else title
+    heading = "The map as the model's layers are randomised" if title is None else title
     footer = " · ".join(
         [
             "each map in shares of its own largest value, which stands under its name as max",
@@ -78,7 +78,7 @@ def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) 
 
 
 def _short(name: str) -> str:
-    """Which layers are random: where the cascade has come."""
+    """Return the name of the last randomised layer of a cascade."""
     where = (name.partition(", ")[2] or name).removesuffix(" on")
     return where[0].upper() + where[1:]
 
@@ -101,9 +101,9 @@ def _below(found: Randomization, page: Page, place: Rectangle) -> None:
 
 
 def _curve(found: Randomization, page: Page, place: Rectangle, direction: str, with_legend: bool) -> None:
-    """Rank correlation and SSIM against the share of layers that are random."""
+    """Draw rank correlation and SSIM against the number of randomised layers."""
     axes = chart(
-        page, place, f"layers drawn anew, from the {direction}", "likeness to the trained map", top=0.15
+        page, place, f"layers randomised, from the {direction}", "similarity to the trained map", top=0.15
     )
     most = len(found.layers)
     for number, verdict in enumerate(found.verdicts):
@@ -144,7 +144,7 @@ def _of(found: Randomization, verdict: Verdict) -> list[Likeness]:
 
 
 def _steps(found: Randomization, verdict: Verdict, direction: str) -> list[Likeness]:
-    """The trained network, the cascade, and the first network that is random throughout."""
+    """Return the trained network, the cascade, and the first fully random network."""
     of = _of(found, verdict)
     return [
         *(like for like in of if like.network == "trained"),

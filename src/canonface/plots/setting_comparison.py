@@ -1,4 +1,4 @@
-"""The picture of a comparison of settings: their maps side by side, under them how alike they are."""
+"""Figure of a comparison of settings: their maps side by side, above their correlations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Figure = Any
 
 A_ROW = 6
-"""Maps in a row; more go into another row."""
+"""Maps in a row; more start another row."""
 _CELL, _NAME, _TOP, _LINE = 0.46, 1.95, 0.56, 0.24
 _TABLE = 4.4
 _REGIONS = 2
@@ -31,15 +31,15 @@ _REGIONS = 2
 def comparison_figure(
     found: Comparison, pictures: Mapping[str, FacePicture] | None = None, *, title: str | None = None
 ) -> Figure:
-    """Maps side by side, each on its own scale; under them their correlations, and what each says.
+    """Draw maps side by side, each on its own scale, above their correlations, peaks and first regions.
 
-    The diagonal of the correlations holds the reliability of each map: its correlation with that of as many other
-    people.
+    The diagonal of the correlations holds the reliability of each map: its expected correlation with the map of as
+    many other people.
 
     Args:
-        found: of a study that compares settings.
-        pictures: setting -> what its map is drawn on: see `canonface.plots.canonical`.
-        title: of the page.
+        found: result of a study that compares settings.
+        pictures: setting -> picture to draw its map on: see `canonface.plots.canonical`.
+        title: title of the page.
     """
     columns = found.columns
     a_row = min(len(columns), A_ROW)
@@ -82,7 +82,7 @@ def comparison_figure(
                 if alone
                 else ["each map on its own scale, ± as noted"]
             ),
-            *(["–: not known"] if not np.isfinite([column.reliability for column in columns]).all() else []),
+            *(["–: unknown"] if not np.isfinite([column.reliability for column in columns]).all() else []),
             *(["pale: not probed"] if any(_hidden(column.map) for column in columns) else []),
             *found.notes,
         ]
@@ -92,7 +92,7 @@ def comparison_figure(
 
 
 def _note(column: Column, scale: Scale | None) -> str:
-    """What stands under a map's name."""
+    """Return the note under a map's name."""
     reliable = f"reliability {_two_digits(column.reliability)}" if np.isfinite(column.reliability) else ""
     return reliable if scale is None else f"±{scale.limit:g} {column.map.unit}"
 
@@ -115,12 +115,12 @@ def _below(found: Comparison, page: Page, place: Rectangle, matrix: float, besid
 
 
 def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
-    """Correlations in cells, the reliabilities on the diagonal."""
+    """Draw the correlations as cells, with the reliabilities on the diagonal."""
     left, top, _, _ = place
     count = len(found.columns)
     values = np.array(found.correlations)
     np.fill_diagonal(values, [column.reliability for column in found.columns])
-    page.text("How alike (r)", left, top + 0.04, _NAME + _CELL * count, 9, weight="bold", color=INK)
+    page.text("Correlation (r)", left, top + 0.04, _NAME + _CELL * count, 9, weight="bold", color=INK)
     page.text("on the diagonal: reliability", left, top + 0.26, _NAME, 8, color=SOFT_INK)
     axes = page.axes((left + _NAME, top + _TOP, _CELL * count, _CELL * count))
     axes.imshow(_shades(values), aspect="auto", interpolation="nearest")
@@ -137,7 +137,7 @@ def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
 
 
 def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
-    """Pale blue for alike, pale red for opposite, white for neither, grey for unknown."""
+    """Return cell colours: pale blue for similar, pale red for opposite, white for unrelated, grey for unknown."""
     strength = np.clip(np.nan_to_num(values), -1, 1)
     alike, opposite = np.array([0.66, 0.80, 0.95]), np.array([0.97, 0.70, 0.66])
     towards = np.where(strength[..., None] >= 0, alike, opposite)
@@ -146,7 +146,7 @@ def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
 
 
 def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
-    """A line a setting: where its map is highest, and the regions that it relies on most."""
+    """Write a line a setting: the peak of its map, and the regions that it relies on most."""
     left, top, width, _ = place
     beside = step > _LINE
     peak = min(0.42 * width, 2.3)
@@ -167,7 +167,7 @@ def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float
 
 
 def _places(column: Column) -> str:
-    """The first of a peak's regions, as a table has room for."""
+    """Return as many of a peak's regions as a table has room for."""
     places = column.peak_words.split(" / ")
     return " / ".join(places[:2]) + (" ..." if len(places) > 2 else "")
 
