@@ -1,6 +1,6 @@
 """Draw the pictures of ``docs/occluders.md`` with the bundled photos: ``python docs/scripts/draw_occluders.py``.
 
-``occluders.png``: every shape with every fill, on a face that looks straight and on one that is turned;
+``occluders.png``: every shape with every fill, on a frontal face and on a turned one;
 ``occluded_regions.png``: whole regions.
 """
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def patched(shown: ModelInput, shape: str, fill: str) -> np.ndarray:
-    """The face with patches over a few of its points and one vertex of its halo, one after the other."""
+    """Return the face with patches over a few landmarks and one vertex of its halo."""
     mesh = shown.face.mesh
     hair = [vertex for vertex in mesh.regions["hair"] if shown.visible[vertex]]
     vertices = [int(mesh.landmarks[name][0]) for name in POINTS] + hair[len(hair) // 3 :][:1]
@@ -65,7 +65,7 @@ def patched(shown: ModelInput, shape: str, fill: str) -> np.ndarray:
 
 
 def without(shown: ModelInput, names: tuple[str, ...], fill: str) -> np.ndarray:
-    """The face with whole regions hidden."""
+    """Return the face with whole regions hidden."""
     for name in names:
         [occlusions] = hide_regions(shown, [np.flatnonzero(region_mask(shown.face.mesh, name))], fill)
         shown = replace(shown, x=occlusions.hide(shown.x)[0])
@@ -73,7 +73,7 @@ def without(shown: ModelInput, names: tuple[str, ...], fill: str) -> np.ndarray:
 
 
 def sheet(pictures: list[list[np.ndarray]], columns: list[str], rows: list[str]) -> Figure:
-    """Pictures in a grid, columns and rows named."""
+    """Draw pictures in a grid with named columns and rows."""
     figure = Figure(figsize=(1.6 * len(columns) + 0.3, 1.6 * len(rows) + 0.3), layout="constrained")
     axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for line, name, row in zip(axes, rows, pictures, strict=True):

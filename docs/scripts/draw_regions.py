@@ -25,7 +25,7 @@ def main() -> None:
     """Write ``docs/images/regions.png``, or the file given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--numbers", action="store_true", help="number the base vertices")
-    parser.add_argument("--side", type=int, default=1000, help="of the picture, in pixels")
+    parser.add_argument("--side", type=int, default=1000, help="side of the picture, in pixels")
     default = Path(__file__).parents[1] / "images" / "regions.png"
     parser.add_argument("-o", "--output", type=Path, default=default)
     options = parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def draw_regions(axes: Axes, mesh: Mesh, xy: np.ndarray) -> None:
-    """Every region in a colour of its own, left and right alike, shaded by the mesh's normals."""
+    """Draw every region in its own colour, left and right alike, shaded by the mesh's normals."""
     axes.add_collection(polygons(xy[mesh.triangles], np.array([[0.85, 0.85, 0.85]])))  # the mouth's opening
     light = vertex_normals(mesh.vertices, mesh.triangles) @ (0.1, 0.35, 0.93)
     for name, colour in sorted(region_colours(mesh).items(), key=lambda item: plain(item[0]) in ON_TOP):
@@ -57,7 +57,7 @@ def draw_regions(axes: Axes, mesh: Mesh, xy: np.ndarray) -> None:
 
 
 def label_regions(axes: Axes, mesh: Mesh, xy: np.ndarray) -> None:
-    """Names in the margins: pairs at the subject's right (the left margin), midline regions at the other."""
+    """Write the names in the margins: pairs in the left one (the subject's right), midline regions in the other."""
     for pair, margin_x, align in ((True, -140, "left"), (False, 1140, "right")):
         shown = [name for name in mesh.regions if name.startswith("right_" if pair else plain(name))]
         ends = np.array([area_centre(xy, region_triangles(mesh, name)) for name in shown])
@@ -71,14 +71,14 @@ def label_regions(axes: Axes, mesh: Mesh, xy: np.ndarray) -> None:
 
 
 def area_centre(xy: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Centre of the triangles' area."""
+    """Return the centre of the triangles' area."""
     corners = xy[triangles]
     area = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1]))
     return area @ corners.mean(axis=1) / area.sum()
 
 
 def region_colours(mesh: Mesh) -> dict[str, np.ndarray]:
-    """Hues by the golden ratio, so that neighbours in the list differ; one for both of a pair."""
+    """Return a colour a region: hues by the golden ratio, so that neighbours differ; one for both of a pair."""
     kinds = list(dict.fromkeys(plain(name) for name in mesh.regions))
     hue = {kind: (0.618034 * number) % 1 for number, kind in enumerate(kinds)}
     depth = {kind: (0.25, 0.4, 0.55)[number % 3] for number, kind in enumerate(kinds)}
@@ -86,17 +86,17 @@ def region_colours(mesh: Mesh) -> dict[str, np.ndarray]:
 
 
 def plain(name: str) -> str:
-    """The region's name without its side."""
+    """Return the region's name without its side."""
     return name.removeprefix("right_").removeprefix("left_")
 
 
 def polygons(corners: np.ndarray, colours: np.ndarray) -> mpl.collections.PolyCollection:
-    """Filled triangles without seams."""
+    """Return filled triangles without seams."""
     return mpl.collections.PolyCollection(corners, facecolors=colours, edgecolors=colours, linewidths=0.3)
 
 
 def outline(xy: np.ndarray, triangles: np.ndarray) -> mpl.collections.LineCollection:
-    """The edges that only one of the triangles has."""
+    """Return the edges that belong to one triangle only."""
     halves = np.sort(
         np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1
     )

@@ -1,10 +1,10 @@
-"""The maps and tables of docs/tasks.md: six tasks, real weights, one command each.
+"""Maps and tables of docs/tasks.md: six tasks, real weights, one command each.
 
     python docs/scripts/draw_tasks.py DATA WORK            # all tasks
     python docs/scripts/draw_tasks.py DATA WORK gender     # some of them
 
-DATA holds the data sets (docs/tasks.md names them), WORK the lists of photos and the runs, which are continued where
-they stopped. Pictures go to docs/images. Everything printed is Markdown.
+DATA holds the data sets (docs/tasks.md names them), WORK the lists of photos and the runs; unfinished
+runs are resumed. Pictures go to docs/images. The output is Markdown.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Rows = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Task:
-    """One command and the photos it is run on.
+    """Command and its photos.
 
     Attributes:
         table: CSV file of a data set, below DATA.
-        chosen: which of its rows.
-        command: of canonface, without the list of photos and the folder of the run.
+        chosen: function that selects its rows.
+        command: arguments of canonface; the list of photos and the folder of the run are filled in.
         by: grouping of the second picture.
     """
 
@@ -46,12 +46,12 @@ class Task:
 
 
 def every(step: int, rows: Rows) -> Rows:
-    """Every step-th row."""
+    """Return every step-th row."""
     return rows[::step]
 
 
 def per_person(rows: Rows, count: int) -> Rows:
-    """The first rows of each person."""
+    """Return the first rows of each person."""
     seen: dict[str, int] = {}
     kept = []
     for row in rows:
@@ -62,7 +62,7 @@ def per_person(rows: Rows, count: int) -> Rows:
 
 
 def of_each(column: str, rows: Rows, count: int) -> Rows:
-    """The first rows of each value of a column."""
+    """Return the first rows of each value of a column."""
     return [
         row
         for value in sorted({r[column] for r in rows})
@@ -120,20 +120,22 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("tasks", nargs="*", default=list(TASKS), help=f"some of {', '.join(TASKS)}")
-    parser.add_argument("--threshold", type=float, default=0.4, help="of the verification, a cosine")
+    parser.add_argument(
+        "--threshold", type=float, default=0.4, help="threshold of the verification, a cosine"
+    )
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     runs = {}
     for name in options.tasks:
-        runs[name] = carried_out(name, options.data, options.work, options.threshold)
-        print(described(name, runs[name]), flush=True)
+        runs[name] = run_task(name, options.data, options.work, options.threshold)
+        print(describe(name, runs[name]), flush=True)
     if {"recognition", "verification"} <= set(runs):
         genuine = runs["verification"].cms(by="target")["same"]
         r = correlation(runs["recognition"].cms(), genuine)
         print(f"Recognition against verification of genuine pairs, over the canonical face: r = {r:.2f}")
 
 
-def carried_out(name: str, data: Path, work: Path, threshold: float) -> Run:
+def run_task(name: str, data: Path, work: Path, threshold: float) -> Run:
     """Run one command, as a user would."""
     task = TASKS[name]
     rows = task.chosen(read(data / task.table))
@@ -153,8 +155,8 @@ def carried_out(name: str, data: Path, work: Path, threshold: float) -> Run:
     return Run.open(out)
 
 
-def described(name: str, run: Run) -> str:
-    """Draw a run's maps; its most important regions as a table."""
+def describe(name: str, run: Run) -> str:
+    """Draw a run's maps, and return its first regions as a table."""
     title = f"What the {run.model_name} model relies on"
     plots.save(run.cms(), IMAGES / f"task_{name.replace('-', '_')}.png", title=title)
     groups = run.cms(by=TASKS[name].by)
@@ -175,25 +177,25 @@ def described(name: str, run: Run) -> str:
 
 
 def row(name: str, cms: CMS) -> str:
-    """The first five regions and the last two."""
+    """Return the first five regions and the last two."""
     regions = [f"{region.replace('_', ' ')} {value:+.3f}" for region, value in cms.region_values().items()]
     return f"| {name} ({cms.faces}) | {', '.join(regions[:5])} | {', '.join(regions[-2:])} |"
 
 
 def correlation(a: CMS, b: CMS) -> float:
-    """Pearson correlation of two maps over the vertices that both show."""
+    """Return Pearson's correlation of two maps over the vertices that both show."""
     both = np.isfinite(a.vertex_values) & np.isfinite(b.vertex_values)
     return float(np.corrcoef(a.vertex_values[both], b.vertex_values[both])[0, 1])
 
 
 def read(path: Path) -> Rows:
-    """Rows of a CSV file."""
+    """Return the rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def write(rows: Rows, table: Path, target: Path) -> Path:
-    """A list of photos with absolute paths, and their labels."""
+    """Write a list of photos with absolute paths and labels, and return its path."""
     paths = [column for column in rows[0] if column.startswith("path")]
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -203,7 +205,7 @@ def write(rows: Rows, table: Path, target: Path) -> Path:
 
 
 def absolute(rows: Rows, columns: list[str], folder: Path) -> Iterable[dict[str, str]]:
-    """The rows with absolute paths."""
+    """Yield the rows with absolute paths."""
     for entry in rows:
         yield entry | {column: str((folder / entry[column]).resolve()) for column in columns}
 

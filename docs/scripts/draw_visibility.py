@@ -1,7 +1,7 @@
-"""Draw which vertices count as visible, and the halo: ``python docs/scripts/draw_visibility.py``.
+"""Draw the visible vertices and the halo: ``python docs/scripts/draw_visibility.py``.
 
-Bundled photos only: faces from the front to the side, the mesh's seen vertices green, hidden ones red; the halo's
-regions on some of them.
+On bundled photos from frontal to profile: visible vertices of the mesh are green, hidden ones red. The regions of the
+halo are drawn on some of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def show(axes: Axes, face: Face) -> None:
-    """The photo around the face."""
+    """Draw the photo around the face."""
     own = face.vertices_xy[: face.mesh.face_count]
     low, high = own.min(axis=0), own.max(axis=0)
     (x, y), half = (low + high) / 2, 0.85 * (high - low).max()
@@ -60,7 +60,7 @@ def show(axes: Axes, face: Face) -> None:
 
 
 def draw_seen(axes: Axes, face: Face) -> None:
-    """The face's vertices by visibility, and how many are seen."""
+    """Draw the face's vertices, coloured by visibility, and the share that is visible."""
     count = face.mesh.face_count
     seen, xy = face.visible[:count], face.vertices_xy[:count]
     for visible, colour in ((False, "red"), (True, "lime")):
@@ -69,7 +69,7 @@ def draw_seen(axes: Axes, face: Face) -> None:
 
 
 def draw_halo(axes: Axes, face: Face) -> None:
-    """The halo's seen vertices by region."""
+    """Draw the halo's visible vertices by region."""
     for name in HALO_SOURCES:
         members = face.mesh.regions[name]
         axes.plot(*face.vertices_xy[members[face.visible[members]]].T, ".", color=COLOURS[name], markersize=3)

@@ -1,4 +1,4 @@
-"""Maps from elsewhere, on the mesh: they keep their values, places and what is hidden."""
+"""Maps of other methods on the mesh keep their values, places and hidden parts."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def a_face(visible=None, scale=2.0):
 
 
 def ramp(size):
-    """A map whose value says where it is: x + 1000 y."""
+    """Return a map whose values encode their place: x + 1000 y."""
     yy, xx = np.mgrid[: size[0], : size[1]]
     return xx + 1000.0 * yy
 
@@ -49,7 +49,7 @@ def test_a_map_of_the_models_input_is_read_through_the_same_crop(spec):
     np.testing.assert_allclose(cis.values[inside], (shown.vertices_xy @ [1.0, 1000.0])[inside], rtol=1e-9)
 
 
-def test_what_the_face_hides_is_not_read():
+def test_hidden_vertices_are_not_read():
     visible = XY[:, 0] < 48
     cis = canonicalise(np.ones((260, 240)), a_face(visible))
     np.testing.assert_array_equal(np.isnan(cis.values), ~visible)

@@ -22,7 +22,7 @@ SEEN = np.ones((64, 64), int)
 
 
 def bump(region, width=6.0):
-    """A map on the canvas that is highest in the middle of a region."""
+    """Return a map on the canvas that is highest in the middle of a region."""
     centre = XY[MESH.regions[region]].mean(axis=0)
     yy, xx = np.mgrid[:64, :64]
     return np.exp(-((xx - centre[0]) ** 2 + (yy - centre[1]) ** 2) / (2 * width**2))
@@ -132,7 +132,7 @@ def test_a_flat_peak_is_taken_in_its_middle():
     assert peak.value == 3.0
 
 
-def test_what_reaches_past_the_faces_outline_is_not_the_peak():
+def test_pixels_past_the_outline_of_the_face_are_not_the_peak():
     assert CANVAS.face_mask(MESH)[32, 32]
     assert not CANVAS.face_mask(MESH)[2, 32]
     image = bump("chin")
@@ -198,7 +198,7 @@ def test_hidden_vertices_are_not_drawn():
     np.testing.assert_allclose(drawn[covered], 1.0)
 
 
-def test_what_no_face_showed_is_not_drawn_as_zero():
+def test_unseen_pixels_are_not_drawn_as_zero():
     seen = SEEN.copy()
     seen[:, 32:] = 0
     drawn, covered = on_face(np.where(seen > 0, 0.5, 0.0), seen, 5.0, a_face(), MESH, CANVAS)
@@ -227,7 +227,7 @@ def test_a_face_on_another_mesh_is_refused():
         on_face(np.ones((64, 64)), SEEN, 5.0, replace(a_face(), mesh=load_mesh(1)), MESH, CANVAS)
 
 
-def test_vertex_values_are_nan_where_no_face_looked():
+def test_vertex_values_are_nan_where_no_face_showed_the_pixel():
     seen = np.zeros((64, 64), int)
     seen[:, :32] = 1
     values = CMS.empty(MESH, "u", canvas=CANVAS).add(np.full((64, 64), 4.0), seen, 5.0).vertex_values
@@ -236,7 +236,7 @@ def test_vertex_values_are_nan_where_no_face_looked():
 
 
 def halves(unseen="omit"):
-    """Two faces that show the left half of the picture."""
+    """Return the map of two faces that show the left half of the picture."""
     count = SEEN.copy()
     count[:, 32:] = 0
     cms = CMS.empty(MESH, "u", unseen, CANVAS)
@@ -261,7 +261,7 @@ def test_a_pixel_that_counts_as_zero_in_every_face_is_zero():
     assert np.isnan(cms.vertex_values[XY[:, 0] > 33]).all()
 
 
-def test_what_is_read_off_a_map_does_not_see_its_nan():
+def test_readouts_ignore_the_nan_of_a_map():
     omitted, counted = halves(), halves("zero")
     np.testing.assert_array_equal(omitted.vertex_values, counted.vertex_values)
     assert omitted.peak() == counted.peak()
@@ -289,16 +289,16 @@ def test_the_old_keyword_of_the_values_still_works():
 
 def test_values_of_another_method_are_no_drops():
     cis = a_cis(np.linspace(0, 1, len(XY)), model_calls=7)
-    heat = AttributionMap.of(cis, "gradcam")
-    assert isinstance(heat, CIS)
-    assert heat.method == "gradcam"
-    assert heat.values is cis.values
-    assert heat.model_calls == 7
-    np.testing.assert_array_equal(heat.map, cis.map)
+    attribution = AttributionMap.of(cis, "gradcam")
+    assert isinstance(attribution, CIS)
+    assert attribution.method == "gradcam"
+    assert attribution.values is cis.values
+    assert attribution.model_calls == 7
+    np.testing.assert_array_equal(attribution.map, cis.map)
     with pytest.warns(DeprecationWarning, match=r"AttributionMap\.drops is now AttributionMap\.values"):
-        assert heat.drops is heat.values
-    assert isinstance(replace(heat, model_calls=8), AttributionMap)
-    assert CMS.of([heat]).method == "gradcam"
+        assert attribution.drops is attribution.values
+    assert isinstance(replace(attribution, model_calls=8), AttributionMap)
+    assert CMS.of([attribution]).method == "gradcam"
 
 
 def test_a_map_and_its_method_go_together():

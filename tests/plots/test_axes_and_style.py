@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -51,12 +52,11 @@ def test_a_colour_bar_under_axes_has_the_limits_and_the_unit(draw):
 
 def test_a_one_sided_map_has_a_one_sided_bar():
     figure = Figure()
-    heat = a_cms(bump("chin"))
-    heat = type(heat)(**{**heat.__dict__, "method": "gradcam", "unit": "GradCAM heat for happy"})
-    axes = canonical(heat, ax=figure.add_subplot())
+    attribution = replace(a_cms(bump("chin")), method="gradcam", unit="GradCAM of happy")
+    axes = canonical(attribution, ax=figure.add_subplot())
     [bar] = [other for other in figure.axes if other is not axes]
-    assert bar.get_xlim() == (0.0, scale_of([heat]).limit)
-    assert bar.get_xlabel() == "GradCAM heat for happy"
+    assert bar.get_xlim() == (0.0, scale_of([attribution]).limit)
+    assert bar.get_xlabel() == "GradCAM of happy"
 
 
 def test_the_title_of_axes(draw):

@@ -94,9 +94,9 @@ def test_a_model_map_has_its_picture_and_its_numbers():
 
 
 def test_a_map_of_another_method_says_so():
-    heat = AttributionMap.of(a_cis(bump("chin"), unit="GradCAM heat for happy"), "gradcam")
-    found = Reader(heat._repr_html_())
-    assert found.words[0] == "GradCAM heat for happy, toy model"
+    attribution = AttributionMap.of(a_cis(bump("chin"), unit="GradCAM of happy"), "gradcam")
+    found = Reader(attribution._repr_html_())
+    assert found.words[0] == "GradCAM of happy, toy model"
     assert found.numbers["values read at"] == "468 of 468"
 
 

@@ -1,7 +1,8 @@
-"""Files: what they hold, that they are whole, and what is refused."""
+"""Files of maps and figures: content, whole writes, refused options."""
 
 import os
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_an_svg_is_xml_with_the_unit_in_it(tmp_path, cms):
         assert reference in ids
 
 
-def test_an_npy_holds_the_map_and_nan_where_nothing_was_asked(tmp_path, cms):
+def test_an_npy_holds_the_map_and_nan_where_nothing_was_probed(tmp_path, cms):
     loaded = np.load(save(cms, tmp_path / "map.npy"))
     assert loaded.dtype == np.float64
     assert loaded.shape == CANVAS.size_hw
@@ -71,7 +72,7 @@ def test_a_glb_comes_back_from_another_reader(tmp_path, result):
 
 
 def _colours(path, count):
-    """The colours as they lie in the file: trimesh rounds them."""
+    """Return the colours as stored in the file; trimesh rounds them."""
     import json
 
     data = path.read_bytes()

@@ -175,7 +175,7 @@ class CMS(Displayed):
         """Mean of the faces' maps at each pixel, in their unit; NaN where no face showed it.
 
         With ``unseen="zero"`` a pixel counts as 0 in every face that hides it, so one that no face showed is 0, as in
-        eq. 6; ``seen`` tells it from a measured 0.
+        eq. 6; ``seen`` distinguishes it from a measured 0.
         """
         return _ratio(self.total, self.divisor)
 

@@ -10,6 +10,7 @@ from canonface.plots.charts import COLOURS, chart, legend, plain_counts, words
 from canonface.plots.panels import FacePicture, canonical_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
+from canonface.plots.style import ColourMap
 from canonface.studies.convergence import Convergence
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ _FARTHEST = 20.0  # times the photos at hand: a needed number beyond it is not d
 
 
 def convergence_figure(
-    found: Convergence, face_picture: FacePicture | None = None, *, title: str | None = None
+    found: Convergence,
+    face_picture: FacePicture | None = None,
+    *,
+    title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
     """Draw maps of growing numbers of photos, each on its own scale, above the curve of their reliability.
 
@@ -30,6 +36,8 @@ def convergence_figure(
         found: result of `canonface.studies.convergence`.
         face_picture: picture to draw on: see `canonface.plots.canonical`.
         title: title of the page.
+        cmap: see `canonface.plots.canonical`.
+        dpi: pixels an inch; None: 160.
     """
     chosen = _spaced(list(found.maps), MOST_MAPS)
     maps = [found.maps[number] for number in chosen]
@@ -44,8 +52,8 @@ def convergence_figure(
     )
     if not maps:
         blank = Panel(np.full((2, 2, 3), 255, dtype=np.uint8))
-        return sheet([[blank, blank]], [], heading, footer, panel=2.6, below=below)
-    scales = [scale_of([cms]) for cms in maps]
+        return sheet([[blank, blank]], [], heading, footer, panel=2.6, below=below, dpi=dpi)
+    scales = [scale_of([cms], cmap=cmap) for cms in maps]
     rows = [
         Panel(canonical_panel(cms, scale, face_picture), f"{number:,} photos".replace(",", " "), note)
         for number, cms, scale, note in zip(chosen, maps, scales, _notes(found, chosen), strict=True)
@@ -53,7 +61,7 @@ def convergence_figure(
     bars = [Bar(scale, column, column) for column, scale in enumerate(scales)]
     # The words and the curve need the width of three maps.
     rows += [Panel(np.full((2, 2, 3), 255, dtype=np.uint8))] * (3 - len(rows))
-    return sheet([rows], bars, heading, footer, panel=2.2, below=below)
+    return sheet([rows], bars, heading, footer, panel=2.2, below=below, dpi=dpi)
 
 
 def _notes(found: Convergence, chosen: list[int]) -> list[str]:

@@ -11,7 +11,7 @@ from canonface.plots.charts import COLOURS, MARKS, chart, legend, words
 from canonface.plots.panels import FacePicture, canonical_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
-from canonface.plots.style import Scale
+from canonface.plots.style import ColourMap, Scale
 from canonface.studies.randomizing import DEPENDS, Likeness, Randomization, Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def randomization_figure(
     *,
     smooth: bool = False,
     title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
     """Draw one method's maps as layers are randomised, above the similarity curves of all methods.
 
@@ -42,6 +44,8 @@ def randomization_figure(
         face_picture: picture to draw on: see `canonface.plots.canonical`.
         smooth: draw the maps averaged over noisy copies.
         title: title of the page.
+        cmap: see `canonface.plots.canonical`.
+        dpi: pixels an inch; None: 160.
     """
     method = method or found.verdicts[0].method
     chosen = {
@@ -52,9 +56,13 @@ def randomization_figure(
     for direction in ("output", "input"):
         names = [name for name, like in chosen.items() if like.direction == direction] + ["all layers"]
         row = [
-            _panel(maps["trained"], f"From the {direction}", f"trained, {found.faces} faces", face_picture)
+            _panel(
+                maps["trained"], f"From the {direction}", f"trained, {found.faces} faces", face_picture, cmap
+            )
         ]
-        row += [_panel(maps[name], _short(name), _likeness(chosen[name]), face_picture) for name in names]
+        row += [
+            _panel(maps[name], _short(name), _likeness(chosen[name]), face_picture, cmap) for name in names
+        ]
         rows.append(row)
     verdicts = [verdict.words for verdict in found.verdicts]
     height = 3.2 + 0.35 + _LINE * len(verdicts)
@@ -69,12 +77,14 @@ def randomization_figure(
     )
     size = 1.9 if len(rows[0]) > 5 else 2.2
     one_sided = all(scale_of([cms]).one_sided for cms in maps.values())
-    own = Scale(1.0, _SHARE, attribution=any(cms.method for cms in maps.values()), one_sided=one_sided)
-    return sheet(rows, [Bar(own, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below)
+    own = Scale(1.0, _SHARE, any(cms.method for cms in maps.values()), one_sided, cmap)
+    return sheet(rows, [Bar(own, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below, dpi=dpi)
 
 
-def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) -> Panel:
-    return Panel(canonical_panel(cms, scale_of([cms]), face_picture), heading, note)
+def _panel(
+    cms: CMS, heading: str, note: str, face_picture: FacePicture | None, cmap: ColourMap | None
+) -> Panel:
+    return Panel(canonical_panel(cms, scale_of([cms], cmap=cmap), face_picture), heading, note)
 
 
 def _short(name: str) -> str:

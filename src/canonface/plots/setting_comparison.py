@@ -13,7 +13,7 @@ from canonface.plots.charts import words
 from canonface.plots.panels import FacePicture, canonical_panel, drawn_on
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
-from canonface.plots.style import Scale
+from canonface.plots.style import ColourMap, Scale
 from canonface.studies.comparison import Column, Comparison
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ _REGIONS = 2
 
 
 def comparison_figure(
-    found: Comparison, pictures: Mapping[str, FacePicture] | None = None, *, title: str | None = None
+    found: Comparison,
+    pictures: Mapping[str, FacePicture] | None = None,
+    *,
+    title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
     """Draw maps side by side, each on its own scale, above their correlations, peaks and first regions.
 
@@ -40,12 +45,14 @@ def comparison_figure(
         found: result of a study that compares settings.
         pictures: setting -> picture to draw its map on: see `canonface.plots.canonical`.
         title: title of the page.
+        cmap: see `canonface.plots.canonical`.
+        dpi: pixels an inch; None: 160.
     """
     columns = found.columns
     a_row = min(len(columns), A_ROW)
     rows = [columns[start : start + a_row] for start in range(0, len(columns), a_row)]
     alone = len(rows) == 1
-    scales = {column.name: scale_of([column.map]) for column in columns}
+    scales = {column.name: scale_of([column.map], cmap=cmap) for column in columns}
     pixels = {
         column.name: canonical_panel(column.map, scales[column.name], (pictures or {}).get(column.name))
         for column in columns
@@ -65,11 +72,11 @@ def comparison_figure(
     size = {1: 3.4, 2: 3.4, 3: 2.8}.get(a_row, 2.2)
     page_width = a_row * (size + 0.14)
     matrix = _NAME + _CELL * len(columns)
-    beside = page_width >= matrix + _TABLE
+    side_by_side = page_width >= matrix + _TABLE
     height = _TOP + max(_CELL, _LINE) * len(columns) + 0.25
     below = Below(
-        height if beside else height + 0.5 + _LINE * len(columns),
-        lambda page, place: _below(found, page, place, matrix, beside),
+        height if side_by_side else height + 0.5 + _LINE * len(columns),
+        lambda page, place: _below(found, page, place, matrix, side_by_side),
     )
     if page_width < max(matrix, _TABLE):
         panels = [[*row, *[_blank()] * (3 - len(row))] for row in panels]
@@ -88,7 +95,7 @@ def comparison_figure(
         ]
     )
     heading = f"The same photos under {len(columns)} settings" if title is None else title
-    return sheet(panels, bars, heading, footer, panel=size, below=below)
+    return sheet(panels, bars, heading, footer, panel=size, below=below, dpi=dpi)
 
 
 def _note(column: Column, scale: Scale | None) -> str:
@@ -105,13 +112,15 @@ def _hidden(cms: CMS) -> bool:
     return bool((drawn_on(cms.mesh, cms.canvas) & (cms.seen == 0)).mean() > 0.002)
 
 
-def _below(found: Comparison, page: Page, place: Rectangle, matrix: float, beside: bool) -> None:
+def _below(found: Comparison, page: Page, place: Rectangle, matrix: float, side_by_side: bool) -> None:
     left, top, width, _ = place
     _matrix(found, page, (left, top, matrix, _TOP + _CELL * len(found.columns)))
-    if beside:
-        _says(found.columns, page, (left + matrix + 0.35, top, width - matrix - 0.35, 0.0), _CELL)
+    if side_by_side:
+        _findings(found.columns, page, (left + matrix + 0.35, top, width - matrix - 0.35, 0.0), _CELL)
     else:
-        _says(found.columns, page, (left, top + _TOP + _CELL * len(found.columns) + 0.1, width, 0.0), _LINE)
+        _findings(
+            found.columns, page, (left, top + _TOP + _CELL * len(found.columns) + 0.1, width, 0.0), _LINE
+        )
 
 
 def _matrix(found: Comparison, page: Page, place: Rectangle) -> None:
@@ -145,10 +154,10 @@ def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
     return np.where(np.isfinite(values)[..., None], shade, 0.93)
 
 
-def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
+def _findings(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
     """Write a line a setting: the peak of its map, and the regions that it relies on most."""
     left, top, width, _ = place
-    beside = step > _LINE
+    side_by_side = step > _LINE
     peak = min(0.42 * width, 2.3)
     starts, rooms = (left, left + peak), (peak - 0.1, width - peak)
     for start, room, text in zip(
@@ -156,12 +165,12 @@ def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float
     ):
         page.text(text, start, top + 0.26, room, 8, color=SOFT_INK)
     for i, column in enumerate(columns):
-        y = top + _TOP + step * (i + 0.5) - 0.08 if beside else top + 0.5 + step * i
+        y = top + _TOP + step * (i + 0.5) - 0.08 if side_by_side else top + 0.5 + step * i
         regions = list(column.map.region_values().items())[:_REGIONS]
         first = ", ".join(f"{region.replace('_', ' ')} {_short(value)}" for region, value in regions)
         high = _places(column) + ("" if column.peak is None else f" {_short(column.peak.value)}")
         for start, room, text in zip(
-            starts, rooms, (high if beside else f"{i + 1}  {high}", first), strict=True
+            starts, rooms, (high if side_by_side else f"{i + 1}  {high}", first), strict=True
         ):
             page.text(text, start, y, room, 9, color=INK)
 
