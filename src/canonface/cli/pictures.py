@@ -189,7 +189,7 @@ def draw_run(
     cms, picture = run.cms(), face_picture(run, draw_on)
     folder.mkdir(parents=True, exist_ok=True)
     title = _title(run) if style.title is None else style.title
-    look = {"cmap": style.cmap, "dpi": style.dpi}
+    look: dict[str, Any] = {"cmap": style.cmap, "dpi": style.dpi}
     scaled = look | {"limit": style.limit}
     files = [
         plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture, **scaled),

@@ -88,9 +88,8 @@ def picture_bytes(figure: Figure, suffix: str, dpi: float | None = None) -> byte
         ".pdf": {"CreationDate": None, "Creator": "canonface", "Producer": None},
     }[suffix]
     # Element names in an SVG are hashes; with a fixed salt they are the same in every process.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "canonface", "pdf.fonttype": 42}
     buffer = io.BytesIO()
-    with rc_context(settings):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "canonface", "pdf.fonttype": 42}):
         figure.savefig(buffer, format=suffix[1:], dpi=dpi or figure.dpi, metadata=metadata)
     content = buffer.getvalue()
     if suffix == ".svg":  # a viewer without matplotlib's font takes one of its shapes

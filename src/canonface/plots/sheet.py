@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -209,7 +209,7 @@ class Page:
         )  # fmt: skip
 
 
-def show(axes: Axes, image: UInt8[np.ndarray, "h w 3"], aspect: str) -> None:
+def show(axes: Axes, image: UInt8[np.ndarray, "h w 3"], aspect: Literal["equal", "auto"]) -> None:
     """Draw pixels that fill axes, and hide the axes' frame and ticks."""
     axes.imshow(image, aspect=aspect, interpolation="antialiased")
     axes.set_axis_off()
