@@ -125,7 +125,7 @@ def _footer(rows: Sequence[MethodComparison], left_out: Mapping[str, str]) -> st
             if len(rows) > 1
             else []
         ),
-        "framed: the input of the model",
+        "pale: outside the input of the model",
         f"colours of other methods end at the {SHARE_SHOWN:g}th percentile of their values on this page",
     ]
     words += [f"Not shown: {why}" for why in reasons_in_words(left_out)]
