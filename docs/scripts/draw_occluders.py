@@ -1,6 +1,6 @@
 """Draw the pictures of ``docs/occluders.md`` with the bundled photos: ``python docs/scripts/draw_occluders.py``.
 
-``occluders.png``: every shape with every fill, on a face that looks straight and on one that is turned;
+``occluders.png``: every shape with every fill, on a frontal face and on a turned one;
 ``occluded_regions.png``: whole regions.
 """
 

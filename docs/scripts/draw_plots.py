@@ -1,7 +1,7 @@
 """Draw the pictures of ``docs/reading-maps.md`` with the bundled photos: ``python docs/scripts/draw_plots.py``.
 
-The expression model is asked for the log-odds of "happy" of the bundled happy faces; its weights are fetched on
-first use. The runs go to a temporary folder.
+The maps are of the expression model: its log-odds of "happy" on the bundled happy faces. Weights are fetched on first
+use; runs go to a temporary folder.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def main() -> None:
     output = parser.parse_args().output
     model = canonface.load_model("expression")
     with tempfile.TemporaryDirectory() as folder:
-        happy = ask(
+        happy = audit(
             model, sorted((demo_folder() / "photos").glob("*_happy.jpg")), Path(folder, "happy"), "happy"
         )
-        side = ask(model, [demo_folder() / "photos" / PROFILE], Path(folder, "side"), "predicted").cis(0)
+        side = audit(model, [demo_folder() / "photos" / PROFILE], Path(folder, "side"), "predicted").cis(0)
         draw(happy, side, output)
 
 
-def ask(model: canonface.Model, photos: list[Path], folder: Path, target: str) -> canonface.Run:
-    """What the model relies on in some photos."""
+def audit(model: canonface.Model, photos: list[Path], folder: Path, target: str) -> canonface.Run:
+    """Audit the model on some photos."""
     labels = demo_folder() / "labels.csv"
     return canonface.audit(
         photos, model, folder, target=target, confidence="log-odds", labels=labels, subdivision=1
@@ -42,7 +42,7 @@ def ask(model: canonface.Model, photos: list[Path], folder: Path, target: str) -
 
 
 def draw(happy: canonface.Run, side: canonface.CIS, output: Path) -> None:
-    """Every kind of picture once."""
+    """Draw every kind of picture once."""
     cms, average = happy.cms(), plots.run_face(happy)
     rows = {Path(path).stem: row for row, path in enumerate(happy.faces.column("path").to_pylist())}
     faces = [happy.cis(rows[name]) for name in SHOWN]

@@ -25,7 +25,7 @@ def main() -> None:
     """Write ``docs/images/regions.png``, or the given file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--numbers", action="store_true", help="number the base vertices")
-    parser.add_argument("--side", type=int, default=1000, help="of the picture, in pixels")
+    parser.add_argument("--side", type=int, default=1000, help="side of the picture, in pixels")
     default = Path(__file__).parents[1] / "images" / "regions.png"
     parser.add_argument("-o", "--output", type=Path, default=default)
     options = parser.parse_args()

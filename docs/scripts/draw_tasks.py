@@ -120,7 +120,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("tasks", nargs="*", default=list(TASKS), help=f"some of {', '.join(TASKS)}")
-    parser.add_argument("--threshold", type=float, default=0.4, help="of the verification, a cosine")
+    parser.add_argument(
+        "--threshold", type=float, default=0.4, help="threshold of the verification, a cosine"
+    )
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     runs = {}

@@ -1,7 +1,7 @@
-"""Draw which vertices count as visible, and the halo: ``python docs/scripts/draw_visibility.py``.
+"""Draw the visible vertices and the halo: ``python docs/scripts/draw_visibility.py``.
 
-Bundled photos only: faces from the front to the side, the mesh's seen vertices green, hidden ones red; the halo's
-regions on some of them.
+On bundled photos from frontal to profile: visible vertices of the mesh are green, hidden ones red. The regions of the
+halo are drawn on some of them.
 """
 
 from __future__ import annotations

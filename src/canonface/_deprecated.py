@@ -47,6 +47,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.landmarker.bundle": ("canonface.landmarker.networks",),
     "canonface.landmarker.face_mesh": ("canonface.landmarker.networks",),
     "canonface.landmarker.network": ("canonface.landmarker.networks",),
+    # maps
+    "canonface.maps.canonicalising": ("canonface.maps.attribution",),
+    "canonface.maps.off_face": ("canonface.maps.readout",),
+    "canonface.maps.peak": ("canonface.maps.readout",),
+    "canonface.maps.vertices": ("canonface.maps.readout",),
     # mesh
     "canonface.mesh.digest": ("canonface.mesh.files",),
     "canonface.mesh.file_checks": ("canonface.mesh.files",),
@@ -78,6 +83,10 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.occluders.blurring": ("canonface.occluders.blur",),
     "canonface.occluders.hiding": ("canonface.occluders.fills", "canonface.occluders.regions"),
     "canonface.occluders.inpainting": ("canonface.occluders.fills",),
+    # plots
+    "canonface.plots.comparing": ("canonface.plots.method_comparison",),
+    "canonface.plots.comparison": ("canonface.plots.setting_comparison",),
+    "canonface.plots.raster": ("canonface.plots.frontal", "canonface.raster"),
     # run
     "canonface.run.aligning": ("canonface.explanation.alignment",),
     "canonface.run.auditing": ("canonface.pipeline.photos",),
@@ -188,11 +197,14 @@ RENAMED: dict[str, str] = {
     "canonface.methods.heat_files:HeatFiles": "AttributionFiles",
     "canonface.methods.plain:check_plain": "check_plain_fill",
     "canonface.methods.plain:plain": "plain_fill",
+    "canonface.methods.plus_plus:PaperGradCamPlusPlus": "paper_grad_cam_plus_plus",
     "canonface.methods.rectifying:Rectified": "RectifiedScore",
+    "canonface.methods.scoring:Of": "ConfidenceFn",
     "canonface.methods:HeatFiles": "AttributionFiles",
     "canonface.methods:checked_heat": "checked_attribution",
     "canonface.methods:heat_unit": "attribution_unit",
     # occluders
+    "canonface.occluders.inpainting:RADIUS": "INPAINT_RADIUS",
     "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",
     "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
     # run

@@ -185,7 +185,7 @@ def test_a_csv_of_photos_is_its_own_labels(place, canonface):
 def test_a_model_that_nothing_moves_is_said_to_be_still(place, canonface):
     code, out, _ = canonface("audit", "my photos", "-m", "toy_models:sure", "--stride", "50", "-o", "out")
     assert code == 0
-    assert "nothing that was hidden moved the answer" in out
+    assert "no occlusion changed the prediction" in out
     assert "relied on most" not in out
 
 
@@ -258,7 +258,7 @@ def test_explain_as_json(place, canonface):
         ((*AUDIT, "--preset", "papers"), "did you mean 'paper'"),
         ((*AUDIT, "--by", "gender"), "needs a labels file"),
         ((*AUDIT, "--labels", "none.csv"), "cannot be read"),
-        ((*AUDIT, "--format", "gif"), "png or svg"),
+        ((*AUDIT, "--format", "gif"), "png, svg or pdf"),
         ((*AUDIT, "--draw-on", "avarage"), "'shaded', 'average' or the photo"),
         ((*AUDIT, "--confidence", "logit", "-m", "toy_models:sure"), "use 'log-odds' or 'probability'"),
         ((*AUDIT, "--stride", "99999"), "stride"),

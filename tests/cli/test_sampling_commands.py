@@ -81,13 +81,13 @@ def test_an_audit_that_stops_says_what_it_reached(place, monkeypatch, capsys):
 def test_a_precision_that_few_faces_carry_is_not_reached_and_the_words_say_why(place, monkeypatch, capsys):
     monkeypatch.setattr(estimate, "FEW_EFFECTIVE", 100.0)
     _, out, _ = say(monkeypatch, capsys, *audit("--share", "0.2", "--precision", "1000"))
-    assert "±1000.0 was not reached: a band that few faces carry does not count" in out
+    assert "±1000.0 was not reached: a band that rests on few faces does not count" in out
 
 
 def test_a_budget(place, monkeypatch, capsys):
     code, out, _ = say(monkeypatch, capsys, *audit("--max-forward-passes", "300"))
     assert code == 0
-    assert "stopped: the budget of questions is spent, after " in out
+    assert "stopped: the budget of forward passes is spent, after " in out
     assert "design" not in out
 
 

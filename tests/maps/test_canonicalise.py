@@ -1,4 +1,4 @@
-"""Maps from elsewhere, on the mesh: they keep their values, places and what is hidden."""
+"""Maps of other methods on the mesh keep their values, places and hidden parts."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def a_face(visible=None, scale=2.0):
 
 
 def ramp(size):
-    """A map whose value says where it is: x + 1000 y."""
+    """Return a map whose values encode their place: x + 1000 y."""
     yy, xx = np.mgrid[: size[0], : size[1]]
     return xx + 1000.0 * yy
 
@@ -34,7 +34,7 @@ def ramp(size):
 def test_a_map_of_the_photo_is_read_at_the_vertices():
     face = a_face()
     cis = canonicalise(ramp((260, 240)), face, name="gradcam", target="happy")
-    np.testing.assert_allclose(cis.drops, face.vertices_xy @ [1.0, 1000.0], rtol=1e-9)
+    np.testing.assert_allclose(cis.values, face.vertices_xy @ [1.0, 1000.0], rtol=1e-9)
     assert cis.unit == "gradcam of happy"
     assert cis.patch_in_photo == pytest.approx(np.ptp(face.vertices_xy, axis=0).max() / 15)
 
@@ -46,13 +46,13 @@ def test_a_map_of_the_models_input_is_read_through_the_same_crop(spec):
     cis = canonicalise(ramp(spec.size_hw), face, spec=spec)
     inside = ((shown.vertices_xy >= 0) & (shown.vertices_xy <= np.array(spec.size_hw)[::-1] - 1)).all(axis=1)
     assert inside.mean() > 0.9
-    np.testing.assert_allclose(cis.drops[inside], (shown.vertices_xy @ [1.0, 1000.0])[inside], rtol=1e-9)
+    np.testing.assert_allclose(cis.values[inside], (shown.vertices_xy @ [1.0, 1000.0])[inside], rtol=1e-9)
 
 
-def test_what_the_face_hides_is_not_read():
+def test_hidden_vertices_are_not_read():
     visible = XY[:, 0] < 48
     cis = canonicalise(np.ones((260, 240)), a_face(visible))
-    np.testing.assert_array_equal(np.isnan(cis.drops), ~visible)
+    np.testing.assert_array_equal(np.isnan(cis.values), ~visible)
 
 
 def test_a_bright_place_of_photos_of_other_sizes_is_the_same_place_of_the_model_map():

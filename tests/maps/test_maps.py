@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from canonface import functional
 from canonface.errors import OptionError
-from canonface.maps import CIS, CMS, on_face, peak_of
+from canonface.maps import CIS, CMS, AttributionMap, on_face, peak_of
 from canonface.mesh import Canvas, load_mesh
 from canonface.types import Face, Pose
 
@@ -22,7 +22,7 @@ SEEN = np.ones((64, 64), int)
 
 
 def bump(region, width=6.0):
-    """A map on the canvas that is highest in the middle of a region."""
+    """Return a map on the canvas that is highest in the middle of a region."""
     centre = XY[MESH.regions[region]].mean(axis=0)
     yy, xx = np.mgrid[:64, :64]
     return np.exp(-((xx - centre[0]) ** 2 + (yy - centre[1]) ** 2) / (2 * width**2))
@@ -47,7 +47,7 @@ def a_cis(drops, **changes):
         face=a_face(),
         mesh=MESH,
         probes=np.arange(len(XY)),
-        drops=drops,
+        values=drops,
         confidence=0.9,
         target="happy",
         unit="probability of happy",
@@ -83,6 +83,8 @@ def test_any_split_of_the_faces_merges_to_the_same_map(seed, cut, unseen):
     merged, turned = parts[0].merge(parts[1]), parts[1].merge(parts[0])
     direct = functional.cms([f[0] for f in faces], [f[1] for f in faces], unseen)
     assert merged.faces == 5
+    if unseen == "omit":
+        direct = np.where(merged.seen > 0, direct, np.nan)
     np.testing.assert_allclose(merged.map, direct, atol=1e-12)
     np.testing.assert_allclose(merged.map, turned.map, atol=1e-12)
     np.testing.assert_allclose(merged.sem, turned.sem, atol=1e-9)
@@ -130,7 +132,7 @@ def test_a_flat_peak_is_taken_in_its_middle():
     assert peak.value == 3.0
 
 
-def test_what_reaches_past_the_faces_outline_is_not_the_peak():
+def test_pixels_past_the_outline_of_the_face_are_not_the_peak():
     assert CANVAS.face_mask(MESH)[32, 32]
     assert not CANVAS.face_mask(MESH)[2, 32]
     image = bump("chin")
@@ -196,7 +198,7 @@ def test_hidden_vertices_are_not_drawn():
     np.testing.assert_allclose(drawn[covered], 1.0)
 
 
-def test_what_no_face_showed_is_not_drawn_as_zero():
+def test_unseen_pixels_are_not_drawn_as_zero():
     seen = SEEN.copy()
     seen[:, 32:] = 0
     drawn, covered = on_face(np.where(seen > 0, 0.5, 0.0), seen, 5.0, a_face(), MESH, CANVAS)
@@ -225,9 +227,83 @@ def test_a_face_on_another_mesh_is_refused():
         on_face(np.ones((64, 64)), SEEN, 5.0, replace(a_face(), mesh=load_mesh(1)), MESH, CANVAS)
 
 
-def test_vertex_values_are_nan_where_no_face_looked():
+def test_vertex_values_are_nan_where_no_face_showed_the_pixel():
     seen = np.zeros((64, 64), int)
     seen[:, :32] = 1
     values = CMS.empty(MESH, "u", canvas=CANVAS).add(np.full((64, 64), 4.0), seen, 5.0).vertex_values
     assert values[XY[:, 0] < 30] == pytest.approx(4.0)
     assert np.isnan(values[XY[:, 0] > 33]).all()
+
+
+def halves(unseen="omit"):
+    """Return the map of two faces that show the left half of the picture."""
+    count = SEEN.copy()
+    count[:, 32:] = 0
+    cms = CMS.empty(MESH, "u", unseen, CANVAS)
+    for value in (1.0, 3.0):
+        cms = cms.add(np.where(count > 0, value, 0.0), count, 5.0)
+    return cms
+
+
+def test_a_model_map_is_nan_where_no_face_showed_the_pixel():
+    cms = halves()
+    np.testing.assert_array_equal(np.isnan(cms.map), cms.seen == 0)
+    assert (cms.map[:, :32] == 2.0).all()
+    assert np.isnan(CMS.empty(MESH, "u", canvas=CANVAS).map).all()
+    assert np.isnan(CMS.empty(MESH, "u", "zero", CANVAS).map).all()
+
+
+def test_a_pixel_that_counts_as_zero_in_every_face_is_zero():
+    cms = halves("zero")
+    assert (cms.map[:, 32:] == 0.0).all()
+    assert (cms.map[:, :32] == 2.0).all()
+    assert (cms.seen[:, 32:] == 0).all()
+    assert np.isnan(cms.vertex_values[XY[:, 0] > 33]).all()
+
+
+def test_readouts_ignore_the_nan_of_a_map():
+    omitted, counted = halves(), halves("zero")
+    np.testing.assert_array_equal(omitted.vertex_values, counted.vertex_values)
+    assert omitted.peak() == counted.peak()
+    assert omitted.region_values() == counted.region_values()
+    face = a_face()
+    drawn = [on_face(cms.map, cms.seen, 5.0, face, MESH, CANVAS) for cms in (omitted, counted)]
+    np.testing.assert_array_equal(drawn[0][0], drawn[1][0])
+    np.testing.assert_array_equal(drawn[0][1], drawn[1][1])
+
+
+def test_drops_are_the_values_of_a_drop_map():
+    drops = np.linspace(0, 1, len(XY))
+    cis = a_cis(drops)
+    assert cis.drops is cis.values is drops
+    assert set(cis.region_values()) == set(MESH.regions)
+
+
+def test_the_old_keyword_of_the_values_still_works():
+    cis = a_cis(np.zeros(len(XY)))
+    fields = {**{name: getattr(cis, name) for name in cis.__dataclass_fields__ if name != "values"}}
+    with pytest.warns(DeprecationWarning, match=r"drops=\.\.\.\) is now values="):
+        old = CIS(**fields, drops=np.ones(len(XY)))
+    assert (old.values == 1).all()
+
+
+def test_values_of_another_method_are_no_drops():
+    cis = a_cis(np.linspace(0, 1, len(XY)), model_calls=7)
+    attribution = AttributionMap.of(cis, "gradcam")
+    assert isinstance(attribution, CIS)
+    assert attribution.method == "gradcam"
+    assert attribution.values is cis.values
+    assert attribution.model_calls == 7
+    np.testing.assert_array_equal(attribution.map, cis.map)
+    with pytest.warns(DeprecationWarning, match=r"AttributionMap\.drops is now AttributionMap\.values"):
+        assert attribution.drops is attribution.values
+    assert isinstance(replace(attribution, model_calls=8), AttributionMap)
+    assert CMS.of([attribution]).method == "gradcam"
+
+
+def test_a_map_and_its_method_go_together():
+    cis = a_cis(np.zeros(len(XY)))
+    with pytest.raises(OptionError, match="'gradcam', are an AttributionMap"):
+        replace(cis, method="gradcam")
+    with pytest.raises(OptionError, match="names its method; got ''"):
+        AttributionMap.of(cis, "")

@@ -1,4 +1,4 @@
-"""Off-face reliance on maps whose answer is known by hand."""
+"""Off-face reliance on maps whose share is known by hand."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def test_the_share_is_that_of_the_positive_part():
     assert off_face_reliance(FACE * 1.0, ALL, MESH, CANVAS) == 0
 
 
-def test_what_was_not_asked_does_not_count():
+def test_unprobed_pixels_do_not_count():
     image = np.where(FACE | HALO, 1.0, 0.0)
     columns = np.indices(CANVAS.size_hw)[1]
-    asked = (FACE | (columns < 256)).astype(np.int64)
+    probed = (FACE | (columns < 256)).astype(np.int64)
     left = (HALO & (columns < 256)).sum()
-    assert off_face_reliance(image, asked, MESH, CANVAS) == pytest.approx(left / (left + FACE.sum()))
+    assert off_face_reliance(image, probed, MESH, CANVAS) == pytest.approx(left / (left + FACE.sum()))
 
 
-def test_it_is_unknown_without_halo_without_answers_and_without_reliance():
+def test_it_is_unknown_without_halo_without_probes_and_without_reliance():
     image = np.ones(CANVAS.size_hw)
     assert np.isnan(off_face_reliance(np.ones((512, 512)), ALL, load_mesh(0), Canvas()))
     assert np.isnan(off_face_reliance(image, FACE.astype(np.int64), MESH, CANVAS))
     assert np.isnan(off_face_reliance(-image, ALL, MESH, CANVAS))
 
 
-def test_a_model_map_tells_it_and_its_peak_may_lie_on_the_halo():
+def test_a_model_map_has_it_and_its_peak_may_lie_on_the_halo():
     image = np.zeros(CANVAS.size_hw)
     x, y = np.rint(CANVAS.project(MESH)[MESH.regions["right_ear"][0]]).astype(int)
     image[y - 3 : y + 4, x - 3 : x + 4] = 1

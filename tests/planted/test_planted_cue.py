@@ -57,7 +57,7 @@ def find_everywhere(faces):
         x, y = cms.peak().xy
         # values farther than a whole patch from the region are near 0
         far = ~planted.grown(mask, 3 * CANONICAL_PATCH)
-        dark = float(np.abs(cms.map[far]).max() / cms.map.max())
+        dark = float(np.nanmax(np.abs(cms.map[far])) / np.nanmax(cms.map))
         found[name] = (np.mean(hits), len(hits), bool(near[round(y), round(x)]), dark)
     return found
 

@@ -50,7 +50,7 @@ def test_a_bar_is_as_long_as_its_mean_and_its_line_as_its_interval():
     assert panels(figure)[2].get_xlabel() == "probability of it"
 
 
-def test_what_knows_nothing_is_hatched():
+def test_controls_are_hatched():
     axes = panels(bars(evaluation()))[0]
     assert [bool(bar.get_hatch()) for bar in axes.patches] == [False, False, False, True]
 
@@ -64,7 +64,7 @@ def test_pairs_of_each_kind_have_a_row():
     ]
 
 
-def test_a_number_that_is_missing_is_said(tmp_path):
+def test_a_missing_number_is_named(tmp_path):
     found = evaluation()
     found.scores["average-drop"][:] = np.nan
     figure = bars(found)

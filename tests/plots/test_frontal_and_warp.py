@@ -12,7 +12,7 @@ from canonface.demo import demo_folder
 from canonface.errors import OptionError
 from canonface.mesh import Canvas, load_mesh, region_mask
 from canonface.plots import average_face, photo_face, run_face, shaded_face
-from canonface.plots.raster import canonical_raster
+from canonface.plots.frontal import canonical_raster
 from canonface.plots.warp import warp_photo
 
 CANVAS = Canvas((160, 160))
@@ -74,7 +74,7 @@ def test_a_warped_photo_keeps_left_and_up_at_any_place_and_size():
     assert bright[0] > 80 > bright[1]  # right half, upper half
 
 
-def test_hidden_and_outside_parts_are_the_render(face):
+def test_hidden_and_outside_parts_come_from_the_render(face):
     visible = XY[:, 0] < 80
     picture = average_face([(np.full((160, 160, 3), 200, np.uint8), XY, visible)], MESH, CANVAS)
     assert (picture[:, :75][INSIDE[:, :75]][:, :3] == 200).all()
@@ -85,7 +85,7 @@ def test_hidden_and_outside_parts_are_the_render(face):
     assert not beyond[:, 61:].any()
 
 
-def test_the_average_is_the_mean_over_those_who_show_a_place():
+def test_the_average_is_the_mean_over_the_photos_that_show_a_place():
     dark, light = (np.full((160, 160, 3), value, np.uint8) for value in (50, 101))
     left_only = XY[:, 0] > 80
     picture = average_face([(dark, XY, None), (light, XY, left_only)], MESH, CANVAS)

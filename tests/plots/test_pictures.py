@@ -1,4 +1,4 @@
-"""What colour means, where it lies, and what is written beside it."""
+"""Colours of maps, their places, and the words around them."""
 
 import sys
 from dataclasses import replace
@@ -108,7 +108,7 @@ def test_stronger_values_are_darker_on_both_sides():
 def test_the_limit_is_the_largest_value_on_the_face_rounded_up():
     positive, negative = a_cms(bump("chin", 0.4)), a_cms(bump("chin", -0.4))
     assert scale_of([positive]).limit == scale_of([negative]).limit
-    largest = np.abs(positive.map).max()
+    largest = np.nanmax(np.abs(positive.map))
     assert largest <= scale_of([positive]).limit <= largest * 1.1
     assert Scale.around([np.array([-0.2134, 0.1])], "x").limit == 0.22
     assert Scale.around([np.array([0.5])], "x").limit == 0.5
@@ -140,7 +140,7 @@ def test_maps_in_different_units_do_not_share_a_scale():
         groups({})
 
 
-def test_places_that_were_not_asked_are_pale_and_bare():
+def test_unprobed_places_are_pale_and_bare():
     hidden = XY[:, 0] > 48  # the subject's left
     drops = np.where(hidden, np.nan, 0.4)
     cis = a_cis(drops, face=a_face(visible=~hidden))
@@ -155,16 +155,16 @@ def test_places_that_were_not_asked_are_pale_and_bare():
     assert not any("pale" in text for text in texts(canonical(a_cis(bump("chin")))))
 
 
-def test_hidden_values_do_not_bleed_into_what_was_asked():
+def test_hidden_pixels_do_not_bleed_into_probed_ones():
     hidden = XY[:, 0] > 48
     cms = a_cms(np.full(len(XY), 0.3), visible=~hidden)
     panel = canonical_panel(cms, SCALE)
     row = redness(panel)[panel.shape[0] // 2, panel.shape[1] // 4 :]  # without the soft rim of the face
     coloured = row[row > 20]
-    assert coloured.min() > 60  # no weaker rim at the border of what was asked
+    assert coloured.min() > 60  # no weaker rim at the border of the probed part
 
 
-def test_nothing_is_drawn_beside_the_face():
+def test_nothing_is_drawn_off_the_face():
     panel = canonical_panel(a_cms(np.full(len(XY), 0.4)), SCALE)
     assert (panel[:20, :20] == 255).all()
     assert (panel[-20:, -20:] == 255).all()
@@ -216,7 +216,7 @@ def test_the_words_of_each_figure():
     assert "Mine" in texts(overlay(face, title="Mine"))
 
 
-def test_heat_without_a_sign_has_a_bar_without_blue():
+def test_attributions_without_a_sign_have_a_bar_without_blue():
     never_negative = replace(a_cms(bump("chin")), method="gradcam", unit="GradCAM attribution for happy")
     signed = replace(a_cms(bump("chin") - bump("forehead")), method="rise", unit="RISE attribution for happy")
     assert scale_of([never_negative]).one_sided
@@ -275,7 +275,7 @@ def test_a_face_without_depth_is_drawn_all_the_same():
     assert (known != unknown).any(axis=2).mean() < 0.01
 
 
-def test_faces_asked_about_their_own_class_share_a_page():
+def test_faces_with_targets_of_their_own_share_a_page():
     faces = [a_cis(bump("chin"), unit=f"probability of {name}", target=name) for name in ("happy", "sad")]
     cms = replace(a_cms(bump("chin")), unit="probability of the predicted class")
     words = texts(figure6(faces, cms))
@@ -351,32 +351,32 @@ def test_a_page_of_pairs_shows_both_photos_and_the_map_of_their_kind():
     assert "same: mean of 1 face" not in words
     assert "same: mean of 1 pair" in words
     assert "different: mean of 1 pair" in words
-    with pytest.raises(OptionError, match="beside the map of their kind"):
+    with pytest.raises(OptionError, match="next to the map of their kind"):
         pairs([(first, second)], {"different": maps["different"]})
 
 
-def test_the_caption_says_what_was_asked_and_what_was_inferred():
+def test_the_caption_counts_measured_and_inferred_probes():
     drops = bump("nose_tip")
     inferred = np.arange(len(drops)) % 4 > 0
     measured = canonical(a_cis(drops))
-    assert "468 of 468 places asked" in "\n".join(texts(measured))
+    assert "468 of 468 places probed" in "\n".join(texts(measured))
     assert "interpolated" not in "\n".join(texts(measured))
     words = "\n".join(texts(canonical(a_cis(drops, inferred=inferred, inferred_error=0.0123))))
-    assert "117 of 468 places asked" in words
+    assert "117 of 468 places probed" in words
     assert "the others interpolated, their typical error 0.012" in words
 
 
-def test_the_caption_of_an_estimate_says_how_wide_its_band_is_and_whether_it_can_be_relied_on():
+def test_the_caption_of_an_estimate_gives_its_band_and_its_reliability():
     whole = a_cms(bump("nose_tip"))
     assert "band" not in "\n".join(texts(canonical(whole)))
     estimate = replace(
-        whole, note="10% of the places of each face asked, the rest inferred", half_width=0.0456
+        whole, note="10% of the places of each face probed, the rest inferred", half_width=0.0456
     )
     words = "\n".join(texts(canonical(estimate)))
-    assert "10% of the places of each face asked, the rest inferred" in words
+    assert "10% of the places of each face probed, the rest inferred" in words
     assert "95% band ±0.046 where it is widest" in words
-    assert "not to be relied on" not in words
+    assert "not reliable" not in words
     unsure = "\n".join(texts(canonical(replace(estimate, trusted=False))))
-    assert "not to be relied on: few faces" in unsure
+    assert "not reliable: too few faces" in unsure
     both = replace(estimate, name="other", half_width=0.2)
     assert "±0.046 to ±0.2 where it is widest" in "\n".join(texts(groups({"a": estimate, "b": both})))

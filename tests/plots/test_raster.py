@@ -8,7 +8,8 @@ from slow_raster import slow_raster
 
 from canonface import raster as module
 from canonface.mesh import Canvas, load_mesh
-from canonface.plots.raster import canonical_raster, rasterise
+from canonface.plots.frontal import canonical_raster
+from canonface.raster import rasterise
 
 CANVAS = Canvas((64, 64))
 
@@ -85,6 +86,6 @@ def test_points_that_are_not_finite_or_outside_draw_nothing():
     assert not raster.inside.any()
 
 
-def test_the_kept_raster_cannot_be_spoilt():
+def test_the_cached_raster_is_read_only():
     with pytest.raises(ValueError, match="read-only"):
         canonical_raster(load_mesh(0), CANVAS).triangle[0, 0] = 3

@@ -1,7 +1,8 @@
-"""Files: what they hold, that they are whole, and what is refused."""
+"""Files of maps and figures: content, whole writes, refused options."""
 
 import os
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def cms():
     return a_cms(bump("chin"), visible=XY[:, 0] < 60)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".npy", ".glb"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".npy", ".glb"])
 def test_the_same_map_gives_the_same_bytes(tmp_path, cms, suffix):
     first, second = (save(cms, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
     assert first == second
@@ -45,7 +46,7 @@ def test_an_svg_is_xml_with_the_unit_in_it(tmp_path, cms):
         assert reference in ids
 
 
-def test_an_npy_holds_the_map_and_nan_where_nothing_was_asked(tmp_path, cms):
+def test_an_npy_holds_the_map_and_nan_where_nothing_was_probed(tmp_path, cms):
     loaded = np.load(save(cms, tmp_path / "map.npy"))
     assert loaded.dtype == np.float64
     assert loaded.shape == CANVAS.size_hw
@@ -71,7 +72,7 @@ def test_a_glb_comes_back_from_another_reader(tmp_path, result):
 
 
 def _colours(path, count):
-    """The colours as they lie in the file: trimesh rounds them."""
+    """Return the colours as stored in the file; trimesh rounds them."""
     import json
 
     data = path.read_bytes()
@@ -96,22 +97,22 @@ def test_values_of_vertices_agree_with_the_map():
     assert (colours[shown, 0] > colours[shown, 2]).all()
 
 
-@pytest.mark.parametrize("name", ["map.jpg", "map", "map.pdf", ".png"])
+@pytest.mark.parametrize("name", ["map.jpg", "map", "map.eps", ".png"])
 def test_an_unknown_suffix_lists_the_known_ones(tmp_path, cms, name):
-    with pytest.raises(OptionError, match=r"\.png, \.svg, \.npy, \.glb"):
+    with pytest.raises(OptionError, match=r"\.png, \.svg, \.pdf, \.npy, \.glb"):
         save(cms, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_figure_has_no_map_to_save(tmp_path, cms):
-    with pytest.raises(OptionError, match=r"figure is saved as \.png, \.svg; .*Save the map itself"):
+    with pytest.raises(OptionError, match=r"figure is saved as \.png, \.svg, \.pdf; .*Save the map itself"):
         save(canonical(cms), tmp_path / "map.npy")
 
 
 def test_options_that_do_not_go_with_the_file_are_refused(tmp_path, cms):
     with pytest.raises(OptionError, match="are: none; got limit"):
         save(cms, tmp_path / "map.npy", limit=1.0)
-    with pytest.raises(OptionError, match="are: face_picture, limit, title; got colour"):
+    with pytest.raises(OptionError, match="are: face_picture, cmap, dpi, limit, title; got colour"):
         save(cms, tmp_path / "map.png", colour="red")
 
 
@@ -139,3 +140,8 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, cms, monkeypa
         save(a_cms(bump("left_eye")), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_documentation_names_every_format():
+    page = (Path(__file__).parents[2] / "docs" / "reading-maps.md").read_text()
+    assert all(f"`{suffix}`" in page for suffix in (".png", ".svg", ".pdf", ".npy", ".glb"))

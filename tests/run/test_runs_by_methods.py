@@ -81,7 +81,7 @@ def by_hand(name, model, face, target="yes", **options):
 
 def test_an_explanation_by_a_method_is_its_heat_at_the_probes(model, face):
     cis = explain(face, model, "yes", stride=10, method="gradcam++", method_options={"layer": "conv"})
-    np.testing.assert_array_equal(cis.drops, by_hand("gradcam++", model, face, layer="conv")[cis.probes])
+    np.testing.assert_array_equal(cis.values, by_hand("gradcam++", model, face, layer="conv")[cis.probes])
     assert cis.method == "gradcam++"
     assert cis.unit == "GradCAM++ attribution for yes"
     assert cis.confidence == pytest.approx(explain(face, model, "yes", stride=10).confidence)
@@ -193,7 +193,7 @@ def test_an_adaptive_explanation_is_refused(face, model):
 
 def test_the_papers_preset_goes_with_a_method(face, model):
     cis = explain(face, model, "yes", preset="paper", method="gradient")
-    np.testing.assert_array_equal(cis.drops, by_hand("gradient", model, face))
+    np.testing.assert_array_equal(cis.values, by_hand("gradient", model, face))
 
 
 def test_a_black_box_is_refused_before_any_photo_and_told_what_works(folder, black, tmp_path):
@@ -224,9 +224,9 @@ def test_the_heat_of_a_pair_is_that_of_each_face_with_the_other_as_it_is(embedde
     (first, _), (second, _), (both, other) = (
         explain_pair(*faces, embedder, hide=hide, **options) for hide in ("first", "second", "both")
     )
-    seen = np.isfinite(both.drops)
-    np.testing.assert_allclose(both.drops[seen], (first.drops + second.drops)[seen], rtol=1e-12)
-    np.testing.assert_array_equal(both.drops, other.drops)
+    seen = np.isfinite(both.values)
+    np.testing.assert_allclose(both.values[seen], (first.values + second.values)[seen], rtol=1e-12)
+    np.testing.assert_array_equal(both.values, other.values)
     assert both.unit == "Gradient attribution for same"
     assert both.method == "gradient"
     view = FaceView(faces[0], embedder, make_settings())
@@ -235,7 +235,7 @@ def test_the_heat_of_a_pair_is_that_of_each_face_with_the_other_as_it_is(embedde
     score = torch.cosine_similarity(embedder.module(given), torch.tensor(fixed)).sum()
     [slope] = torch.autograd.grad(score, given)
     expected = at_vertices(slope[0].abs().amax(dim=0).double().numpy(), view.shown)[first.probes]
-    np.testing.assert_allclose(first.drops[seen], expected[seen], rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(first.values[seen], expected[seen], rtol=1e-3, atol=1e-7)
 
 
 def test_a_run_of_pairs_by_a_method(folder, embedder, tmp_path):
@@ -265,7 +265,7 @@ def test_methods_are_compared_on_one_face(model, face):
     np.testing.assert_array_equal(found.cis.drops, explain(face, model, "yes", stride=10).drops)
     gradcam = found.maps["gradcam"]
     assert gradcam.attribution.shape == (32, 32)
-    np.testing.assert_array_equal(gradcam.cis.drops, by_hand("gradcam", model, face)[gradcam.cis.probes])
+    np.testing.assert_array_equal(gradcam.cis.values, by_hand("gradcam", model, face)[gradcam.cis.probes])
     assert found.maps["rise"].cis.model_calls == 40
     assert -1 <= found.agreement("gradcam") <= 1
     figure = plots.methods([found], {"scorecam": "ScoreCAM needs more."})

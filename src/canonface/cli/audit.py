@@ -30,6 +30,7 @@ def audit(
     all_faces: options.AllFaces = False,
     pictures: options.PictureOptions,
     failures: options.FailureOptions,
+    as_json: options.Json = False,
 ) -> None:
     """Make the canonical model saliency map of a model over many photos.
 
@@ -67,12 +68,4 @@ def audit(
             retry_failed=failures.retry_failed,
             **keywords,
         )
-    finish(
-        result,
-        out,
-        pictures.picture_format,
-        by,
-        pictures.draw_on,
-        pictures.as_json,
-        failures.allow_failures,
-    )
+    finish(result, out, pictures, by, as_json, failures.allow_failures)

@@ -15,6 +15,8 @@ from canonface.cli.loading import made_gallery, options_by_method
 from canonface.cli.options import grouped
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from canonface.explanation.comparison import MethodComparison
     from canonface.methods import Method
     from canonface.models import Model
@@ -51,7 +53,7 @@ def compare_methods(
     engine: options.EngineOptions,
     loading: options.LoadOptions,
     aligner: options.AlignerOptions,
-    picture_format: options.Format = "png",
+    look: options.StyleOptions,
     as_json: options.Json = False,
 ) -> None:
     """Compare saliency methods on the same photos: a row a photo, a column a method (the paper's figure 2).
@@ -61,14 +63,13 @@ def compare_methods(
     Example: canonface compare-methods me.jpg you.jpg --model expression --methods gradcam,gradcam++,rise -o compared
     """
     from canonface import explanation, plots
-    from canonface.cli.pictures import check_format
     from canonface.confidence import RecognitionConfidence
     from canonface.data import LabelledPhotos
     from canonface.errors import CanonfaceError, OptionError, TargetError
     from canonface.pipeline import Progress
     from canonface.pipeline.photos import check_form
 
-    check_format(picture_format)
+    look.check()
     chosen = None if methods is None else [name.strip() for name in methods.split(",") if name.strip()]
     own_options = options_by_method(layer, method_option, chosen)
     loaded = loading.load(model)
@@ -116,7 +117,7 @@ def compare_methods(
     out.mkdir(parents=True, exist_ok=True)
     table = [line for row in rows for line in _lines(row)]
     saved = [
-        plots.save(plots.methods(rows, left_out), out / f"methods.{picture_format}"),
+        plots.save(_figure(rows, left_out, look), out / f"methods.{look.picture_format}"),
         _save_csv(table, out / "methods.csv"),
         _save_npz(rows, out / "methods.npz"),
     ]
@@ -130,6 +131,13 @@ def compare_methods(
         _show(table, saved)
     if failed or no_map:
         raise typer.Exit(1)
+
+
+def _figure(rows: list[MethodComparison], left_out: dict[str, str], look: options.StyleOptions) -> Figure:
+    from canonface import plots
+
+    style = look.style()
+    return plots.methods(rows, left_out, title=style.title, cmap=style.cmap, dpi=style.dpi)
 
 
 def _usable(
@@ -193,7 +201,7 @@ def _save_npz(rows: list[MethodComparison], path: Path) -> Path:
     first = rows[0].cis
     none = np.full(len(first.probes), np.nan)
     values = [
-        [row.cis.drops, *(row.maps[name].cis.drops if name in row.maps else none for name in names)]
+        [row.cis.values, *(row.maps[name].cis.values if name in row.maps else none for name in names)]
         for row in rows
     ]
     content: dict[str, Any] = {

@@ -47,6 +47,7 @@ def demo(
 
     labels = demo_folder() / "labels.csv"
     found = []
+    pictures = options.PictureOptions("average")
     for demo_run in DEMO_RUNS:
         column, value = demo_run.only or ("", "")
         rows = [row for row in read_csv(labels) if not column or row[column] == value]
@@ -62,9 +63,7 @@ def demo(
                 subdivision=subdivision,
                 progress=progress,
             )
-        found.append(
-            summary(result, draw_run(result, out / demo_run.model / "pictures", "png", "gender", "average"))
-        )
+        found.append(summary(result, draw_run(result, out / demo_run.model / "pictures", pictures, "gender")))
         if not as_json:
             show_summary(found[-1])
     if as_json:

@@ -8,29 +8,30 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
+from canonface.cli.options import grouped
 
 
+@grouped
 def draw(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")],
     by: Annotated[str | None, typer.Option(help="Also one map for each value of this label.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Directory for the pictures; default: RUN/pictures.")
     ] = None,
-    draw_on: options.DrawOn = "shaded",
-    picture_format: options.Format = "png",
+    pictures: options.PictureOptions,
     as_json: options.Json = False,
 ) -> None:
-    """Draw a run again, e.g. grouped by another label or as SVG.
+    """Draw a run again, e.g. grouped by another label, as PDF or in other colours.
 
-    Example: canonface draw my-run --by gender --format svg
+    Example: canonface draw my-run --by gender --format pdf --cmap PuOr_r
     """
-    from canonface.cli.pictures import check_draw_on, check_format, draw_run, show_summary, summary
+    from canonface.cli.pictures import draw_run, show_summary, summary
     from canonface.run import Run
 
-    check_format(picture_format)
-    check_draw_on(draw_on)
+    pictures.check()
     run = Run.open(folder)
-    found = summary(run, draw_run(run, out or folder / "pictures", picture_format, by, draw_on))
+    found = summary(run, draw_run(run, out or folder / "pictures", pictures, by))
     if as_json:
         console.print_json(found)
     else:

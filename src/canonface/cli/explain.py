@@ -64,7 +64,7 @@ def explain(
     loading: options.LoadOptions,
     aligner: options.AlignerOptions,
     all_faces: options.AllFaces = False,
-    picture_format: options.Format = "png",
+    look: options.StyleOptions,
     as_json: options.Json = False,
 ) -> None:
     """Show the parts of single faces that a model relies on: on the photo and on the canonical face.
@@ -74,13 +74,12 @@ def explain(
     With another method: canonface explain me.jpg --model expression --target happy --method gradcam++
     """
     from canonface import explanation
-    from canonface.cli.pictures import check_format
     from canonface.data import LabelledPhotos
     from canonface.errors import CanonfaceError
     from canonface.explanation import Sampling, make_settings
     from canonface.explanation.face import is_adaptive
 
-    check_format(picture_format)
+    look.check()
     keywords = patch.keywords() | method.keywords() | {"confidence": confidence}
     settings = make_settings(preset, target=target, normalise=False if no_normalise else None, **keywords)
     sampling = Sampling(adaptive.design, adaptive.share, adaptive.precision, seed=adaptive.seed)
@@ -106,7 +105,7 @@ def explain(
                     face_labels=found.labels[name],
                 )
                 stem = _free_stem(name, cis.face.index, stems)
-                results.append(_save(cis, name, out / stem, picture_format))
+                results.append(_save(cis, name, out / stem, look))
                 if not as_json:
                     _show(results[-1])
         except CanonfaceError as error:
@@ -129,20 +128,24 @@ def _free_stem(name: str, face: int, taken: set[str]) -> str:
     return free
 
 
-def _save(cis: Any, name: str, place: Path, suffix: str) -> dict[str, Any]:
+def _save(cis: Any, name: str, place: Path, look: options.StyleOptions) -> dict[str, Any]:
     from canonface import plots
     from canonface.cli.pictures import has_moved, measured, peak_summary
 
     place.parent.mkdir(parents=True, exist_ok=True)
+    style, suffix = look.style(), look.picture_format
+    drawn: dict[str, Any] = {"cmap": style.cmap, "limit": style.limit, "title": style.title}
     saved = [
-        plots.save(plots.overlay(cis), place.with_name(f"{place.name}-photo.{suffix}")),
-        plots.save(cis, place.with_name(f"{place.name}-canonical.{suffix}")),
+        plots.save(
+            plots.overlay(cis, dpi=style.dpi, **drawn), place.with_name(f"{place.name}-photo.{suffix}")
+        ),
+        plots.save(cis, place.with_name(f"{place.name}-canonical.{suffix}"), dpi=style.dpi, **drawn),
         plots.save(cis, place.with_name(f"{place.name}-canonical.npy")),
     ]
     inferred = {}
     if cis.inferred is not None:
         error = cis.inferred_error if np.isfinite(cis.inferred_error) else None
-        share = float(cis.measured.sum() / max(np.isfinite(cis.drops).sum(), 1))
+        share = float(cis.measured.sum() / max(np.isfinite(cis.values).sum(), 1))
         inferred = {"inferred": int(cis.inferred.sum()), "inferred_error": error, "evaluated_share": share}
     return inferred | {
         "photo": name,

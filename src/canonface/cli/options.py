@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from canonface.alignment import Aligner
     from canonface.explanation.options import Engine, Sampling
     from canonface.models import Model
+    from canonface.plots import Style
 
 RENAMED = {"--level": "--subdivision", "--max-questions": "--max-forward-passes"}
 """Option of version 0.1.0 -> option now."""
@@ -444,19 +445,75 @@ class AlignerOptions:
         return chosen_aligner(self.aligner, self.subdivision, all_faces, self.halo, self.mesh, self.vertices)
 
 
-@dataclass(frozen=True)
-class PictureOptions:
-    """The pictures and the form of the result."""
+Cmap = Annotated[
+    str | None,
+    typer.Option(
+        help="Colour map of matplotlib, e.g. RdBu_r; default: red and blue over the bare face.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Limit = Annotated[
+    float | None,
+    typer.Option(
+        help="Value of the strongest colours of a map, in its unit, so that maps of several runs can be compared; "
+        "default: its largest value.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Dpi = Annotated[
+    float | None, typer.Option(help="Pixels an inch of the pictures; default: 160.", rich_help_panel=_OUTPUT)
+]
+Title = Annotated[str | None, typer.Option(help="Title of the pictures.", rich_help_panel=_OUTPUT)]
 
-    draw_on: DrawOn = "shaded"
+
+@dataclass(frozen=True)
+class StyleOptions:
+    """Format and look of pictures.
+
+    Attributes:
+        picture_format: png, svg or pdf.
+        cmap: see `canonface.plots.Style`, likewise the others.
+        limit: limit of the map's scale; examples keep their own.
+        dpi: pixels an inch.
+        title: title of the pictures.
+    """
+
     picture_format: Format = "png"
-    as_json: Json = False
+    cmap: Cmap = None
+    limit: Limit = None
+    dpi: Dpi = None
+    title: Title = None
 
     def check(self) -> None:
-        """Raise OptionError if the pictures cannot be drawn; before the first forward pass."""
-        from canonface.cli.pictures import check_draw_on, check_format
+        """Raise OptionError if an option cannot be used; before the first forward pass."""
+        from canonface.cli.pictures import check_format
 
         check_format(self.picture_format)
+        self.style()
+
+    def style(self) -> Style:
+        """Return the options that plots take.
+
+        Raises:
+            OptionError: one of them cannot be used.
+        """
+        from canonface.plots import Style
+
+        return Style(self.cmap, self.limit, self.dpi, self.title)
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """Pictures of a run: the face under the maps, format and look."""
+
+    draw_on: DrawOn = "shaded"
+    look: StyleOptions = StyleOptions()
+
+    def check(self) -> None:
+        """Raise OptionError if an option cannot be used; before the first forward pass."""
+        from canonface.cli.pictures import check_draw_on
+
+        self.look.check()
         check_draw_on(self.draw_on)
 
 

@@ -1,4 +1,4 @@
-"""Which pictures a run ends with, and the words beside them."""
+"""Pictures and summary at the end of a run, and the drawing options that commands share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import typer
 from jaxtyping import UInt8
 
-from canonface.cli import console
+from canonface.cli import console, options
 from canonface.errors import OptionError
 
 if TYPE_CHECKING:
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
     from canonface.models import Model
     from canonface.run import Run
 
-FORMATS = ("png", "svg")
+FORMATS = ("png", "svg", "pdf")
 STILL = 5e-4
-"""Largest drop that is printed as 0.000: below it, a place that is relied on most means nothing."""
+"""Largest drop that is printed as 0.000: a smaller peak means nothing."""
 NOTHING_MOVED = (
-    "nothing that was hidden moved the answer. Where a model is sure, --confidence log-odds still shows what it "
-    "relies on; a model that answers everything alike may have the wrong weights or input."
+    "no occlusion changed the prediction. Where a model is sure, --confidence log-odds still shows what it relies "
+    "on; a model with the same output for every face may have the wrong weights or input."
 )
 
 
 def shown_as(model: Model) -> str:
-    """How a model is shown a face, and what its outputs are taken for: a wrong assumption makes a wrong map."""
+    """Return the model's input and the assumed meaning of its outputs in words: a wrong one makes a wrong map."""
     height, width = model.spec.size_hw
     crop = (
         f"the face with margin {model.spec.margin:g}"
@@ -46,18 +47,20 @@ def shown_as(model: Model) -> str:
 
 
 def check_format(suffix: str) -> str:
-    """The format itself, if pictures can be saved in it.
+    """Return the format of pictures if it is known.
 
     Raises:
-        OptionError: they cannot.
+        OptionError: it is not.
     """
     if suffix not in FORMATS:
-        raise OptionError(f"Pictures are saved as {' or '.join(FORMATS)}; got {suffix!r}.")
+        raise OptionError(
+            f"Pictures are saved as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; got {suffix!r}."
+        )
     return suffix
 
 
 def check_draw_on(draw_on: str) -> str:
-    """The choice itself, if maps can be drawn on it.
+    """Return the name or path of the face under the maps if it can be used.
 
     Raises:
         OptionError: it is no known name, nor a file.
@@ -68,7 +71,7 @@ def check_draw_on(draw_on: str) -> str:
 
 
 def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:
-    """The face that a run's maps are drawn on, by name or from a photo.
+    """Return the face that a run's maps are drawn on, by name or from a photo.
 
     Raises:
         PhotoError, AlignmentError: it names a photo that cannot be used.
@@ -89,13 +92,10 @@ def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:
 
 
 def finish(
-    run: Run, out: Path, suffix: str, by: str | None, draw_on: str, as_json: bool, allow_failures: bool
+    run: Run, out: Path, pictures: options.PictureOptions, by: str | None, as_json: bool, allow_failures: bool
 ) -> None:
-    """Draw and print what a run found; exit with 1 if something failed and may not."""
-    import typer
-
-    pictures = draw_run(run, out / "pictures", suffix, by, draw_on) if run.faces.num_rows else []
-    found = summary(run, pictures)
+    """Draw a run and print its summary; exit with 1 if rows failed and failures are not allowed."""
+    found = summary(run, draw_run(run, out / "pictures", pictures, by) if run.faces.num_rows else [])
     if as_json:
         console.print_json(found)
     else:
@@ -107,44 +107,56 @@ def finish(
         raise typer.Exit(1)
 
 
-def draw_run(run: Run, folder: Path, suffix: str, by: str | None, draw_on: str) -> list[Path]:
-    """Draw what a run shows: its map, the map of each group, and examples in the four columns of figure 6."""
+def draw_run(run: Run, folder: Path, pictures: options.PictureOptions, by: str | None) -> list[Path]:
+    """Draw a run's map, the map of each group, and examples in the four columns of figure 6; return the files."""
     from canonface import plots
-    from canonface.methods import title_of
 
-    cms = run.cms()
-    picture = face_picture(run, draw_on)
+    style, suffix = pictures.look.style(), pictures.look.picture_format
+    cms, picture = run.cms(), face_picture(run, pictures.draw_on)
     folder.mkdir(parents=True, exist_ok=True)
-    title = f"What the {run.model_name} model relies on" + (
-        f", by {title_of(run.method)}" if run.method else ""
-    )
-    most = "the strongest heat" if run.method else "the confidence that moved most"
-    drawn = [
-        plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture),
+    title = _title(run) if style.title is None else style.title
+    look: dict[str, Any] = {"cmap": style.cmap, "dpi": style.dpi}
+    scaled = look | {"limit": style.limit}
+    files = [
+        plots.save(cms, folder / f"cms.{suffix}", title=title, face_picture=picture, **scaled),
         plots.save(cms, folder / "cms.npy"),
-        plots.save(cms, folder / "cms.glb"),
+        plots.save(cms, folder / "cms.glb", cmap=style.cmap, limit=style.limit),
     ]
     if by:
         maps = run.cms(by=by)
         if not maps:
             console.note(f"no explained face has a value for {by!r}: no map by {by} was drawn.")
         else:
-            page = plots.groups(
-                maps, picture, title=f"{title}, by {by}", of="pair" if run.of_pairs else "face"
-            )
-            drawn.append(plots.save(page, folder / f"cms-by-{by}.{suffix}"))
+            of = "pair" if run.of_pairs else "face"
+            page = plots.groups(maps, picture, title=_joined(title, f"by {by}"), of=of, **scaled)
+            files.append(plots.save(page, folder / f"cms-by-{by}.{suffix}"))
+    most = "the strongest attribution" if run.method else "the largest drop or rise"
     if run.of_pairs and (examples_of_pairs := run.pair_examples()):
-        heading = f"{title}: the pairs with {most}"
-        page = plots.pairs(examples_of_pairs, run.cms(by="target"), picture, title=heading)
-        drawn.append(plots.save(page, folder / f"examples.{suffix}"))
+        heading = _joined(title, f"the pairs with {most}", ": ")
+        page = plots.pairs(examples_of_pairs, run.cms(by="target"), picture, title=heading, **scaled)
+        files.append(plots.save(page, folder / f"examples.{suffix}"))
     elif not run.of_pairs and (examples := run.examples()):
-        page = plots.figure6(examples, cms, picture, title=f"{title}: the faces with {most}")
-        drawn.append(plots.save(page, folder / f"examples.{suffix}"))
-    return drawn
+        heading = _joined(title, f"the faces with {most}", ": ")
+        page = plots.figure6(examples, cms, picture, title=heading, limits=(None, style.limit), **look)
+        files.append(plots.save(page, folder / f"examples.{suffix}"))
+    return files
+
+
+def _title(run: Run) -> str:
+    """Return the default title of a run's pictures."""
+    from canonface.methods import title_of
+
+    return f"What the {run.model_name} model relies on" + (
+        f", by {title_of(run.method)}" if run.method else ""
+    )
+
+
+def _joined(title: str, part: str, between: str = ", ") -> str:
+    return f"{title}{between}{part}" if title else part
 
 
 def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
-    """What a run found, for people and for scripts."""
+    """Return the results of a run, for people and for scripts."""
     failures = Counter(run.failures.column("reason").to_pylist())
     result: dict[str, Any] = {
         "run": str(run.folder),
@@ -172,7 +184,7 @@ def summary(run: Run, pictures: list[Path]) -> dict[str, Any]:
 
 
 def sampling_summary(run: Run) -> dict[str, Any] | None:
-    """What a run that did not ask everything has asked and reached; None of one that did."""
+    """Return the sample and the precision of a run that probed a part of the places; None if it probed all."""
     reached = run.stopping_state
     if run.design.is_full and reached is None:
         return None
@@ -199,7 +211,7 @@ def sampling_summary(run: Run) -> dict[str, Any] | None:
 
 
 def sampling_words(sampling: dict[str, Any]) -> list[str]:
-    """The same in words."""
+    """Return `sampling_summary` in words."""
     words = []
     if sampling["inferred"]:
         words.append(
@@ -208,49 +220,50 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
     if (width := sampling["half_width"]) is None:
         words.append("too few faces for a band")
     else:
-        unsure = "" if sampling["trusted"] else ", not to be relied on: few faces carry the map"
+        unsure = "" if sampling["trusted"] else ", not reliable: the map rests on few faces"
         words.append(f"95% band of the map: ±{width:.3g}{unsure}")
     if "stopped" in sampling:
         why = {
             "precision": f"stopped: precise to ±{sampling['precision']} ({sampling['precision_of']})",
-            "max-forward-passes": "stopped: the budget of questions is spent",
+            "max-forward-passes": "stopped: the budget of forward passes is spent",
             "all-photos": "every photo was taken",
         }.get(
-            sampling["stopped"], f"not finished: the map is of the {sampling['faces']} faces of the last look"
+            sampling["stopped"],
+            f"not finished: the map is of the {sampling['faces']} faces of the last interim look",
         )
-        why += f", after {sampling['forward_passes']:,} questions"
+        why += f", after {sampling['forward_passes']:,} forward passes"
         if sampling["precision"] is not None and sampling["stopped"] in ("max-forward-passes", "all-photos"):
             why += f"; the precision of ±{sampling['precision']} was not reached"
-            why += "" if sampling["trusted"] else ": a band that few faces carry does not count"
+            why += "" if sampling["trusted"] else ": a band that rests on few faces does not count"
         words.append(why)
     return words
 
 
 def measured(result: CIS | CMS) -> str:
-    """What the numbers of a map are, in words."""
+    """Return the quantity of a map in words."""
     return result.unit if result.method else f"drop in {result.unit}"
 
 
 def has_moved(result: CIS | CMS) -> bool:
-    """Whether a map shows anything; a method's heat has a unit of its own, in which small is not nothing."""
-    largest = float(np.abs(result.map).max())
+    """Return whether a map shows anything: drops of at least `STILL`, attributions of any size."""
+    largest = float(np.abs(np.nan_to_num(result.map)).max())
     return largest > 0 if result.method else largest >= STILL
 
 
 def still_words(method: str) -> str:
-    """What is said of a map that shows nothing."""
-    return "the method's map is 0 everywhere: it says nothing of this model." if method else NOTHING_MOVED
+    """Return the message for a map that shows nothing."""
+    return "the method's map is 0 everywhere: it says nothing about this model." if method else NOTHING_MOVED
 
 
 def peak_summary(peak: Peak | None) -> dict[str, Any] | None:
-    """A peak for a script."""
+    """Return a peak for a script."""
     if peak is None:
         return None
     return {"value": peak.value, "regions": list(peak.regions), "vertex": peak.vertex}
 
 
 def place_of(peak: dict[str, Any]) -> str:
-    """The place of a peak in words."""
+    """Return the place of a peak in words."""
     return " / ".join(name.replace("_", " ") for name in peak["regions"]) or "between the named regions"
 
 
@@ -282,7 +295,9 @@ def show_summary(result: dict[str, Any]) -> None:
         if positive:
             out.print(table)
         else:
-            none = "no region has heat above 0" if result["method"] else "hiding no region lowered it"
+            none = (
+                "no region has an attribution above 0" if result["method"] else "hiding no region lowered it"
+            )
             out.print(f"  {none} on the mean ({result['unit']})", soft_wrap=True)
         out.print(f"highest point of the map: {place_of(result['peak'])} ({result['peak']['value']:+.4f})")
         if "off_face" in result:

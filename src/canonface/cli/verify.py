@@ -45,6 +45,7 @@ def verify(
     aligner: options.AlignerOptions,
     pictures: options.PictureOptions,
     failures: options.FailureOptions,
+    as_json: options.Json = False,
 ) -> None:
     """Make the map of the parts of faces that a recognition model compares.
 
@@ -74,12 +75,4 @@ def verify(
             retry_failed=failures.retry_failed,
             **keywords,
         )
-    finish(
-        result,
-        out,
-        pictures.picture_format,
-        by,
-        pictures.draw_on,
-        pictures.as_json,
-        failures.allow_failures,
-    )
+    finish(result, out, pictures, by, as_json, failures.allow_failures)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from canonface._deprecated import warn_renamed
+from canonface.display import Displayed
 from canonface.errors import OptionError, near_names
 from canonface.evaluation.intervals import CONFIDENCE_LEVEL, DRAWS, Interval, intervals
 from canonface.evaluation.metrics import Metric
@@ -58,7 +59,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation:
+class Evaluation(Displayed):
     """Scores of every method on every image, as `canonface.evaluate` returns them.
 
     Attributes:

@@ -21,7 +21,7 @@ from canonface.explanation.options import Engine, gather
 from canonface.explanation.probes import choose_probes
 from canonface.explanation.settings import Settings
 from canonface.explanation.view import prepare_face
-from canonface.maps import CIS
+from canonface.maps import CIS, AttributionMap
 from canonface.methods import (
     METHODS,
     AttributionFiles,
@@ -82,7 +82,7 @@ class MethodComparison:
         if name not in self.maps:
             why = f" It made none: {self.failed[name]}" if name in self.failed else ""
             raise OptionError(f"This comparison has no map by {name!r}: {near_names(name, self.maps)}{why}")
-        mine, theirs = self.cis.drops, self.maps[name].cis.drops
+        mine, theirs = self.cis.values, self.maps[name].cis.values
         both = np.isfinite(mine) & np.isfinite(theirs)
         if both.sum() < 3 or np.ptp(mine[both]) == 0 or np.ptp(theirs[both]) == 0:
             return float("nan")
@@ -215,6 +215,6 @@ def compare_methods(
             confidence_fn.target,
             attribution_unit(method.name, confidence_fn.target),
         )
-        cis = replace(cis, method=method.name, model_calls=images)
+        cis = replace(AttributionMap.of(cis, method.name), model_calls=images)
         maps[name] = MethodMap(attribution, cis, time.perf_counter() - start)
     return MethodComparison(own, view.shown.matrix, maps, failed, seconds)

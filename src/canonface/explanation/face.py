@@ -19,7 +19,7 @@ from canonface.explanation.options import Choices, Engine, Sampling, gather
 from canonface.explanation.probes import choose_probes, patch_in_cm
 from canonface.explanation.settings import Settings
 from canonface.explanation.view import drops_at, prepare_face, require_shown
-from canonface.maps import CIS
+from canonface.maps import CIS, AttributionMap
 from canonface.methods import attribution_unit
 from canonface.models import Model, load_model
 from canonface.sampling import check_limits, probe_adaptively
@@ -148,8 +148,8 @@ def explain_face(
         attribution, images = attribution_at(method, model, view.shown, confidence_fn, probes)
         view.calls += images
         unit = attribution_unit(method.name, confidence_fn.target)
-        return replace(
-            view.cis(probes, attribution, confidence, confidence_fn.target, unit), method=method.name
+        return AttributionMap.of(
+            view.cis(probes, attribution, confidence, confidence_fn.target, unit), method.name
         )
     candidates = np.arange(len(probes)) if chosen is None else chosen
     evaluated = candidates[require_shown(view.shown.visible[probes[candidates]])]

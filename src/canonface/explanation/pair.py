@@ -24,7 +24,7 @@ from canonface.explanation.probes import choose_probes
 from canonface.explanation.settings import Settings
 from canonface.explanation.view import FaceView
 from canonface.functional import cosines
-from canonface.maps import CIS
+from canonface.maps import CIS, AttributionMap
 from canonface.methods import AttributionFiles, Method, attribution_unit
 from canonface.models import Model, load_model
 from canonface.types import Face
@@ -156,7 +156,7 @@ def explain_faces(
         drops[evaluated] = _attribution_of_pair(method, model, views, bound, occluded, probes[evaluated])
         unit = attribution_unit(method.name, bound.target)
         found = [view.cis(probes, drops, confidence, bound.target, unit) for view in views]
-        return *_on_one_patch([replace(cis, method=method.name) for cis in found], occluded), similarity
+        return *_on_one_patch([AttributionMap.of(cis, method.name) for cis in found], occluded), similarity
     drops[evaluated] = _drops_of_pair(views, bound, confidence, occluded, probes[evaluated], runner)
     maps = [view.cis(probes, drops, confidence, bound.target, bound.unit) for view in views]
     return *_on_one_patch(maps, occluded), similarity

@@ -124,7 +124,7 @@ class FaceView:
             face=self.face,
             mesh=self.face.mesh,
             probes=probes,
-            drops=drops,
+            values=drops,
             confidence=confidence,
             target=target,
             unit=unit,

@@ -1,17 +1,16 @@
-"""From drops to maps: one face (CIS), many faces (CMS), and back onto a face."""
+"""Canonical maps of one face (CIS), of many faces (CMS), and their reprojection onto a face."""
 
-from canonface.maps.canonicalising import canonicalise
+from canonface.maps.attribution import AttributionMap, canonicalise
 from canonface.maps.cis import CIS
 from canonface.maps.cms import CMS
-from canonface.maps.off_face import off_face_reliance
 from canonface.maps.patch import CanonicalPatch, canonical_side
-from canonface.maps.peak import Peak, peak_of
+from canonface.maps.readout import Peak, off_face_reliance, peak_of, vertex_values
 from canonface.maps.reprojection import on_face
-from canonface.maps.vertices import vertex_values
 
 __all__ = [
     "CIS",
     "CMS",
+    "AttributionMap",
     "CanonicalPatch",
     "Peak",
     "canonical_side",

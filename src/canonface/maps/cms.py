@@ -1,4 +1,4 @@
-"""Canonical model saliency: what one model relies on over many faces."""
+"""Canonical model saliency: the map of one model over many faces."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from canonface.display import Displayed
 from canonface.errors import OptionError
 from canonface.functional import Unseen
 from canonface.maps.cis import CIS
-from canonface.maps.off_face import off_face_reliance
-from canonface.maps.peak import Peak, peak_of
-from canonface.maps.vertices import vertex_values
+from canonface.maps.readout import Peak, off_face_reliance, peak_of, region_means, vertex_values
 from canonface.mesh import Canvas
 from canonface.types import Mesh
 
 
-@dataclass(frozen=True, eq=False)
-class CMS:
-    """The mean of many canonical image saliency maps (eq. 6), kept as sums so that parts can be merged.
+@dataclass(frozen=True, eq=False, repr=False)
+class CMS(Displayed):
+    """Canonical model saliency map: the mean of many faces' maps (eq. 6), kept as sums so that parts can be merged.
 
-    Sums, sums of squares and counts are added face by face; no mean is ever stored, so any split of the faces
-    over processes ends in the same map.
+    Sums, sums of squares and counts are added face by face and no mean is stored, so any split of the faces over
+    processes gives the same map.
 
     Attributes:
         mesh: the mesh.
@@ -31,23 +30,23 @@ class CMS:
         squares: ``(h, w)`` sum of their squares.
         seen: ``(h, w)`` number of faces that showed the pixel.
         faces: number of faces.
-        unseen: ``omit`` leaves a face out where it hides a pixel; ``zero`` counts it as 0 there (the paper).
+        unseen: ``omit`` leaves a face out where it hides a pixel; ``zero`` counts it as 0 there (eq. 6).
         unit: words for a colour bar.
         patch_total: sum of the faces' canonical patches: sides on the canonical picture (eq. 3).
         canvas: the canonical picture.
-        name: of the group of faces, e.g. ``female``; empty for all.
+        name: name of the group of faces, e.g. ``female``; empty for all.
         model: name of the model; maps of different models are not merged.
         normalise: whether the faces' maps were divided by the density of probes (eq. 5).
-        note: what of it was inferred and not asked, in words for a caption; empty where everything was asked.
-        half_width: of the map's 95% band, the largest; NaN where it was not asked for.
-        trusted: False where too few people carry the map for that band to be relied on.
-        method: name of the saliency method of others that made the faces' maps; empty: they are maps of drops.
+        note: caption that says which part was inferred; empty where everything was measured.
+        half_width: largest half-width of the map's 95% band; NaN if no band was computed.
+        trusted: False where the map rests on too few people for that band to hold.
+        method: name of the other saliency method that made the faces' maps; empty for maps of drops.
     """
 
-    mesh: Mesh = field(repr=False)
-    total: Float[np.ndarray, "h w"] = field(repr=False)
-    squares: Float[np.ndarray, "h w"] = field(repr=False)
-    seen: Int[np.ndarray, "h w"] = field(repr=False)
+    mesh: Mesh
+    total: Float[np.ndarray, "h w"]
+    squares: Float[np.ndarray, "h w"]
+    seen: Int[np.ndarray, "h w"]
     faces: int
     unit: str
     patch_total: float = 0.0
@@ -61,6 +60,11 @@ class CMS:
     trusted: bool = True
     method: str = ""
 
+    def __repr__(self) -> str:
+        extras = {"name": self.name, "method": self.method, "unseen": self.unseen.replace("omit", "")}
+        more = "".join(f", {key}={value!r}" for key, value in extras.items() if value)
+        return f"{type(self).__name__}(model={self.model!r}, unit={self.unit!r}, faces={self.faces}{more})"
+
     @classmethod
     def empty(
         cls,
@@ -73,7 +77,7 @@ class CMS:
         normalise: bool = True,
         method: str = "",
     ) -> CMS:
-        """A map of no face yet."""
+        """Return a map of no face yet."""
         if unseen not in ("omit", "zero"):
             raise OptionError(f"unseen is 'omit' or 'zero'; got {unseen!r}.")
         canvas = canvas or Canvas.of(mesh)
@@ -84,12 +88,12 @@ class CMS:
 
     @classmethod
     def of(cls, maps: Iterable[CIS], unseen: Unseen = "omit", name: str = "") -> CMS:
-        """The mean of the maps of many faces (eq. 6).
+        """Average the maps of many faces (eq. 6).
 
         Args:
-            maps: of one kind: one mesh, unit and model.
-            unseen: how pixels count that a face hides: ``omit`` or ``zero``.
-            name: of the group of faces.
+            maps: maps of one mesh, unit and model.
+            unseen: ``omit`` or ``zero``: how a pixel counts that a face hides.
+            name: name of the group of faces.
 
         Raises:
             OptionError: there is no map, or they are of different kinds.
@@ -106,12 +110,12 @@ class CMS:
     def add(
         self, image: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"], canonical_patch: float
     ) -> CMS:
-        """This map with one more face.
+        """Return this map with one more face.
 
         Args:
             image: ``(h, w)`` the face's canonical map, as `canonface.functional.cis` gives it.
             count: ``(h, w)`` its counts.
-            canonical_patch: side of the patch in it.
+            canonical_patch: side of its patch.
         """
         shown = count > 0
         values = np.where(shown, image, 0.0)
@@ -125,7 +129,7 @@ class CMS:
         )
 
     def merge(self, other: CMS) -> CMS:
-        """The map of both sets of faces; its name is theirs if it is the same, else empty.
+        """Return the map of both sets of faces, named only if both have the same name.
 
         Raises:
             OptionError: the maps differ in mesh, canvas, model, unit, or in how they were averaged, or one is an
@@ -168,7 +172,11 @@ class CMS:
 
     @property
     def map(self) -> Float[np.ndarray, "h w"]:
-        """Mean drop at each pixel, in confidence units (or heat, in a method's own); 0 where no face showed it."""
+        """Mean of the faces' maps at each pixel, in their unit; NaN where no face showed it.
+
+        With ``unseen="zero"`` a pixel counts as 0 in every face that hides it, so one that no face showed is 0, as in
+        eq. 6; ``seen`` distinguishes it from a measured 0.
+        """
         return _ratio(self.total, self.divisor)
 
     @property
@@ -184,24 +192,18 @@ class CMS:
         return vertex_values(self.map, self.seen, self.mesh, self.canvas)
 
     def region_values(self) -> dict[str, float]:
-        """Mean of the map over the vertices of each named region, the largest first; unseen ones left out."""
-        values = self.vertex_values
-        means = {
-            name: float(np.nanmean(values[members]))
-            for name, members in self.mesh.regions.items()
-            if np.isfinite(values[members]).any()
-        }
-        return dict(sorted(means.items(), key=lambda item: -item[1]))
+        """Return the mean of the map over each named region, the largest first; unseen regions left out."""
+        return region_means(self.vertex_values, self.mesh)
 
     @property
     def off_face(self) -> float:
-        """Share of the positive drop that lies on the halo, 0 to 1; NaN without a halo: `off_face_reliance`."""
+        """Share of the map's positive part that lies on the halo, 0 to 1; NaN without a halo: `off_face_reliance`."""
         return off_face_reliance(self.map, self.seen, self.mesh, self.canvas)
 
     def peak(self) -> Peak | None:
-        """Where the map is highest; None if no face was asked."""
+        """Return the highest place of the map; None if there is no face."""
         return peak_of(self.map, self.seen, self.mesh, self.canvas)
 
 
 def _ratio(total: Float[np.ndarray, "h w"], count: Int[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    return np.asarray(np.divide(total, count, out=np.zeros_like(total), where=count > 0))
+    return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))

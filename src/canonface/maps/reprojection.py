@@ -1,4 +1,4 @@
-"""A canonical map drawn back onto a face (figure 6d)."""
+"""Reprojection: a canonical map drawn back onto a face (figure 6d)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from canonface import functional
 from canonface.errors import OptionError
-from canonface.maps.vertices import vertex_values
+from canonface.maps.readout import vertex_values
 from canonface.mesh import Canvas
 from canonface.types import Face, Mesh
 
@@ -24,14 +24,14 @@ def on_face(
 
     Args:
         image: ``(h, w)`` canonical map on ``canvas``.
-        count: ``(h, w)`` number of probes or faces behind each pixel; what none showed is not drawn.
+        count: ``(h, w)`` number of probes or faces behind each pixel; pixels with 0 are not drawn.
         canonical_patch: side of the map's patch on the canvas.
         face: any face aligned to the mesh.
         mesh: the mesh.
         canvas: the canonical picture.
 
     Returns:
-        The map in pixels of ``face.image``, and which of its pixels lie under a patch.
+        The map in pixels of ``face.image``, and the mask of the pixels that lie under a patch.
 
     Raises:
         OptionError: the face is aligned to another mesh.
@@ -48,7 +48,9 @@ def on_face(
     shown = face.visible & ~np.isnan(vertex_values(image, count, mesh, canvas))
     places = np.where(shown[:, None], face.vertices_xy, np.nan)
     patch = max(canonical_patch * scale, 1.0)
-    drawn = functional.reproject(image, canonical_xy, places, (height, width), patch)
+    drawn = functional.reproject(
+        np.where(count > 0, image, 0.0), canonical_xy, places, (height, width), patch
+    )
     covered = functional.cis(np.ones(shown.sum()), places[shown], (height, width), patch)[1] > 0
     return drawn, covered
 

@@ -1,4 +1,4 @@
-"""Methods side by side by every metric: the bars of the paper's figures 10 to 12, with their intervals."""
+"""Bars of an evaluation: methods side by side by every metric, with intervals (the paper's figures 10 to 12)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Axes = Figure = Any
 
 OURS = {"cms": "#96092a", "cis": "#d62a2a"}
-"""Ink of the canonical maps; the others are greys, those that know nothing of the model hatched."""
+"""Ink of the canonical maps; other methods are grey, controls that ignore the model are hatched."""
 OTHERS = ("#3d4f66", "#6c7f97", "#9fafc2", "#c3cedb", "#565656", "#8b8b8b", "#bdbdbd")
 TITLES = {"cms": "CMS", "cis": "CIS", "random": "random", "centre": "centre"}
 CONTROLS = ("random", "centre")
@@ -28,11 +28,11 @@ _LETTERS_PER_INCH = 14
 
 
 def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Figure:
-    """One panel a metric, one bar a method, its interval as a line; pairs of each kind in a row of their own.
+    """Draw one panel a metric and one bar a method, its interval as a line; each kind of pairs has its own row.
 
     Args:
-        evaluation: what was found.
-        titles: of methods; a name that is missing stands as it is.
+        evaluation: the evaluation.
+        titles: name of a method -> its title; a missing name is its own title.
     """
     from matplotlib.figure import Figure as NewFigure
 
@@ -62,8 +62,7 @@ def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Fig
     heading = (
         f"{evaluation.model}: {len(evaluation)} {what}, "
         f"{evaluation.confidence_level:.0%} intervals. Red: canonical maps{by}. "
-        "Hatched: maps that know nothing of the model. "
-        "An arrow says which way is better."
+        "Hatched: controls that ignore the model. Arrows point to the better side."
     )
     figure.suptitle(textwrap.fill(heading, int(_LETTERS_PER_INCH * figure.get_figwidth())), fontsize=9)
     return figure
@@ -100,7 +99,7 @@ def _panel(
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.tick_params(axis="x", labelsize=7)
     axes.margins(x=0.22)
-    if metric.scale == "percent":  # the room for the words beyond 100 is no part of the scale
+    if metric.scale == "percent":  # the room for words beyond 100 is not part of the scale
         axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 100])
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)

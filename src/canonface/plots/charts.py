@@ -1,4 +1,4 @@
-"""Charts of numbers beside maps: axes in the page's letters, lines that say by themselves what they are."""
+"""Charts on a page of maps: axes, words and legends in the page's font."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Axes = Any
 
 COLOURS = ("#1d56a8", "#b3161f", "#2c7d4f", "#8a5a00", "#6a3d9a", "#00788a", "#a8447e", "#5c5c62")
-"""Of lines, in this order; told apart in grey by their marks too."""
+"""Colours of lines, in this order; in grey print `MARKS` distinguish them."""
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 GRID = "#dcdce0"
 
@@ -29,17 +29,17 @@ def chart(
     top: float = 0.1,
     right: float = 0.1,
 ) -> Axes:
-    """Axes within a place, room for their numbers and words left at the sides.
+    """Add axes within a place, with room for numbers and labels at the sides.
 
     Args:
         page: the page.
         place: left, top, width and height in inches.
-        x_label: words under the axis.
-        y_label: words beside it.
-        left: room for the numbers, in inches.
-        bottom: likewise.
-        top: likewise.
-        right: likewise.
+        x_label: label of the horizontal axis.
+        y_label: label of the vertical axis.
+        left: room at the left for numbers and label, in inches; likewise the others.
+        bottom: room below.
+        top: room above.
+        right: room at the right.
     """
     x, y, width, height = place
     axes = page.axes((x + left, y + top, width - left - right, height - top - bottom))
@@ -57,13 +57,13 @@ def chart(
 
 
 def words(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Words at a place of the chart."""
+    """Write words at a place of the chart."""
     usual: dict[str, Any] = {"size": 8.5, "color": INK, "family": FONT, "parse_math": False}
     axes.text(x, y, text, **(usual | style))
 
 
 def legend(axes: Axes, **style: Any) -> None:
-    """What each line is."""
+    """Add a legend of the lines."""
     from matplotlib.font_manager import FontProperties
 
     axes.legend(
@@ -72,7 +72,7 @@ def legend(axes: Axes, **style: Any) -> None:
 
 
 def plain_counts(axes: Axes, values: Sequence[float]) -> None:
-    """A logarithmic axis of counts with these numbers written out, and no others."""
+    """Make the horizontal axis logarithmic, with these counts as its only ticks."""
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
     axes.set_xscale("log")

@@ -1,4 +1,4 @@
-"""The picture of a convergence study (the paper's figure 5): maps of more and more photos, and their reliability."""
+"""Figure of a convergence study (the paper's figure 5): maps of growing numbers of photos, and their reliability."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from canonface.plots.charts import COLOURS, chart, legend, plain_counts, words
 from canonface.plots.panels import FacePicture, canonical_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
+from canonface.plots.style import ColourMap
 from canonface.studies.convergence import Convergence
 
 if TYPE_CHECKING:
@@ -18,18 +19,25 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Figure = Any
 
 MOST_MAPS = 5
-_FARTHEST = 20.0  # of the photos at hand: a needed number beyond is said in words alone
+_FARTHEST = 20.0  # times the photos at hand: a needed number beyond it is not drawn
 
 
 def convergence_figure(
-    found: Convergence, face_picture: FacePicture | None = None, *, title: str | None = None
+    found: Convergence,
+    face_picture: FacePicture | None = None,
+    *,
+    title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
-    """Maps of the first so many photos, each on its own scale, and under them the reliability against their number.
+    """Draw maps of growing numbers of photos, each on its own scale, above the curve of their reliability.
 
     Args:
-        found: of `canonface.studies.convergence`.
-        face_picture: what to draw on: see `canonface.plots.canonical`.
-        title: of the page.
+        found: result of `canonface.studies.convergence`.
+        face_picture: picture to draw on: see `canonface.plots.canonical`.
+        title: title of the page.
+        cmap: see `canonface.plots.canonical`.
+        dpi: pixels an inch; None: 160.
     """
     chosen = _spaced(list(found.maps), MOST_MAPS)
     maps = [found.maps[number] for number in chosen]
@@ -39,13 +47,13 @@ def convergence_figure(
         [
             "dots: mean over random draws of people, split into halves that share nobody",
             "bars: 5% to 95% of single draws",
-            *(["each map holds the photos of those left of it; scales differ"] if maps else []),
+            *(["each map includes the photos of the maps to its left; scales differ"] if maps else []),
         ]
     )
     if not maps:
         blank = Panel(np.full((2, 2, 3), 255, dtype=np.uint8))
-        return sheet([[blank, blank]], [], heading, footer, panel=2.6, below=below)
-    scales = [scale_of([cms]) for cms in maps]
+        return sheet([[blank, blank]], [], heading, footer, panel=2.6, below=below, dpi=dpi)
+    scales = [scale_of([cms], cmap=cmap) for cms in maps]
     rows = [
         Panel(canonical_panel(cms, scale, face_picture), f"{number:,} photos".replace(",", " "), note)
         for number, cms, scale, note in zip(chosen, maps, scales, _notes(found, chosen), strict=True)
@@ -53,7 +61,7 @@ def convergence_figure(
     bars = [Bar(scale, column, column) for column, scale in enumerate(scales)]
     # The words and the curve need the width of three maps.
     rows += [Panel(np.full((2, 2, 3), 255, dtype=np.uint8))] * (3 - len(rows))
-    return sheet([rows], bars, heading, footer, panel=2.2, below=below)
+    return sheet([rows], bars, heading, footer, panel=2.2, below=below, dpi=dpi)
 
 
 def _notes(found: Convergence, chosen: list[int]) -> list[str]:
@@ -65,7 +73,7 @@ def _notes(found: Convergence, chosen: list[int]) -> list[str]:
 
 
 def _spaced(numbers: list[int], most: int) -> list[int]:
-    """Some of the numbers, evenly spread, with the first and the last."""
+    """Return at most ``most`` of the numbers, evenly spread, with the first and the last."""
     if len(numbers) <= most:
         return numbers
     return [numbers[round(i)] for i in np.linspace(0, len(numbers) - 1, most)]
@@ -106,7 +114,7 @@ def _curve(found: Convergence, page: Page, place: Rectangle) -> None:
         kind = "extrapolated" if found.extrapolated else "within the data"
         text = f"{found.target:g} at about {at:,.0f} photos, {kind} (shaded: 95% interval)"
         words(axes, end * 0.97, 0.45, text, color=red, ha="right", weight="bold")
-    # A curve that rises leaves the lower right free; one that stays low leaves the place under the target.
+    # A rising curve leaves the lower right free, a low one the room under the target.
     low = float(np.nanmax(y, initial=0.0)) < 0.45
     legend(
         axes, loc="upper left" if low else "lower right", **({"bbox_to_anchor": (0.0, 0.9)} if low else {})

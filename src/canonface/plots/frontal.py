@@ -1,4 +1,4 @@
-"""The canonical face as a picture to draw on: a calm grey render that anyone sees as a face."""
+"""The canonical face as a picture to draw on: a soft grey render of the mesh, and its raster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from canonface.mesh import Canvas, region_mask, vertex_normals
-from canonface.plots.raster import Raster, canonical_raster
+from canonface.raster import Raster, rasterise
 from canonface.types import Mesh
 
 _KEY_LIGHT = np.array([-0.30, 0.50, 0.81])  # from the upper left, as pictures are mostly lit
@@ -22,17 +22,26 @@ _IRIS_RADIUS = 0.20  # of the width of the eye: 11.7 mm of about 30, the human m
 
 
 @lru_cache(maxsize=4)
-def shaded_face(mesh: Mesh, canvas: Canvas) -> UInt8[np.ndarray, "h w 4"]:
-    """The canonical mesh in neutral grey, lit softly, with the tones of brows, eyes and lips.
+def canonical_raster(mesh: Mesh, canvas: Canvas) -> Raster:
+    """Rasterise the canonical mesh on the canonical picture; cached, so its arrays are read-only."""
+    raster = rasterise(canvas.project(mesh), -mesh.vertices[:, 2], mesh.triangles, canvas.size_hw)
+    for array in (raster.triangle, raster.weights, raster.corners):
+        array.flags.writeable = False
+    return raster
 
-    Rendered at twice the size and shrunk. Kept for the next call; the array cannot be written to.
+
+@lru_cache(maxsize=4)
+def shaded_face(mesh: Mesh, canvas: Canvas) -> UInt8[np.ndarray, "h w 4"]:
+    """Render the canonical mesh in neutral grey, lit softly, with darker brows, eyes and lips.
+
+    Rendered at twice the size and shrunk. Cached, so the array is read-only.
 
     Args:
-        mesh: the canonical mesh, at any level.
+        mesh: the canonical mesh, at any subdivision.
         canvas: the canonical picture.
 
     Returns:
-        ``(h, w, 4)`` RGB and opacity: transparent beside the face.
+        ``(h, w, 4)`` RGB and opacity: transparent off the face.
     """
     import cv2
 
@@ -52,10 +61,10 @@ def shaded_face(mesh: Mesh, canvas: Canvas) -> UInt8[np.ndarray, "h w 4"]:
 
 
 def smooth_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:
-    """Unit normals that change evenly over the face.
+    """Return unit normals that change smoothly over the face.
 
-    Subdivision keeps the base triangles flat, and so would normals of the dense mesh: those of the base
-    vertices are mixed instead.
+    Subdivision keeps the base triangles flat, so normals computed on the dense mesh would show facets. The normals
+    of the base vertices are interpolated instead.
     """
     base = vertex_normals(mesh.vertices, mesh.triangles)[: mesh.base_count]
     mixed = mesh.from_base @ base
@@ -64,7 +73,7 @@ def smooth_normals(mesh: Mesh) -> Float[np.ndarray, "v 3"]:
 
 
 def vertex_tones(mesh: Mesh) -> Float[np.ndarray, "v"]:
-    """Tone of every vertex, without light: skin, brows, lips, eyes. For colours that vertices carry."""
+    """Return the unlit tone of every vertex (skin, brows, lips), for files that colour vertices."""
     tones = np.full(len(mesh.vertices), _SKIN)
     names = {"right_eyebrow": _BROW, "left_eyebrow": _BROW, "upper_lip": _LIP, "lower_lip": _LIP}
     for name, tone in names.items():
@@ -74,7 +83,7 @@ def vertex_tones(mesh: Mesh) -> Float[np.ndarray, "v"]:
 
 
 def _light(mesh: Mesh, raster: Raster, pixels: float) -> Float[np.ndarray, "h w"]:
-    """Light from above and all around, less in hollows, at each pixel; about 1 on the forehead."""
+    """Return the light at each pixel: a key light and the sky, less in hollows; about 1 on the forehead."""
     normals = raster.interpolate(smooth_normals(mesh))
     normals /= np.maximum(np.linalg.norm(normals, axis=2, keepdims=True), 1e-9)
     key = np.clip(normals @ _KEY_LIGHT, 0, None)
@@ -88,10 +97,10 @@ def _light(mesh: Mesh, raster: Raster, pixels: float) -> Float[np.ndarray, "h w"
 def _hollowness(
     height: Float[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"], sigma: float
 ) -> Float[np.ndarray, "h w"]:
-    """How far each pixel lies behind its surroundings, 0 to 1 (at one centimetre): a cheap ambient occlusion."""
+    """Return the depth of each pixel behind its surroundings, 1 from one centimetre on (cheap ambient occlusion)."""
     import cv2
 
-    # So wide a blur shows no pixels: an eighth of the size does.
+    # The blur is so wide that an eighth of the resolution is enough.
     rows, columns = height.shape
     small = (max(columns // 8, 1), max(rows // 8, 1))
     coarse = cv2.resize(height * inside, small, interpolation=cv2.INTER_AREA)
@@ -102,7 +111,7 @@ def _hollowness(
 
 
 def _features(mesh: Mesh, raster: Raster, canvas: Canvas) -> Float[np.ndarray, "h w"]:
-    """Tone of the skin, brows, lips, mouth and eyes at each pixel."""
+    """Return the unlit tone at each pixel: skin, brows, lips, mouth and eyes."""
     pixels = canvas.pixels_per_unit(mesh)
 
     def drawn(triangles: Bool[np.ndarray, "t"], soft: float) -> Float[np.ndarray, "h w"]:
@@ -112,7 +121,7 @@ def _features(mesh: Mesh, raster: Raster, canvas: Canvas) -> Float[np.ndarray, "
         return drawn(_within(mesh, name), soft)
 
     tone = np.full(raster.triangle.shape, _SKIN)
-    if not set(mesh.regions) >= _FEATURES:  # a mesh of one's own, or a grid: nothing to draw
+    if not set(mesh.regions) >= _FEATURES:  # a user's own mesh, or a grid, has no features to draw
         return tone
     for side in ("right", "left"):
         tone = _mix(tone, _BROW, 0.85 * area(f"{side}_eyebrow", 0.16))
@@ -128,13 +137,13 @@ def _features(mesh: Mesh, raster: Raster, canvas: Canvas) -> Float[np.ndarray, "
 
 
 def _within(mesh: Mesh, *names: str) -> Bool[np.ndarray, "t"]:
-    """Triangles whose corners all lie in one of the regions."""
+    """Return the triangles whose three corners lie in the regions."""
     members = np.any([region_mask(mesh, name) for name in names], axis=0)
     return np.asarray(members[mesh.triangles].all(axis=1))
 
 
 def _mouth_opening(mesh: Mesh) -> Bool[np.ndarray, "t"]:
-    """Triangles between the lips: those of the mouth that belong to no region, and what joins them to a lip."""
+    """Return the triangles between the lips: corners on a lip or in no region, but not all on one lip."""
     named = np.zeros(len(mesh.vertices), dtype=bool)
     for members in mesh.regions.values():
         named[members] = True
@@ -144,7 +153,7 @@ def _mouth_opening(mesh: Mesh) -> Bool[np.ndarray, "t"]:
 
 
 def _lips(mesh: Mesh, raster: Raster, gap: float) -> Float[np.ndarray, "h w"]:
-    """Lips with all between them: narrow gaps at the corners of the mouth are closed."""
+    """Return the mask of the lips and mouth opening, narrow gaps at the mouth corners closed."""
     import cv2
 
     mouth = _within(mesh, "upper_lip") | _within(mesh, "lower_lip") | _mouth_opening(mesh)
@@ -156,7 +165,7 @@ def _lips(mesh: Mesh, raster: Raster, gap: float) -> Float[np.ndarray, "h w"]:
 def _draw_eye(
     tone: Float[np.ndarray, "h w"], eye: Float[np.ndarray, "h w"], rim_xy: Float[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "h w"]:
-    """White, iris and pupil within the lids, and the shadow of the lashes above."""
+    """Draw sclera, iris and pupil within the lids, and the shadow of the lashes above."""
     low, high = rim_xy.min(axis=0), rim_xy.max(axis=0)
     width = float(high[0] - low[0])
     centre = (low + high) / 2
@@ -179,7 +188,7 @@ def _mix(tone: Float[np.ndarray, "h w"], other: float, share: Float[np.ndarray, 
 def _blur(
     image: Float[np.ndarray, "h w"], sigma: float, inside: Bool[np.ndarray, "h w"] | None = None
 ) -> Float[np.ndarray, "h w"]:
-    """Gaussian blur; with ``inside`` only the pixels there give anything, and those near them take it too."""
+    """Return the Gaussian blur; with ``inside``, the weighted mean of the pixels inside."""
     import cv2
 
     def gauss(values: np.ndarray) -> np.ndarray:

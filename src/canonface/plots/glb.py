@@ -1,7 +1,7 @@
-"""The canonical mesh with its map as a binary glTF file (.glb), for any 3D viewer.
+"""Binary glTF file (.glb) of the canonical mesh with its map, for any 3D viewer.
 
-Written here rather than by a library: colours in glTF are linear light and a default material is metal, and both
-go wrong silently. Source: glTF 2.0 specification, sections 3.7 (meshes), 3.9 (materials), 4 (GLB).
+Written without a library, since two defaults go wrong silently: colours in glTF are linear light, and the default
+material is metal. Source: glTF 2.0 specification, sections 3.7 (meshes), 3.9 (materials), 4 (GLB).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PALE = 0.5
 
 
 def vertex_colours(result: Result, scale: Scale) -> Float[np.ndarray, "v 3"]:
-    """Colour of every vertex as on the canonical face: sRGB, 0..1; pale where no patch lay."""
+    """Return the colour of every vertex as on the canonical face: sRGB, 0..1; pale where the map has no value."""
     values, tones = (
         vertex_values(result.map, seen_count(result), result.mesh, result.canvas),
         vertex_tones(result.mesh),
@@ -35,19 +35,19 @@ def vertex_colours(result: Result, scale: Scale) -> Float[np.ndarray, "v 3"]:
 
 
 def glb_bytes(result: Result, scale: Scale) -> bytes:
-    """A map on its mesh as the bytes of a .glb file.
+    """Return a map on its mesh as the bytes of a .glb file.
 
-    Positions are in the mesh's centimetres, y up, z to the viewer. ``COLOR_0`` holds the colours of the scale
-    (linear light, as glTF wants), ``_VALUE`` the map in the unit of confidence, ``_SEEN`` 1 where a patch lay and
-    0 elsewhere, where ``_VALUE`` is 0 since glTF has no NaN. ``extras`` of the mesh name the unit and the limit
-    of the colours.
+    Positions are in the mesh's centimetres, y up, z to the viewer. ``COLOR_0`` holds the colours of the scale in
+    linear light. ``_VALUE`` holds the map in the unit of confidence. ``_SEEN`` is 1 where it has a value and 0
+    elsewhere; there ``_VALUE`` is 0, since glTF has no NaN. ``extras`` of the mesh name the unit and the limit of
+    the colours.
 
     Args:
-        result: one face's map or many faces'.
-        scale: the colours.
+        result: map of one face or of many.
+        scale: its colours.
     """
     mesh, values = result.mesh, vertex_values(result.map, seen_count(result), result.mesh, result.canvas)
-    # Only the face is a surface: what lies around it has no triangles.
+    # The halo has no triangles, so only the face is written.
     count = mesh.face_count
     buffer = _Buffer()
     attributes = {
@@ -82,7 +82,7 @@ def glb_bytes(result: Result, scale: Scale) -> bytes:
 
 
 class _Buffer:
-    """The binary part of the file, with a view and an accessor for each array."""
+    """Binary part of the file, with a view and an accessor for each array."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -90,7 +90,7 @@ class _Buffer:
         self.accessors: list[dict[str, Any]] = []
 
     def add(self, array: np.ndarray, kind: str, bounds: bool = False, indices: bool = False) -> int:
-        """Append an array; returns the number of its accessor."""
+        """Append an array and return the number of its accessor."""
         values = np.ascontiguousarray(array, dtype="<u4" if indices else "<f4")
         target = _INDICES if indices else _VERTICES
         view = {"buffer": 0, "byteOffset": len(self.data), "byteLength": values.nbytes, "target": target}
@@ -109,7 +109,7 @@ class _Buffer:
 
 
 def _container(document: bytes, binary: bytes) -> bytes:
-    """The two chunks of a GLB file, each padded to four bytes."""
+    """Return the two chunks of a GLB file, each padded to four bytes."""
     document += b" " * (-len(document) % 4)
     binary += b"\0" * (-len(binary) % 4)
     chunks = struct.pack("<II", len(document), 0x4E4F534A) + document
@@ -118,5 +118,5 @@ def _container(document: bytes, binary: bytes) -> bytes:
 
 
 def _linear(srgb: Float[np.ndarray, "v 3"]) -> Float[np.ndarray, "v 3"]:
-    """Linear light of sRGB values (IEC 61966-2-1)."""
+    """Return the linear light of sRGB values (IEC 61966-2-1)."""
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)

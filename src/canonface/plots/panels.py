@@ -1,4 +1,4 @@
-"""The single pictures that figures are made of, as pixels."""
+"""Panels: the single pictures that figures are made of, as pixels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from canonface.errors import OptionError
 from canonface.maps import CIS, CMS, on_face
 from canonface.mesh import Canvas
 from canonface.plots.crop import PANEL_PX, PhotoCrop
-from canonface.plots.frontal import shaded_face
-from canonface.plots.raster import canonical_raster
+from canonface.plots.frontal import canonical_raster, shaded_face
 from canonface.plots.style import BACKGROUND, Scale, draw_map, under_map
 from canonface.types import Face, Mesh
 
@@ -20,30 +19,30 @@ Result: TypeAlias = CIS | CMS
 FacePicture: TypeAlias = np.ndarray
 """``(h, w, 3 or 4)`` uint8, RGB or RGBA, on a map's canvas."""
 Pixels: TypeAlias = UInt8[np.ndarray, "rows columns 3"]
-_HALO_TONE = 0.93  # of what was asked around the face, where there is nothing to draw on
+_HALO_TONE = 0.93  # tone under the halo, where there is no picture of the face
 _FRAME = 1.08  # side of a canonical panel, in sides of the face's box
 
 
 def seen_count(result: Result) -> Int[np.ndarray, "h w"]:
-    """How often each pixel of a canonical map was asked: probes of a CIS, faces of a CMS."""
+    """Return the number of probes (CIS) or faces (CMS) behind each pixel of a canonical map."""
     return result.count if isinstance(result, CIS) else result.seen
 
 
 def shown_values(result: Result) -> Float[np.ndarray, "n"]:
-    """The values of a canonical map that its picture shows: those on the face that were asked."""
+    """Return the values of a canonical map that its picture shows: those on the face that are not NaN."""
     shown = (seen_count(result) > 0) & drawn_on(result.mesh, result.canvas)
     return np.asarray(result.map[shown])
 
 
 def drawn_on(mesh: Mesh, canvas: Canvas) -> Bool[np.ndarray, "h w"]:
-    """Pixels of a canonical picture that a map is drawn on: the face, and its halo if the mesh has one."""
+    """Return the pixels that a map is drawn on: the face, and its halo if the mesh has one."""
     if mesh.halo or not len(mesh.triangles):
         return canvas.probed_mask(mesh)
     return canonical_raster(mesh, canvas).inside
 
 
 def canonical_panel(result: Result, scale: Scale, face_picture: FacePicture | None = None) -> Pixels:
-    """A canonical map on the canonical face.
+    """Draw a canonical map on the canonical face.
 
     Args:
         result: one face's map or many faces'.
@@ -58,28 +57,28 @@ def canonical_panel(result: Result, scale: Scale, face_picture: FacePicture | No
         shaded_face(result.mesh, fine) if face_picture is None else _fitted(face_picture, result.canvas, fine)
     )
     size_wh = fine.size_hw[::-1]
-    # Unseen pixels hold 0: they must not bleed into their neighbours when the map is enlarged.
-    seen = (seen_count(result) > 0).astype(np.float64)
-    weight = cv2.resize(seen, size_wh, interpolation=cv2.INTER_LINEAR)
-    values = cv2.resize(result.map * seen, size_wh, interpolation=cv2.INTER_LINEAR)
+    # Unseen pixels are weighted 0, so that they do not bleed into their neighbours when the map is enlarged.
+    seen = seen_count(result) > 0
+    weight = cv2.resize(seen.astype(np.float64), size_wh, interpolation=cv2.INTER_LINEAR)
+    values = cv2.resize(np.where(seen, result.map, 0.0), size_wh, interpolation=cv2.INTER_LINEAR)
     values = values / np.maximum(weight, 1e-9)
     opacity = picture[..., 3] / 255
     around = np.where(drawn_on(result.mesh, fine) & (weight > 0.5), _HALO_TONE, 1.0)
     tone = under_map(picture[..., :3]) * opacity + around * (1 - opacity)
     inside = cv2.GaussianBlur(drawn_on(result.mesh, fine).astype(np.float64), (0, 0), 1.0)
-    # Around the face there is nothing to draw on but white.
+    # Without a halo the map ends with the picture of the face.
     face = inside if result.mesh.halo else np.minimum(inside, opacity)
     drawn = draw_map(tone, values, weight > 0.5, face, scale)
     return np.ascontiguousarray(drawn if result.mesh.halo else drawn[_frame(fine)])
 
 
 def photo_panel(face: Face) -> Pixels:
-    """The photo around a face."""
+    """Draw the photo around a face."""
     return PhotoCrop.around(face).picture(face.image)
 
 
 def overlay_panel(cis: CIS, scale: Scale) -> Pixels:
-    """The drops on the photo that they were measured on."""
+    """Draw the map of one face on its own photo."""
     values, count = cis.on_photo()
     return _on_photo(cis.face, cis.mesh, values, count > 0, scale)
 
@@ -87,7 +86,7 @@ def overlay_panel(cis: CIS, scale: Scale) -> Pixels:
 def attribution_panel(
     face: Face, attribution: Float[np.ndarray, "h w"], matrix: Float[np.ndarray, "2 3"], scale: Scale
 ) -> Pixels:
-    """A saliency method's map on the photo, where the model's input shows it.
+    """Draw another method's map on the photo, over the part that the model's input shows.
 
     Args:
         face: the face.
@@ -112,7 +111,7 @@ def attribution_panel(
 
 
 def reprojection_panel(cms: CMS, face: Face, scale: Scale) -> Pixels:
-    """A canonical map drawn on a face (figure 6d)."""
+    """Draw a canonical map on a face (figure 6d)."""
     values, covered = on_face(cms.map, cms.seen, cms.canonical_patch, face, cms.mesh, cms.canvas)
     return _on_photo(face, cms.mesh, values, covered, scale)
 
@@ -128,14 +127,14 @@ def _on_photo(
 
 
 def _panel_canvas(canvas: Canvas) -> Canvas:
-    """The same view with enough pixels that the face fills a panel."""
+    """Return the same view with enough pixels that the face fills a panel."""
     factor = PANEL_PX * (1 + canvas.margin) / _FRAME / min(canvas.size_hw)
     height, width = (round(side * factor) for side in canvas.size_hw)
     return Canvas((height, width), canvas.margin)
 
 
 def _frame(fine: Canvas) -> tuple[slice, slice]:
-    """The middle of the canvas that holds the face, or all of it if the canvas is closer."""
+    """Return the middle of the canvas that holds the face, or all of it if the canvas is closer."""
     height, width = fine.size_hw
     side = min(PANEL_PX, height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -143,7 +142,11 @@ def _frame(fine: Canvas) -> tuple[slice, slice]:
 
 
 def _fitted(picture: FacePicture, canvas: Canvas, fine: Canvas) -> FacePicture:
-    """A picture on the canvas, enlarged, with opacity."""
+    """Return a picture on the canvas, enlarged, with opacity.
+
+    Raises:
+        OptionError: it is no picture, or not of the canvas's size.
+    """
     import cv2
 
     if picture.ndim != 3 or picture.shape[2] not in (3, 4) or picture.dtype != np.uint8:
@@ -162,12 +165,12 @@ def _fitted(picture: FacePicture, canvas: Canvas, fine: Canvas) -> FacePicture:
 
 
 def outlined(panel: Pixels, result: Result, triangles: Bool[np.ndarray, "t"]) -> Pixels:
-    """A canonical panel with a dark line on a light one around some triangles of its mesh.
+    """Return a canonical panel with some triangles of its mesh outlined, dark on light.
 
     Args:
-        panel: of `canonical_panel`.
-        result: the map that it shows.
-        triangles: ``(T,)`` which triangles of the mesh.
+        panel: picture from `canonical_panel`.
+        result: the map in it.
+        triangles: ``(T,)`` mask of the triangles.
     """
     import cv2
 

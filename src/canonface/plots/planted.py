@@ -1,4 +1,4 @@
-"""The pictures of the planted-cue study: maps with the planted region on them, and how often each method names it."""
+"""Figures of the planted-cue study: maps with the planted region outlined, and each method's hit rate."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from canonface.maps import CMS
 from canonface.mesh import Canvas
 from canonface.methods.base import title_of
 from canonface.plots.charts import COLOURS, chart, words
+from canonface.plots.frontal import canonical_raster
 from canonface.plots.panels import FacePicture, canonical_panel, outlined
 from canonface.plots.pictures import scale_of
-from canonface.plots.raster import canonical_raster
 from canonface.plots.sheet import DPI, INK, SOFT_INK, Page, Panel, Rectangle, sheet
 from canonface.plots.style import Scale
 from canonface.studies.planted.marks import Area
@@ -41,23 +41,23 @@ _NAMES = {CANONICAL: "Canonical (ours)", LOG_ODDS: "Canonical, log-odds"}
 def planted_maps_figure(
     found: Planted, face_picture: FacePicture | None = None, *, title: str | None = None
 ) -> Figure:
-    """A row for each of a few trials: the planted region, and every method's canonical model map with it outlined.
+    """Draw a row for each of a few trials: the planted region, and every method's model map with it outlined.
 
-    The first trials that count are shown, those with make-up last: none is chosen by what came of it.
+    The first counted trials are shown, make-up last; none is chosen by its result.
 
     Args:
-        found: of `canonface.studies.planted.planted`.
-        face_picture: what to draw on: see `canonface.plots.canonical`.
-        title: of the page.
+        found: result of `canonface.studies.planted.planted`.
+        face_picture: picture to draw on: see `canonface.plots.canonical`.
+        title: title of the page.
     """
     rows = [_row_of(trial, found, face_picture, first=i == 0) for i, trial in enumerate(shown_trials(found))]
     if not rows:
         return sheet([[Panel(np.full((2, 2, 3), 255, dtype=np.uint8), "No trial counts")]], [], title or "")
     footer = " · ".join(
         [
-            "the line is drawn around the region that the network was trained to use",
+            "outlined: the region that the network was trained to use",
             "red: up to each map's own largest value; blue: as far below 0",
-            "hit: the peak lies in the region or within half a patch of it; else how far off it is",
+            "hit: the peak lies in the region or within half a patch of it; else its distance",
         ]
     )
     heading = "Where was the cue planted? Every method's canonical model map" if title is None else title
@@ -65,7 +65,7 @@ def planted_maps_figure(
 
 
 def planted_rates_figure(found: Planted, *, title: str | None = None) -> Figure:
-    """How often each method names the planted region, with 95% intervals: a chart for each kind of cue."""
+    """Draw how often each method finds the planted region, with 95% intervals: a chart for each kind of cue."""
     from matplotlib import figure as matplotlib_figure
 
     rows = found.rows()
@@ -85,13 +85,13 @@ def planted_rates_figure(found: Planted, *, title: str | None = None) -> Figure:
 
 
 def shown_trials(found: Planted) -> Sequence[Trial]:
-    """The first trials with marks, and the first with make-up."""
+    """Return the first trials with marks, and the first with make-up."""
     make_up = found.counted("make-up")[:1]
     return [*found.counted("mark")[: MOST_TRIALS - len(make_up)], *make_up]
 
 
 def map_of(values: Float[np.ndarray, "v"], mesh: Mesh, canvas: Canvas | None = None) -> CMS:
-    """A map that is known at the vertices, linear within the triangles, as a canonical map to be drawn."""
+    """Return values at the vertices as a canonical map to draw, linear within the triangles; NaN is not drawn."""
     on = canvas or Canvas.of(mesh)
     known = np.isfinite(values)
     raster = canonical_raster(mesh, on)
@@ -102,7 +102,7 @@ def map_of(values: Float[np.ndarray, "v"], mesh: Mesh, canvas: Canvas | None = N
 
 
 def name_of(method: str) -> str:
-    """How pictures write the name of a method."""
+    """Return the title of a method in pictures."""
     return _NAMES.get(method, title_of(method))
 
 
@@ -118,7 +118,7 @@ def _row_of(trial: Trial, found: Planted, face_picture: FacePicture | None, firs
 
 
 def _region_panel(trial: Trial, area: Area, mesh: Mesh, first: bool) -> Panel:
-    """The region in colour."""
+    """Draw the region in colour."""
     raster = canonical_raster(mesh, Canvas.of(mesh))
     chosen = raster.select(area.triangles)
     cms = CMS.empty(mesh, "").add(chosen.astype(np.float64), raster.inside.astype(np.int64), float("nan"))

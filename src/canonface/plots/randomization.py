@@ -1,4 +1,4 @@
-"""The picture of a randomisation (the paper's figure 8): maps of a network that forgets, layer by layer."""
+"""Figure of a randomisation (the paper's figure 8): maps of a network randomised layer by layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from canonface.plots.charts import COLOURS, MARKS, chart, legend, words
 from canonface.plots.panels import FacePicture, canonical_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
-from canonface.plots.style import Scale
+from canonface.plots.style import ColourMap, Scale
 from canonface.studies.randomization import DEPENDS, Likeness, Randomization, Verdict
 
 if TYPE_CHECKING:
@@ -30,18 +30,22 @@ def randomization_figure(
     *,
     smooth: bool = False,
     title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
-    """Maps of one method as layers are drawn anew, and under them the likeness of all methods.
+    """Draw one method's maps as layers are randomised, above the similarity curves of all methods.
 
-    Each map is drawn in shares of its own largest value, so that a random network's faint map is seen as well as the
-    trained one's; how faint it is stands beside it.
+    Each map is drawn in shares of its own largest value, so that a random network's faint map is visible. The largest
+    value stands under its name.
 
     Args:
-        found: of `canonface.studies.randomize`.
-        method: whose maps; None: the first.
-        face_picture: what to draw on: see `canonface.plots.canonical`.
-        smooth: those of noisy copies.
-        title: of the page.
+        found: result of `canonface.studies.randomize`.
+        method: name of the method; None: the first.
+        face_picture: picture to draw on: see `canonface.plots.canonical`.
+        smooth: draw the maps averaged over noisy copies.
+        title: title of the page.
+        cmap: see `canonface.plots.canonical`.
+        dpi: pixels an inch; None: 160.
     """
     method = method or found.verdicts[0].method
     chosen = {
@@ -52,14 +56,18 @@ def randomization_figure(
     for direction in ("output", "input"):
         names = [name for name, like in chosen.items() if like.direction == direction] + ["all layers"]
         row = [
-            _panel(maps["trained"], f"From the {direction}", f"trained, {found.faces} faces", face_picture)
+            _panel(
+                maps["trained"], f"From the {direction}", f"trained, {found.faces} faces", face_picture, cmap
+            )
         ]
-        row += [_panel(maps[name], _short(name), _likeness(chosen[name]), face_picture) for name in names]
+        row += [
+            _panel(maps[name], _short(name), _likeness(chosen[name]), face_picture, cmap) for name in names
+        ]
         rows.append(row)
     verdicts = [verdict.words for verdict in found.verdicts]
     height = 3.2 + 0.35 + _LINE * len(verdicts)
     below = Below(height, lambda page, place: _below(found, page, place))
-    heading = "What is left of the map when the model forgets what it learned" if title is None else title
+    heading = "The map as the model's layers are randomised" if title is None else title
     footer = " · ".join(
         [
             "each map in shares of its own largest value, which stands under its name as max",
@@ -69,16 +77,18 @@ def randomization_figure(
     )
     size = 1.9 if len(rows[0]) > 5 else 2.2
     one_sided = all(scale_of([cms]).one_sided for cms in maps.values())
-    own = Scale(1.0, _SHARE, attribution=any(cms.method for cms in maps.values()), one_sided=one_sided)
-    return sheet(rows, [Bar(own, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below)
+    own = Scale(1.0, _SHARE, any(cms.method for cms in maps.values()), one_sided, cmap)
+    return sheet(rows, [Bar(own, 0, len(rows[0]) - 1)], heading, footer, panel=size, below=below, dpi=dpi)
 
 
-def _panel(cms: CMS, heading: str, note: str, face_picture: FacePicture | None) -> Panel:
-    return Panel(canonical_panel(cms, scale_of([cms]), face_picture), heading, note)
+def _panel(
+    cms: CMS, heading: str, note: str, face_picture: FacePicture | None, cmap: ColourMap | None
+) -> Panel:
+    return Panel(canonical_panel(cms, scale_of([cms], cmap=cmap), face_picture), heading, note)
 
 
 def _short(name: str) -> str:
-    """Which layers are random: where the cascade has come."""
+    """Return the name of the last randomised layer of a cascade."""
     where = (name.partition(", ")[2] or name).removesuffix(" on")
     return where[0].upper() + where[1:]
 
@@ -101,9 +111,9 @@ def _below(found: Randomization, page: Page, place: Rectangle) -> None:
 
 
 def _curve(found: Randomization, page: Page, place: Rectangle, direction: str, with_legend: bool) -> None:
-    """Rank correlation and SSIM against the share of layers that are random."""
+    """Draw rank correlation and SSIM against the number of randomised layers."""
     axes = chart(
-        page, place, f"layers drawn anew, from the {direction}", "likeness to the trained map", top=0.15
+        page, place, f"layers randomised, from the {direction}", "similarity to the trained map", top=0.15
     )
     most = len(found.layers)
     for number, verdict in enumerate(found.verdicts):
@@ -144,7 +154,7 @@ def _of(found: Randomization, verdict: Verdict) -> list[Likeness]:
 
 
 def _steps(found: Randomization, verdict: Verdict, direction: str) -> list[Likeness]:
-    """The trained network, the cascade, and the first network that is random throughout."""
+    """Return the trained network, the cascade, and the first fully random network."""
     of = _of(found, verdict)
     return [
         *(like for like in of if like.network == "trained"),

@@ -1,4 +1,4 @@
-"""Photos on the canonical face: one, or the mean of many, warped triangle by triangle."""
+"""Photos warped to the canonical face, triangle by triangle: one, or the mean of many."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from jaxtyping import Bool, Float, UInt8
 
 from canonface.errors import OptionError, PhotoError
 from canonface.mesh import Canvas
-from canonface.plots.frontal import shaded_face
-from canonface.plots.raster import canonical_raster
+from canonface.plots.frontal import canonical_raster, shaded_face
 from canonface.types import Face, Mesh
 
 PlacedPhoto = tuple[np.ndarray, np.ndarray, np.ndarray | None]
-"""Photo ``(H, W, 3)`` uint8, its vertices ``(V, 2)`` in pixels, and which are visible ``(V,)``; None: all."""
+"""Photo ``(H, W, 3)`` uint8, its vertices ``(V, 2)`` in pixels, and the mask of visible ones ``(V,)``; None: all."""
 
 _log = logging.getLogger(__name__)
 
@@ -29,14 +28,17 @@ def warp_photo(
     mesh: Mesh,
     canvas: Canvas,
 ) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
-    """A photo drawn on the canonical face, so that every point of the mesh lies where the canvas has it.
+    """Warp a photo to the canonical face, so that every point of the mesh lies at its place on the canvas.
 
-    A pixel of the canvas lies in a triangle of the mesh, at some barycentric weights; it takes the photo's
-    (bilinear) colour at the same weights of the same triangle there.
+    Each pixel of the canvas has barycentric weights in a triangle of the mesh. It takes the photo's bilinear colour
+    at the same weights in the same triangle of the photo.
 
     Returns:
-        The picture, black where nothing is shown, and where something is: pixels whose triangle has three
-        visible corners, in the photo.
+        The picture, black where the photo shows nothing, and the mask of the pixels that it shows: those whose
+        triangle has three visible corners and that lie in the photo.
+
+    Raises:
+        OptionError: the photo has another number of vertices than the mesh.
     """
     import cv2
 
@@ -62,18 +64,18 @@ def warp_photo(
 def average_face(
     photos: Iterable[Face | PlacedPhoto], mesh: Mesh, canvas: Canvas | None = None
 ) -> UInt8[np.ndarray, "h w 4"]:
-    """Mean of photos warped to the canonical face, pixel by pixel over the photos that show it.
+    """Average photos warped to the canonical face, each pixel over the photos that show it.
 
-    Near the border of what a photo shows it counts less, so that no seam is seen. Photos are taken one at a time:
-    memory does not grow with their number.
+    A photo counts less near the border of its visible part, so that there is no seam. Photos are read one at a time,
+    so memory does not grow with their number.
 
     Args:
         photos: faces, or photos with their vertices.
         mesh: the mesh that they are aligned to.
-        canvas: the canonical picture.
+        canvas: the canonical picture; None: the default one.
 
     Returns:
-        ``(h, w, 4)`` RGB and opacity. Pixels of the face that no photo shows are the shaded face's.
+        ``(h, w, 4)`` RGB and opacity. Pixels of the face that no photo shows come from the shaded face.
 
     Raises:
         OptionError: a photo has other vertices than the mesh.
@@ -96,7 +98,7 @@ def average_face(
 
 
 def _soft_border(shown: Bool[np.ndarray, "h w"], width: float) -> Float[np.ndarray, "h w"]:
-    """1 well within what is shown, less towards its border, 0 beside it."""
+    """Return weights: 1 well inside the visible part, falling to 0 at its border."""
     import cv2
 
     distance = cv2.distanceTransform(shown.astype(np.uint8), cv2.DIST_L2, 3)
@@ -104,22 +106,22 @@ def _soft_border(shown: Bool[np.ndarray, "h w"], width: float) -> Float[np.ndarr
 
 
 def photo_face(face: Face, mesh: Mesh, canvas: Canvas | None = None) -> UInt8[np.ndarray, "h w 4"]:
-    """One photo as the picture to draw maps on: warped through the mesh, so that maps line up with it."""
+    """Return one photo, warped through the mesh, as a picture to draw maps on; maps line up with it."""
     return average_face([face], mesh, canvas)
 
 
 def run_face(run: Any, most: int = 200) -> UInt8[np.ndarray, "h w 4"]:
-    """Average face of a run's own photos; those that are no longer there are left out, and counted in the log.
+    """Return the average face of a run's own photos; missing photos are left out and counted in the log.
 
     Args:
         run: a `canonface.run.Run`.
-        most: number of faces to read, evenly spread over the run: more do not change the mean visibly.
+        most: number of faces to read at most, evenly spread over the run; more hardly change the mean.
     """
     return average_face(_photos_of(run, most), run.mesh, run.canvas)
 
 
 def _photos_of(run: Any, most: int) -> Iterator[PlacedPhoto]:
-    """Photos of a run's explained faces, with the places and visibility of their vertices."""
+    """Yield photos of a run's explained faces, with the places and visibility of their vertices."""
     from canonface.alignment import read_photo
 
     paths, places = run.faces.column("path").to_pylist(), run.vertices_xy()

@@ -16,6 +16,7 @@ from canonface._version import __version__
 from canonface.errors import ConfigurationChangedError, RunError
 from canonface.files import atomic_write
 from canonface.fingerprint import Fingerprint, accepts
+from canonface.methods import current_unit
 
 SCHEMA_VERSION = 1
 FILE_NAME = "run.json"
@@ -100,13 +101,20 @@ class Manifest:
 
     def require_same(self, other: Manifest, folder: Path) -> None:
         """Raise ConfigurationChangedError, with the differences, if another manifest has another configuration."""
-        changes = differences(self.configuration, other.configuration)
+        changes = differences(_with_current_unit(self.configuration), other.configuration)
         if changes:
             raise ConfigurationChangedError(
                 f"{folder} holds a run with another configuration:\n  "
                 + "\n  ".join(changes)
                 + "\nGive the same options to continue it, or another folder with -o."
             )
+
+
+def _with_current_unit(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration whose unit is worded as today: runs of 0.1.0 by other methods hold another word."""
+    if not configuration.get("settings", {}).get("method"):
+        return configuration
+    return configuration | {"unit": current_unit(configuration["unit"])}
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from canonface.confidence import pose_bin
 from canonface.errors import OptionError, RunError, near_names
 from canonface.explanation.probes import probes_of
 from canonface.mesh import Canvas, is_named, mesh_digest, mesh_named, read_mesh
+from canonface.methods import current_unit
 from canonface.run.manifest import Manifest
 from canonface.run.parts import LABEL_COLUMN_PREFIX, PARTS, read_parts
 from canonface.types import Mesh
@@ -117,7 +118,8 @@ class Records:
     def unit(self) -> str:
         """Unit of the confidence in words, e.g. ``probability of happy``."""
         units = set(self.faces.column("unit").to_pylist())
-        return str(units.pop() if len(units) == 1 else self.manifest.configuration["unit"])
+        unit = str(units.pop() if len(units) == 1 else self.manifest.configuration["unit"])
+        return current_unit(unit) if self.method else unit
 
     @property
     def method(self) -> str:

@@ -37,7 +37,7 @@ def success(cis: CIS, model: Model, seconds: float) -> Row:
         "predicted": predicted(cis, model),
         "confidence": cis.confidence,
         "outputs": cis.outputs,
-        "drops": cis.drops.astype(np.float32),
+        "drops": cis.values.astype(np.float32),
         "patch": cis.patch,
         "patch_in_photo": cis.patch_in_photo,
         "canonical_patch": cis.canonical_patch,

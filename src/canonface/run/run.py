@@ -15,8 +15,10 @@ from jaxtyping import Bool
 from canonface import functional
 from canonface._deprecated import renamed_parameters, warn_renamed
 from canonface.alignment import read_photo
+from canonface.display import Displayed
 from canonface.errors import OptionError, PhotoError, RunError
-from canonface.maps import CIS, CMS
+from canonface.maps import CIS, CMS, AttributionMap
+from canonface.methods import current_unit
 from canonface.run import tables
 from canonface.run.estimate import (
     cluster_of,
@@ -45,7 +47,7 @@ __all__ = ["GROUPINGS", "MESH_FILE", "POSE_BIN", "Run"]
 
 
 @dataclass(frozen=True, eq=False)
-class Run(Records):
+class Run(Records, Displayed):
     """A run: a directory with a manifest and Parquet parts, one row a face, and the maps of its faces.
 
     Reading a run needs no model; only `cis`, `pair` and the examples read photos again.
@@ -153,14 +155,14 @@ class Run(Records):
             path=str(path),
             index=content["face"],
         )
-        return CIS(
+        return (AttributionMap if self.method else CIS)(
             face=face,
             mesh=self.mesh,
             probes=self.probes,
-            drops=np.array(content["drops"], dtype=np.float64),
+            values=np.array(content["drops"], dtype=np.float64),
             confidence=content["confidence"],
             target=content["target"],
-            unit=content["unit"],
+            unit=current_unit(content["unit"]) if self.method else content["unit"],
             patch=of("patch"),
             patch_in_photo=of("patch_in_photo"),
             canonical_patch=content["canonical_patch"],

@@ -47,7 +47,7 @@ class Column:
     def peak_words(self) -> str:
         """Names of the peak's regions."""
         peak = self.peak
-        if peak is None or not np.abs(self.map.map).max() > 0:
+        if peak is None or not np.nan_to_num(self.map.map).any():
             return "no place: the map is flat"
         if not self.map.mesh.regions:
             return "(no named regions)"

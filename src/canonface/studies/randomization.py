@@ -352,8 +352,8 @@ def _likenesses(
                 share=sum(layer.parameters for layer in drawn) / whole if whole else 0.0,
                 draw=network.draw if network else 0,
                 spearman=spearman(trained.vertex_values[probes], cms.vertex_values[probes]),
-                ssim=structural_similarity(trained.map, cms.map, inside),
-                largest=float(np.abs(cms.map[inside]).max(initial=0.0)),
+                ssim=structural_similarity(np.nan_to_num(trained.map), np.nan_to_num(cms.map), inside),
+                largest=float(np.abs(np.nan_to_num(cms.map[inside])).max(initial=0.0)),
                 entropy=_entropy(run, shared),
             )
         )

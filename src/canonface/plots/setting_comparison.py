@@ -1,4 +1,4 @@
-"""The picture of a comparison of settings: their maps side by side, under them how alike they are."""
+"""Figure of a comparison of settings: their maps side by side, above their correlations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canonface.plots.charts import words
 from canonface.plots.panels import FacePicture, canonical_panel, drawn_on
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import INK, SOFT_INK, Bar, Below, Page, Panel, Rectangle, sheet
-from canonface.plots.style import Scale
+from canonface.plots.style import ColourMap, Scale
 from canonface.studies.comparison import Column, SettingComparison
 
 if TYPE_CHECKING:
@@ -22,30 +22,37 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Figure = Any
 
 A_ROW = 6
-"""Maps in a row; more go into another row."""
+"""Maps in a row; more start another row."""
 _CELL, _NAME, _TOP, _LINE = 0.46, 1.95, 0.56, 0.24
 _TABLE = 4.4
 _REGIONS = 2
 
 
 def comparison_figure(
-    found: SettingComparison, pictures: Mapping[str, FacePicture] | None = None, *, title: str | None = None
+    found: SettingComparison,
+    pictures: Mapping[str, FacePicture] | None = None,
+    *,
+    title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
-    """Maps side by side, each on its own scale; under them their correlations, and what each says.
+    """Draw maps side by side, each on its own scale, above their correlations, peaks and first regions.
 
-    The diagonal of the correlations holds the reliability of each map: its correlation with that of as many other
-    people.
+    The diagonal of the correlations holds the reliability of each map: its expected correlation with the map of as
+    many other people.
 
     Args:
-        found: of a study that compares settings.
-        pictures: setting -> what its map is drawn on: see `canonface.plots.canonical`.
-        title: of the page.
+        found: result of a study that compares settings.
+        pictures: setting -> picture to draw its map on: see `canonface.plots.canonical`.
+        title: title of the page.
+        cmap: see `canonface.plots.canonical`.
+        dpi: pixels an inch; None: 160.
     """
     columns = found.columns
     a_row = min(len(columns), A_ROW)
     rows = [columns[start : start + a_row] for start in range(0, len(columns), a_row)]
     alone = len(rows) == 1
-    scales = {column.name: scale_of([column.map]) for column in columns}
+    scales = {column.name: scale_of([column.map], cmap=cmap) for column in columns}
     pixels = {
         column.name: canonical_panel(column.map, scales[column.name], (pictures or {}).get(column.name))
         for column in columns
@@ -65,11 +72,11 @@ def comparison_figure(
     size = {1: 3.4, 2: 3.4, 3: 2.8}.get(a_row, 2.2)
     page_width = a_row * (size + 0.14)
     matrix = _NAME + _CELL * len(columns)
-    beside = page_width >= matrix + _TABLE
+    side_by_side = page_width >= matrix + _TABLE
     height = _TOP + max(_CELL, _LINE) * len(columns) + 0.25
     below = Below(
-        height if beside else height + 0.5 + _LINE * len(columns),
-        lambda page, place: _below(found, page, place, matrix, beside),
+        height if side_by_side else height + 0.5 + _LINE * len(columns),
+        lambda page, place: _below(found, page, place, matrix, side_by_side),
     )
     if page_width < max(matrix, _TABLE):
         panels = [[*row, *[_blank()] * (3 - len(row))] for row in panels]
@@ -82,17 +89,17 @@ def comparison_figure(
                 if alone
                 else ["each map on its own scale, ± as noted"]
             ),
-            *(["–: not known"] if not np.isfinite([column.reliability for column in columns]).all() else []),
-            *(["pale: not asked"] if any(_hidden(column.map) for column in columns) else []),
+            *(["–: unknown"] if not np.isfinite([column.reliability for column in columns]).all() else []),
+            *(["pale: not probed"] if any(_hidden(column.map) for column in columns) else []),
             *found.notes,
         ]
     )
     heading = f"The same photos under {len(columns)} settings" if title is None else title
-    return sheet(panels, bars, heading, footer, panel=size, below=below)
+    return sheet(panels, bars, heading, footer, panel=size, below=below, dpi=dpi)
 
 
 def _note(column: Column, scale: Scale | None) -> str:
-    """What stands under a map's name."""
+    """Return the note under a map's name."""
     reliable = f"reliability {_two_digits(column.reliability)}" if np.isfinite(column.reliability) else ""
     return reliable if scale is None else f"±{scale.limit:g} {column.map.unit}"
 
@@ -105,22 +112,24 @@ def _hidden(cms: CMS) -> bool:
     return bool((drawn_on(cms.mesh, cms.canvas) & (cms.seen == 0)).mean() > 0.002)
 
 
-def _below(found: SettingComparison, page: Page, place: Rectangle, matrix: float, beside: bool) -> None:
+def _below(found: SettingComparison, page: Page, place: Rectangle, matrix: float, side_by_side: bool) -> None:
     left, top, width, _ = place
     _matrix(found, page, (left, top, matrix, _TOP + _CELL * len(found.columns)))
-    if beside:
-        _says(found.columns, page, (left + matrix + 0.35, top, width - matrix - 0.35, 0.0), _CELL)
+    if side_by_side:
+        _findings(found.columns, page, (left + matrix + 0.35, top, width - matrix - 0.35, 0.0), _CELL)
     else:
-        _says(found.columns, page, (left, top + _TOP + _CELL * len(found.columns) + 0.1, width, 0.0), _LINE)
+        _findings(
+            found.columns, page, (left, top + _TOP + _CELL * len(found.columns) + 0.1, width, 0.0), _LINE
+        )
 
 
 def _matrix(found: SettingComparison, page: Page, place: Rectangle) -> None:
-    """Correlations in cells, the reliabilities on the diagonal."""
+    """Draw the correlations as cells, with the reliabilities on the diagonal."""
     left, top, _, _ = place
     count = len(found.columns)
     values = np.array(found.correlations)
     np.fill_diagonal(values, [column.reliability for column in found.columns])
-    page.text("How alike (r)", left, top + 0.04, _NAME + _CELL * count, 9, weight="bold", color=INK)
+    page.text("Correlation (r)", left, top + 0.04, _NAME + _CELL * count, 9, weight="bold", color=INK)
     page.text("on the diagonal: reliability", left, top + 0.26, _NAME, 8, color=SOFT_INK)
     axes = page.axes((left + _NAME, top + _TOP, _CELL * count, _CELL * count))
     axes.imshow(_shades(values), aspect="auto", interpolation="nearest")
@@ -137,7 +146,7 @@ def _matrix(found: SettingComparison, page: Page, place: Rectangle) -> None:
 
 
 def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
-    """Pale blue for alike, pale red for opposite, white for neither, grey for unknown."""
+    """Return cell colours: pale blue for similar, pale red for opposite, white for unrelated, grey for unknown."""
     strength = np.clip(np.nan_to_num(values), -1, 1)
     alike, opposite = np.array([0.66, 0.80, 0.95]), np.array([0.97, 0.70, 0.66])
     towards = np.where(strength[..., None] >= 0, alike, opposite)
@@ -145,10 +154,10 @@ def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
     return np.where(np.isfinite(values)[..., None], shade, 0.93)
 
 
-def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
-    """A line a setting: where its map is highest, and the regions that it relies on most."""
+def _findings(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
+    """Write a line a setting: the peak of its map, and the regions that it relies on most."""
     left, top, width, _ = place
-    beside = step > _LINE
+    side_by_side = step > _LINE
     peak = min(0.42 * width, 2.3)
     starts, rooms = (left, left + peak), (peak - 0.1, width - peak)
     for start, room, text in zip(
@@ -156,18 +165,18 @@ def _says(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float
     ):
         page.text(text, start, top + 0.26, room, 8, color=SOFT_INK)
     for i, column in enumerate(columns):
-        y = top + _TOP + step * (i + 0.5) - 0.08 if beside else top + 0.5 + step * i
+        y = top + _TOP + step * (i + 0.5) - 0.08 if side_by_side else top + 0.5 + step * i
         regions = list(column.map.region_values().items())[:_REGIONS]
         first = ", ".join(f"{region.replace('_', ' ')} {_short(value)}" for region, value in regions)
         high = _places(column) + ("" if column.peak is None else f" {_short(column.peak.value)}")
         for start, room, text in zip(
-            starts, rooms, (high if beside else f"{i + 1}  {high}", first), strict=True
+            starts, rooms, (high if side_by_side else f"{i + 1}  {high}", first), strict=True
         ):
             page.text(text, start, y, room, 9, color=INK)
 
 
 def _places(column: Column) -> str:
-    """The first of a peak's regions, as a table has room for."""
+    """Return as many of a peak's regions as a table has room for."""
     places = column.peak_words.split(" / ")
     return " / ".join(places[:2]) + (" ..." if len(places) > 2 else "")
 

@@ -1,4 +1,4 @@
-"""Methods side by side on photos (the paper's figure 2)."""
+"""Figure of methods side by side on photos (the paper's figure 2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from canonface.methods import attribution_unit, title_of
 from canonface.plots.panels import attribution_panel, overlay_panel, photo_panel
 from canonface.plots.pictures import scale_of
 from canonface.plots.sheet import Bar, Panel, sheet
-from canonface.plots.style import Scale
+from canonface.plots.style import ColourMap, Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,42 +23,49 @@ else:  # matplotlib is loaded when a figure is drawn, not before
     Figure = Any
 
 SHARE_SHOWN = 99.5
-"""Percentile of a method's heat, by size, at which its colours end: a few pixels would pale all the others."""
+"""Percentile of a method's absolute values at which its colours end, so that a few pixels do not pale the rest."""
 _SIDE = 2.05
 LONGEST_LINE = 7
-"""Panels side by side for a single photo; more of them go on in further lines."""
+"""Panels side by side for a single photo; more of them start another line."""
 
 
 def methods(
-    rows: Sequence[MethodComparison], left_out: Mapping[str, str] | None = None, *, title: str | None = None
+    rows: Sequence[MethodComparison],
+    left_out: Mapping[str, str] | None = None,
+    *,
+    title: str | None = None,
+    cmap: ColourMap | None = None,
+    dpi: float | None = None,
 ) -> Figure:
-    """A row a photo, a column a method, each column on a scale of its own, which is written under it.
+    """Draw a row a photo and a column a method, each column on its own scale.
 
-    The methods of a single photo are set in several lines where they are many.
-
-    canonface's own map is drawn where it was measured, on the face; those of others as the methods give them, over
-    the whole input of the model.
+    Many methods of a single photo are set in several lines. canonface's own map is drawn on the face, where it was
+    measured; maps of other methods over the whole input of the model.
 
     Args:
-        rows: faces that were compared with the same methods.
-        left_out: name of a method that does not work for the model -> why.
-        title: of the page; by default the model.
+        rows: comparisons of faces by the same methods.
+        left_out: name of a method that does not work for the model -> the reason.
+        title: title of the page; None: one that names the model.
+        cmap: see `canonical`.
+        dpi: pixels an inch; None: 160.
 
     Raises:
-        OptionError: there is no face.
+        OptionError: there is no face, or an option cannot be used.
     """
     if not rows:
         raise OptionError("Methods are compared on at least one photo; got none.")
     names = list(dict.fromkeys(name for row in rows for name in (*row.maps, *row.failed)))
-    own = scale_of([row.cis for row in rows], unit=_common([row.cis.unit for row in rows], "confidence"))
-    scales = {name: _scale(name, rows) for name in names}
+    own = scale_of(
+        [row.cis for row in rows], None, _common([row.cis.unit for row in rows], "confidence"), cmap
+    )
+    scales = {name: _scale(name, rows, cmap) for name in names}
     panels = []
     for number, row in enumerate(rows):
         stem = Path(row.cis.face.path).stem
         note = f"{row.cis.target} {row.cis.confidence:.2f}" + (f" · {stem}" if stem else "")
         line = [
             Panel(photo_panel(row.cis.face), "Photo", note),
-            Panel(overlay_panel(row.cis, own), "canonface", "hiding it lowers the answer"),
+            Panel(overlay_panel(row.cis, own), "canonface", "drop in confidence"),
             *(_method_panel(name, row, scales[name]) for name in names),
         ]
         if number:
@@ -77,7 +84,7 @@ def methods(
     ]
     if title is None:
         title = f"What {rows[0].cis.model} relies on, by {len(names) + 1} methods"
-    return sheet(panels, bars, title, _footer(rows, left_out or {}), panel=_SIDE)
+    return sheet(panels, bars, title, _footer(rows, left_out or {}), panel=_SIDE, dpi=dpi)
 
 
 def _method_panel(name: str, row: MethodComparison, scale: Scale) -> Panel:
@@ -93,15 +100,16 @@ def _method_panel(name: str, row: MethodComparison, scale: Scale) -> Panel:
     )
 
 
-def _scale(name: str, rows: Sequence[MethodComparison]) -> Scale:
-    """Colours of a column: up to a percentile of the sizes, or the largest where nearly all are 0."""
+def _scale(name: str, rows: Sequence[MethodComparison], cmap: ColourMap | None) -> Scale:
+    """Return the scale of a column: up to a percentile of the sizes, or the largest where nearly all are 0."""
     attributions = [row.maps[name].attribution.ravel() for row in rows if name in row.maps]
     known = np.concatenate(attributions) if attributions else np.zeros(1)
     known = known[np.isfinite(known)]
     limit = float(np.percentile(np.abs(known), SHARE_SHOWN)) if known.size else 0.0
     largest = limit if limit > 0 else float(np.abs(known).max(initial=0.0))
     target = _common([row.cis.target for row in rows], "")
-    return Scale.around([np.clip(known, -largest, largest)], attribution_unit(name, target), attribution=True)
+    unit = attribution_unit(name, target)
+    return Scale.around([np.clip(known, -largest, largest)], unit, attribution=True, cmap=cmap)
 
 
 def _common(words: Sequence[str], otherwise: str) -> str:
@@ -109,16 +117,16 @@ def _common(words: Sequence[str], otherwise: str) -> str:
 
 
 def _footer(rows: Sequence[MethodComparison], left_out: Mapping[str, str]) -> str:
-    """What has to be known to read the page: the scales, and why a method is missing."""
+    """Return the small print of the page: the scales, and the reasons why methods are missing."""
     words = [
         "Each column has a scale and a unit of its own: compare where, not how much",
         *(
-            ["the photos of a column share its scale: pale is weak beside the others"]
+            ["the photos of a column share its scale: pale is weaker than in the others"]
             if len(rows) > 1
             else []
         ),
-        "framed: what the model is shown",
-        f"colours of the methods of others end at the {SHARE_SHOWN:g}th percentile of their values on this page",
+        "pale: outside the input of the model",
+        f"colours of other methods end at the {SHARE_SHOWN:g}th percentile of their values on this page",
     ]
     words += [f"Not shown: {why}" for why in reasons_in_words(left_out)]
     words += [

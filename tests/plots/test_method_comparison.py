@@ -1,4 +1,4 @@
-"""Where a method's heat is drawn on a photo."""
+"""Place of another method's map on a photo."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,14 @@ def test_a_pixel_of_the_panel_lies_where_the_photo_lies_in_the_input(shown):
     np.testing.assert_allclose(on_panel @ matrix[:, :2].T + matrix[:, 2], shown.vertices_xy, atol=1e-9)
 
 
-def test_heat_is_red_at_its_place_and_nowhere_else(shown):
+def test_an_attribution_is_red_at_its_place_and_nowhere_else(shown):
     vertex = int(np.flatnonzero(shown.visible)[100])
     column, row = np.rint(shown.vertices_xy[vertex]).astype(int)
     attribution = np.zeros((40, 40))
     attribution[row, column] = 1.0
-    panel = attribution_panel(shown.face, attribution, shown.matrix, Scale(1.0, "heat", True)).astype(int)
+    panel = attribution_panel(shown.face, attribution, shown.matrix, Scale(1.0, "attribution", True)).astype(
+        int
+    )
     redness = panel[..., 0] - panel[..., 2]
     crop = PhotoCrop.around(shown.face)
     back = np.linalg.inv(np.vstack([crop.on_input(shown.matrix), [0, 0, 1]]))
@@ -42,8 +44,8 @@ def test_heat_is_red_at_its_place_and_nowhere_else(shown):
     assert np.hypot(columns - x, rows - y).max() < 1.6 * pixels
 
 
-def test_nothing_is_coloured_where_nothing_is_known(shown):
+def test_unknown_pixels_are_not_coloured(shown):
     panel = attribution_panel(
-        shown.face, np.full((40, 40), np.nan), shown.matrix, Scale(1.0, "heat", True)
+        shown.face, np.full((40, 40), np.nan), shown.matrix, Scale(1.0, "attribution", True)
     ).astype(int)
     assert np.abs(panel[..., 0] - panel[..., 2]).max() == 0
