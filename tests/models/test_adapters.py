@@ -164,7 +164,7 @@ class TestTorch:
         assert (x == -1).all()
 
     @pytest.mark.parametrize(
-        ("answer", "text"),
+        ("prediction", "text"),
         [
             (lambda y: {"logits": y, "features": y}, "a dict with the keys 'logits', 'features'"),
             (lambda y: (y, y), r"a tuple of 2: \(1, 3\), \(1, 3\)"),
@@ -181,7 +181,7 @@ class TestTorch:
             checked_outputs(load_model(Several(), spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
 
     @pytest.mark.parametrize(
-        ("answer", "output"),
+        ("prediction", "output"),
         [
             (lambda y: {"logits": y + 1, "features": y}, "features"),
             (lambda y: {"logits": y + 1, "features": y}, 1),
@@ -206,7 +206,7 @@ class TestTorch:
             assert model.fingerprint() != load_model(model, output="other").fingerprint()
 
     @pytest.mark.parametrize(
-        ("answer", "output", "text"),
+        ("prediction", "output", "text"),
         [
             (
                 lambda y: {"logits": y},

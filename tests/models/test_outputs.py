@@ -7,7 +7,7 @@ from canonface.models.outputs import select_output
 
 
 @pytest.mark.parametrize(
-    ("answers", "output", "picked"),
+    ("predictions", "output", "picked"),
     [
         ({1: "a", 0: "b"}, 1, "a"),
         ({1: "a", 0: "b"}, "1", "a"),

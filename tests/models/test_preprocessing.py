@@ -174,11 +174,11 @@ def test_only_what_the_face_and_the_input_show_is_visible():
 
 
 @pytest.mark.parametrize(
-    ("xy", "answer"),
+    ("xy", "expected"),
     [((-0.5, -0.5), True), ((-0.51, 3), False), ((3, -0.51), False), ((9.5, 4.5), True), ((9.51, 3), False)],
 )
-def test_the_edge_of_the_input(xy, prediction):
-    assert inside(np.array([xy], float), (5, 10)).tolist() == [prediction]
+def test_the_edge_of_the_input(xy, expected):
+    assert inside(np.array([xy], float), (5, 10)).tolist() == [expected]
 
 
 def test_the_edge_tells_x_from_y():

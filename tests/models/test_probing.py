@@ -44,7 +44,7 @@ class TestCallables:
         np.testing.assert_allclose(class_confidence(prediction, 0, "probability", model.outputs), [0.99])
 
     @pytest.mark.parametrize(
-        "answer", [[[2.0, -1.0]], [[0.5, 0.6]], [[1.0]], [[0.7]], [0.5, 0.5], "no", None, [[np.nan, 1]]]
+        "prediction", [[[2.0, -1.0]], [[0.5, 0.6]], [[1.0]], [[0.7]], [0.5, 0.5], "no", None, [[np.nan, 1]]]
     )
     def test_everything_else_is_logits(self, prediction):
         assert kind(lambda batch: np.array(prediction)) == "logits"
