@@ -22,8 +22,8 @@ import canonface
 from canonface.alignment import LandmarkerAligner
 from canonface.demo import demo_folder
 from canonface.models.crops import crop_matrix
-from canonface.models.differentiable import resample_tensor
 from canonface.models.preprocessing import resample
+from canonface.models.torch_preprocessing import resample_tensor
 from canonface.types import Face, InputSpec
 
 SPECS = (

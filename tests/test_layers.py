@@ -25,7 +25,7 @@ LAYERS = [
     {"data", "mesh", "alignment", "models", "confidence", "occluders"},
     {"occlusions"},
     {"landmarker"},
-    {"functional", "geometry", "importing", "raster", "templates", "fingerprint", "assets", "demo"},
+    {"functional", "geometry", "imports", "raster", "templates", "fingerprint", "assets", "demo"},
     {"types"},
     {"errors", "_version", "_deprecated"},
 ]

@@ -48,7 +48,18 @@ MODULES: dict[str, tuple[str, ...]] = {
     # methods
     "canonface.methods.heat_files": ("canonface.methods.attribution_files",),
     # models
+    "canonface.importing": ("canonface.imports",),
     "canonface.models.answers": ("canonface.models.outputs",),
+    "canonface.models.assets": ("canonface.models.downloads",),
+    "canonface.models.dependencies": ("canonface.imports",),
+    "canonface.models.differentiable": ("canonface.models.torch_preprocessing",),
+    "canonface.models.filling": ("canonface.models.weights",),
+    "canonface.models.headed": ("canonface.models.linear_head",),
+    "canonface.models.objects": ("canonface.models.torch_module",),
+    "canonface.models.probing": ("canonface.models.outputs",),
+    "canonface.models.zoo.filled": ("canonface.models.zoo.arrays",),
+    "canonface.models.zoo.frozen_graph": ("canonface.models.zoo.facenet_weights",),
+    "canonface.models.zoo.keras_file": ("canonface.models.zoo.arrays",),
     # occluders
     # plots
     # sampling
@@ -101,6 +112,17 @@ RENAMED: dict[str, str] = {
     # mesh
     # methods
     # models
+    "canonface.importing:attribute": "import_attribute",
+    "canonface.models:checked_answer": "checked_predictions",
+    "canonface.models.base:checked_answer": "checked_predictions",
+    "canonface.models.answers:described": "describe_outputs",
+    "canonface.models.answers:picked_answer": "select_output",
+    "canonface.models.filling:Loaded": "LoadedArchitecture",
+    "canonface.models.filling:fill": "fill_network",
+    "canonface.models.filling:load_into": "load_weights",
+    "canonface.models.probing:guessed_outputs": "guess_outputs",
+    "canonface.models.probing:random_numbers_kept": "preserved_rng",
+    "canonface.models.zoo.filled:filled": "load_arrays",
     # occluders
     # plots
     # sampling

@@ -69,8 +69,8 @@ class TestAnswers:
         ("value", "text"),
         [
             (np.zeros(2), r"got shape \(2,\): return \(n, 1\): outputs.reshape\(-1, 1\)"),
-            (np.zeros((2, 3, 1, 1)), r"got shape \(2, 3, 1, 1\): flatten each row"),
-            (np.zeros((3, 2)), r"\(2, d\); got shape \(3, 2\): answer every input"),
+            (np.zeros((2, 3, 1, 1)), r"got shape \(2, 3, 1, 1\): flatten or pool each row"),
+            (np.zeros((3, 2)), r"\(2, d\); got shape \(3, 2\): return one row per input"),
             (np.zeros((2, 0)), r"got shape \(2, 0\)"),
             (np.float32(1), r"got shape \(\)"),
             (None, "NoneType of object"),
@@ -85,7 +85,7 @@ class TestAnswers:
     def test_a_wrong_answer_is_named(self, value, text):
         with pytest.raises(ModelOutputError, match=text) as caught:
             checked_outputs(answering(value), batch(2))
-        assert "'toy' returns one row of numbers an input" in str(caught.value)
+        assert "'toy' is to return one row of numbers per input" in str(caught.value)
 
     @pytest.mark.parametrize("value", [[[1, 2], [3, 4]], np.array([[1, 2], [3, 4]], np.float16)])
     def test_other_numbers_become_floats(self, value):
@@ -213,7 +213,7 @@ class TestTorch:
                 "logit",
                 r"got 'logit'. did you mean 'logits'.*a dict with the keys 'logits'",
             ),
-            (lambda y: (y, y), 2, r"got 2. Known: 0, 1. There are a tuple of 2: \(1, 3\), \(1, 3\)"),
+            (lambda y: (y, y), 2, r"got 2. Known: 0, 1. It returns a tuple of 2: \(1, 3\), \(1, 3\)"),
             (lambda y: (y, y), "logits", "got 'logits'. Known: 0, 1"),
             (lambda y: y, 0, "returns one Tensor: leave it out"),
         ],
@@ -228,7 +228,7 @@ class TestTorch:
 
     def test_half_precision_weights_are_refused(self):
         with pytest.raises(
-            OptionError, match=r"asked in float32; 'Linear' holds torch.float16: pass module.float"
+            OptionError, match=r"run in float32; 'Linear' holds torch.float16: pass module.float"
         ):
             load_model(nn.Linear(2, 2).half())
 
@@ -280,7 +280,7 @@ class TestOnnx:
         for _ in range(3):
             checked_outputs(model, batch(4))
         assert [r.getMessage() for r in caplog.records] == [
-            "toy.onnx is frozen at batches of 1: it is asked piece by piece, which is slow."
+            "toy.onnx has a fixed batch size of 1: it is run piece by piece, which is slow."
         ]
 
     @pytest.mark.parametrize("size", [1, 3])
@@ -303,7 +303,7 @@ class TestOnnx:
         monkeypatch.setitem(sys.modules, "onnx", None)
         model = load_model(path)
         assert not model.is_freed
-        assert "toy.onnx is frozen at batches of 1" in caplog.text
+        assert "toy.onnx has a fixed batch size of 1" in caplog.text
         np.testing.assert_allclose(checked_outputs(model, batch(3)), by_hand(batch(3)), atol=1e-6)
 
     def test_freed_only_if_it_answers_alike(self, tmp_path):

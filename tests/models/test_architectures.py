@@ -161,16 +161,16 @@ def test_as_many_parameters_as_published(architecture):
 @pytest.mark.parametrize("name", list(NAMES))
 def test_names_are_those_of_the_public_files(name):
     architecture = ARCHITECTURES[name]
-    assert {architecture.theirs(key) for key in published(architecture).state_dict()} == NAMES[name]
+    assert {architecture.file_name(key) for key in published(architecture).state_dict()} == NAMES[name]
 
 
 def test_names_go_both_ways(architecture):
     for name in published(architecture).state_dict():
-        assert architecture.ours(architecture.theirs(name)) == name
+        assert architecture.network_name(architecture.file_name(name)) == name
 
 
 def test_each_is_told_from_all_others(architecture):
-    names = [architecture.theirs(name) for name in published(architecture).state_dict()]
+    names = [architecture.file_name(name) for name in published(architecture).state_dict()]
     assert [other.name for other in ARCHITECTURES.values() if other.matches(names)] == [architecture.name]
 
 

@@ -13,8 +13,7 @@ from canonface.errors import AssetError
 from canonface.models import checked_outputs, load_model, prepare
 from canonface.models.architectures.inception_resnet_v1 import InceptionResnetV1
 from canonface.models.zoo import ZOO
-from canonface.models.zoo.facenet_weights import load_graph_weights
-from canonface.models.zoo.frozen_graph import read_frozen_graph
+from canonface.models.zoo.facenet_weights import load_graph_weights, read_frozen_graph
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def rows():
 
 
 @pytest.fixture(scope="module")
-def predict(rows, aligner):
+def predictions(rows, aligner):
     """Most likely class of each bundled photo, by each head; and the poses that were measured."""
     try:
         models = {name: load_model(name, device="cpu") for name in NAMES}

@@ -12,7 +12,7 @@ from toy_networks import SPEC, batch, by_hand, torch_network
 
 from canonface.errors import ModelError, ModelOutputError
 from canonface.models import CallableModel, TorchModel, checked_outputs, load_model
-from canonface.models.probing import guessed_outputs
+from canonface.models.outputs import guess_outputs
 
 
 class Ends(nn.Module):
@@ -101,7 +101,7 @@ class TestCallables:
         random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
         expected = random.random(), np.random.random(), torch.rand(1)  # noqa: NPY002
         random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
-        assert guessed_outputs(model) == ("logits" if fails else "probabilities")
+        assert guess_outputs(model) == ("logits" if fails else "probabilities")
         assert (random.random(), np.random.random(), torch.rand(1)) == expected  # noqa: NPY002
 
 
@@ -166,7 +166,7 @@ class TestLabels:
     def test_a_label_an_output(self, labels):
         model = load_model(by_hand, spec=SPEC, labels=labels)
         with pytest.raises(
-            ModelOutputError, match=rf"'by_hand' answers 4 outputs and has {len(labels)} labels: 'a'.*labels="
+            ModelOutputError, match=rf"'by_hand' returns 4 outputs and has {len(labels)} labels: 'a'.*labels="
         ) as caught:
             checked_outputs(model, batch(2))
         assert "'f'" not in str(caught.value)

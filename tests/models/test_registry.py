@@ -78,10 +78,10 @@ class TestAttribute:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            ("my_modules:model", "There is no module 'my_modules': .*in the current directory, /"),
+            ("my_modules:model", "There is no module 'my_modules' .*in the current directory, /"),
             ("my_broken:model", "my_broken needs the module 'no_such_package', which is not installed"),
             ("my_models:modell", "no attribute 'modell'. did you mean 'model'"),
-            ("my_models:broken", "'my_models:broken' makes a model; it raised RuntimeError: no weights"),
+            ("my_models:broken", "'my_models:broken' is to make a model; it raised RuntimeError: no weights"),
             ("my_models:number", "A model is a name, a path.*got int"),
         ],
     )
@@ -134,7 +134,7 @@ class TestName:
     def test_wrong_options_for_a_zoo_model(self):
         with pytest.raises(OptionError, match="'gender' has 2 outputs; got 3 labels"):
             load_model("gender", labels=["a", "b", "c"])
-        with pytest.raises(OptionError, match="'gender' answers logits"):
+        with pytest.raises(OptionError, match="'gender' returns logits"):
             load_model("gender", outputs="probabilities")
 
 
@@ -192,7 +192,9 @@ class TestObject:
 
         foreign = Foreign()
         assert load_model(foreign) is foreign
-        with pytest.raises(OptionError, match="'foreign' is a Model of its own kind, which says spec itself"):
+        with pytest.raises(
+            OptionError, match="'foreign' is a Model of its own kind, which states spec itself"
+        ):
             load_model(foreign, spec=SPEC)
 
     @pytest.mark.parametrize("thing", [3, None, dict, np.zeros(3)])
@@ -217,7 +219,7 @@ class TestObject:
         ):
             load_model(by_hand, outputs="scores")
         with pytest.raises(
-            OptionError, match="labels is a sequence of names, one an output; got the text 'happy'"
+            OptionError, match="labels is a sequence of names, one per output; got the text 'happy'"
         ):
             load_model(by_hand, labels="happy")
 

@@ -55,12 +55,12 @@ class TestPrograms:
         for _ in range(3):
             checked_outputs(model, model.to_device(batch(2)))
         said = [r.getMessage() for r in caplog.records if r.name.startswith("canonface")]
-        assert said == [f"{name} is frozen at batches of 1: it is asked piece by piece, which is slow."]
+        assert said == [f"{name} has a fixed batch size of 1: it is run piece by piece, which is slow."]
 
     def test_a_frozen_batch_of_three(self, tmp_path):
         path = export_of(torch_network(), tmp_path / "three.pt2", n=3)
         model = load_model(path, device="cpu", trust=True)
-        assert model.module.frozen == 3
+        assert model.module.batch_size == 3
         for n in (1, 3, 4):
             np.testing.assert_allclose(
                 checked_outputs(model, model.to_device(batch(n))), by_hand(batch(n)), atol=1e-6
@@ -69,7 +69,7 @@ class TestPrograms:
     def test_a_batch_that_mixes_is_asked_one_by_one(self, tmp_path):
         path = script_of(Ends(lambda y, x: y - y.mean(dim=0)), tmp_path / "mixes.pt")
         model = load_model(path, spec=SPEC, device="cpu", trust=True)
-        assert model.module.frozen == 1
+        assert model.module.batch_size == 1
         np.testing.assert_allclose(checked_outputs(model, model.to_device(batch(3))), 0, atol=1e-6)
 
     @pytest.mark.parametrize("frozen", [False, True])

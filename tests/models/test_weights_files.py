@@ -19,7 +19,7 @@ def state_of(name="resnet18", seed=0, **options):
     architecture = ARCHITECTURES[name]
     torch.manual_seed(seed)
     network = architecture.network(**{**architecture.small, **options})
-    return {architecture.theirs(key): tensor for key, tensor in network.state_dict().items()}
+    return {architecture.file_name(key): tensor for key, tensor in network.state_dict().items()}
 
 
 def pixels(model, n=2):
@@ -48,7 +48,9 @@ class TestRecognised:
         assert isinstance(model, TorchModel)
         assert (model.name, model.spec, model.outputs) == ("small", architecture.spec, architecture.outputs)
         network = architecture.network(**architecture.small).eval()
-        network.load_state_dict({architecture.ours(key): tensor for key, tensor in state_of(name).items()})
+        network.load_state_dict(
+            {architecture.network_name(key): tensor for key, tensor in state_of(name).items()}
+        )
         x = pixels(model)
         with torch.no_grad():
             np.testing.assert_array_equal(checked_outputs(model, x), network(x).numpy())
@@ -144,7 +146,7 @@ class TestWhatDoesNotFit:
         torch.save(state, tmp_path / "part.pt")
         torch.manual_seed(1)
         first = predict(tmp_path / "part.pt", strict=False)
-        assert "part.pt fills resnet18 in part" in caplog.text
+        assert "part.pt fills resnet18 only in part" in caplog.text
         assert "1 missing (layer2.0.conv1.weight)" in caplog.text
         torch.manual_seed(2)
         np.testing.assert_array_equal(first, predict(tmp_path / "part.pt", strict=False))
@@ -157,7 +159,7 @@ class TestWhatDoesNotFit:
     @pytest.mark.parametrize("name", ["resnet18", "vgg16", "vgg-face", "mobilenet_v2", "resnet50-vggface2"])
     def test_without_its_classifier_it_answers_features(self, name, tmp_path, caplog):
         architecture = ARCHITECTURES[name]
-        head = architecture.theirs(f"{architecture.head}.weight").removesuffix(".weight")
+        head = architecture.file_name(f"{architecture.head}.weight").removesuffix(".weight")
         state = {key: tensor for key, tensor in state_of(name).items() if not key.startswith(f"{head}.")}
         torch.save(state, tmp_path / "bare.pt")
         model = load_model(tmp_path / "bare.pt", device="cpu")
@@ -232,10 +234,10 @@ class TestOwnNetworks:
     def test_whose_own_names_begin_as_a_wrapper_does(self, tmp_path):
         network = torch.nn.ModuleDict({"backbone": torch.nn.Linear(2, 2)})
         torch.save({key: tensor + 1 for key, tensor in network.state_dict().items()}, tmp_path / "own.pt")
-        from canonface.models.filling import load_into
+        from canonface.models.weights import load_weights
 
         before = network["backbone"].weight.clone()
-        load_into(network, tmp_path / "own.pt", strict=True)
+        load_weights(network, tmp_path / "own.pt", strict=True)
         assert torch.equal(network["backbone"].weight, before + 1)
 
     def test_that_do_not_fit_are_refused(self, weights):
@@ -248,7 +250,7 @@ class TestOwnNetworks:
             (
                 "my_networks:function",
                 {"weights": "twice.pth"},
-                "weights= means nothing to what is no torch.nn.Module",
+                "weights= means nothing to an object that is no torch.nn.Module",
             ),
             ("my_networks:make", {"architecture": "vgg16"}, "architecture= means nothing to an object"),
             ("twice.pth", {"weights": "twice.pth"}, "weights= means nothing to a model file"),

@@ -8,7 +8,7 @@ import torch
 
 from canonface.errors import AssetError, MissingDependencyError, OptionError
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.models.assets import Asset
+from canonface.models.downloads import Asset
 from canonface.models.zoo import ZOO
 from canonface.types import InputSpec
 

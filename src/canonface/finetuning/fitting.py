@@ -20,8 +20,8 @@ from canonface.finetuning.gathering import Gathered, Report, find_cases, gather
 from canonface.finetuning.remembering import make_memory
 from canonface.finetuning.scores import Scores, make_scores
 from canonface.finetuning.tasks import Task, chosen_classes, make_task
+from canonface.imports import require
 from canonface.mesh import load_mesh
-from canonface.models.dependencies import require
 from canonface.models.finetuned import Description, is_finetuned, write_finetuned
 
 if TYPE_CHECKING:

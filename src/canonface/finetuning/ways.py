@@ -14,7 +14,7 @@ from canonface.finetuning.backbones import Backbone
 from canonface.finetuning.gathering import Gathered, Report
 from canonface.finetuning.heads import fit_head, logits
 from canonface.finetuning.training import Examples, History, Schedule, class_weights, fit
-from canonface.models.headed import Headed
+from canonface.models.linear_head import Headed
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from canonface.errors import OptionError, near_names
-from canonface.importing import attribute, is_attribute
+from canonface.imports import import_attribute, is_attribute
 from canonface.methods.attribution_files import AttributionFiles
 from canonface.methods.base import Method
 from canonface.methods.cams import GradCam, GradCamPlusPlus, ScoreCam
@@ -64,7 +64,7 @@ def make_method(
     if method in METHODS:
         return _made(method, METHODS[method], given)
     if is_attribute(method):
-        return _of_object(attribute(method), given)
+        return _of_object(import_attribute(method), given)
     if method == "canonical":
         raise OptionError(
             "'canonical' is canonface's own map, which is made where no method is named: leave method out."

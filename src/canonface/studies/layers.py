@@ -40,12 +40,12 @@ def require_torch(model: Model) -> TorchModel:
     Raises:
         OptionError: it is no PyTorch module, or a program that was compiled.
     """
-    from canonface.models.torch_files import Program
+    from canonface.models.torch_files import TorchProgram
 
     rule = "Weights are drawn anew layer by layer, which takes a PyTorch module with its layers"
     if not isinstance(model, TorchModel):
         raise OptionError(f"{rule}; {model.name!r} is known by its answers alone.")
-    if isinstance(model.module, Program) or type(model.module).__module__.startswith("torch.jit"):
+    if isinstance(model.module, TorchProgram) or type(model.module).__module__.startswith("torch.jit"):
         raise OptionError(
             f"{rule}; {model.name!r} is a compiled program, whose layers have no initialisation. Load the module "
             "that it was made from."

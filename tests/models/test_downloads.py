@@ -14,7 +14,7 @@ import pytest
 
 from canonface.errors import AssetError
 from canonface.models import assets
-from canonface.models.assets import Asset, cache_folder, fetch
+from canonface.models.downloads import Asset, cache_folder, fetch
 
 CONTENT = b"weights" * 1000
 ASSET = Asset(
