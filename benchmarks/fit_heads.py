@@ -1,6 +1,6 @@
 """Fit the heads on FaceNet that ship with canonface: `python benchmarks/fit_heads.py DATA [TASK ...] [-o FOLDER]`.
 
-DATA is the folder of the data sets (see docs/models.md). A head is stored in a folder of FOLDER, by default where
+DATA is the folder of the data sets (see docs/zoo.md). A head is stored in a folder of FOLDER, by default where
 it ships; remove it to fit it anew. Started again, the script goes on with what is missing. Fitted to: FairFace's
 training part (CC BY 4.0), for expressions synthetic people (openpeople, MIT). What ships are weights and figures, no
 photo. Sets whose terms forbid more are judged on alone.

@@ -1,6 +1,6 @@
 """Accuracy of the zoo's recognition models on pairs of photos: `python benchmarks/verification.py DATA [--tune]`.
 
-DATA is the folder of the data sets (see docs/models.md). Measured as Labeled Faces in the Wild is: ten folds, the
+DATA is the folder of the data sets (see docs/zoo.md). Measured as Labeled Faces in the Wild is: ten folds, the
 threshold of each the one that is right most often on the other nine. Pairs of which a photo has no face that the
 aligner accepts are not answered; accuracy is over the answered ones, with its 95% Wilson interval. `--tune` compares
 crops on photos that the reported figures do not use: those of LFW that are in no pair, and half of Congress.
@@ -184,7 +184,7 @@ def report(title: str, pairs: Sequence[Pair], found: dict[str, np.ndarray], simi
 
 
 def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
-    """The table of docs/models.md."""
+    """The table of docs/zoo.md."""
     folder = data / "lfw_eval"
     pairs = pairs_of(folder)
     paths = sorted({path for pair in pairs for path in pair.paths})

