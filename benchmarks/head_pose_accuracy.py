@@ -141,7 +141,7 @@ def main() -> None:
     print(f"canonface {canonface.__version__}, Python {platform.python_version()}, {platform.machine()}")
     print(f"{1000 * seconds_per_input(model):.0f} ms per input\n")
     print(
-        "| photos | n | answered | yaw: mean ± spread (mean size) | pitch | roll |\n|---|---|---|---|---|---|"
+        "| photos | n | aligned | yaw: mean ± spread (mean size) | pitch | roll |\n|---|---|---|---|---|---|"
     )
     print("\n".join(views(model, aligner, options.data)))
     print("\n| London | photos | yaw, mean abs. error | pitch | roll |\n|---|---|---|---|---|")

@@ -2,7 +2,7 @@
 
 DATA is the folder of the data sets (see docs/zoo.md). Measured as Labeled Faces in the Wild is: ten folds, the
 threshold of each the one that is right most often on the other nine. Pairs of which a photo has no face that the
-aligner accepts are not answered; accuracy is over the answered ones, with its 95% Wilson interval. `--tune` compares
+aligner accepts are left out of the accuracy, which has a 95% Wilson interval. `--tune` compares
 crops on photos that the reported figures do not use: those of LFW that are in no pair, and half of Congress.
 """
 
@@ -193,7 +193,7 @@ def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
     twice = mirrored_too(aligner, folder, paths, models[0])
     facenet = {path: vector[: len(vector) // 2] for path, vector in twice.items()}
     print(
-        "| LFW | pairs | answered | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
+        "| LFW | pairs | aligned | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
         "|---|---|---|---|---|---|---|"
     )
     print(report("`facenet`, cosine", pairs, facenet, cosine))

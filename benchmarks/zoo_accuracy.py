@@ -1,10 +1,9 @@
 """Accuracy of the zoo's classifiers on labelled photos: `python benchmarks/zoo_accuracy.py DATA [--tune]`.
 
 DATA is the folder of the data sets (see docs/zoo.md). `--tune` prints the accuracy on the tuning sets for several
-margins of the face crop; without it the margins of the cards are measured on the held-out sets. A photo without a
-face that the aligner accepts is not answered; accuracy is over the answered ones, with its 95% Wilson interval.
-`--models` names those to measure; `--limit` takes a fixed random choice of so many photos of each set, for the large
-ones.
+margins of the face crop; without it the margins of the cards are measured on the held-out sets. Accuracy is over the
+photos in which the aligner accepts a face, with its 95% Wilson interval. `--models` names the models to measure;
+`--limit` takes a fixed random choice of that many photos of each set, for large models.
 """
 
 from __future__ import annotations
@@ -95,11 +94,9 @@ def interval(hits: int, n: int) -> str:
 
 
 def accuracy_row(title: str, samples: Sequence[Sample], hit: Callable[[Sample], bool]) -> str:
-    """Return a Markdown row: set, photos, answered, accuracy."""
-    answered = [s for s in samples if s.probabilities is not None]
-    return (
-        f"| {title} | {len(samples)} | {len(answered)} | {interval(sum(map(hit, answered)), len(answered))} |"
-    )
+    """Return a Markdown row: set, photos, aligned, accuracy."""
+    predicted = [s for s in samples if s.probabilities is not None]
+    return f"| {title} | {len(samples)} | {len(predicted)} | {interval(sum(map(hit, predicted)), len(predicted))} |"
 
 
 def by_group(
@@ -134,12 +131,12 @@ def years_of(model: Model) -> np.ndarray:
 
 
 def age_row(title: str, samples: Sequence[Sample], truth: Callable[[Row], float], model: Model) -> str:
-    """Return a Markdown row: set, photos, answered, mean absolute, mean and median absolute error."""
-    answered = [s for s in samples if s.probabilities is not None]
-    if not answered:
+    """Return a Markdown row: set, photos, aligned, mean absolute, mean and median absolute error."""
+    predicted = [s for s in samples if s.probabilities is not None]
+    if not predicted:
         return f"| {title} | {len(samples)} | 0 | - | - | - |"
     years = years_of(model)
-    errors = np.array([float(s.probabilities @ years) - truth(s.row) for s in answered])
+    errors = np.array([float(s.probabilities @ years) - truth(s.row) for s in predicted])
     return (
         f"| {title} | {len(samples)} | {len(errors)} | {np.abs(errors).mean():.1f} | {errors.mean():+.1f} | "
         f"{np.median(np.abs(errors)):.1f} |"
@@ -197,8 +194,8 @@ def hold_out(data: Path, aligner: LandmarkerAligner, models: Sequence[Model], li
         chosen = [model for model in models if name in sets[task_of(model)]]
         rows = rows_of(data / name, limit=limit)
         if chosen:
-            answered = predict(aligner, data / name, rows, chosen)
-            found |= {(model.name, name): samples for model, samples in zip(chosen, answered, strict=True)}
+            predicted = predict(aligner, data / name, rows, chosen)
+            found |= {(model.name, name): samples for model, samples in zip(chosen, predicted, strict=True)}
     for model in models:
         task = task_of(model)
         print(f"\n## {model.name}\n{HEADS[task]}")
@@ -245,11 +242,11 @@ def task_of(model: Model) -> str:
     return model.name.partition("-")[0]
 
 
-ACCURACY_HEAD = "| photos | n | answered | accuracy % (95%) |\n|---|---|---|---|"
+ACCURACY_HEAD = "| photos | n | aligned | accuracy % (95%) |\n|---|---|---|---|"
 HEADS = {
     "gender": ACCURACY_HEAD,
     "expression": ACCURACY_HEAD,
-    "age": "| photos | n | answered | mean abs. error | mean error | median abs. error |\n|---|---|---|---|---|---|",
+    "age": "| photos | n | aligned | mean abs. error | mean error | median abs. error |\n|---|---|---|---|---|---|",
 }
 TABLES = {"gender": gender_rows, "age": age_rows, "expression": expression_rows}
 HITS = {"gender": is_gender, "expression": is_expression}

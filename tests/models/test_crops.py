@@ -261,7 +261,7 @@ def test_named_points_against_points_placed_by_hand(data):
     assert all(means[name] < most for name, (_, most) in LONDON.items()), means
 
 
-def test_margins_are_the_crops_own_unless_said():
+def test_margins_default_to_the_crops_own():
     assert InputSpec() == InputSpec(crop="face", margin=0.3)
     assert InputSpec(crop="dlib") == InputSpec(crop="dlib", margin=0.5)
     assert InputSpec(crop="arcface").margin == 0
@@ -275,7 +275,7 @@ def test_margins_that_show_nothing_are_refused(margin):
         InputSpec(margin=margin)
 
 
-def test_an_unknown_crop_is_told_the_near_ones():
+def test_an_unknown_crop_lists_near_names():
     with pytest.raises(
         OptionError, match=r"there is no 'arcfce': did you mean 'arcface'.*Known: face, arcface, face"
     ):

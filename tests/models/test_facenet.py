@@ -36,7 +36,7 @@ def test_it_equals_the_graph_on_noise_and_on_faces(graph, demo_faces):
     ours = checked_outputs(model, model.to_device(x))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
-    assert np.std(np.array(theirs) @ np.array(theirs).T) > 0.1, "the inputs are told apart"
+    assert np.std(np.array(theirs) @ np.array(theirs).T) > 0.1, "the inputs give different outputs"
 
 
 def public_names():

@@ -87,7 +87,7 @@ def test_every_kind_is_written_here():
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_content_decides_what_a_file_is(kind, content, tmp_path):
+def test_content_decides_the_kind(kind, content, tmp_path):
     path = tmp_path / "some.file"
     path.write_bytes(content[kind])
     assert file_kind(path) == kind
@@ -97,7 +97,7 @@ def test_content_decides_what_a_file_is(kind, content, tmp_path):
     ("suffix", "kind"),
     [(suffix, kind) for suffix in SUFFIXES for kind in KINDS if kind not in SUFFIXES[suffix]],
 )
-def test_a_wrong_extension_is_said(suffix, kind, content, tmp_path):
+def test_a_wrong_suffix_is_reported(suffix, kind, content, tmp_path):
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content[kind])
     with pytest.raises(ModelError) as caught:
@@ -120,7 +120,7 @@ def test_a_wrong_extension_is_said(suffix, kind, content, tmp_path):
         ("net.t7", "export the network as .onnx"),
     ],
 )
-def test_what_cannot_be_read_says_what_to_do(name, text, tmp_path):
+def test_unreadable_formats_come_with_advice(name, text, tmp_path):
     (tmp_path / name).write_bytes(b"something")
     with pytest.raises(
         ModelError, match=rf"A model file is one of .safetensors, .*; {name} \(9 bytes\): .*{text}"
@@ -179,7 +179,7 @@ class TestCode:
         path = repacked(exported(unharmed / "good.pt2"), unharmed / "evil.pt2", member, raw)
         self.refused(path, rf"evil.pt2 holds .*\w+/{member}.*: it was not loaded.*nothing in it was run")
 
-    def test_in_weights_that_an_exported_program_says_are_pickled(self, unharmed):
+    def test_in_weights_listed_as_pickled_by_an_exported_program(self, unharmed):
         memory = io.BytesIO()
         torch.save(Trap(unharmed), memory)
         good = exported(unharmed / "good.pt2")
@@ -299,12 +299,12 @@ class TestTrust:
 
     @pytest.mark.parametrize("write", [writing_script, evaluated_shape])
     def test_the_reason_for_it_is_true(self, write, tmp_path):
-        """Both kinds do run code while they are loaded: where neither does any longer, trust need not be asked."""
+        """Both kinds run code while they are loaded; if neither did any more, ``trust`` would not be needed."""
         with contextlib.suppress(ModelError):
             load_model(write(tmp_path), device="cpu", trust=True)
         assert (tmp_path / "trapped").exists()
 
-    def test_what_is_no_program_needs_none(self, tmp_path):
+    def test_other_files_need_no_trust(self, tmp_path):
         load_model(write_onnx(tmp_path / "toy.onnx"), trust=True)
         load_model(write_onnx(tmp_path / "toy.onnx"))
 
@@ -402,7 +402,7 @@ class TestOnnxOutside:
         ):
             load_model(path)
 
-    def test_what_is_missing_is_named(self, tmp_path):
+    def test_missing_external_weights_are_named(self, tmp_path):
         import onnx
 
         path = write_onnx(tmp_path / "toy.onnx")

@@ -15,7 +15,7 @@ LARGE = 100_000_000
 
 
 class Several(torch.nn.Module):
-    """A module that answers a dict."""
+    """A module that returns a dict."""
 
     def __init__(self):
         super().__init__()

@@ -68,7 +68,7 @@ def test_it_explains_a_face(model):
     assert np.nanmax(np.abs(cis.drops)) > 0
 
 
-def test_one_line_says_the_same(own):
+def test_one_line_does_the_same(own):
     one = load_model("my_models:network", weights="network.safetensors", device="cpu")
     assert one.fingerprint() == load_model("my_models:trained", device="cpu").fingerprint()
     x = np.random.default_rng(0).random((2, 3, 64, 64), np.float32)
@@ -118,8 +118,8 @@ class Scores(BaseHTTPRequestHandler):
     """The server of the page's model behind HTTP: how bright each picture's mouth is."""
 
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in asked["images"]]
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in body["images"]]
         assert {picture.shape for picture in pictures} == {(96, 96, 3)}
         smiles = [float(picture[60:80, 30:66].mean() / 255) for picture in pictures]
         body = json.dumps({"scores": [[1 - smile, smile] for smile in smiles]}).encode()

@@ -1,4 +1,4 @@
-"""From names, paths and objects to models, and what is said when that fails."""
+"""Loading of models from names, paths and objects, and the errors when that fails."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ def here(tmp_path, monkeypatch):
 
 class TestAttribute:
     @pytest.mark.parametrize("name", ["model", "make", "inner.deep"])
-    def test_a_callable_or_what_makes_one(self, here, name):
+    def test_a_callable_or_its_factory(self, here, name):
         path = list(sys.path)
         model = load_model(f"my_models:{name}")
         assert sys.path == path
@@ -85,7 +85,7 @@ class TestAttribute:
             ("my_models:number", "A model is a name, a path.*got int"),
         ],
     )
-    def test_what_is_wrong_is_said(self, here, name, text):
+    def test_errors_are_reported(self, here, name, text):
         path = list(sys.path)
         with pytest.raises(ModelError, match=text):
             load_model(name)
@@ -117,7 +117,7 @@ class TestName:
         with pytest.raises(ModelError, match=text):
             load_model(name)
 
-    def test_the_cards_say_what_one_needs_to_know(self):
+    def test_the_cards_are_complete(self):
         cards = {card.name: card for card in available_models()}
         assert {"gender", "age", "expression"} <= set(cards)
         for card in cards.values():
@@ -198,7 +198,7 @@ class TestObject:
             load_model(foreign, spec=SPEC)
 
     @pytest.mark.parametrize("thing", [3, None, dict, np.zeros(3)])
-    def test_what_is_no_model(self, thing):
+    def test_other_objects_are_refused(self, thing):
         with pytest.raises(ModelError, match="A model is a name, a path"):
             load_model(thing)
 

@@ -1,4 +1,4 @@
-"""Weights files: opened without running anything, recognised, filled in, and what did not fit is told."""
+"""Weights files: read without running code, recognised, loaded, and misfits reported."""
 
 import logging
 
@@ -28,7 +28,7 @@ def pixels(model, n=2):
 
 @pytest.fixture
 def resnet(tmp_path):
-    """Path of a narrow ResNet-18's weights, and its answers."""
+    """Path of a narrow ResNet-18's weights, and its outputs."""
     path = tmp_path / "mine.pt"
     torch.save(state_of(), path)
     return path
@@ -87,7 +87,7 @@ class TestRecognised:
         with pytest.raises(OptionError, match=r"architecture is one that is known.*did you mean 'resnet18'"):
             load_model(resnet, architecture="resnet-18")
 
-    def test_what_is_known_of_none(self, tmp_path):
+    def test_unknown_names_are_refused(self, tmp_path):
         torch.save({"a.weight": torch.zeros(1), "b.weight": torch.zeros(1)}, tmp_path / "odd.pt")
         with pytest.raises(
             ModelError, match=r"(?s)vgg16, .*the 2 names in odd.pt.*a.weight, b.weight.*factory"
@@ -140,7 +140,7 @@ class TestWhatDoesNotFit:
         with pytest.raises(ModelError, match=r"vgg-face do not fit.*1 missing \(conv_3_2.bias\)"):
             load_model(tmp_path / "vgg.pt", device="cpu")
 
-    def test_only_when_asked_by_name_is_it_filled_in_part(self, tmp_path, caplog):
+    def test_only_strict_false_loads_a_part(self, tmp_path, caplog):
         state = state_of()
         del state["layer2.0.conv1.weight"]
         torch.save(state, tmp_path / "part.pt")
@@ -157,7 +157,7 @@ class TestWhatDoesNotFit:
             load_model(tmp_path / "odd.pt", architecture="vgg16", strict=False, device="cpu")
 
     @pytest.mark.parametrize("name", ["resnet18", "vgg16", "vgg-face", "mobilenet_v2", "resnet50-vggface2"])
-    def test_without_its_classifier_it_answers_features(self, name, tmp_path, caplog):
+    def test_without_its_classifier_it_returns_features(self, name, tmp_path, caplog):
         architecture = ARCHITECTURES[name]
         head = architecture.file_name(f"{architecture.head}.weight").removesuffix(".weight")
         state = {key: tensor for key, tensor in state_of(name).items() if not key.startswith(f"{head}.")}

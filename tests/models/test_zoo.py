@@ -1,4 +1,4 @@
-"""The zoo's networks answer as the originals do. They are skipped where no weights can be had."""
+"""The zoo's networks give the outputs of the originals; skipped if weights cannot be fetched."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def weights_of(name):
-    """Path of a model's weights; skips where they cannot be had."""
+    """Return the path of a model's weights; skips if they cannot be fetched."""
     try:
         return ZOO[name].weights()
     except AssetError as error:
@@ -24,7 +24,7 @@ def weights_of(name):
 
 
 def loaded(name):
-    """A model of the zoo; skips where its weights or package cannot be had."""
+    """Load a model of the zoo; skips if its weights or package are missing."""
     weights_of(name)
     try:
         return load_model(name, device="cpu")
@@ -55,7 +55,7 @@ def test_dlib_networks_equal_onnxruntime(demo_faces, name):
 
 
 def keras_inputs(script):
-    """The inputs of a script that asked Keras, made by the script itself; the tests do without Keras."""
+    """Return the inputs of the script that ran Keras, made by the script itself; the tests need no Keras."""
     source = (HERE / "data" / script).read_text().replace("import keras\n", "")
     scope = {"__name__": "reference"}
     exec(compile(source, script, "exec"), scope)
@@ -76,7 +76,7 @@ def test_the_wide_network_equals_keras(task):
     reference = np.load(HERE / "data" / "wrn_reference.npz")[task]
     model = loaded(f"{task}-wrn")
     np.testing.assert_allclose(softmax(checked_outputs(model, model.to_device(x))), reference, atol=1e-5)
-    assert np.ptp(reference[:, 0]) > 1e-4, "the inputs are told apart"
+    assert np.ptp(reference[:, 0]) > 1e-4, "the inputs give different outputs"
 
 
 def test_the_labels_stand_in_the_right_order(aligner):
@@ -104,7 +104,7 @@ def test_the_labels_stand_in_the_right_order(aligner):
 
 
 @pytest.mark.parametrize("name", list(ZOO))
-def test_a_zoo_model_is_ready_to_be_asked(name):
+def test_a_zoo_model_runs(name):
     model = loaded(name)
     card = ZOO[name].card
     prediction = checked_outputs(
@@ -120,7 +120,7 @@ def test_a_zoo_model_is_ready_to_be_asked(name):
     assert not getattr(model, "module", torch.nn.Module().eval()).training
 
 
-def test_what_is_asked_for_goes_before_the_card():
+def test_given_options_override_the_card():
     spec = InputSpec(size_hw=(256, 256), margin=1.0)
     model = load_model("head-pose", spec=spec, name="mine", labels=["a", "b", "c"])
     assert (model.name, model.spec, model.labels) == ("mine", spec, ("a", "b", "c"))
@@ -155,7 +155,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8
 
 
 def card_on_page(name):
-    """The section of a model, its line breaks removed."""
+    """Return the section of a model, its line breaks removed."""
     return " ".join(PAGE.split(f"\n## `{name}`\n")[1].split("\n## ")[0].split())
 
 

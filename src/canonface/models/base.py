@@ -1,4 +1,4 @@
-"""The model protocol, the card of a zoo model, and the one place where predictions are checked."""
+"""Model protocol, card of a zoo model, and the check of predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A linear head on the features of a backbone, as one PyTorch module."""
+"""Linear head on the features of a backbone, as one PyTorch module."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _PROVIDERS = {
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """One input and one output of an ONNX file, from ``(n, c, h, w)`` or ``(n, h, w, c)`` to ``(n, d)``.
+    """ONNX file with one input and one output to explain, from ``(n, c, h, w)`` or ``(n, h, w, c)`` to ``(n, d)``.
 
     A file with a fixed batch size is run piece by piece, unless its graph with a free batch size gives the same
     outputs. Outputs ``(n,)`` and ``(n, d, 1, 1)`` are reshaped to ``(n, d)``, since a file cannot be edited easily.
@@ -59,7 +59,7 @@ class OnnxModel:
 
     @cached_property
     def session(self) -> Any:
-        """The onnxruntime session, made when first needed."""
+        """Onnxruntime session, made when first needed."""
         network = free_batch(self.path) if self.is_freed else None
         return open_session(self.path, self.device, network)
 

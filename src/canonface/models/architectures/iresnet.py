@@ -1,4 +1,4 @@
-"""The residual networks of ArcFace in PyTorch.
+"""Residual networks of ArcFace in PyTorch.
 
 J. Deng, J. Guo, N. Xue, S. Zafeiriou, ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019,
 arXiv 1801.07698; blocks after D. Han, J. Kim, J. Kim, Deep Pyramidal Residual Networks, CVPR 2017, with a PReLU.

@@ -1,4 +1,4 @@
-"""The zoo: pretrained models, one file each; add a new one to ``ENTRIES``."""
+"""Zoo of pretrained models, one file each; add a new one to ``ENTRIES``."""
 
 from __future__ import annotations
 

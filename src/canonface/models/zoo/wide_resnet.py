@@ -1,4 +1,4 @@
-"""A wide residual network for age and gender in PyTorch, up to the logits of one of its heads.
+"""Wide residual network for age and gender in PyTorch, up to the logits of one of its heads.
 
 S. Zagoruyko, N. Komodakis, Wide Residual Networks, BMVC 2016, arXiv 1605.07146: depth 16, width 8, each norm and
 ReLU before its convolution. TensorFlow's "SAME" padding puts the odd pixel at the right and bottom, and its average

@@ -1,4 +1,4 @@
-"""Logits or probabilities: decided by one grey input where nobody says."""
+"""Logits or probabilities: guessed from one grey input where nobody states it."""
 
 import random
 import warnings
@@ -49,7 +49,7 @@ class TestCallables:
     def test_everything_else_is_logits(self, prediction):
         assert kind(lambda batch: np.array(prediction)) == "logits"
 
-    def test_what_it_raises_waits_for_the_first_question(self):
+    def test_its_exception_is_raised_at_the_first_real_forward_pass(self):
         def broken(batch):
             warnings.warn("soon", stacklevel=1)
             raise KeyError("weights")
@@ -59,7 +59,7 @@ class TestCallables:
         with pytest.warns(UserWarning, match="soon"), pytest.raises(ModelError, match="KeyError: 'weights'"):
             checked_outputs(model, batch(1))
 
-    def test_it_is_asked_once_with_its_own_input(self):
+    def test_it_runs_once_on_its_own_input(self):
         seen = []
 
         def counting(batch):
@@ -70,7 +70,7 @@ class TestCallables:
         assert [x.shape for x in seen] == [(1, 3, 6, 8)]
         np.testing.assert_allclose(seen[0], 127 / 255, rtol=1e-6)
 
-    def test_what_is_said_is_not_asked(self):
+    def test_stated_outputs_are_not_guessed(self):
         def never(batch):
             raise AssertionError
 
@@ -116,7 +116,7 @@ class TestModules:
             (nn.Sigmoid(), "probabilities"),
         ],
     )
-    def test_the_answer_decides(self, end, outputs):
+    def test_the_prediction_decides(self, end, outputs):
         assert kind(Ends(end), device="cpu") == outputs
 
     def test_a_softmax_that_is_registered_last_but_used_first_does_not(self):
