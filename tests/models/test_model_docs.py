@@ -156,7 +156,7 @@ def test_the_complete_examples_draw_a_map(reader, url, number, picture):
 def test_the_example_of_the_command_line_draws_a_map(reader):
     assert len(BLOCKS) == 5
     (reader / "my_models.py").write_text(BLOCKS[4])
-    [command] = re.findall(r"`canonface (explain me.jpg [^`]*)`", OVERVIEW)
+    [command] = re.findall(r"^    canonface (explain .*)$", OVERVIEW, re.MULTILINE)
     result = CliRunner().invoke(app, [*command.split(), "--stride", "20"])
     assert result.exit_code == 0, result.output
     assert list((reader / "explained").rglob("*.png"))
