@@ -1,6 +1,6 @@
 """Fit the heads on FaceNet that ship with canonface: `python benchmarks/fit_heads.py DATA [TASK ...] [-o FOLDER]`.
 
-DATA is the folder of the data sets (see docs/models.md). Each head is stored in a folder of FOLDER, by default the
+DATA is the folder of the data sets (see docs/zoo.md). Each head is stored in a folder of FOLDER, by default the
 folder that ships; remove it to fit the head anew. A restarted script continues with the missing steps. Training data:
 FairFace's training part (CC BY 4.0), for expressions also synthetic people (openpeople, MIT). Weights and figures
 ship, photos do not. Sets with stricter terms are used for scoring only.

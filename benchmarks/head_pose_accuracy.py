@@ -1,8 +1,8 @@
-"""How far the zoo's head pose is to be trusted: `python benchmarks/head_pose_accuracy.py DATA`.
+"""Accuracy of the zoo's head pose: `python benchmarks/head_pose_accuracy.py DATA`.
 
-DATA is the folder of the data sets (see docs/models.md). No set at hand states angles, so what is known is
-held against it: studio portraits look straight into the camera; synthetic heads were made as fronts or profiles; a
-photo that is turned by so many degrees turns the roll by as many; a mirrored photo has the opposite yaw and roll.
+DATA is the folder of the data sets (see docs/zoo.md). No set at hand states angles, so known
+facts are checked: studio portraits look straight into the camera; synthetic heads were made as fronts or profiles; a
+turned photo turns the roll by the same angle; a mirrored photo has the opposite yaw and roll.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from canonface.alignment import LandmarkerAligner, read_photo
 from canonface.models import Model, checked_outputs, prepare
 
 TURNS = (-30, -15, 15, 30)
-# The synthetic profiles that look to the left side of the picture, told by eye; the others look to the right.
+# The synthetic profiles that look to the left side of the picture, judged by eye; the others look to the right.
 LOOKING_LEFT = {
     *("P006_view_profile_a", "P009_view_profile_a"),
     *("P003_view_profile_b", "P004_view_profile_b", "P007_view_profile_b"),
@@ -33,29 +33,32 @@ LOOKING_LEFT = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Asked:
-    """A labelled photo and the pose that the model answers, None where no face was found."""
+class PredictedPose:
+    """Labelled photo with the predicted pose, None if no face was found."""
 
     row: Row
     pose: np.ndarray | None
 
 
 def pose_of(model: Model, face: canonface.Face | None) -> np.ndarray | None:
-    """Yaw, pitch and roll in degrees."""
+    """Return yaw, pitch and roll in degrees."""
     if face is None:
         return None
     return checked_outputs(model, model.to_device(prepare(face, model.spec).x[None]))[0]
 
 
-def asked(model: Model, aligner: LandmarkerAligner, folder: Path, keep: Callable[[Row], bool]) -> list[Asked]:
-    """The photos of a set, answered."""
+def predict(
+    model: Model, aligner: LandmarkerAligner, folder: Path, keep: Callable[[Row], bool]
+) -> list[PredictedPose]:
+    """Return the photos of a set with their predicted poses."""
     return [
-        Asked(row, pose_of(model, aligned(aligner, folder / row["path"]))) for row in rows_of(folder, keep)
+        PredictedPose(row, pose_of(model, aligned(aligner, folder / row["path"])))
+        for row in rows_of(folder, keep)
     ]
 
 
-def pose_row(title: str, photos: Sequence[Asked]) -> str:
-    """A Markdown row: mean and spread of each angle, and the mean of its size."""
+def pose_row(title: str, photos: Sequence[PredictedPose]) -> str:
+    """Return a Markdown row: mean and spread of each angle, and the mean of its size."""
     poses = np.array([photo.pose for photo in photos if photo.pose is not None])
     if not len(poses):
         return f"| {title} | {len(photos)} | 0 | - | - | - |"
@@ -64,9 +67,9 @@ def pose_row(title: str, photos: Sequence[Asked]) -> str:
 
 
 def views(model: Model, aligner: LandmarkerAligner, data: Path) -> list[str]:
-    """Poses by set, group and stated view."""
-    london = asked(model, aligner, data / "london_frl", bool)
-    synthetic = asked(model, aligner, data / "openpeople_synth", bool)
+    """Return the poses by set, group and stated view."""
+    london = predict(model, aligner, data / "london_frl", bool)
+    synthetic = predict(model, aligner, data / "openpeople_synth", bool)
     lines = [pose_row("London", london)]
     for column in ("gender", "ethnicity"):
         for value in sorted({photo.row[column] for photo in london}):
@@ -86,7 +89,7 @@ def views(model: Model, aligner: LandmarkerAligner, data: Path) -> list[str]:
 
 
 def turned(model: Model, aligner: LandmarkerAligner, folder: Path, count: int) -> list[str]:
-    """Error of the roll of turned photos, and of yaw and roll of mirrored ones."""
+    """Return the errors of the angles of turned photos, and of mirrored ones."""
     import cv2
 
     photos = [read_photo(folder / row["path"]) for row in rows_of(folder, limit=count)]
@@ -112,13 +115,13 @@ def turned(model: Model, aligner: LandmarkerAligner, folder: Path, count: int) -
 
 
 def error_row(title: str, errors: Sequence[np.ndarray]) -> str:
-    """A Markdown row: photos, mean absolute error of each angle."""
+    """Return a Markdown row: photos, mean absolute error of each angle."""
     sizes = " | ".join(f"{size:.1f}" for size in np.abs(np.array(errors)).mean(axis=0))
     return f"| {title} | {len(errors)} | {sizes} |"
 
 
-def seconds_an_input(model: Model) -> float:
-    """Median time of an input of noise, in seconds."""
+def seconds_per_input(model: Model) -> float:
+    """Return the median time for an input of noise, in seconds."""
     x = np.random.default_rng(0).uniform(0, 1, (1, 3, *model.spec.size_hw)).astype(np.float32)
     times = []
     for _ in range(30):
@@ -129,16 +132,16 @@ def seconds_an_input(model: Model) -> float:
 
 
 def main() -> None:
-    """Print the tables and what they were made with."""
+    """Print the tables and the versions they were made with."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     options = parser.parse_args()
     aligner = LandmarkerAligner(canonface.load_mesh(0))
     model = canonface.load_model("head-pose")
     print(f"canonface {canonface.__version__}, Python {platform.python_version()}, {platform.machine()}")
-    print(f"{1000 * seconds_an_input(model):.0f} ms an input\n")
+    print(f"{1000 * seconds_per_input(model):.0f} ms per input\n")
     print(
-        "| photos | n | answered | yaw: mean ± spread (mean size) | pitch | roll |\n|---|---|---|---|---|---|"
+        "| photos | n | aligned | yaw: mean ± spread (mean size) | pitch | roll |\n|---|---|---|---|---|---|"
     )
     print("\n".join(views(model, aligner, options.data)))
     print("\n| London | photos | yaw, mean abs. error | pitch | roll |\n|---|---|---|---|---|")

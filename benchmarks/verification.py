@@ -1,6 +1,6 @@
 """Accuracy of the zoo's recognition models on pairs of photos: `python benchmarks/verification.py DATA [--tune]`.
 
-DATA is the folder of the data sets (see docs/models.md). The protocol is that of Labeled Faces in the Wild: ten
+DATA is the folder of the data sets (see docs/zoo.md). The protocol is that of Labeled Faces in the Wild: ten
 folds, the threshold of each is the most accurate one on the other nine. Pairs with a photo without an accepted face
 are left out; accuracy is over the other pairs, with its 95% Wilson interval. `--tune` compares
 crops on photos that the reported figures do not use: those of LFW that are in no pair, and half of Congress.
@@ -183,7 +183,7 @@ def report(title: str, pairs: Sequence[Pair], found: dict[str, np.ndarray], simi
 
 
 def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
-    """Print the table of docs/models.md."""
+    """Print the table of docs/zoo.md."""
     folder = data / "lfw_eval"
     pairs = pairs_of(folder)
     paths = sorted({path for pair in pairs for path in pair.paths})
@@ -192,7 +192,7 @@ def hold_out(data: Path, aligner: LandmarkerAligner) -> None:
     twice = mirrored_too(aligner, folder, paths, models[0])
     facenet = {path: vector[: len(vector) // 2] for path, vector in twice.items()}
     print(
-        "| LFW | pairs | usable | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
+        "| LFW | pairs | aligned | accuracy % (95%) | matched at 1% false % | at 5% | threshold |\n"
         "|---|---|---|---|---|---|---|"
     )
     print(report("`facenet`, cosine", pairs, facenet, cosine))

@@ -1,10 +1,9 @@
 """Accuracy of the zoo's classifiers on labelled photos: `python benchmarks/zoo_accuracy.py DATA [--tune]`.
 
-DATA is the folder of the data sets (see docs/models.md). `--tune` prints the accuracy on the tuning sets for several
-margins of the face crop; without it the margins of the cards are measured on the held-out sets. A photo without a
-face that the aligner accepts is not answered; accuracy is over the answered ones, with its 95% Wilson interval.
-`--models` names those to measure; `--limit` takes a fixed random choice of so many photos of each set, for the large
-ones.
+DATA is the folder of the data sets (see docs/zoo.md). `--tune` prints the accuracy on the tuning sets for several
+margins of the face crop; without it the margins of the cards are measured on the held-out sets. Accuracy is over the
+photos in which the aligner accepts a face, with its 95% Wilson interval. `--models` names the models to measure;
+`--limit` takes a fixed random choice of that many photos of each set, for large models.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ EXPRESSIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One labelled photo and the model's probabilities, None where no face was found."""
+    """Labelled photo with the model's probabilities, None if no face was found."""
 
     row: Row
     probabilities: np.ndarray | None
 
 
 def rows_of(folder: Path, keep: Callable[[Row], bool] = bool, limit: int | None = None) -> list[Row]:
-    """Rows of a data set's labels.csv; a limit takes a fixed random choice."""
+    """Return the rows of a data set's labels.csv; a limit takes a fixed random choice."""
     with (folder / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if keep(row)]
     return rows if limit is None else random.Random(0).sample(rows, min(limit, len(rows)))
@@ -53,7 +52,7 @@ def rows_of(folder: Path, keep: Callable[[Row], bool] = bool, limit: int | None 
 def predict(
     aligner: LandmarkerAligner, folder: Path, rows: Sequence[Row], models: Sequence[Model]
 ) -> list[list[Sample]]:
-    """Samples of each model; every photo is aligned once, and models are asked in batches."""
+    """Return the samples of each model; every photo is aligned once, and models run in batches."""
     found: list[list[Sample]] = [[] for _ in models]
     for start in range(0, len(rows), 64):
         chunk = rows[start : start + 64]
@@ -67,7 +66,7 @@ def predict(
 
 
 def aligned(aligner: LandmarkerAligner, photo: Photo) -> canonface.Face | None:
-    """The largest face of a photo, None where there is none."""
+    """Return the largest face of a photo, or None."""
     try:
         return aligner(photo)[0]
     except canonface.CanonfaceError:
@@ -75,7 +74,7 @@ def aligned(aligner: LandmarkerAligner, photo: Photo) -> canonface.Face | None:
 
 
 def probabilities(model: Model, faces: Sequence[canonface.Face]) -> np.ndarray:
-    """Softmax of the logits, a row a face."""
+    """Return the softmax of the logits, one row per face."""
     if not faces:
         return np.zeros((0, len(model.labels)))
     batch = model.to_device(np.stack([prepare(face, model.spec).x for face in faces]))
@@ -85,7 +84,7 @@ def probabilities(model: Model, faces: Sequence[canonface.Face]) -> np.ndarray:
 
 
 def interval(hits: int, n: int) -> str:
-    """Share in percent with its 95% Wilson interval."""
+    """Format a share in percent with its 95% Wilson interval."""
     if n == 0:
         return "-"
     z, p = 1.96, hits / n
@@ -95,17 +94,15 @@ def interval(hits: int, n: int) -> str:
 
 
 def accuracy_row(title: str, samples: Sequence[Sample], hit: Callable[[Sample], bool]) -> str:
-    """A Markdown row: set, photos, answered, accuracy."""
-    answered = [s for s in samples if s.probabilities is not None]
-    return (
-        f"| {title} | {len(samples)} | {len(answered)} | {interval(sum(map(hit, answered)), len(answered))} |"
-    )
+    """Return a Markdown row: set, photos, aligned, accuracy."""
+    predicted = [s for s in samples if s.probabilities is not None]
+    return f"| {title} | {len(samples)} | {len(predicted)} | {interval(sum(map(hit, predicted)), len(predicted))} |"
 
 
 def by_group(
     title: str, samples: Sequence[Sample], hit: Callable[[Sample], bool], *columns: str
 ) -> list[str]:
-    """A row for all and one for each value of each column."""
+    """Return a row for all and one for each value of each column."""
     lines = [accuracy_row(title, samples, hit)]
     for column in columns:
         for value in sorted({s.row[column] for s in samples}):
@@ -115,12 +112,12 @@ def by_group(
 
 
 def is_gender(model: Model) -> Callable[[Sample], bool]:
-    """Whether the likeliest gender is the labelled one."""
+    """Return True if the likeliest gender is the labelled one."""
     return lambda s: model.labels[int(np.argmax(s.probabilities))] == s.row["gender"]
 
 
 def is_expression(model: Model, among: Sequence[str] = ()) -> Callable[[Sample], bool]:
-    """Whether the likeliest expression, of all or among some, is the labelled one."""
+    """Return True if the likeliest expression, of all or among some, is the labelled one."""
     chosen = [model.labels.index(label) for label in among or model.labels]
     return lambda s: (
         model.labels[chosen[int(np.argmax(s.probabilities[chosen]))]] == EXPRESSIONS[s.row["expression"]]
@@ -128,18 +125,18 @@ def is_expression(model: Model, among: Sequence[str] = ()) -> Callable[[Sample],
 
 
 def years_of(model: Model) -> np.ndarray:
-    """Years that stand for the outputs; the authors of dlib's network let class 0 count as a quarter."""
+    """Return the year of each output; the authors of dlib's network count class 0 as a quarter."""
     years = np.array(model.labels, dtype=float)
     return np.maximum(years, 0.25) if model.name == "age" else years
 
 
 def age_row(title: str, samples: Sequence[Sample], truth: Callable[[Row], float], model: Model) -> str:
-    """A Markdown row: set, photos, answered, errors of the expected age: mean absolute, mean, median absolute."""
-    answered = [s for s in samples if s.probabilities is not None]
-    if not answered:
+    """Return a Markdown row: set, photos, aligned, mean absolute, mean and median absolute error."""
+    predicted = [s for s in samples if s.probabilities is not None]
+    if not predicted:
         return f"| {title} | {len(samples)} | 0 | - | - | - |"
     years = years_of(model)
-    errors = np.array([float(s.probabilities @ years) - truth(s.row) for s in answered])
+    errors = np.array([float(s.probabilities @ years) - truth(s.row) for s in predicted])
     return (
         f"| {title} | {len(samples)} | {len(errors)} | {np.abs(errors).mean():.1f} | {errors.mean():+.1f} | "
         f"{np.median(np.abs(errors)):.1f} |"
@@ -147,18 +144,18 @@ def age_row(title: str, samples: Sequence[Sample], truth: Callable[[Row], float]
 
 
 def midpoint(row: Row) -> float:
-    """Middle of an age range; the open one counts as 70 to 79."""
+    """Return the middle of an age range; the open one counts as 70 to 79."""
     low, _, high = row["age"].replace("more than 70", "70-79").replace("70+", "70-79").partition("-")
     return (float(low) + float(high) + 1) / 2
 
 
 def congress_age(row: Row) -> float:
-    """Age when the portrait was collected: an upper bound of the age that it shows."""
+    """Return the age when the portrait was collected: an upper bound of the age that it shows."""
     return float(row["collected"]) - float(row["birth_year"])
 
 
 def with_margin(model: Model, margin: float) -> Model:
-    """The model shown wider or narrower crops."""
+    """Return the model with another margin of its crop."""
     return canonface.load_model(model, spec=dataclasses.replace(model.spec, margin=margin))
 
 
@@ -169,7 +166,7 @@ def tune(
     limit: int | None,
     margins: Sequence[float],
 ) -> None:
-    """Accuracy on the tuning sets for each margin."""
+    """Return the accuracy on the tuning sets for each margin."""
     for model in models:
         task = task_of(model)
         folder = data / ("openpeople_synth" if task == "expression" else "fairface_train1600")
@@ -186,7 +183,7 @@ def tune(
 
 
 def hold_out(data: Path, aligner: LandmarkerAligner, models: Sequence[Model], limit: int | None) -> None:
-    """The tables of docs/models.md."""
+    """Return the tables of docs/zoo.md."""
     sets = {
         "gender": ("fairface_val980", "congress_pd", "london_frl", "lfw_eval"),
         "age": ("fairface_val980", "congress_pd", "london_frl"),
@@ -194,11 +191,11 @@ def hold_out(data: Path, aligner: LandmarkerAligner, models: Sequence[Model], li
     }
     found: dict[tuple[str, str], list[Sample]] = {}
     for name in sorted({name for task in sets.values() for name in task}):
-        asked = [model for model in models if name in sets[task_of(model)]]
+        chosen = [model for model in models if name in sets[task_of(model)]]
         rows = rows_of(data / name, limit=limit)
-        if asked:
-            answered = predict(aligner, data / name, rows, asked)
-            found |= {(model.name, name): samples for model, samples in zip(asked, answered, strict=True)}
+        if chosen:
+            predicted = predict(aligner, data / name, rows, chosen)
+            found |= {(model.name, name): samples for model, samples in zip(chosen, predicted, strict=True)}
     for model in models:
         task = task_of(model)
         print(f"\n## {model.name}\n{HEADS[task]}")
@@ -207,14 +204,14 @@ def hold_out(data: Path, aligner: LandmarkerAligner, models: Sequence[Model], li
 
 
 def gender_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
-    """All photos of a set, and each group of it."""
+    """Return rows for all photos of a set, and for each group of it."""
     known = [s for s in samples if s.row["gender"] in model.labels]
     columns = ("gender", "race", "age") if name == "fairface_val980" else ("gender",)
     return by_group(TITLES[name], known, is_gender(model), *columns)
 
 
 def age_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
-    """All photos of a set; of FairFace each range too."""
+    """Return rows for all photos of a set; for FairFace, for each range too."""
     if name == "congress_pd":
         dated = [s for s in samples if s.row["birth_year"] and s.row["collected"]]
         return [age_row(TITLES[name], dated, congress_age, model)]
@@ -229,7 +226,7 @@ def age_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
 
 
 def expression_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[str]:
-    """Over seven classes, and over the two that there are many photos of."""
+    """Return rows over seven classes, and over the two with many photos."""
     title = TITLES[name]
     named = [s for s in samples if s.row["expression"] in EXPRESSIONS]
     pair = [s for s in named if EXPRESSIONS[s.row["expression"]] in ("happy", "neutral")]
@@ -241,15 +238,15 @@ def expression_rows(model: Model, name: str, samples: Sequence[Sample]) -> list[
 
 
 def task_of(model: Model) -> str:
-    """First word of a model's name."""
+    """Return the first word of a model's name."""
     return model.name.partition("-")[0]
 
 
-ACCURACY_HEAD = "| photos | n | answered | accuracy % (95%) |\n|---|---|---|---|"
+ACCURACY_HEAD = "| photos | n | aligned | accuracy % (95%) |\n|---|---|---|---|"
 HEADS = {
     "gender": ACCURACY_HEAD,
     "expression": ACCURACY_HEAD,
-    "age": "| photos | n | answered | mean abs. error | mean error | median abs. error |\n|---|---|---|---|---|---|",
+    "age": "| photos | n | aligned | mean abs. error | mean error | median abs. error |\n|---|---|---|---|---|---|",
 }
 TABLES = {"gender": gender_rows, "age": age_rows, "expression": expression_rows}
 HITS = {"gender": is_gender, "expression": is_expression}
@@ -265,7 +262,7 @@ TUNING_PHOTOS: dict[str, Callable[[Row], bool]] = {
 
 
 def main() -> None:
-    """Print the tables and what they were made with."""
+    """Print the tables and the versions they were made with."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--tune", action="store_true")

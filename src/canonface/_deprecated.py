@@ -43,6 +43,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.finetuning.remembering": ("canonface.finetuning.feature_cache",),
     "canonface.finetuning.training": ("canonface.finetuning.training_loop",),
     "canonface.finetuning.ways": ("canonface.finetuning.strategies",),
+    # importing
+    "canonface.importing": ("canonface.imports",),
     # landmarker
     "canonface.landmarker.bundle": ("canonface.landmarker.networks",),
     "canonface.landmarker.face_mesh": ("canonface.landmarker.networks",),
@@ -79,6 +81,16 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.methods.vertices": ("canonface.methods.attribution",),
     # models
     "canonface.models.answers": ("canonface.models.outputs",),
+    "canonface.models.assets": ("canonface.models.downloads",),
+    "canonface.models.dependencies": ("canonface.imports",),
+    "canonface.models.differentiable": ("canonface.models.torch_preprocessing",),
+    "canonface.models.filling": ("canonface.models.weights",),
+    "canonface.models.headed": ("canonface.models.linear_head",),
+    "canonface.models.objects": ("canonface.models.torch_module",),
+    "canonface.models.probing": ("canonface.models.outputs",),
+    "canonface.models.zoo.filled": ("canonface.models.zoo.arrays",),
+    "canonface.models.zoo.frozen_graph": ("canonface.models.zoo.facenet_weights",),
+    "canonface.models.zoo.keras_file": ("canonface.models.zoo.arrays",),
     # occluders
     "canonface.occluders.blurring": ("canonface.occluders.blur",),
     "canonface.occluders.hiding": ("canonface.occluders.fills", "canonface.occluders.regions"),
@@ -183,6 +195,8 @@ RENAMED: dict[str, str] = {
     "canonface.finetuning:Scores": "ClassifierScores",
     # functional
     "canonface.functional:normalised_heat": "normalised_attribution",
+    # importing
+    "canonface.importing:attribute": "import_attribute",
     # landmarker
     "canonface.landmarker.network:Network": "LiteRTNetwork",
     # mesh
@@ -203,6 +217,17 @@ RENAMED: dict[str, str] = {
     "canonface.methods:HeatFiles": "AttributionFiles",
     "canonface.methods:checked_heat": "checked_attribution",
     "canonface.methods:heat_unit": "attribution_unit",
+    # models
+    "canonface.models.answers:described": "describe_outputs",
+    "canonface.models.answers:picked_answer": "select_output",
+    "canonface.models.base:checked_answer": "checked_predictions",
+    "canonface.models.filling:Loaded": "LoadedArchitecture",
+    "canonface.models.filling:fill": "fill_network",
+    "canonface.models.filling:load_into": "load_weights",
+    "canonface.models.probing:guessed_outputs": "guess_outputs",
+    "canonface.models.probing:random_numbers_kept": "preserved_rng",
+    "canonface.models.zoo.filled:filled": "load_arrays",
+    "canonface.models:checked_answer": "checked_predictions",
     # occluders
     "canonface.occluders.inpainting:RADIUS": "INPAINT_RADIUS",
     "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",

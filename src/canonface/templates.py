@@ -1,4 +1,4 @@
-"""Where recognition networks expect the points of a face: the templates that crops and flat meshes are laid on.
+"""Templates of recognition networks: standard positions of facial points, used by crops and flat meshes.
 
 Right and left are the subject's; x right, y down.
 """

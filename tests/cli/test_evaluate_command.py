@@ -118,9 +118,9 @@ def test_what_cannot_be_evaluated_is_one_message(canonface, arguments, words):
 
 
 def test_a_model_that_its_name_does_not_find(canonface, tmp_path):
-    from canonface.importing import attribute
+    from canonface.imports import import_attribute
 
-    made = load_model(attribute("lower_model:lower"), name="mine")
+    made = load_model(import_attribute("lower_model:lower"), name="mine")
     audit(PHOTOS[:1], made, tmp_path / "run", target="light", stride=10)
     code, _, err = canonface("evaluate", str(tmp_path / "run"))
     assert code == 2

@@ -150,7 +150,7 @@ class TestStored:
         with torch.no_grad():
             sys.modules["my_backbone"].held.scale[0] = 2
         with pytest.raises(
-            ModelError, match=r"belongs to the backbone that it was fitted on.*fit the head anew"
+            ModelError, match=r"belongs to the backbone that it was fitted on.*fit the head again"
         ):
             load_model("out", trust=True)
 
@@ -193,7 +193,7 @@ class TestStored:
         ("options", "words"),
         [
             ({"labels": ["a"]}, "2 outputs; got 1 labels"),
-            ({"outputs": "embedding"}, "answers logits"),
+            ({"outputs": "embedding"}, "returns logits"),
             ({"architecture": "vgg16"}, "architecture= means nothing to a fine-tuned model"),
         ],
     )
@@ -281,7 +281,7 @@ class Flat(torch.nn.Module):
         ({"folds": 21}, OptionError, "21 for 20 people"),
         ({"identity": "colour", "task": "hand", "folds": 3}, OptionError, "3 for 2 people"),
         ({"epochs": 0}, OptionError, "epochs is a whole number"),
-        ({"backbone": Flat()}, ModelError, "one row of numbers an input"),
+        ({"backbone": Flat()}, ModelError, "one row of numbers per input"),
         ({"backbone": "facenett"}, ModelError, "did you mean 'facenet'"),
     ],
 )

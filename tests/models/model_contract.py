@@ -1,4 +1,4 @@
-"""What holds for every model, however it came to be: one class that every kind of model passes."""
+"""The contract of a model: one test class that every kind of model passes."""
 
 import copy
 import pickle
@@ -15,7 +15,7 @@ from canonface.types import InputSpec, Outputs
 
 
 def pictures(spec, n=5, seed=0):
-    """Inputs of random pixels, as a model is shown them."""
+    """Return model inputs of random pixels."""
     pixels = np.random.default_rng(seed).integers(0, 256, (n, *spec.size_hw, 3))
     x = [spec.from_pixels(picture.astype(np.float64)) for picture in pixels]
     return np.stack(x) if x else np.zeros((0, spec.channels, *spec.size_hw), np.float32)
@@ -27,7 +27,7 @@ class ModelContract:
     # What float32 may lose where other numbers of inputs are computed in another order.
     TOLERANCE = 1e-4
 
-    def test_says_what_it_is(self, model):
+    def test_states_name_spec_and_outputs(self, model):
         assert isinstance(model, Model)
         assert model.name
         assert isinstance(model.spec, InputSpec)
@@ -35,19 +35,19 @@ class ModelContract:
         assert all(isinstance(label, str) for label in model.labels)
 
     @pytest.mark.parametrize("n", [1, 2, 5])
-    def test_answers_a_row_an_input(self, model, n):
+    def test_returns_one_row_per_input(self, model, n):
         prediction = checked_outputs(model, model.to_device(pictures(model.spec, n)))
         assert prediction.shape[0] == n
         assert prediction.dtype in (np.float32, np.float64)
         assert len(model.labels) in (0, prediction.shape[1])
 
-    def test_pieces_answer_as_the_whole(self, model):
+    def test_pieces_equal_the_whole_batch(self, model):
         x = model.to_device(pictures(model.spec))
         whole = checked_outputs(model, x)
         pieces = np.concatenate([checked_outputs(model, x[i : i + 2]) for i in range(0, 5, 2)])
         np.testing.assert_allclose(pieces, whole, rtol=self.TOLERANCE, atol=self.TOLERANCE)
 
-    def test_the_answer_follows_the_input(self, model):
+    def test_rows_follow_the_order_of_inputs(self, model):
         x = pictures(model.spec)
         prediction = checked_outputs(model, model.to_device(x))
         turned = checked_outputs(model, model.to_device(x[::-1]))
@@ -58,7 +58,7 @@ class ModelContract:
         with pytest.raises(OptionError, match="at least one input"):
             checked_outputs(model, model.to_device(pictures(model.spec, 0)))
 
-    def test_what_it_cannot_take_is_said(self, model):
+    def test_a_wrong_input_is_reported(self, model):
         with pytest.raises(ModelError, match=f"{model.name!r} raised"):
             checked_outputs(model, model.to_device(np.zeros((1, 7, 3, 3), np.float32)))
 
@@ -93,7 +93,7 @@ class ModelContract:
         assert not torch.is_inference_mode_enabled()
 
     @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-    def test_a_copy_answers_alike(self, model, copied):
+    def test_a_copy_predicts_the_same(self, model, copied):
         x = pictures(model.spec, 2)
         before = checked_outputs(model, model.to_device(x))
         twin = copied(model)

@@ -1,4 +1,4 @@
-"""What holds for every kind of model, and what is special to each."""
+"""Adapters: common behaviour of all kinds of models, and special behaviour of each."""
 
 import functools
 import subprocess
@@ -50,7 +50,7 @@ class TestEveryModel:
         assert model.outputs == "logits"
 
     @pytest.mark.parametrize("n", [1, 2, 7])
-    def test_answers_a_row_an_input(self, model, n):
+    def test_returns_one_row_per_input(self, model, n):
         x = batch(n)
         prediction = checked_outputs(model, model.to_device(x))
         assert prediction.shape == (n, 4)
@@ -63,14 +63,14 @@ def answering(value):
 
 
 class TestAnswers:
-    """The one place where answers are checked."""
+    """The one place where outputs are checked."""
 
     @pytest.mark.parametrize(
         ("value", "text"),
         [
             (np.zeros(2), r"got shape \(2,\): return \(n, 1\): outputs.reshape\(-1, 1\)"),
-            (np.zeros((2, 3, 1, 1)), r"got shape \(2, 3, 1, 1\): flatten each row"),
-            (np.zeros((3, 2)), r"\(2, d\); got shape \(3, 2\): answer every input"),
+            (np.zeros((2, 3, 1, 1)), r"got shape \(2, 3, 1, 1\): flatten or pool each row"),
+            (np.zeros((3, 2)), r"\(2, d\); got shape \(3, 2\): return one row per input"),
             (np.zeros((2, 0)), r"got shape \(2, 0\)"),
             (np.float32(1), r"got shape \(\)"),
             (None, "NoneType of object"),
@@ -82,10 +82,10 @@ class TestAnswers:
             (np.array([[np.inf], [-np.inf]]), "2 of 2 rows hold NaN or infinity"),
         ],
     )
-    def test_a_wrong_answer_is_named(self, value, text):
+    def test_a_wrong_output_is_reported(self, value, text):
         with pytest.raises(ModelOutputError, match=text) as caught:
             checked_outputs(answering(value), batch(2))
-        assert "'toy' returns one row of numbers an input" in str(caught.value)
+        assert "'toy' is to return one row of numbers per input" in str(caught.value)
 
     @pytest.mark.parametrize("value", [[[1, 2], [3, 4]], np.array([[1, 2], [3, 4]], np.float16)])
     def test_other_numbers_become_floats(self, value):
@@ -96,7 +96,7 @@ class TestAnswers:
     def test_double_precision_is_kept(self):
         assert checked_outputs(answering(np.ones((2, 1))), batch(2)).dtype == np.float64
 
-    def test_what_the_model_raises_is_chained(self):
+    def test_an_exception_of_the_model_is_chained(self):
         def broken(batch):
             raise KeyError("weights")
 
@@ -110,7 +110,7 @@ class TestAnswers:
         "error",
         [MemoryError(), torch.OutOfMemoryError("x"), RuntimeError("CUDA out of memory"), KeyboardInterrupt()],
     )
-    def test_what_the_caller_can_mend_passes_untouched(self, error):
+    def test_errors_for_the_caller_pass_unchanged(self, error):
         def broken(batch):
             raise error
 
@@ -164,7 +164,7 @@ class TestTorch:
         assert (x == -1).all()
 
     @pytest.mark.parametrize(
-        ("answer", "text"),
+        ("prediction", "text"),
         [
             (lambda y: {"logits": y, "features": y}, "a dict with the keys 'logits', 'features'"),
             (lambda y: (y, y), r"a tuple of 2: \(1, 3\), \(1, 3\)"),
@@ -181,18 +181,18 @@ class TestTorch:
             checked_outputs(load_model(Several(), spec=SPEC, device="cpu"), torch.zeros(1, 3, 6, 8))
 
     @pytest.mark.parametrize(
-        ("answer", "output"),
+        ("prediction", "output"),
         [
             (lambda y: {"logits": y + 1, "features": y}, "features"),
             (lambda y: {"logits": y + 1, "features": y}, 1),
             (lambda y: (y + 1, y), 1),
             (lambda y: [y + 1, y], "1"),
             (lambda y: Pair(y + 1, y), "second"),
-            (lambda y: Answer(y, y + 1), "features"),
+            (lambda y: Output(y, y + 1), "features"),
             (lambda y: {"1": y, "2": y + 1}, "1"),
         ],
     )
-    def test_one_of_several_answers(self, prediction, output):
+    def test_one_of_several_outputs(self, prediction, output):
         class Several(nn.Module):
             def forward(self, x):
                 return prediction(x.mean(dim=(2, 3)))
@@ -206,19 +206,19 @@ class TestTorch:
             assert model.fingerprint() != load_model(model, output="other").fingerprint()
 
     @pytest.mark.parametrize(
-        ("answer", "output", "text"),
+        ("prediction", "output", "text"),
         [
             (
                 lambda y: {"logits": y},
                 "logit",
                 r"got 'logit'. did you mean 'logits'.*a dict with the keys 'logits'",
             ),
-            (lambda y: (y, y), 2, r"got 2. Known: 0, 1. There are a tuple of 2: \(1, 3\), \(1, 3\)"),
+            (lambda y: (y, y), 2, r"got 2. Known: 0, 1. It returns a tuple of 2: \(1, 3\), \(1, 3\)"),
             (lambda y: (y, y), "logits", "got 'logits'. Known: 0, 1"),
             (lambda y: y, 0, "returns one Tensor: leave it out"),
         ],
     )
-    def test_an_answer_that_is_not_there_is_told_when_loading(self, prediction, output, text):
+    def test_a_missing_output_is_reported_when_loading(self, prediction, output, text):
         class Several(nn.Module):
             def forward(self, x):
                 return prediction(x.mean(dim=(2, 3)))
@@ -228,11 +228,11 @@ class TestTorch:
 
     def test_half_precision_weights_are_refused(self):
         with pytest.raises(
-            OptionError, match=r"asked in float32; 'Linear' holds torch.float16: pass module.float"
+            OptionError, match=r"run in float32; 'Linear' holds torch.float16: pass module.float"
         ):
             load_model(nn.Linear(2, 2).half())
 
-    def test_bfloat16_answers_become_float32(self):
+    def test_bfloat16_outputs_become_float32(self):
         class Brain(nn.Module):
             def forward(self, x):
                 return x.mean(dim=(2, 3)).bfloat16()
@@ -267,7 +267,7 @@ class TestTorch:
 
 
 class TestOnnx:
-    def test_what_the_file_says_is_used(self, tmp_path):
+    def test_metadata_of_the_file_is_used(self, tmp_path):
         model = load_model(write_onnx(tmp_path / "toy.onnx", softmax=True, labels='["a", "b", "c", "d"]'))
         assert (model.name, model.labels, model.outputs) == ("toy", ("a", "b", "c", "d"), "probabilities")
         assert (model.spec.size_hw, model.spec.colour) == ((6, 8), "rgb")
@@ -275,12 +275,12 @@ class TestOnnx:
     def test_unreadable_labels_are_none(self, tmp_path):
         assert load_model(write_onnx(tmp_path / "toy.onnx", labels="a,b")).labels == ()
 
-    def test_a_frozen_batch_is_said_once(self, tmp_path, caplog):
+    def test_a_fixed_batch_size_is_logged_once(self, tmp_path, caplog):
         model = load_model(write_onnx(tmp_path / "toy.onnx", batch=1, across=True))
         for _ in range(3):
             checked_outputs(model, batch(4))
         assert [r.getMessage() for r in caplog.records] == [
-            "toy.onnx is frozen at batches of 1: it is asked piece by piece, which is slow."
+            "toy.onnx has a fixed batch size of 1: it is run piece by piece, which is slow."
         ]
 
     @pytest.mark.parametrize("size", [1, 3])
@@ -298,15 +298,15 @@ class TestOnnx:
         assert looped.fingerprint() == model.fingerprint()
         np.testing.assert_allclose(checked_outputs(looped, batch(7)), by_hand(batch(7)), atol=1e-6)
 
-    def test_without_the_onnx_package_it_is_asked_piece_by_piece(self, tmp_path, caplog, monkeypatch):
+    def test_without_the_onnx_package_it_runs_piece_by_piece(self, tmp_path, caplog, monkeypatch):
         path = write_onnx(tmp_path / "toy.onnx", batch=1)
         monkeypatch.setitem(sys.modules, "onnx", None)
         model = load_model(path)
         assert not model.is_freed
-        assert "toy.onnx is frozen at batches of 1" in caplog.text
+        assert "toy.onnx has a fixed batch size of 1" in caplog.text
         np.testing.assert_allclose(checked_outputs(model, batch(3)), by_hand(batch(3)), atol=1e-6)
 
-    def test_freed_only_if_it_answers_alike(self, tmp_path):
+    def test_freed_only_if_outputs_are_the_same(self, tmp_path):
         model = load_model(write_onnx(tmp_path / "toy.onnx", batch=1, across=True))
         assert not model.is_freed
         np.testing.assert_allclose(checked_outputs(model, batch(3)), by_hand(batch(3)), atol=1e-6)
@@ -356,7 +356,7 @@ class TestOnnx:
 
 
 @dataclass
-class Answer:
+class Output:
     features: object
     logits: object
 
@@ -411,7 +411,7 @@ class TestCallable:
             lambda factor: closed_over(np.array([factor])),
         ],
     )
-    def test_the_fingerprint_sees_what_it_holds(self, make):
+    def test_the_fingerprint_covers_held_values(self, make):
         one, same, other = (load_model(make(factor), name="x").fingerprint() for factor in (1.0, 1.0, 2.0))
         assert one == same != other
 
@@ -470,7 +470,7 @@ class TestCallable:
         assert np.abs(seen[0].astype(int) - expected).max() <= (fill == 127.5)
         assert len(np.unique(seen[0][2:4, 1:5])) == 1
 
-    def test_an_attribute_says_what_is_taken(self):
+    def test_the_attribute_takes_is_used(self):
         def vendor(images):
             return np.array([[image.mean()] for image in images])
 

@@ -161,16 +161,16 @@ def test_as_many_parameters_as_published(architecture):
 @pytest.mark.parametrize("name", list(NAMES))
 def test_names_are_those_of_the_public_files(name):
     architecture = ARCHITECTURES[name]
-    assert {architecture.theirs(key) for key in published(architecture).state_dict()} == NAMES[name]
+    assert {architecture.file_name(key) for key in published(architecture).state_dict()} == NAMES[name]
 
 
 def test_names_go_both_ways(architecture):
     for name in published(architecture).state_dict():
-        assert architecture.ours(architecture.theirs(name)) == name
+        assert architecture.network_name(architecture.file_name(name)) == name
 
 
-def test_each_is_told_from_all_others(architecture):
-    names = [architecture.theirs(name) for name in published(architecture).state_dict()]
+def test_each_is_distinguished_from_all_others(architecture):
+    names = [architecture.file_name(name) for name in published(architecture).state_dict()]
     assert [other.name for other in ARCHITECTURES.values() if other.matches(names)] == [architecture.name]
 
 
@@ -183,7 +183,7 @@ def test_options_are_read_from_the_shapes(architecture):
 
 
 @pytest.mark.parametrize("name", list(SLOW))
-def test_answers_equal_the_plain_functions(name):
+def test_outputs_equal_the_plain_functions(name):
     architecture = ARCHITECTURES[name]
     network = small(architecture)
     height, width = architecture.spec.size_hw
@@ -192,10 +192,10 @@ def test_answers_equal_the_plain_functions(name):
     with torch.no_grad():
         prediction, expected = network(x), SLOW[name](x, network.state_dict())
     torch.testing.assert_close(prediction, expected, rtol=1e-9, atol=1e-11)
-    assert (prediction[0] - prediction[1]).abs().max() > 1e-6, "the answer depends on the input"
+    assert (prediction[0] - prediction[1]).abs().max() > 1e-6, "the output depends on the input"
 
 
-def test_without_a_head_the_features_are_answered(architecture):
+def test_without_a_head_the_features_are_returned(architecture):
     if not architecture.head:
         assert architecture.outputs == "embedding"
         return
@@ -210,7 +210,7 @@ def test_without_a_head_the_features_are_answered(architecture):
     torch.testing.assert_close(features @ head.weight.T + head.bias, logits)
 
 
-def test_the_table_says_what_one_needs_to_know(architecture):
+def test_the_entry_is_complete(architecture):
     assert len(architecture.source) > 20
     assert architecture.spec.size_hw[0] == architecture.spec.size_hw[1] >= 112
     assert architecture.outputs in ("logits", "embedding")

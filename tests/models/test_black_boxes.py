@@ -25,7 +25,7 @@ def show(model, faces):
 
 @pytest.mark.parametrize("pose", [Pose(0, 0, 0), Pose(40, 0, 0), Pose(0, -20, 0), Pose(5, 10, -30)])
 def test_a_turned_canonical_face_has_the_pose_it_was_turned_to(pose):
-    """A network that answers the canonical face as a camera would see it, turned and shrunk."""
+    """A network that returns the canonical face as a camera would see it, turned and shrunk."""
     path = asset_path("face_landmarker.task")
     canonical = read_canonical_face(path)
     seen = 7 * canonical.vertices @ rotation_of(pose).T * [1, -1, -1] + [128, 128, 0]
@@ -61,7 +61,7 @@ def dlib_face():
         pytest.skip(f"weights cannot be had here: {error}")
 
 
-def test_dlib_is_asked_with_the_bytes_of_the_crop(dlib_face, demo_faces):
+def test_dlib_receives_the_bytes_of_the_crop(dlib_face, demo_faces):
     import dlib
 
     network = dlib.face_recognition_model_v1(str(ZOO["dlib-face"].weights()))
@@ -88,7 +88,7 @@ def test_the_crop_is_dlibs_chip(dlib_face, demo_faces):
         assert np.linalg.norm(vectors[0] - vectors[1]) < 0.2, "0.6 is another person"
 
 
-def test_dlib_survives_pickling_before_and_after_it_was_asked(dlib_face):
+def test_dlib_can_be_pickled_before_and_after_a_call(dlib_face):
     fresh = replace(dlib_face)
     x = np.random.default_rng(0).uniform(-20, 280, (1, 3, 150, 150)).astype(np.float32)
     prediction = fresh(x)
@@ -114,7 +114,7 @@ def test_photos_of_one_person_are_nearer_than_of_two(name, demo_faces):
     assert above > 0.95, f"{above:.3f} of the comparisons"
 
 
-def test_the_mean_around_a_place_leaves_out_what_lies_beyond_the_border():
+def test_the_mean_around_a_place_excludes_pixels_beyond_the_border():
     x = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     slow = torch.empty_like(x)
     for row in range(16):

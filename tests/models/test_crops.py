@@ -157,7 +157,7 @@ def test_a_mesh_without_the_points_is_refused_by_name(crop):
 @pytest.mark.parametrize("points", [np.full((5, 2), np.nan), np.ones((5, 2))], ids=["nan", "one place"])
 def test_points_that_say_nothing_are_refused(crop, points):
     names = ARCFACE_POINTS if crop == "arcface" else DLIB_POINTS
-    with pytest.raises(AlignmentError, match=f"'{crop}' needs finite points of the face that differ; got"):
+    with pytest.raises(AlignmentError, match=f"'{crop}' needs finite, distinct points of the face; got"):
         prepare(face_of(points, names), InputSpec(crop=crop))
 
 
@@ -165,7 +165,7 @@ def test_points_that_no_turn_brings_to_the_template_are_refused():
     """Mirrored, and stretched so that every turn fits equally badly: the best similarity shrinks to nothing."""
     centred = TEMPLATE - TEMPLATE.mean(axis=0)
     points = 40 * centred @ np.linalg.inv(centred.T @ centred) * [-1, 1] * 100 + 100
-    with pytest.raises(AlignmentError, match="needs points that lie as in a face, not mirrored"):
+    with pytest.raises(AlignmentError, match="needs points arranged as in a face, not mirrored"):
         prepare(face_of(points), ARCFACE)
 
 
@@ -261,7 +261,7 @@ def test_named_points_against_points_placed_by_hand(data):
     assert all(means[name] < most for name, (_, most) in LONDON.items()), means
 
 
-def test_margins_are_the_crops_own_unless_said():
+def test_margins_default_to_the_crops_own():
     assert InputSpec() == InputSpec(crop="face", margin=0.3)
     assert InputSpec(crop="dlib") == InputSpec(crop="dlib", margin=0.5)
     assert InputSpec(crop="arcface").margin == 0
@@ -275,7 +275,7 @@ def test_margins_that_show_nothing_are_refused(margin):
         InputSpec(margin=margin)
 
 
-def test_an_unknown_crop_is_told_the_near_ones():
+def test_an_unknown_crop_lists_near_names():
     with pytest.raises(
         OptionError, match=r"there is no 'arcfce': did you mean 'arcface'.*Known: face, arcface, face"
     ):

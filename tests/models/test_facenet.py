@@ -13,8 +13,7 @@ from canonface.errors import AssetError
 from canonface.models import checked_outputs, load_model, prepare
 from canonface.models.architectures.inception_resnet_v1 import InceptionResnetV1
 from canonface.models.zoo import ZOO
-from canonface.models.zoo.facenet_weights import load_graph_weights
-from canonface.models.zoo.frozen_graph import read_frozen_graph
+from canonface.models.zoo.facenet_weights import load_graph_weights, read_frozen_graph
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def test_it_equals_the_graph_on_noise_and_on_faces(graph, demo_faces):
     ours = checked_outputs(model, model.to_device(x))
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
-    assert np.std(np.array(theirs) @ np.array(theirs).T) > 0.1, "the inputs are told apart"
+    assert np.std(np.array(theirs) @ np.array(theirs).T) > 0.1, "the inputs give different outputs"
 
 
 def public_names():

@@ -23,7 +23,7 @@ def rows():
 
 
 @pytest.fixture(scope="module")
-def predict(rows, aligner):
+def predictions(rows, aligner):
     """Most likely class of each bundled photo, by each head; and the poses that were measured."""
     try:
         models = {name: load_model(name, device="cpu") for name in NAMES}
@@ -65,7 +65,7 @@ def test_the_classes_of_poses_are_the_bins():
     assert read_description(asset_path("facenet-pose")).labels == POSE_BINS
 
 
-def test_genders_are_told_apart(predictions, rows):
+def test_genders_are_distinguished(predictions, rows):
     for gender in ("female", "male"):
         hits = [
             prediction == gender

@@ -1,6 +1,7 @@
 """Files that are not what they say: each ends in a clear error, and nothing in them is run."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -86,7 +87,7 @@ def test_every_kind_is_written_here():
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_content_decides_what_a_file_is(kind, content, tmp_path):
+def test_content_decides_the_kind(kind, content, tmp_path):
     path = tmp_path / "some.file"
     path.write_bytes(content[kind])
     assert file_kind(path) == kind
@@ -96,7 +97,7 @@ def test_content_decides_what_a_file_is(kind, content, tmp_path):
     ("suffix", "kind"),
     [(suffix, kind) for suffix in SUFFIXES for kind in KINDS if kind not in SUFFIXES[suffix]],
 )
-def test_a_wrong_extension_is_said(suffix, kind, content, tmp_path):
+def test_a_wrong_suffix_is_reported(suffix, kind, content, tmp_path):
     path = tmp_path / f"model{suffix}"
     path.write_bytes(content[kind])
     with pytest.raises(ModelError) as caught:
@@ -119,7 +120,7 @@ def test_a_wrong_extension_is_said(suffix, kind, content, tmp_path):
         ("net.t7", "export the network as .onnx"),
     ],
 )
-def test_what_cannot_be_read_says_what_to_do(name, text, tmp_path):
+def test_unreadable_formats_come_with_advice(name, text, tmp_path):
     (tmp_path / name).write_bytes(b"something")
     with pytest.raises(
         ModelError, match=rf"A model file is one of .safetensors, .*; {name} \(9 bytes\): .*{text}"
@@ -145,7 +146,8 @@ class TestCode:
         path = unharmed / "evil.pt"
         torch.save({"a": torch.zeros(1), "b": Trap(unharmed)}, path, _use_new_zipfile_serialization=is_zip)
         self.refused(
-            path, r"holds tensors alone; evil.pt asks for \w+.mkdir: .*nothing in it was run.*safetensors"
+            path,
+            r"holds tensors alone; evil.pt wants to call \w+.mkdir: .*nothing in it was run.*safetensors",
         )
         with pytest.raises(ModelError, match="nothing in it was run"):
             load_model(torch_network(), weights=path)
@@ -158,7 +160,7 @@ class TestCode:
 
     def test_in_a_whole_module(self, tmp_path):
         torch.save(torch_network(), tmp_path / "whole.pt")
-        self.refused(tmp_path / "whole.pt", r"whole.pt asks for torch.nn.modules.container.Sequential")
+        self.refused(tmp_path / "whole.pt", r"whole.pt wants to call torch.nn.modules.container.Sequential")
 
     def test_in_a_script(self, unharmed):
         """PyTorch's reader of scripts knows no Python: it stumbles over the pickle and runs nothing."""
@@ -177,7 +179,7 @@ class TestCode:
         path = repacked(exported(unharmed / "good.pt2"), unharmed / "evil.pt2", member, raw)
         self.refused(path, rf"evil.pt2 holds .*\w+/{member}.*: it was not loaded.*nothing in it was run")
 
-    def test_in_weights_that_an_exported_program_says_are_pickled(self, unharmed):
+    def test_in_weights_listed_as_pickled_by_an_exported_program(self, unharmed):
         memory = io.BytesIO()
         torch.save(Trap(unharmed), memory)
         good = exported(unharmed / "good.pt2")
@@ -196,7 +198,7 @@ class TestCode:
         path = exported(unharmed / "twice.pt2")
         with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
             archive.writestr(archive.namelist()[0], b"other")
-        self.refused(path, "two share one: refused")
+        self.refused(path, "two in twice.pt2 share one: it was not loaded")
 
     @pytest.mark.parametrize("change", ["weight", "table", "sample", "opaque"])
     def test_in_members_that_pytorch_finds_by_another_name(self, unharmed, change):
@@ -297,24 +299,27 @@ class TestTrust:
 
     @pytest.mark.parametrize("write", [writing_script, evaluated_shape])
     def test_the_reason_for_it_is_true(self, write, tmp_path):
-        """Both kinds do run code while they are loaded: where neither does any longer, trust need not be asked."""
+        """Both kinds run code while they are loaded; if neither did any more, ``trust`` would not be needed."""
         with contextlib.suppress(ModelError):
             load_model(write(tmp_path), device="cpu", trust=True)
         assert (tmp_path / "trapped").exists()
 
-    def test_what_is_no_program_needs_none(self, tmp_path):
+    def test_other_files_need_no_trust(self, tmp_path):
         load_model(write_onnx(tmp_path / "toy.onnx"), trust=True)
         load_model(write_onnx(tmp_path / "toy.onnx"))
 
     @pytest.mark.parametrize("command", ["audit", "verify", "explain", "regions"])
     def test_on_the_command_line(self, command, tmp_path, monkeypatch):
+        # Imported before the replacement, so that no module keeps it.
+        for module in ("canonface.pipeline", "canonface.explanation"):
+            importlib.import_module(module)
         given = []
 
-        def asked(*model, **options):
+        def recording(*model, **options):
             given.append(options["trust"])
             raise ModelError("seen")
 
-        monkeypatch.setattr("canonface.models.load_model", asked)
+        monkeypatch.setattr("canonface.models.load_model", recording)
         for options in ([], ["--trust"]):
             out = [] if command == "regions" else ["--out", str(tmp_path / "out")]
             CliRunner().invoke(app, [command, str(tmp_path), "--model", "a.pt2", *out, *options])
@@ -393,11 +398,11 @@ class TestOnnxOutside:
         path.write_bytes(network.SerializeToString())
         (folder / "w.bin").rename(tmp_path / "secret.bin")
         with pytest.raises(
-            ModelError, match=r"weights of an .onnx file lie in its own folder; toy.onnx asks for"
+            ModelError, match=r"weights of an .onnx file lie in its own folder; toy.onnx wants"
         ):
             load_model(path)
 
-    def test_what_is_missing_is_named(self, tmp_path):
+    def test_missing_external_weights_are_named(self, tmp_path):
         import onnx
 
         path = write_onnx(tmp_path / "toy.onnx")
@@ -405,5 +410,7 @@ class TestOnnxOutside:
             onnx.load(str(path)), str(path), save_as_external_data=True, location="w.bin", size_threshold=0
         )
         (tmp_path / "w.bin").unlink()
-        with pytest.raises(ModelError, match=r"toy.onnx .*are to lie beside it, in w\.bin, which is missing"):
+        with pytest.raises(
+            ModelError, match=r"toy.onnx .*are to lie next to it, in w\.bin, which is missing"
+        ):
             load_model(path)

@@ -8,14 +8,14 @@ from toy_networks import SPEC, by_hand, exported, scripted, torch_network, write
 
 from canonface.errors import AssetError, MissingDependencyError
 from canonface.models import ARCHITECTURES, load_model
-from canonface.models.assets import cache_folder
+from canonface.models.downloads import cache_folder
 from canonface.models.zoo import ZOO
 
 LARGE = 100_000_000
 
 
 class Several(torch.nn.Module):
-    """A module that answers a dict."""
+    """A module that returns a dict."""
 
     def __init__(self):
         super().__init__()
@@ -78,7 +78,7 @@ class TestArchitectures(ModelContract):
         torch.manual_seed(0)
         state = architecture.network(**architecture.small).state_dict()
         path = tmp_path_factory.mktemp("weights") / "small.pt"
-        torch.save({architecture.theirs(name): tensor for name, tensor in state.items()}, path)
+        torch.save({architecture.file_name(name): tensor for name, tensor in state.items()}, path)
         return load_model(path, device="cpu")
 
 

@@ -164,7 +164,7 @@ def test_the_part_of_the_photo_that_is_read_is_enough():
     np.testing.assert_allclose(ours, resample(photo[10:290, 20:380], shifted, (16, 16)), atol=1e-3)
 
 
-def test_only_what_the_face_and_the_input_show_is_visible():
+def test_visible_needs_the_face_and_the_input():
     points = [*CORNERS, [90.0, 80.0], [500.0, 80.0], [90.0, 80.0]]
     face = face_of(smooth_photo(), points, [True] * 5 + [True, False])
     spec = replace(PLAIN, margin=-0.5)
@@ -174,14 +174,14 @@ def test_only_what_the_face_and_the_input_show_is_visible():
 
 
 @pytest.mark.parametrize(
-    ("xy", "answer"),
+    ("xy", "expected"),
     [((-0.5, -0.5), True), ((-0.51, 3), False), ((3, -0.51), False), ((9.5, 4.5), True), ((9.51, 3), False)],
 )
-def test_the_edge_of_the_input(xy, prediction):
-    assert inside(np.array([xy], float), (5, 10)).tolist() == [prediction]
+def test_the_edge_of_the_input(xy, expected):
+    assert inside(np.array([xy], float), (5, 10)).tolist() == [expected]
 
 
-def test_the_edge_tells_x_from_y():
+def test_the_edge_distinguishes_x_and_y():
     assert inside(np.array([[8.0, 2.0], [2.0, 8.0]]), (5, 10)).tolist() == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""From names, paths and objects to models, and what is said when that fails."""
+"""Loading of models from names, paths and objects, and the errors when that fails."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ def here(tmp_path, monkeypatch):
 
 class TestAttribute:
     @pytest.mark.parametrize("name", ["model", "make", "inner.deep"])
-    def test_a_callable_or_what_makes_one(self, here, name):
+    def test_a_callable_or_its_factory(self, here, name):
         path = list(sys.path)
         model = load_model(f"my_models:{name}")
         assert sys.path == path
@@ -78,14 +78,14 @@ class TestAttribute:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            ("my_modules:model", "There is no module 'my_modules': .*in the current directory, /"),
+            ("my_modules:model", "There is no module 'my_modules' .*in the current directory, /"),
             ("my_broken:model", "my_broken needs the module 'no_such_package', which is not installed"),
             ("my_models:modell", "no attribute 'modell'. did you mean 'model'"),
-            ("my_models:broken", "'my_models:broken' makes a model; it raised RuntimeError: no weights"),
+            ("my_models:broken", "'my_models:broken' is to make a model; it raised RuntimeError: no weights"),
             ("my_models:number", "A model is a name, a path.*got int"),
         ],
     )
-    def test_what_is_wrong_is_said(self, here, name, text):
+    def test_errors_are_reported(self, here, name, text):
         path = list(sys.path)
         with pytest.raises(ModelError, match=text):
             load_model(name)
@@ -117,7 +117,7 @@ class TestName:
         with pytest.raises(ModelError, match=text):
             load_model(name)
 
-    def test_the_cards_say_what_one_needs_to_know(self):
+    def test_the_cards_are_complete(self):
         cards = {card.name: card for card in available_models()}
         assert {"gender", "age", "expression"} <= set(cards)
         for card in cards.values():
@@ -134,7 +134,7 @@ class TestName:
     def test_wrong_options_for_a_zoo_model(self):
         with pytest.raises(OptionError, match="'gender' has 2 outputs; got 3 labels"):
             load_model("gender", labels=["a", "b", "c"])
-        with pytest.raises(OptionError, match="'gender' answers logits"):
+        with pytest.raises(OptionError, match="'gender' returns logits"):
             load_model("gender", outputs="probabilities")
 
 
@@ -192,11 +192,13 @@ class TestObject:
 
         foreign = Foreign()
         assert load_model(foreign) is foreign
-        with pytest.raises(OptionError, match="'foreign' is a Model of its own kind, which says spec itself"):
+        with pytest.raises(
+            OptionError, match="'foreign' is a Model of its own kind, which states spec itself"
+        ):
             load_model(foreign, spec=SPEC)
 
     @pytest.mark.parametrize("thing", [3, None, dict, np.zeros(3)])
-    def test_what_is_no_model(self, thing):
+    def test_other_objects_are_refused(self, thing):
         with pytest.raises(ModelError, match="A model is a name, a path"):
             load_model(thing)
 
@@ -217,7 +219,7 @@ class TestObject:
         ):
             load_model(by_hand, outputs="scores")
         with pytest.raises(
-            OptionError, match="labels is a sequence of names, one an output; got the text 'happy'"
+            OptionError, match="labels is a sequence of names, one per output; got the text 'happy'"
         ):
             load_model(by_hand, labels="happy")
 

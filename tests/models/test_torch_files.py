@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
 
 class Ends(torch.nn.Module):
-    """A network whose answer goes through a function."""
+    """A network whose output goes through a function."""
 
     def __init__(self, end):
         super().__init__()
@@ -41,7 +41,7 @@ class TestPrograms:
     @pytest.mark.parametrize(
         ("write", "name"), [(scripted, "toy.pt"), (scripted, "toy.ts"), (exported, "toy.pt2")]
     )
-    def test_answer_as_the_network_they_were_made_of(self, write, name, frozen, tmp_path):
+    def test_outputs_equal_those_of_the_network(self, write, name, frozen, tmp_path):
         model = load_model(write(tmp_path / name, frozen), spec=SPEC, device="cpu", trust=True)
         assert isinstance(model, TorchModel)
         assert model.name == "toy"
@@ -50,26 +50,26 @@ class TestPrograms:
         )
 
     @pytest.mark.parametrize(("write", "name"), [(scripted, "toy.pt"), (exported, "toy.pt2")])
-    def test_a_frozen_batch_is_said_once(self, write, name, tmp_path, caplog):
+    def test_a_fixed_batch_size_is_logged_once(self, write, name, tmp_path, caplog):
         model = load_model(write(tmp_path / name, frozen=True), spec=SPEC, device="cpu", trust=True)
         for _ in range(3):
             checked_outputs(model, model.to_device(batch(2)))
         said = [r.getMessage() for r in caplog.records if r.name.startswith("canonface")]
-        assert said == [f"{name} is frozen at batches of 1: it is asked piece by piece, which is slow."]
+        assert said == [f"{name} has a fixed batch size of 1: it is run piece by piece, which is slow."]
 
     def test_a_frozen_batch_of_three(self, tmp_path):
         path = export_of(torch_network(), tmp_path / "three.pt2", n=3)
         model = load_model(path, device="cpu", trust=True)
-        assert model.module.frozen == 3
+        assert model.module.batch_size == 3
         for n in (1, 3, 4):
             np.testing.assert_allclose(
                 checked_outputs(model, model.to_device(batch(n))), by_hand(batch(n)), atol=1e-6
             )
 
-    def test_a_batch_that_mixes_is_asked_one_by_one(self, tmp_path):
+    def test_a_batch_that_mixes_runs_one_by_one(self, tmp_path):
         path = script_of(Ends(lambda y, x: y - y.mean(dim=0)), tmp_path / "mixes.pt")
         model = load_model(path, spec=SPEC, device="cpu", trust=True)
-        assert model.module.frozen == 1
+        assert model.module.batch_size == 1
         np.testing.assert_allclose(checked_outputs(model, model.to_device(batch(3))), 0, atol=1e-6)
 
     @pytest.mark.parametrize("frozen", [False, True])
@@ -80,7 +80,7 @@ class TestPrograms:
             (lambda y, x: (y, x.mean(dim=(2, 3))), 1),
         ],
     )
-    def test_one_of_several_answers(self, end, output, frozen, tmp_path):
+    def test_one_of_several_outputs(self, end, output, frozen, tmp_path):
         export = export_of(Ends(end), tmp_path / "several.pt2", n=1 if frozen else 2, dynamic=not frozen)
         for path in (export, script_of(Ends(end), tmp_path / "several.pt")):
             model = load_model(path, spec=SPEC, device="cpu", output=output, trust=True)

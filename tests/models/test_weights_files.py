@@ -1,4 +1,4 @@
-"""Weights files: opened without running anything, recognised, filled in, and what did not fit is told."""
+"""Weights files: read without running code, recognised, loaded, and misfits reported."""
 
 import logging
 
@@ -19,7 +19,7 @@ def state_of(name="resnet18", seed=0, **options):
     architecture = ARCHITECTURES[name]
     torch.manual_seed(seed)
     network = architecture.network(**{**architecture.small, **options})
-    return {architecture.theirs(key): tensor for key, tensor in network.state_dict().items()}
+    return {architecture.file_name(key): tensor for key, tensor in network.state_dict().items()}
 
 
 def pixels(model, n=2):
@@ -28,7 +28,7 @@ def pixels(model, n=2):
 
 @pytest.fixture
 def resnet(tmp_path):
-    """Path of a narrow ResNet-18's weights, and its answers."""
+    """Path of a narrow ResNet-18's weights, and its outputs."""
     path = tmp_path / "mine.pt"
     torch.save(state_of(), path)
     return path
@@ -48,7 +48,9 @@ class TestRecognised:
         assert isinstance(model, TorchModel)
         assert (model.name, model.spec, model.outputs) == ("small", architecture.spec, architecture.outputs)
         network = architecture.network(**architecture.small).eval()
-        network.load_state_dict({architecture.ours(key): tensor for key, tensor in state_of(name).items()})
+        network.load_state_dict(
+            {architecture.network_name(key): tensor for key, tensor in state_of(name).items()}
+        )
         x = pixels(model)
         with torch.no_grad():
             np.testing.assert_array_equal(checked_outputs(model, x), network(x).numpy())
@@ -85,7 +87,7 @@ class TestRecognised:
         with pytest.raises(OptionError, match=r"architecture is one that is known.*did you mean 'resnet18'"):
             load_model(resnet, architecture="resnet-18")
 
-    def test_what_is_known_of_none(self, tmp_path):
+    def test_unknown_names_are_refused(self, tmp_path):
         torch.save({"a.weight": torch.zeros(1), "b.weight": torch.zeros(1)}, tmp_path / "odd.pt")
         with pytest.raises(
             ModelError, match=r"(?s)vgg16, .*the 2 names in odd.pt.*a.weight, b.weight.*factory"
@@ -138,13 +140,13 @@ class TestWhatDoesNotFit:
         with pytest.raises(ModelError, match=r"vgg-face do not fit.*1 missing \(conv_3_2.bias\)"):
             load_model(tmp_path / "vgg.pt", device="cpu")
 
-    def test_only_when_asked_by_name_is_it_filled_in_part(self, tmp_path, caplog):
+    def test_only_strict_false_loads_a_part(self, tmp_path, caplog):
         state = state_of()
         del state["layer2.0.conv1.weight"]
         torch.save(state, tmp_path / "part.pt")
         torch.manual_seed(1)
         first = predict(tmp_path / "part.pt", strict=False)
-        assert "part.pt fills resnet18 in part" in caplog.text
+        assert "part.pt fills resnet18 only in part" in caplog.text
         assert "1 missing (layer2.0.conv1.weight)" in caplog.text
         torch.manual_seed(2)
         np.testing.assert_array_equal(first, predict(tmp_path / "part.pt", strict=False))
@@ -155,9 +157,9 @@ class TestWhatDoesNotFit:
             load_model(tmp_path / "odd.pt", architecture="vgg16", strict=False, device="cpu")
 
     @pytest.mark.parametrize("name", ["resnet18", "vgg16", "vgg-face", "mobilenet_v2", "resnet50-vggface2"])
-    def test_without_its_classifier_it_answers_features(self, name, tmp_path, caplog):
+    def test_without_its_classifier_it_returns_features(self, name, tmp_path, caplog):
         architecture = ARCHITECTURES[name]
-        head = architecture.theirs(f"{architecture.head}.weight").removesuffix(".weight")
+        head = architecture.file_name(f"{architecture.head}.weight").removesuffix(".weight")
         state = {key: tensor for key, tensor in state_of(name).items() if not key.startswith(f"{head}.")}
         torch.save(state, tmp_path / "bare.pt")
         model = load_model(tmp_path / "bare.pt", device="cpu")
@@ -232,10 +234,10 @@ class TestOwnNetworks:
     def test_whose_own_names_begin_as_a_wrapper_does(self, tmp_path):
         network = torch.nn.ModuleDict({"backbone": torch.nn.Linear(2, 2)})
         torch.save({key: tensor + 1 for key, tensor in network.state_dict().items()}, tmp_path / "own.pt")
-        from canonface.models.filling import load_into
+        from canonface.models.weights import load_weights
 
         before = network["backbone"].weight.clone()
-        load_into(network, tmp_path / "own.pt", strict=True)
+        load_weights(network, tmp_path / "own.pt", strict=True)
         assert torch.equal(network["backbone"].weight, before + 1)
 
     def test_that_do_not_fit_are_refused(self, weights):
@@ -248,7 +250,7 @@ class TestOwnNetworks:
             (
                 "my_networks:function",
                 {"weights": "twice.pth"},
-                "weights= means nothing to what is no torch.nn.Module",
+                "weights= means nothing to an object that is no torch.nn.Module",
             ),
             ("my_networks:make", {"architecture": "vgg16"}, "architecture= means nothing to an object"),
             ("twice.pth", {"weights": "twice.pth"}, "weights= means nothing to a model file"),

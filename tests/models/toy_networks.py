@@ -13,7 +13,7 @@ def weights():
 
 
 def by_hand(batch):
-    """What every toy network answers: channel means times the weights."""
+    """Return the outputs of every toy network: channel means times the weights."""
     return np.asarray(batch, np.float32).mean(axis=(2, 3)) @ weights()
 
 
@@ -97,7 +97,7 @@ def batch(n=5, seed=0):
 
 
 def scripted(path, frozen=False):
-    """The same as a TorchScript file; ``frozen``: the answer's shape is that of one input."""
+    """The same as a TorchScript file; ``frozen``: the output has the shape of one input."""
     import warnings
 
     import torch

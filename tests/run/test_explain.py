@@ -158,7 +158,7 @@ def test_the_face_and_the_photo_are_not_changed(demo_faces, model):
     [
         (lambda b: np.full((len(b), 2), np.nan), ModelOutputError, "NaN"),
         (lambda b: np.zeros(len(b)), ModelOutputError, r"\(n, 1\)"),
-        (lambda b: np.zeros((len(b) + 1, 2)), ModelOutputError, "one row of numbers an input"),
+        (lambda b: np.zeros((len(b) + 1, 2)), ModelOutputError, "one row of numbers per input"),
         (lambda b: 1 / 0, ModelError, "division by zero"),
     ],
 )

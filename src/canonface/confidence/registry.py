@@ -16,7 +16,7 @@ from canonface.confidence.targets import PREDICTED
 from canonface.confidence.value import ValueConfidence
 from canonface.errors import OptionError, near_names
 from canonface.fingerprint import object_fingerprint
-from canonface.importing import attribute, is_attribute
+from canonface.imports import import_attribute, is_attribute
 
 Target = str | int | None
 
@@ -76,7 +76,7 @@ def make_confidence(confidence: str | Confidence | OwnFunction, target: Target =
     if confidence in CONFIDENCES:
         return CONFIDENCES[confidence](target)
     if is_attribute(confidence):
-        made = attribute(confidence)
+        made = import_attribute(confidence)
         if isinstance(made, type):
             return _checked(made() if target is None else made(target), None)
         return _of_object(made, target)

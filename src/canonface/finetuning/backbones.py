@@ -12,7 +12,7 @@ import numpy as np
 from canonface.errors import OptionError
 from canonface.models import TorchModel, available_models, load_model
 from canonface.models.finetuned import tensors_digest
-from canonface.models.headed import without
+from canonface.models.linear_head import without
 from canonface.models.torch_module import evaluating
 
 

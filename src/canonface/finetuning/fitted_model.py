@@ -27,7 +27,7 @@ from canonface.finetuning.options import FinetuneOptions, finetune_options
 from canonface.finetuning.scores import ClassifierScores, make_scores
 from canonface.finetuning.tasks import Task, chosen_classes, make_task
 from canonface.mesh import load_mesh
-from canonface.models.dependencies import require
+from canonface.imports import require
 from canonface.models.finetuned import Description, is_finetuned, write_finetuned
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from canonface.finetuning.backbones import Backbone
 from canonface.finetuning.examples import ExampleSet, ProgressCallback
 from canonface.finetuning.heads import fit_head, logits
 from canonface.finetuning.training_loop import History, Schedule, TrainingData, class_weights, fit
-from canonface.models.headed import Headed
+from canonface.models.linear_head import Headed
 
 
 @dataclass(frozen=True, eq=False)

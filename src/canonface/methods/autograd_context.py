@@ -15,10 +15,10 @@ from canonface.errors import (
     is_out_of_memory,
     single_image_too_large,
 )
+from canonface.imports import require
 from canonface.methods.base import ScoreKind, title_of
 from canonface.models import Model, TorchModel
 from canonface.models.base import one_line
-from canonface.models.dependencies import require
 from canonface.models.torch_module import evaluating
 
 FOR_ANY_MODEL = ("occlusion", "rise")

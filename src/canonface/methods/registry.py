@@ -13,7 +13,7 @@ from jaxtyping import Float
 from canonface._deprecated import warn_renamed
 from canonface.confidence import BoundConfidence
 from canonface.errors import OptionError, near_names
-from canonface.importing import attribute, is_attribute
+from canonface.imports import import_attribute, is_attribute
 from canonface.methods.attribution_files import AttributionFiles
 from canonface.methods.base import Method
 from canonface.methods.cams import GradCam, GradCamPlusPlus, ScoreCam
@@ -92,7 +92,7 @@ def make_method(
     if method in METHODS:
         return _made(method, METHODS[method], given)
     if is_attribute(method):
-        return _of_object(attribute(method), given)
+        return _of_object(import_attribute(method), given)
     if method == "canonical":
         raise OptionError("'canonical' is canonface's own map, the default: leave method out.")
     raise OptionError(

@@ -1,7 +1,8 @@
-"""Models: what is asked, how it is shown a face, and where pretrained ones come from."""
+"""Models: loading, preprocessing of faces for them, and pretrained ones (the zoo)."""
 
 from __future__ import annotations
 
+from canonface._deprecated import renamed_names
 from canonface.models.architectures import ARCHITECTURES
 from canonface.models.base import (
     Model,
@@ -11,11 +12,11 @@ from canonface.models.base import (
     looks_like_probabilities,
 )
 from canonface.models.callable import CallableModel
-from canonface.models.differentiable import prepare_tensor, resample_tensor
 from canonface.models.onnx_file import OnnxModel
 from canonface.models.preprocessing import prepare, without_pixels
 from canonface.models.registry import available_models, check_model_name, load_model
 from canonface.models.torch_module import TorchModel
+from canonface.models.torch_preprocessing import prepare_tensor, resample_tensor
 
 __all__ = [
     "ARCHITECTURES",
@@ -35,3 +36,5 @@ __all__ = [
     "resample_tensor",
     "without_pixels",
 ]
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""What a model is to canonface, and the one place where its answers are checked."""
+"""Model protocol, card of a zoo model, and the check of predictions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_names
 from canonface.errors import CanonfaceError, ModelError, ModelOutputError, OptionError, is_out_of_memory
 from canonface.types import InputSpec, Outputs
 
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything that maps a batch of inputs to rows of numbers.
+    """Any object that maps a batch of inputs to rows of numbers.
 
-    A batch lives wherever ``to_device`` puts it (NumPy by default, a tensor on the accelerator for PyTorch), so
-    that occluded copies are made there; both kinds take slices and slice assignments.
+    ``to_device`` decides where a batch lives (NumPy by default, a tensor on the accelerator for PyTorch), so that
+    occluded copies are made there; both kinds accept slices and slice assignments.
     """
 
     @property
@@ -27,7 +28,7 @@ class Model(Protocol):
 
     @property
     def spec(self) -> InputSpec:
-        """How the model wants to be shown a face."""
+        """Input specification: size, colours, normalisation, crop."""
         ...
 
     @property
@@ -41,33 +42,33 @@ class Model(Protocol):
         ...
 
     def __call__(self, batch: Any) -> Any:
-        """Answer ``(n, d)`` to a batch ``(n, c, h, w)`` that ``to_device`` made; ``checked_outputs`` checks it."""
+        """Return outputs ``(n, d)`` for a batch ``(n, c, h, w)`` made by ``to_device``; not checked here."""
         ...
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Any:
-        """A copy of ``x`` as ``float32``, where the model computes."""
+        """Return a ``float32`` copy of ``x`` where the model computes."""
         ...
 
     def fingerprint(self) -> str:
-        """SHA-256 of what the answers depend on: weights, file or source; the same in every process."""
+        """Return the SHA-256 of all that predictions depend on: weights, file or source; equal in every process."""
         ...
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a model of the zoo; importable without any deep-learning package.
+    """Card of a zoo model; importable without any deep-learning package.
 
     Attributes:
-        name: what ``load_model`` calls it.
-        task: what it answers, in a few words.
-        source: where the weights come from.
+        name: name for ``load_model``.
+        task: what it predicts, in a few words.
+        source: origin of the weights.
         licence_code: licence of the code that builds and runs the network.
         licence_weights: licence of the weights.
-        spec: how it wants to be shown a face.
+        spec: input specification.
         labels: name of each output, in order.
         outputs: kind of its outputs.
-        accuracy: what was measured, on which photos, with how many.
-        citation: what to cite.
+        accuracy: measured accuracy, with photos and numbers of photos.
+        citation: publications to cite.
     """
 
     name: str
@@ -83,7 +84,7 @@ class ModelCard:
 
     @property
     def input(self) -> str:
-        """The input specification in words."""
+        """Input specification in words."""
         height, width = self.spec.size_hw
         words = {
             "face": "face crop",
@@ -98,14 +99,14 @@ class ModelCard:
 
 
 def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
-    """The answer of a model to a batch ``(n, c, h, w)``: ``(n, d)`` finite floats, d at least 1.
+    """Run a model on a batch ``(n, c, h, w)`` and return its ``(n, d)`` finite floats, d at least 1.
 
     Raises:
         OptionError: the batch is empty.
-        ModelError: the model itself raised; its exception is chained. An out-of-memory error passes untouched,
+        ModelError: the model itself raised; its exception is chained. An out-of-memory error passes unchanged,
             so that the caller can halve its batch.
-        ModelOutputError: the answer is not ``(n, d)`` finite numbers, or d is not the number of labels; says what
-            came and what to return.
+        ModelOutputError: the output is not ``(n, d)`` finite numbers, or d is not the number of labels; says what
+            was returned and what to return.
     """
     n = len(batch)
     if n < 1:
@@ -118,25 +119,25 @@ def checked_outputs(model: Model, batch: Any) -> Float[np.ndarray, "n d"]:
         if is_out_of_memory(error):
             raise
         raise ModelError(
-            f"A model answers every batch of inputs; {model.name!r} raised {one_line(error)}. "
-            f"It was given a batch of {' x '.join(map(str, batch.shape))}, float32; if that is not what it "
-            "expects, load it with another spec=InputSpec(...)."
+            f"A model accepts every batch of its inputs; {model.name!r} raised {one_line(error)}. "
+            f"Its input was a batch of {' x '.join(map(str, batch.shape))}, float32; if it expects another one, "
+            "load it with another spec=InputSpec(...)."
         ) from error
     return checked_predictions(model, outputs, n)
 
 
 def checked_predictions(model: Model, outputs: Any, n: int) -> Float[np.ndarray, "n d"]:
-    """What a model answered to ``n`` inputs, whichever way it was asked: ``(n, d)`` finite floats, d at least 1.
+    """Check what a model returned for ``n`` inputs, and return it as ``(n, d)`` finite floats, d at least 1.
 
     Raises:
         ModelOutputError: see `checked_outputs`.
     """
-    prediction = _checked(outputs, f"{model.name!r} returns one row of numbers an input, ({n}, d)", n)
+    prediction = _checked(outputs, f"{model.name!r} is to return one row of numbers per input, ({n}, d)", n)
     if model.labels and prediction.shape[1] != len(model.labels):
         raise ModelOutputError(
-            f"A model has one label an output; {model.name!r} answers {prediction.shape[1]} outputs and has "
-            f"{len(model.labels)} labels: {_listed(model.labels)}. Load it with labels=[...], one an output and in "
-            "their order, or with labels=[] to go by number."
+            f"A model has one label per output; {model.name!r} returns {prediction.shape[1]} outputs and has "
+            f"{len(model.labels)} labels: {_listed(model.labels)}. Load it with labels=[...], one per output and in "
+            "their order, or with labels=[] to use numbers."
         )
     return prediction
 
@@ -151,12 +152,10 @@ def _checked(outputs: Any, rule: str, n: int) -> Float[np.ndarray, "n d"]:
             f"{rule}; got {type(outputs).__name__} of {array.dtype}: return an array of floats."
         )
     if array.ndim != 2:
-        advice = (
-            "return (n, 1): outputs.reshape(-1, 1)" if array.ndim == 1 else "flatten each row, or pool it"
-        )
+        advice = "return (n, 1): outputs.reshape(-1, 1)" if array.ndim == 1 else "flatten or pool each row"
         raise ModelOutputError(f"{rule}; got shape {array.shape}: {advice}.")
     if array.shape[0] != n or array.shape[1] < 1:
-        raise ModelOutputError(f"{rule}; got shape {array.shape}: answer every input, in its order.")
+        raise ModelOutputError(f"{rule}; got shape {array.shape}: return one row per input, in their order.")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
     bad = int((~np.isfinite(array)).any(axis=1).sum())
@@ -173,11 +172,14 @@ def _listed(labels: tuple[str, ...]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Kind and text of an error of another library, without its line breaks and last full stop."""
+    """Return kind and text of another library's error, without line breaks and the last full stop."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(" .:")
 
 
 def looks_like_probabilities(outputs: Float[np.ndarray, "n d"]) -> bool:
-    """True if every row is non-negative and sums to 1, with two outputs or more."""
+    """Return True if there are two outputs or more, none negative, and every row sums to 1."""
     sums_to_one = np.allclose(outputs.sum(axis=1), 1, atol=1e-4)
     return bool(outputs.shape[1] > 1 and outputs.min() >= 0 and sums_to_one)
+
+
+__getattr__ = renamed_names(__name__)

@@ -1,4 +1,4 @@
-"""Any Python callable as a model: the black box."""
+"""Black-box models: any Python callable."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from jaxtyping import Float
 
 from canonface.fingerprint import object_fingerprint
 from canonface.models.fingerprint import with_choices
-from canonface.models.outputs import select_output
-from canonface.models.probing import guessed_outputs
+from canonface.models.outputs import guess_outputs, select_output
 from canonface.types import InputSpec, Outputs
 
 Takes = Literal["array", "images"]
@@ -20,17 +19,17 @@ Takes = Literal["array", "images"]
 
 @dataclass(frozen=True, eq=False)
 class CallableModel:
-    """A callable from ``(n, c, h, w)`` float32 NumPy, or from a list of n pictures, to ``(n, d)``.
+    """Callable from ``(n, c, h, w)`` float32 NumPy, or from a list of n pictures, to ``(n, d)``.
 
     Attributes:
-        function: the callable; it is given its own copy of each batch.
-        name: for messages, tables and manifests.
-        spec: how it wants to be shown a face.
+        function: the callable; it receives its own copy of each batch.
+        name: name in messages, tables and manifests.
+        spec: input specification.
         labels: name of each output, in order.
         outputs: kind of its outputs.
-        takes: ``array``: the batch as the model's ``spec`` makes it; ``images``: a list of ``(h, w, 3)`` uint8 RGB
-            pictures, values outside 0..255 cut off.
-        output: which answer is read if the callable returns several: a key or a position; None if it returns one.
+        takes: ``array`` for the batch as ``spec`` makes it; ``images`` for a list of ``(h, w, 3)`` uint8 RGB
+            pictures, values clipped to 0..255.
+        output: key or position of the output to explain if the callable returns several; None if it returns one.
     """
 
     function: Callable[..., Any] = field(repr=False)
@@ -42,17 +41,17 @@ class CallableModel:
     output: str | int | None = None
 
     def __call__(self, batch: Any) -> Any:
-        """Answer of the callable, whatever it is; ``checked_outputs`` checks it."""
+        """Return the output of the callable, not checked."""
         own = np.array(batch, dtype=np.float32)
         prediction = self.function([self.spec.to_pixels(x) for x in own] if self.takes == "images" else own)
         return prediction if self.output is None else select_output(self.name, prediction, self.output)
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
-        """A copy of ``x`` as float32."""
+        """Return a copy of ``x`` as float32."""
         return np.array(x, dtype=np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the callable's source and of what it reads and holds; what it takes and the output are added."""
+        """Return the SHA-256 of the callable's source and of the values it uses, with ``takes`` and ``output``."""
         takes = self.takes if self.takes != "array" else None
         return with_choices(object_fingerprint(self.function), takes, self.output)
 
@@ -66,10 +65,10 @@ def callable_model(  # noqa: D417
     takes: Takes = "array",
     output: str | int | None = None,
 ) -> CallableModel:
-    """A callable as a model.
+    """Wrap a callable as a model.
 
     Args:
-        outputs: None: ``probabilities`` if the answer to one grey input looks like them, else ``logits``.
+        outputs: kind of the outputs; None guesses it from one grey input: `guess_outputs`.
     """
     model = CallableModel(function, name, spec, labels, outputs or "logits", takes, output)
-    return model if outputs is not None else replace(model, outputs=guessed_outputs(model))
+    return model if outputs is not None else replace(model, outputs=guess_outputs(model))

@@ -1,8 +1,8 @@
-"""What the archive of a ``torch.export`` program may hold: known members alone, and pickles of tensors alone.
+"""Check of ``torch.export`` archives: known members only, and pickles of tensors only.
 
-A second line behind the user's trust, not a wall: the expressions of a graph's shapes are evaluated as Python, and
-PyTorch's reader is laxer than this one. It finds members without regard to case, which is why names are held to
-their exact form here.
+This is a second line of defence behind ``trust=True``, not a sandbox: the shape expressions of a graph are evaluated
+as Python, and PyTorch's reader is more permissive than this one. PyTorch ignores case when it looks up members;
+therefore names must match exactly here.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import torch
 from canonface.errors import ModelError
 from canonface.models.base import one_line
 
-# Below the one folder of an archive, from torch/csrc/export/pt2_archive_constants.h. Objects (custom_obj_,
-# opaque_obj_) and compiled libraries (data/aotinductor) are left out: PyTorch unpickles the first, links the second.
+# Members in the one folder of an archive, from torch/csrc/export/pt2_archive_constants.h. Objects (custom_obj_,
+# opaque_obj_) and compiled libraries (data/aotinductor) are excluded: it unpickles the first and links the second.
 _KNOWN = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)"
     r"|models/\w+\.json|extra/.+"
@@ -36,11 +36,11 @@ _TABLE = re.compile(r".*/data/(weights/\w+_weights|constants/\w+_constants)_conf
 
 
 def check_archive(path: Path) -> None:
-    """Read all that ``torch.export.load`` would unpickle as tensors alone, and refuse what is not known.
+    """Raise ModelError unless all members are known and all pickles hold tensors only.
 
     Raises:
-        ModelError: a member holds an object of Python or code, has a name that PyTorch does not write, or shares
-            its name, case apart, with another.
+        ModelError: a member holds a Python object or code, has a name that PyTorch does not write, or has the name of
+            another member apart from case.
     """
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -59,7 +59,10 @@ def check_archive(path: Path) -> None:
 
 def _check_names(path: Path, names: list[str]) -> None:
     if len({name.casefold() for name in names}) < len(names):
-        raise ModelError(f"The members of {path.name} have names of their own; two share one: refused.")
+        raise ModelError(
+            f"The members of a torch.export program have distinct names; two in {path.name} share one: it was not "
+            "loaded. Export it again."
+        )
     root = names[0].partition("/")[0] + "/" if names else ""
     if all(_KNOWN_BEFORE.fullmatch(name) for name in names):
         return
@@ -73,7 +76,7 @@ def _check_names(path: Path, names: list[str]) -> None:
 
 
 def _pickled(path: Path, archive: zipfile.ZipFile) -> set[str]:
-    """Members that PyTorch unpickles: by their ending, and by what the archive's tables say."""
+    """Return the members that PyTorch unpickles, by their suffix and by the archive's tables."""
     found = {name for name in archive.namelist() if name.endswith(".pt")}
     for table in filter(_TABLE.fullmatch, archive.namelist()):
         folder = table.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""What a model file holds, judged by its content: names lie."""
+"""Kinds of model files, identified by content, since a file's name may be wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from canonface.errors import ModelError, near_names
 
-# What each kind is called in messages.
+# Name of each kind in messages.
 KINDS = {
     "safetensors": "safetensors weights",
     "checkpoint": "a PyTorch checkpoint",
@@ -27,7 +27,7 @@ KINDS = {
     "empty": "nothing",
 }
 
-# What a file of this name may hold.
+# Kinds that a file of this suffix may hold.
 SUFFIXES: dict[str, tuple[str, ...]] = {
     ".safetensors": ("safetensors",),
     ".pt2": ("export",),
@@ -36,20 +36,20 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt", ".tar"), ("checkpoint", "torchscript")),
 }
 
-# How to bring what cannot be read into a form that can.
+# Advice for each kind that cannot be loaded.
 _ADVICE = {
     "hdf5": "export the network with tf2onnx (python -m tf2onnx.convert --keras ...) and load the .onnx file",
     "keras": "export the network with tf2onnx (python -m tf2onnx.convert --keras ...) and load the .onnx file",
-    "tflite": "convert it with tf2onnx (python -m tf2onnx.convert --tflite ...), or load a callable that asks it",
+    "tflite": "convert it with tf2onnx (python -m tf2onnx.convert --tflite ...), or load a callable that runs it",
     "pb": "convert it with tf2onnx (python -m tf2onnx.convert --graphdef ...) and load the .onnx file",
     "pickle": "a pickle can run code and is never loaded: save the tensors as safetensors, or load a callable",
     "npz": "save the arrays as safetensors under the names of the network's parameters, or load a callable",
     "page": "the download failed: fetch the file itself",
-    "pointer": "fetch the file it stands for: git lfs pull",
+    "pointer": "fetch the file that it stands for: git lfs pull",
     "cut": "fetch the file again",
     "empty": "fetch the file again",
     "zip": "unpack it first",
-    "other": "export the network as .onnx, or load a callable that asks it",
+    "other": "export the network as .onnx, or load a callable that runs it",
 }
 _UNREADABLE = {
     **{".h5": "hdf5", ".hdf5": "hdf5", ".keras": "keras", ".tflite": "tflite", ".pb": "pb", ".npz": "npz"},
@@ -60,7 +60,7 @@ MODEL_SUFFIXES = (*SUFFIXES, *_UNREADABLE)
 
 # The first pickle of torch.save before version 1.6: a number, protocol 2.
 _OLD_CHECKPOINT = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-# What the first bytes of each kind look like.
+# Test of the first bytes for each kind.
 _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("hdf5", lambda head: head.startswith(b"\x89HDF\r\n\x1a\n")),
     ("pointer", lambda head: head.startswith(b"version https://git-lfs")),
@@ -73,7 +73,7 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("onnx", lambda head: head[0] == 0x08 and head[1] < 0x20 and head[2] in (0x12, 0x1A, 0x22, 0x3A, 0x42)),
 )
 
-# Members of zip archives that tell their kind; the first one counts.
+# Members of zip archives that identify their kind; the first one found counts.
 _MEMBERS = (
     ("archive_format", "export"),
     ("serialized_exported_program.json", "export"),
@@ -84,7 +84,7 @@ _MEMBERS = (
 
 
 def file_kind(path: Path) -> str:
-    """One of ``KINDS``, or an empty text where the content gives no sign."""
+    """Return one of ``KINDS``, or an empty text if the content is not recognised."""
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
@@ -102,7 +102,7 @@ def _zip_kind(path: Path) -> str:
     except (zipfile.BadZipFile, EOFError):
         return "cut"
     if not members or min(member.header_offset for member in members) > 0:
-        return "cut"  # found is the end of an archive inside a longer one
+        return "cut"  # the end of an archive inside a longer one was found
     # PyTorch puts all members into one folder.
     names = {name for member in members for name in (member.filename, member.filename.partition("/")[2])}
     if all(member.filename.endswith(".npy") for member in members):
@@ -111,27 +111,27 @@ def _zip_kind(path: Path) -> str:
 
 
 def checked_kind(path: Path) -> str:
-    """What a file holds, where its name may say so.
+    """Return the kind of a model file, checked against its suffix.
 
     Raises:
-        ModelError: there is no such file; no file of that name can be read; it holds something else than its name
-            says, or something that cannot be read. Says what it holds and what to do.
+        ModelError: there is no such file, its suffix or kind cannot be loaded, or its content contradicts its
+            suffix; says what it holds and what to do.
     """
     if not path.is_file():
         raise ModelError(f"A model file exists; there is no file {path}{_neighbours(path)}")
     suffix, kind = path.suffix.lower(), file_kind(path)
     wanted = SUFFIXES.get(suffix, ())
-    # Some writers of ONNX begin otherwise: onnxruntime is the judge.
+    # Some writers of ONNX begin a file differently: onnxruntime decides.
     if kind in wanted or (suffix == ".onnx" and not kind):
         return kind or "onnx"
     may_hold = " or ".join(KINDS[name] for name in wanted)
     rule = f"A {suffix} file holds {may_hold}" if wanted else f"A model file is one of {', '.join(SUFFIXES)}"
     held = f" holds {KINDS.get(kind, 'something else')}" if kind or wanted else ""
     size = f"{path.stat().st_size:,} bytes"
-    raise ModelError(f"{rule}; {path.name} ({size}){held}: {_way_out(path, kind)}.")
+    raise ModelError(f"{rule}; {path.name} ({size}){held}: {_advice(path, kind)}.")
 
 
-def _way_out(path: Path, kind: str) -> str:
+def _advice(path: Path, kind: str) -> str:
     right = next((suffix for suffix, kinds in SUFFIXES.items() if kind in kinds), "")
     if right:
         return f"rename it to {path.stem}{right}"
@@ -143,4 +143,4 @@ def _neighbours(path: Path) -> str:
     found = (
         sorted(p.name for p in folder.iterdir() if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     )
-    return f". {near_names(path.name, found)}" if found else ", nor any model file beside it."
+    return f". {near_names(path.name, found)}" if found else ", nor any model file next to it."

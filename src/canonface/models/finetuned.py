@@ -1,8 +1,8 @@
-"""A fitted head, or a network fitted whole, as a directory: ``model.json`` and ``weights.safetensors``.
+"""Fine-tuned models on disk: a directory with ``model.json`` and ``weights.safetensors``.
 
-A head alone is stored without its backbone, which is loaded by its name and checked by the digest of its tensors.
-Nothing in the directory is run; a backbone that is code of the user's (``package.module:attribute``) or a program is
-loaded only if the caller trusts the directory, since the directory names it.
+A head is stored without its backbone, which is loaded by name and checked by the digest of its tensors. Nothing in
+the directory is run; a backbone that is user code (``package.module:attribute``) or a program is loaded only if the
+caller trusts the directory, since the directory names it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from canonface.errors import ModelError
 from canonface.fingerprint import Digester, sha256
-from canonface.models.dependencies import require
+from canonface.imports import require
 from canonface.types import InputSpec
 
 FORMAT = "canonface-finetuned/1"
@@ -24,18 +24,18 @@ DESCRIPTION, WEIGHTS = "model.json", "weights.safetensors"
 
 @dataclass(frozen=True)
 class Description:
-    """What ``model.json`` says.
+    """Content of ``model.json``.
 
     Attributes:
-        name: of the model.
-        task: what its classes are about.
-        backbone: what `load_model` calls the network below the head; empty if it was an object without a name.
-        digest: `tensors_digest` of the backbone as it was before anything was fitted.
-        without: layers of the backbone that are left out.
-        whole: True: all tensors are stored, not the head's alone.
-        spec: how the model wants to be shown a face.
+        name: name of the model.
+        task: subject of its classes.
+        backbone: name of the network below the head for `load_model`; empty if it was an object without a name.
+        digest: `tensors_digest` of the backbone before anything was fitted.
+        without: layers of the backbone that are removed.
+        whole: True if all tensors are stored, False if the head's alone.
+        spec: input specification.
         labels: name of each logit, in order.
-        card: what was measured, on which photos, and what may be done with it.
+        card: measured accuracy, the photos it was measured on, and permitted uses.
     """
 
     name: str
@@ -50,12 +50,12 @@ class Description:
 
 
 def is_finetuned(path: Path) -> bool:
-    """Whether a path is a directory that `write_finetuned` made."""
+    """Return True if a path is a directory written by `write_finetuned`."""
     return (path / DESCRIPTION).is_file()
 
 
 def read_description(folder: Path) -> Description:
-    """What a directory says of its model.
+    """Read the description of a fine-tuned model.
 
     Raises:
         ModelError: it cannot be read, or is of another format.
@@ -71,12 +71,12 @@ def read_description(folder: Path) -> Description:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"A directory of a fine-tuned model holds a {DESCRIPTION} of the format {FORMAT}; {path} cannot be read "
-            f"as one ({type(error).__name__}: {error}). Fit it anew: canonface finetune."
+            f"as one ({type(error).__name__}: {error}). Fit it again: canonface finetune."
         ) from error
 
 
 def write_finetuned(folder: Path, description: Description, module: Any) -> None:
-    """Store a `Headed` module: the weights first, then, in one step, what makes the directory a model.
+    """Write a `Headed` module: the weights first, then, atomically, the description.
 
     Raises:
         OSError: the directory cannot be written.
@@ -90,7 +90,7 @@ def write_finetuned(folder: Path, description: Description, module: Any) -> None
 
 
 def write_description(folder: Path, description: Description) -> None:
-    """Write ``model.json``, or write it anew, in one step.
+    """Write or replace ``model.json`` atomically.
 
     Raises:
         OSError: the directory cannot be written.
@@ -102,40 +102,39 @@ def write_description(folder: Path, description: Description) -> None:
     unfinished.replace(folder / DESCRIPTION)
 
 
-def assembled(folder: Path, description: Description, backbone: Any) -> Any:
-    """The module of a directory, on a copy of its backbone, in evaluation mode.
+def assemble_model(folder: Path, description: Description, backbone: Any) -> Any:
+    """Build the module of a directory on a copy of its backbone, in evaluation mode.
 
     Raises:
-        ModelError: the weights cannot be read or do not fit, or it is another backbone than the head was fitted on.
-        OptionError: the backbone lacks a layer that is to be left out.
+        ModelError: the weights cannot be read or do not fit, or the head was fitted on another backbone.
+        OptionError: the backbone lacks a layer that is to be removed.
     """
     require("torch", "torch", "A fine-tuned model")
-    from canonface.models.filling import fill
-    from canonface.models.headed import Headed, without
-    from canonface.models.weights import read_state
+    from canonface.models.linear_head import Headed, without
+    from canonface.models.weights import fill_network, read_state
 
     found = tensors_digest(backbone)
     if not description.whole and found != description.digest:
         raise ModelError(
             f"A head belongs to the backbone that it was fitted on; {folder} was fitted on {description.backbone!r} "
-            f"with tensors of digest {description.digest[:12]}, this one has {found[:12]}. Bring that backbone back, "
-            "or fit the head anew: canonface finetune."
+            f"with tensors of digest {description.digest[:12]}, this one has {found[:12]}. Restore that backbone, "
+            "or fit the head again: canonface finetune."
         )
     path = folder / WEIGHTS
     state = read_state(path)
     weight = state.get("head.weight" if description.whole else "weight")
     if weight is None or weight.ndim != 2 or weight.shape[0] != len(description.labels):
         raise ModelError(
-            f"{path} is to hold a head of {len(description.labels)} logits, as {DESCRIPTION} beside it says; it does "
-            "not. Fit it anew: canonface finetune."
+            f"{path} is to hold a head of {len(description.labels)} logits, as its {DESCRIPTION} states; it does "
+            "not. Fit it again: canonface finetune."
         )
     module = Headed(without(backbone, description.without), weight.shape[1], weight.shape[0])
-    fill(module if description.whole else module.head, state, path, strict=True)
+    fill_network(module if description.whole else module.head, state, path, strict=True)
     return module.eval()
 
 
 def tensors_digest(module: Any) -> str:
-    """SHA-256 of a module's tensors by name: the same network, whatever its code is called."""
+    """Return the SHA-256 of a module's tensors by name, independent of the names of its classes."""
     digester = Digester("")
     state = sorted(module.state_dict().items())
     return sha256(*(part for key, tensor in state for part in (key, digester.of(tensor)))).hex()

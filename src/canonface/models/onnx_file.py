@@ -1,4 +1,4 @@
-"""An ONNX file as a model, run by onnxruntime."""
+"""ONNX files as models, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from canonface.errors import ModelError, OptionError, near_names
+from canonface.imports import require
 from canonface.models.base import one_line
-from canonface.models.dependencies import require
 from canonface.models.fingerprint import external_names, onnx_fingerprint
-from canonface.models.onnx_graph import check_external_files, freed_network
-from canonface.models.probing import guessed_outputs
+from canonface.models.onnx_graph import check_external_files, free_batch
+from canonface.models.outputs import guess_outputs
 from canonface.types import InputSpec, Outputs
 
 log = logging.getLogger(__name__)
@@ -32,20 +32,20 @@ _PROVIDERS = {
 
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """One input and one output of an ONNX file, from ``(n, c, h, w)`` or ``(n, h, w, c)`` to ``(n, d)``.
+    """ONNX file with one input and one output to explain, from ``(n, c, h, w)`` or ``(n, h, w, c)`` to ``(n, d)``.
 
-    A file whose batch is frozen is asked piece by piece, unless its graph answers alike when it is freed. Answers
-    ``(n,)`` and ``(n, d, 1, 1)`` are reshaped to ``(n, d)``, since a file cannot be edited easily.
+    A file with a fixed batch size is run piece by piece, unless its graph with a free batch size gives the same
+    outputs. Outputs ``(n,)`` and ``(n, d, 1, 1)`` are reshaped to ``(n, d)``, since a file cannot be edited easily.
 
     Attributes:
         path: the file.
-        name: for messages, tables and manifests.
-        spec: how it wants to be shown a face.
+        name: name in messages, tables and manifests.
+        spec: input specification.
         labels: name of each output, in order.
         outputs: kind of its outputs.
-        output: name of the output that is read; None is the first.
+        output: name of the output to explain; None for the first.
         device: ``cpu``, ``cuda`` or ``mps``.
-        is_freed: the graph is changed in memory so that it takes any number of inputs; the file stays as it is.
+        is_freed: True if the batch size of the graph is freed in memory; the file is unchanged.
     """
 
     path: Path
@@ -59,22 +59,22 @@ class OnnxModel:
 
     @cached_property
     def session(self) -> Any:
-        """The onnxruntime session, made when first needed."""
-        network = freed_network(self.path) if self.is_freed else None
+        """Onnxruntime session, made when first needed."""
+        network = free_batch(self.path) if self.is_freed else None
         return open_session(self.path, self.device, network)
 
     def __call__(self, batch: Any) -> Any:
-        """Answer of the network; ``checked_outputs`` checks it."""
+        """Return the output of the network, not checked."""
         wanted = self.session.get_inputs()[0]
         x = np.asarray(batch).astype(_DTYPES[wanted.type], copy=False)
         if channels_last(wanted.shape):
             x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-        frozen = wanted.shape[0] if isinstance(wanted.shape[0], int) else len(x)
-        pieces = [self._run(x[start : start + frozen], frozen) for start in range(0, len(x), frozen)]
+        size = wanted.shape[0] if isinstance(wanted.shape[0], int) else len(x)
+        pieces = [self._run_piece(x[start : start + size], size) for start in range(0, len(x), size)]
         return _as_rows(np.concatenate(pieces))[: len(x)]
 
-    def _run(self, piece: Shaped[np.ndarray, "..."], size: int) -> Any:
-        """Answer to a piece, filled up to the frozen size with copies of its last input."""
+    def _run_piece(self, piece: Shaped[np.ndarray, "..."], size: int) -> Any:
+        """Run a piece, padded to the fixed batch size with copies of its last input."""
         fill = [piece[-1:]] * (size - len(piece))
         name = self.output or self.session.get_outputs()[0].name
         (prediction,) = self.session.run(
@@ -83,15 +83,15 @@ class OnnxModel:
         return prediction
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
-        """A copy of ``x`` as float32; onnxruntime moves it itself."""
+        """Return a copy of ``x`` as float32; onnxruntime moves it to its device itself."""
         return np.array(x, dtype=np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file and the files of weights that it names; the name of the output is added."""
+        """Return the SHA-256 of the file and its external weights, plus the name of the output."""
         return onnx_fingerprint(self.path) + (f":{self.output}" if self.output else "")
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the session, which cannot travel; it is made again when needed."""
+        """Return the state without the session, which cannot be pickled and is made again when needed."""
         return {key: value for key, value in self.__dict__.items() if key != "session"}
 
 
@@ -104,10 +104,10 @@ def onnx_model(
     device: str,
     output: str | int | None = None,
 ) -> OnnxModel:
-    """An ONNX file as a model; what is not given is read from the file.
+    """Load an ONNX file as a model; read from the file what is not given.
 
     Size and number of channels come from the input's shape, labels from a JSON list under ``labels`` in the file's
-    metadata; the outputs are ``probabilities`` if the answer to one input looks like them, else ``logits``.
+    metadata; the kind of outputs is guessed from one grey input: `guess_outputs`.
 
     Raises:
         ModelError: the file cannot be read as ONNX, its weights lie outside its folder, or its input is not one
@@ -118,19 +118,19 @@ def onnx_model(
     device = _choose_device(device)
     check_external_files(path)
     session = open_session(path, device)
-    named = output_named(path, session, output)
+    named = output_name(path, session, output)
     _check_input(path, session)
     shape = session.get_inputs()[0].shape
     spec = spec if spec is not None else _spec_of(path, shape)
     labels = labels if labels is not None else _labels_of(session)
     model = OnnxModel(path.resolve(), name, spec, labels, outputs or "logits", named, device)
     if isinstance(shape[0], int) and shape[0] > 0:
-        model = _freed(model, shape[0])
-    return model if outputs is not None else replace(model, outputs=guessed_outputs(model))
+        model = _with_free_batch(model, shape[0])
+    return model if outputs is not None else replace(model, outputs=guess_outputs(model))
 
 
-def _freed(model: OnnxModel, size: int) -> OnnxModel:
-    """The model without its frozen batch if it then answers two inputs as it does one by one, else as it is."""
+def _with_free_batch(model: OnnxModel, size: int) -> OnnxModel:
+    """Return the model with a free batch size if it then gives the same outputs for two inputs, else unchanged."""
     x = np.random.default_rng(0).random((2, model.spec.channels, *model.spec.size_hw), np.float32)
     free = replace(model, is_freed=True)
     try:
@@ -138,18 +138,18 @@ def _freed(model: OnnxModel, size: int) -> OnnxModel:
             return free
     # Not every graph can be changed; onnxruntime's errors share no public base class.
     except Exception as error:  # noqa: BLE001
-        log.debug("%s keeps its frozen batch: %s", model.path.name, one_line(error))
+        log.debug("%s keeps its fixed batch size: %s", model.path.name, one_line(error))
     log.warning(
-        "%s is frozen at batches of %d: it is asked piece by piece, which is slow.", model.path.name, size
+        "%s has a fixed batch size of %d: it is run piece by piece, which is slow.", model.path.name, size
     )
     return model
 
 
-def output_named(path: Path, session: Any, output: str | int | None) -> str | None:
-    """The name of the output that ``output`` is, a name or else a position from 0; None stays None.
+def output_name(path: Path, session: Any, output: str | int | None) -> str | None:
+    """Return the name of the output that ``output`` means, a name or else a position from 0; None stays None.
 
     Raises:
-        OptionError: the file has none such; lists what it has.
+        OptionError: the file has no such output; lists its outputs.
     """
     known: list[str] = [out.name for out in session.get_outputs()]
     if output is None:
@@ -165,7 +165,7 @@ def output_named(path: Path, session: Any, output: str | int | None) -> str | No
 
 
 def open_session(path: Path, device: str, network: bytes | None = None) -> Any:
-    """An onnxruntime session on a file, or on ``network``, which was made of it.
+    """Open an onnxruntime session on a file, or on ``network``, its modified content.
 
     Raises:
         ModelError: the file is not a readable ONNX network.
@@ -189,12 +189,14 @@ def open_session(path: Path, device: str, network: bytes | None = None) -> Any:
 def _advice(path: Path) -> str:
     missing = [name for name in sorted(external_names(path)) if not (path.parent / name).is_file()]
     if missing:
-        return f"Its weights are to lie beside it, in {', '.join(missing)}, which is missing: fetch that too."
+        return (
+            f"Its weights are to lie next to it, in {', '.join(missing)}, which is missing: fetch that too."
+        )
     return "Export it again, or fetch it again if it was cut short."
 
 
 def channels_last(shape: list[Any]) -> bool:
-    """True for an input ``(n, h, w, c)``."""
+    """Return True for an input of shape ``(n, h, w, c)``."""
     return shape[3] in (1, 3) and shape[1] not in (1, 3)
 
 
@@ -214,7 +216,7 @@ def _check_input(path: Path, session: Any) -> None:
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _DTYPES:
         raise ModelError(
             f"A model has one input, a batch of images (n, c, h, w) in floats; {path.name} has {shown}. Wrap it in "
-            "a callable that prepares what it needs, and load that."
+            "a callable that prepares its inputs, and load the callable."
         )
 
 
@@ -227,7 +229,7 @@ def _spec_of(path: Path, shape: list[Any]) -> InputSpec:
     )
     if isinstance(channels, int) and channels not in (1, 3):
         raise ModelError(
-            f"A model sees 1 or 3 channels; {path.name} wants {channels}: wrap it in a callable."
+            f"A model has 1 or 3 input channels; {path.name} has {channels}: wrap it in a callable."
         )
     return InputSpec(size_hw=size_hw, colour="grey" if channels == 1 else "rgb")
 

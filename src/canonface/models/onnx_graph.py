@@ -1,4 +1,4 @@
-"""What is looked at and changed in an ONNX file itself: where its weights lie, and a frozen batch."""
+"""Inspection and editing of ONNX graphs: the place of external weights, and a free batch size."""
 
 from __future__ import annotations
 
@@ -14,25 +14,21 @@ BATCH = "n"
 
 
 def check_external_files(path: Path) -> None:
-    """Refuse a file whose weights lie elsewhere than beside it.
-
-    Raises:
-        ModelError: the file names a file of weights outside its folder.
-    """
+    """Raise ModelError if a file names weights outside its own folder."""
     for name in sorted(external_names(path)):
         kinds = (PurePosixPath(name), PureWindowsPath(name))
         if any(kind.is_absolute() or kind.drive or ".." in kind.parts for kind in kinds):
             raise ModelError(
-                f"The weights of an .onnx file lie in its own folder; {path.name} asks for {name!r}: it was not "
-                "loaded. Export it again with its weights inside, or beside it."
+                f"The weights of an .onnx file lie in its own folder; {path.name} wants {name!r}: it was not "
+                "loaded. Export it again with its weights inside, or next to it."
             )
 
 
-def freed_network(path: Path) -> bytes:
-    """An ONNX file with a free first dimension of its input and outputs, as the bytes of another one.
+def free_batch(path: Path) -> bytes:
+    """Return the content of an ONNX file with the first dimension of its input and outputs made free.
 
-    A ``Reshape`` to a constant shape that begins with the frozen size keeps its input's first dimension instead.
-    What was inferred about shapes is inferred anew. Whether the answers are still the same is for the caller to see.
+    A ``Reshape`` to a constant shape that begins with the fixed size keeps its input's first dimension instead.
+    Inferred shapes are inferred again. The caller checks that the outputs are still the same.
 
     Raises:
         Exception: the graph does not allow it, or the ``onnx`` package is missing.
@@ -50,7 +46,7 @@ def freed_network(path: Path) -> bytes:
     for tensor in _reshapes(graph):
         shape = onnx.numpy_helper.to_array(tensor)
         if shape.ndim == 1 and len(shape) and shape[0] == size:
-            # 0: as the input has it.
+            # 0 means: the size of the input.
             tensor.CopyFrom(onnx.numpy_helper.from_array(np.array([0, *shape[1:]], np.int64), tensor.name))
     del graph.value_info[:]
     inferred = onnx.shape_inference.infer_shapes(network, strict_mode=True)
@@ -59,7 +55,7 @@ def freed_network(path: Path) -> bytes:
 
 
 def _reshapes(graph: Any) -> list[Any]:
-    """The constant tensors that are the shapes of the graph's reshapes."""
+    """Return the constant tensors used as shapes by the graph's ``Reshape`` nodes."""
     wanted = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
     constants = [tensor for tensor in graph.initializer if tensor.name in wanted]
     for node in graph.node:

@@ -1,6 +1,6 @@
-"""From a face to what a model sees: crop, resample, normalise, and carry the mesh along.
+"""Preprocessing of a face for a model: crop, resample, normalise, and map the mesh to the input.
 
-One affine matrix maps photo to input (`crops.py`); pixels and vertices go through the same one.
+One affine matrix maps photo to input (`crops.py`), for pixels and vertices alike.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ TRIANGLE_VARIANCE = 1 / 6
 
 
 def prepare(face: Face, spec: InputSpec) -> ModelInput:
-    """The face as the model of ``spec`` sees it, with its mesh in pixels of the input.
+    """Return the model's input for a face, with the mesh in input pixels.
 
-    The crops are those of `InputSpec`. Outside the photo the border pixel is repeated.
+    `InputSpec` explains the crops. Outside the photo the border pixel is repeated.
 
     Raises:
-        AlignmentError: vertices or points are not finite, or span nothing, so that there is nothing to crop.
-        OptionError: the mesh does not name the points that the crop is aligned by.
+        AlignmentError: vertices or points are not finite or span no area.
+        OptionError: the mesh lacks the points that the crop is aligned to.
     """
     placed = without_pixels(face, spec)
     return replace(placed, x=spec.from_pixels(resample(face.image, placed.matrix, spec.size_hw)))
 
 
 def without_pixels(face: Face, spec: InputSpec) -> ModelInput:
-    """As `prepare`, but for the pixels: all of ``x`` is 0 and takes no memory; where only places are asked for."""
+    """Return what `prepare` returns, but with an ``x`` of zeros that takes no memory: for geometry alone."""
     matrix = crop_matrix(face, spec)
     vertices_xy = face.vertices_xy @ matrix[:, :2].T + matrix[:, 2]
     return ModelInput(
@@ -48,21 +48,22 @@ def without_pixels(face: Face, spec: InputSpec) -> ModelInput:
 def resample(
     image: UInt8[np.ndarray, "h w 3"], matrix: Float[np.ndarray, "2 3"], size_hw: tuple[int, int]
 ) -> Float[np.ndarray, "oh ow 3"]:
-    """Pixels of the input as float32, 0..255: bilinear, antialiased where the photo shrinks, border repeated.
+    """Resample a photo to the input's pixels, float32 in 0..255: bilinear, antialiased, border repeated.
 
-    Shrinking by f blurs first with a Gaussian of variance (f^2 - 1) / 6: with the variance of the bilinear
-    interpolation, 1/6, it has that of the triangle filter of antialiased bilinear resizing (Pillow, torchvision).
+    Where the photo shrinks by f, it is first blurred with a Gaussian of variance (f^2 - 1) / 6. Added to the variance
+    of bilinear interpolation, 1/6, that is the variance of the triangle filter of antialiased bilinear resizing
+    (Pillow, torchvision).
     """
     import cv2
 
-    rows, columns, low = only_what_is_needed(image.shape[:2], matrix, size_hw)
+    rows, columns, low = needed_window(image.shape[:2], matrix, size_hw)
     patch, matrix = image[rows, columns], matrix.copy()
     matrix[:, 2] += matrix[:, :2] @ low
     shrink_xy = 1 / np.linalg.norm(matrix[:, :2], axis=1)
     sigma_x, sigma_y = np.sqrt(np.maximum(shrink_xy**2 - 1, 0) * TRIANGLE_VARIANCE)
     pixels: np.ndarray = patch.astype(np.float32)
     if max(sigma_x, sigma_y) > 0:
-        # A sigma of 0 would mean "as the other axis" to OpenCV.
+        # OpenCV reads a sigma of 0 as "the same as the other axis".
         pixels = cv2.GaussianBlur(
             pixels, (0, 0), max(sigma_x, 1e-3), sigmaY=max(sigma_y, 1e-3), borderType=cv2.BORDER_REPLICATE
         )
@@ -73,10 +74,10 @@ def resample(
     return np.asarray(warped, dtype=np.float32)
 
 
-def only_what_is_needed(
+def needed_window(
     image_hw: Sequence[int], matrix: Float[np.ndarray, "2 3"], size_hw: tuple[int, int]
 ) -> tuple[slice, slice, Int[np.ndarray, "2"]]:
-    """Rows and columns of the photo that the filters reach, so that a small face in a large photo costs little.
+    """Return the rows and columns of the photo that the filters reach; a small face in a large photo is cheap then.
 
     Returns:
         Rows, columns, and the x and y of the first of them.
@@ -87,14 +88,14 @@ def only_what_is_needed(
     seen = (corners - matrix[:, 2]) @ inverse.T
     reach = 2 + 4 * np.sqrt(TRIANGLE_VARIANCE) * np.linalg.norm(inverse, axis=1).max()
     limit = np.array([image_hw[1], image_hw[0]])
-    # At least the nearest row and column stay: beyond the photo they are what is repeated.
+    # Keep at least the nearest row and column: they are repeated beyond the photo.
     low = np.clip(np.floor(seen.min(axis=0) - reach), 0, limit - 1).astype(int)
     high = np.clip(np.ceil(seen.max(axis=0) + reach) + 1, low + 1, limit).astype(int)
     return slice(low[1], high[1]), slice(low[0], high[0]), low
 
 
 def inside(xy: Float[np.ndarray, "v 2"], size_hw: tuple[int, int]) -> Bool[np.ndarray, "v"]:
-    """True where a point lies on some pixel of an input; a rounding error beyond its edge counts as on it."""
+    """Return True for each point that lies on a pixel of an input; a rounding error beyond the edge is allowed."""
     height, width = size_hw
     edge = 0.5 + 1e-6
     return np.asarray(((xy >= -edge) & (xy <= np.array([width - 1, height - 1]) + edge)).all(axis=1))

@@ -1,8 +1,8 @@
 """TorchScript files and ``torch.export`` programs as PyTorch modules.
 
-Both are programs, and run when they are loaded already: a script's ``__setstate__`` in PyTorch's own interpreter,
-whose operators write files too; the expressions of an exported program's shapes as Python. ``load_model`` asks for
-the user's trust before anything here is called.
+Both are programs that run code as soon as they are loaded: a script runs ``__setstate__`` in PyTorch's own
+interpreter, whose operators can write files; an exported program has its shape expressions evaluated as Python.
+``load_model`` requires ``trust=True`` before anything here is called.
 """
 
 from __future__ import annotations
@@ -26,79 +26,81 @@ from canonface.types import InputSpec
 log = logging.getLogger(__name__)
 
 
-class Program(nn.Module):
-    """A file's program, asked in pieces where its batch is frozen; travels to other processes as its path.
+class TorchProgram(nn.Module):
+    """Program of a file; run in pieces if its batch size is fixed, and pickled as its path.
 
     Args:
         path: the file.
-        device: where it computes.
-        frozen: size of the batches that it takes; 0: any.
+        device: device to compute on.
+        batch_size: fixed batch size; 0 for any.
 
     Raises:
-        ModelError: the file is not what its name says, is damaged or holds code.
+        ModelError: the content contradicts the file's name, is damaged or holds code.
     """
 
-    def __init__(self, path: Path, device: str, frozen: int | None = None) -> None:
+    def __init__(self, path: Path, device: str, batch_size: int | None = None) -> None:
         super().__init__()
         self.path = path.resolve()
         self.device = device
         self.is_exported = checked_kind(path) == "export"
-        self.program, shape = (_exported if self.is_exported else _scripted)(path, device)
+        self.program, shape = (_load_export if self.is_exported else _load_script)(path, device)
         self.input_shape: tuple[int | None, ...] = shape
-        self.frozen = frozen if frozen is not None else (shape[0] or 0) if shape else 0
+        self.batch_size = batch_size if batch_size is not None else (shape[0] or 0) if shape else 0
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Any:
-        """The program's answer."""
-        if not self.frozen:
+        """Return the program's output."""
+        if not self.batch_size:
             return self.program(x)
-        pieces = [self._piece(x[start : start + self.frozen]) for start in range(0, len(x), self.frozen)]
-        return joined(pieces, len(x))
+        pieces = [
+            self._run_piece(x[start : start + self.batch_size]) for start in range(0, len(x), self.batch_size)
+        ]
+        return concatenate_outputs(pieces, len(x))
 
-    def _piece(self, x: Float[Tensor, "n c h w"]) -> Any:
-        """Answer to a piece, filled up to the frozen size with copies of its last input."""
-        return self.program(torch.cat([x, *[x[-1:]] * (self.frozen - len(x))]))
+    def _run_piece(self, x: Float[Tensor, "n c h w"]) -> Any:
+        """Run a piece, padded to the fixed batch size with copies of its last input."""
+        return self.program(torch.cat([x, *[x[-1:]] * (self.batch_size - len(x))]))
 
-    def train(self, mode: bool = True) -> Program:
-        """The mode of a script; an exported program has none: it stays as it was exported."""
+    def train(self, mode: bool = True) -> TorchProgram:
+        """Set the mode of a script; do nothing for an exported program, which has no modes."""
         if not self.is_exported:
             super().train(mode)
         return self
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file."""
+        """Return the SHA-256 of the file."""
         return sha256_file(self.path)
 
     def __reduce__(self) -> Any:
-        return Program, (self.path, self.device, self.frozen)
+        return TorchProgram, (self.path, self.device, self.batch_size)
 
 
-def joined(pieces: list[Any], n: int) -> Any:
-    """Answers to pieces as one answer to ``n`` inputs, each tensor of a dict or a tuple for itself."""
+def concatenate_outputs(pieces: list[Any], n: int) -> Any:
+    """Concatenate the outputs of pieces to those of ``n`` inputs, tensor by tensor of a dict or tuple."""
     first = pieces[0]
     if isinstance(first, Tensor):
         return torch.cat(pieces)[:n]
     if isinstance(first, dict):
-        return {key: joined([piece[key] for piece in pieces], n) for key in first}
+        return {key: concatenate_outputs([piece[key] for piece in pieces], n) for key in first}
     if isinstance(first, tuple | list):
-        return tuple(joined(list(parts), n) for parts in zip(*pieces, strict=True))
+        return tuple(concatenate_outputs(list(parts), n) for parts in zip(*pieces, strict=True))
     return first
 
 
-def load_program(path: Path, device: str, spec: InputSpec | None) -> tuple[Program, InputSpec]:
-    """A file's program on a device, in evaluation mode, its frozen batch found out, and how it is shown a face.
+def load_program(path: Path, device: str, spec: InputSpec | None) -> tuple[TorchProgram, InputSpec]:
+    """Load a program on a device in evaluation mode, find its fixed batch size, and return it with its input spec.
 
     Args:
         path: a TorchScript file or a ``torch.export`` program.
         device: as PyTorch writes it.
-        spec: how it wants to be shown a face; None: in the size and channels that the file says, if it says them.
+        spec: input specification; None takes the size and channels stated in the file, if any.
     """
-    program = Program(path, device).eval()
+    program = TorchProgram(path, device).eval()
     spec = spec or _spec_of(path, program.input_shape)
     if not program.is_exported and not _takes_batches(program, spec):
-        program.frozen = 1
-    if program.frozen:
-        rule = "%s is frozen at batches of %d: it is asked piece by piece, which is slow."
-        log.warning(rule, path.name, program.frozen)
+        program.batch_size = 1
+    if program.batch_size:
+        rule = "%s has a fixed batch size of %d: it is run piece by piece, which is slow."
+        log.warning(rule, path.name, program.batch_size)
     return program, spec
 
 
@@ -114,31 +116,31 @@ def _spec_of(path: Path, shape: tuple[int | None, ...]) -> InputSpec:
     return InputSpec(size_hw=(height, width), colour="grey" if shape[1] == 1 else "rgb")
 
 
-def _takes_batches(program: Program, spec: InputSpec) -> bool:
-    """False if two inputs are not answered as each alone is, though one alone is answered."""
+def _takes_batches(program: TorchProgram, spec: InputSpec) -> bool:
+    """Return False if single inputs run, but two together fail or give other outputs than each alone."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(2, spec.channels, *spec.size_hw, generator=generator).to(program.device)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            alone = joined([program(x[:1].clone()), program(x[1:].clone())], 2)
-        # A program may raise anything; what is wrong is said when it is asked in earnest.
+            alone = concatenate_outputs([program(x[:1].clone()), program(x[1:].clone())], 2)
+        # A program may raise anything; the failure is reported at the first real forward pass.
         except Exception:  # noqa: BLE001
             return True
         try:
-            return _alike(program(x.clone()), alone)
+            return _all_close(program(x.clone()), alone)
         except Exception:  # noqa: BLE001
             return False
 
 
-def _alike(a: Any, b: Any) -> bool:
+def _all_close(a: Any, b: Any) -> bool:
     if isinstance(a, Tensor):
         return a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-4)
     values_a, values_b = (list(v.values()) if isinstance(v, dict) else list(v) for v in (a, b))
-    return all(_alike(one, other) for one, other in zip(values_a, values_b, strict=True))
+    return all(_all_close(one, other) for one, other in zip(values_a, values_b, strict=True))
 
 
-def _scripted(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
+def _load_script(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
@@ -147,7 +149,7 @@ def _scripted(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
             raise _damaged(path, "a TorchScript file", error) from error
 
 
-def _exported(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
+def _load_export(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -160,13 +162,13 @@ def _exported(path: Path, device: str) -> tuple[Any, tuple[int | None, ...]]:
             return program.module(), _input_shape(program)
         except ModelError:
             raise
-        # Graphs of other versions of PyTorch fail in many ways.
+        # Graphs of other PyTorch versions fail in many ways.
         except Exception as error:
             raise _damaged(path, "a torch.export program", error) from error
 
 
 def _input_shape(program: Any) -> tuple[int | None, ...]:
-    """Shape of the first input, None where a dimension is free."""
+    """Return the shape of the first input, with None for each free dimension."""
     first = program.graph_signature.user_inputs[0]
     node = next(node for node in program.graph.nodes if node.name == first)
     return tuple(size if isinstance(size, int) else None for size in node.meta["val"].shape)

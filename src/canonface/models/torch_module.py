@@ -1,7 +1,8 @@
-"""A PyTorch module as a model."""
+"""PyTorch modules as models."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,28 +12,27 @@ import numpy as np
 from jaxtyping import Float
 
 from canonface.errors import ModelOutputError, OptionError
-from canonface.models.dependencies import require
+from canonface.imports import require
 from canonface.models.fingerprint import module_fingerprint, with_choices
-from canonface.models.outputs import described, select_output
-from canonface.models.probing import guessed_outputs
+from canonface.models.outputs import describe_outputs, guess_outputs, select_output
 from canonface.types import InputSpec, Outputs
 
 
 @dataclass(frozen=True, eq=False)
 class TorchModel:
-    """A ``torch.nn.Module`` from ``(n, c, h, w)`` float32 to ``(n, d)``.
+    """PyTorch module from ``(n, c, h, w)`` float32 to ``(n, d)``.
 
-    The module is asked in evaluation mode, without gradients, on a copy of each batch; every submodule's own mode
-    is put back afterwards, also on failure. ``torch_model`` moves it to a device first.
+    The module runs in evaluation mode, without gradients, on a copy of each batch; every submodule's own mode is
+    restored afterwards, also on failure. ``torch_model`` moves it to a device first.
 
     Attributes:
         module: the module, on ``device``.
-        name: for messages, tables and manifests.
-        spec: how it wants to be shown a face.
+        name: name in messages, tables and manifests.
+        spec: input specification.
         labels: name of each output, in order.
         outputs: kind of its outputs.
-        device: where it computes, as PyTorch writes it.
-        output: which answer is read if the module returns several: a key or a position; None if it returns one.
+        device: device of the module, as PyTorch writes it.
+        output: key or position of the output to explain if the module returns several; None if it returns one.
     """
 
     module: Any = field(repr=False)
@@ -44,20 +44,20 @@ class TorchModel:
     output: str | int | None = None
 
     def __call__(self, batch: Any) -> Any:
-        """Answer of the module as a NumPy array; ``checked_outputs`` checks it."""
+        """Return the output of the module as a NumPy array, not checked."""
         import torch
 
         with evaluating(self.module), torch.inference_mode():
-            # A copy, since a first layer that works in place would change the caller's batch.
+            # A first layer that works in place would change the caller's batch.
             outputs = self.picked(self.module(batch.clone()))
         return as_array(outputs)
 
     def picked(self, outputs: Any) -> Any:
-        """The tensor that is read of what the module returned.
+        """Return the tensor to explain out of the module's return value.
 
         Raises:
-            ModelOutputError: it is none.
-            OptionError: several were returned, and none of the name ``output``.
+            ModelOutputError: it is not a tensor.
+            OptionError: the module returned several, and none of the name ``output``.
         """
         import torch
 
@@ -68,17 +68,20 @@ class TorchModel:
         return outputs
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Any:
-        """A copy of ``x`` as a float32 tensor on the module's device."""
+        """Return a copy of ``x`` as a float32 tensor on the module's device."""
         import torch
 
-        # torch takes no negative strides.
+        # torch does not accept negative strides.
         return torch.tensor(np.ascontiguousarray(x), dtype=torch.float32, device=self.device)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the module's tensors, structure, code, plain attributes and hooks; of a program's file."""
-        from canonface.models.torch_files import Program
+        """Return the SHA-256 of the module's tensors, structure, code, plain attributes and hooks.
 
-        is_program = isinstance(self.module, Program)
+        That of the file for a program.
+        """
+        from canonface.models.torch_files import TorchProgram
+
+        is_program = isinstance(self.module, TorchProgram)
         whole = self.module.fingerprint() if is_program else module_fingerprint(self.module)
         return with_choices(whole, self.output)
 
@@ -92,13 +95,12 @@ def torch_model(  # noqa: D417
     device: str,
     output: str | int | None = None,
 ) -> TorchModel:
-    """A module as a model, moved to a device.
+    """Wrap a module as a model and move it to a device.
 
     Args:
-        outputs: None: ``probabilities`` if the answer to one grey input looks like them, or if the last layer is a
-            sigmoid and the answer lies in 0..1; else ``logits``.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``. ``auto`` leaves a module that is on an accelerator
-            where it is and moves another to the best device there is.
+        outputs: kind of the outputs; None guesses it from one grey input: `guess_outputs`.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``. ``auto`` leaves a module on its accelerator and
+            moves another one to the best device available.
 
     Raises:
         OptionError: the device does not exist here, or the module's weights are not float32.
@@ -108,7 +110,7 @@ def torch_model(  # noqa: D417
     wrong = sorted({str(p.dtype) for p in module.parameters() if p.is_floating_point()} - {"torch.float32"})
     if wrong:
         raise OptionError(
-            f"Models are asked in float32; {name!r} holds {', '.join(wrong)}: pass module.float(), or wrap it in a "
+            f"Models run in float32; {name!r} holds {', '.join(wrong)}: pass module.float(), or wrap it in a "
             "callable that converts."
         )
     chosen = choose_device(device, module)
@@ -118,11 +120,18 @@ def torch_model(  # noqa: D417
         return model
     layers = [layer for layer in module.modules() if not list(layer.children())]
     ends_in_sigmoid = bool(layers) and isinstance(layers[-1], torch.nn.Sigmoid)
-    return replace(model, outputs=guessed_outputs(model, ends_in_sigmoid))
+    return replace(model, outputs=guess_outputs(model, ends_in_sigmoid))
+
+
+def is_torch_module(model: Any) -> bool:
+    """Return True if an object is a PyTorch module; does not import PyTorch."""
+    # An object can only be a module if torch was imported before.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
 
 
 def choose_device(device: str, module: Any = None) -> str:
-    """The device to compute on; ``auto`` prefers where the module already is, then CUDA, Metal, the CPU.
+    """Return the device to compute on; ``auto`` prefers the module's own accelerator, then CUDA, Metal, the CPU.
 
     Raises:
         OptionError: there is no such device here.
@@ -145,7 +154,7 @@ def choose_device(device: str, module: Any = None) -> str:
 
 @contextmanager
 def evaluating(module: Any) -> Iterator[None]:
-    """Evaluation mode inside; afterwards every submodule's own mode again."""
+    """Set evaluation mode, and restore every submodule's own mode on exit."""
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()
     try:
@@ -156,7 +165,7 @@ def evaluating(module: Any) -> Iterator[None]:
 
 
 def as_array(outputs: Any) -> np.ndarray:
-    """A tensor as an array; NumPy has no half-precision numbers of every kind."""
+    """Convert a tensor to an array; half precision becomes float32, since NumPy has no bfloat16."""
     import torch
 
     outputs = outputs.detach().cpu()
@@ -168,6 +177,6 @@ def as_array(outputs: Any) -> np.ndarray:
 
 def _not_a_tensor(name: str, outputs: Any) -> str:
     return (
-        f"A module returns one tensor (n, d); {name!r} returned {described(outputs)}. Say which one to explain by "
-        "output=, its key or its position, or wrap it in a module whose forward picks it."
+        f"A module returns one tensor (n, d); {name!r} returned {describe_outputs(outputs)}. Name the one to explain "
+        "with output=, its key or its position, or wrap it in a module whose forward selects it."
     )

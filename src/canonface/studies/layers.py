@@ -40,12 +40,12 @@ def require_torch(model: Model) -> TorchModel:
     Raises:
         OptionError: it is not a PyTorch module, or it is a compiled program.
     """
-    from canonface.models.torch_files import Program
+    from canonface.models.torch_files import TorchProgram
 
     rule = "Weights are randomised layer by layer, which needs a PyTorch module"
     if not isinstance(model, TorchModel):
         raise OptionError(f"{rule}; of {model.name!r} only the outputs are known.")
-    if isinstance(model.module, Program) or type(model.module).__module__.startswith("torch.jit"):
+    if isinstance(model.module, TorchProgram) or type(model.module).__module__.startswith("torch.jit"):
         raise OptionError(
             f"{rule}; {model.name!r} is a compiled program, whose layers have no initialisation. Load the module "
             "that was compiled."

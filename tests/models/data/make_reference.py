@@ -1,4 +1,4 @@
-"""Answers of Keras to fixed inputs: `python make_reference.py EMOTION_MODEL.hdf5 keras_reference.npz`.
+"""Outputs of Keras for fixed inputs: `python make_reference.py EMOTION_MODEL.hdf5 keras_reference.npz`.
 
 Needs Keras 3.10 with any backend, in an environment of its own; the tests only need the file that it writes.
 """

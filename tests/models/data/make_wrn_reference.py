@@ -1,4 +1,4 @@
-"""Answers of Keras to fixed inputs: `python make_wrn_reference.py WEIGHTS.28-3.73.HDF5 wrn_reference.npz`.
+"""Outputs of Keras for fixed inputs: `python make_wrn_reference.py WEIGHTS.28-3.73.HDF5 wrn_reference.npz`.
 
 Needs TensorFlow 2.15 in an environment of its own; the tests only need the file that it writes.
 """

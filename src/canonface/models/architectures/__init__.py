@@ -1,4 +1,4 @@
-"""Plain PyTorch definitions of well-known networks that load the usual public weight files by their usual names."""
+"""PyTorch definitions of well-known networks whose parameters are named as in the usual public weights files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the table of architectures states of each: whose names its files use, how it is told apart and built."""
+"""Entry of the table of architectures: recognition by parameter names, naming and construction."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network whose public weights files are recognised by the names in them.
+    """Network whose public weights files are recognised by the names in them.
 
     Attributes:
-        name: what ``architecture=`` calls it.
-        source: whose names the files use, and the paper.
-        spec: how such a network is usually shown a face.
+        name: name for ``architecture=``.
+        source: library that names the parameters, and the paper.
+        spec: usual input specification of such weights.
         outputs: kind of its outputs.
-        network: builds the PyTorch module; without options the published one.
-        options: options for ``network``, read from the shapes of a file whose names are already ours.
-        has: names that such a file holds and other architectures' files do not; in the file's spelling.
-        lacks: names that it does not hold.
-        head: our name of the last layer, the classifier; empty where the network ends in an embedding. A file
+        network: function that builds the PyTorch module; without options the published one.
+        options: function from shapes by network name to options for ``network``.
+        has: names in such a file that other architectures' files lack; in the file's spelling.
+        lacks: names that such a file does not hold.
+        head: network name of the last layer, the classifier; empty if the network ends in an embedding. A file
             without it gives a network that ends before it.
-        layers: the file's name of each layer and ours, where they differ.
-        ignored: what such names begin with that belong to training alone.
+        layers: file name to network name of each layer, where they differ.
+        ignored: prefixes of names that only training needs.
         small: options of a narrow network for tests and benchmarks.
     """
 
@@ -46,16 +46,16 @@ class Architecture:
     small: Mapping[str, Any] = field(default_factory=dict)
 
     def matches(self, names: Iterable[str]) -> bool:
-        """Whether a file with these names holds this architecture."""
+        """Return True if a file with these names holds this architecture."""
         known = set(names)
         return known.issuperset(self.has) and known.isdisjoint(self.lacks)
 
-    def ours(self, name: str) -> str:
-        """Our name of a file's parameter."""
+    def network_name(self, name: str) -> str:
+        """Return the network's name of a file's parameter."""
         return _renamed(name, self.layers)
 
-    def theirs(self, name: str) -> str:
-        """The file's name of one of our parameters."""
+    def file_name(self, name: str) -> str:
+        """Return the file's name of a network's parameter."""
         return _renamed(name, self._inverse)
 
     @cached_property

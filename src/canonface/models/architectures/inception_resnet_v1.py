@@ -16,10 +16,10 @@ EPSILON = 1e-3
 
 
 class Convolution(nn.Module):
-    """A convolution without bias, a batch norm and a ReLU; an unstrided one of odd sides keeps the size if padded.
+    """A convolution without bias, a batch norm and a ReLU; keeps the size if padded, unstrided and of odd sides.
 
     Args:
-        padded: half the kernel's sides of zeros all around.
+        padded: pad with zeros by half the kernel's sides.
     """
 
     def __init__(
@@ -32,23 +32,23 @@ class Convolution(nn.Module):
         self.bn = nn.BatchNorm2d(outer, eps=EPSILON)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Non-negative activations."""
+        """Return non-negative activations."""
         return functional.relu(self.bn(self.conv(x)))
 
 
 def halving(channels: int, outer: int) -> Convolution:
-    """A 3x3 convolution that halves the size, nothing around the input."""
+    """Return a 3x3 convolution that halves the size, without padding."""
     return Convolution(channels, outer, 3, stride=2, padded=False)
 
 
 class Residual(nn.Module):
-    """Branches side by side, one 1x1 convolution over all of them, scaled and added to the input.
+    """Parallel branches and a 1x1 convolution over all of them, scaled and added to the input.
 
     Args:
         branches: modules whose outputs have the input's size.
-        joined: channels of all branches together.
-        scale: of what is added.
-        rectified: whether a ReLU follows the sum.
+        joined: total channels of all branches.
+        scale: factor of the added term.
+        rectified: True if a ReLU follows the sum.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Residual(nn.Module):
         self.scale, self.rectified, self.branches = scale, rectified, len(branches)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The input plus a small correction."""
+        """Return the input plus a scaled correction."""
         found = [self.get_submodule(f"branch{number}")(x) for number in range(self.branches)]
         summed: Tensor = x + self.scale * self.conv2d(torch.cat(found, 1))
         return functional.relu(summed) if self.rectified else summed
 
 
 class Reduction(nn.Module):
-    """Branches that halve the size, the last of them a pooling, side by side."""
+    """Parallel branches that halve the size, the last of them a pooling."""
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
@@ -77,12 +77,12 @@ class Reduction(nn.Module):
             self.add_module(f"branch{number}", branch)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Channels of all branches."""
+        """Return the channels of all branches."""
         return torch.cat([self.get_submodule(f"branch{number}")(x) for number in range(self.branches)], 1)
 
 
 def block35(channels: int, inner: int) -> Residual:
-    """Three branches that see 1x1, 3x3 and 5x5."""
+    """Return three branches with receptive fields of 1x1, 3x3 and 5x5."""
     return Residual(
         channels,
         [
@@ -98,7 +98,7 @@ def block35(channels: int, inner: int) -> Residual:
 
 
 def cross(channels: int, inner: int, reach: int, scale: float, rectified: bool = True) -> Residual:
-    """Two branches: 1x1, and a row and a column of ``reach`` pixels. Block 17 has 7 of them, block 8 has 3."""
+    """Return two branches: 1x1, and a row and a column of ``reach`` pixels (7 in block 17, 3 in block 8)."""
     line = nn.Sequential(
         Convolution(channels, inner, 1),
         Convolution(inner, inner, (1, reach)),
@@ -112,9 +112,9 @@ class InceptionResnetV1(nn.Module):
 
     Args:
         embedding: number of the embedding's entries.
-        classes: people of the training set; where there are any, the answer is their logits.
+        classes: number of people of the training set; if not 0, the output is their logits.
         repeats: blocks of each stage.
-        unit: a sixteenth of which all channel counts are multiples of; 16 is the published network.
+        unit: number that all channel counts are multiples of; 16 is the published network.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class InceptionResnetV1(nn.Module):
         self.classes = classes
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
-        """Embeddings of length 1, or logits of the training set's people."""
+        """Return embeddings of length 1, or logits of the training set's people."""
         x = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(x)))
         x = self.conv2d_4b(self.conv2d_4a(self.conv2d_3b(self.maxpool_3a(x))))
         x = self.repeat_2(self.mixed_6a(self.repeat_1(x)))

@@ -1,4 +1,4 @@
-"""The residual networks of ArcFace in PyTorch.
+"""Residual networks of ArcFace in PyTorch.
 
 J. Deng, J. Guo, N. Xue, S. Zafeiriou, ArcFace: Additive Angular Margin Loss for Deep Face Recognition, CVPR 2019,
 arXiv 1801.07698; blocks after D. Han, J. Kim, J. Kim, Deep Pyramidal Residual Networks, CVPR 2017, with a PReLU.
@@ -13,10 +13,10 @@ from canonface.models.architectures.resnet import shortcut
 
 
 class Block(nn.Module):
-    """Batch norm, two 3x3 convolutions with a PReLU between them, beside a shortcut; nothing after the sum.
+    """Batch norm, two 3x3 convolutions with a PReLU between them, plus a shortcut; no activation after the sum.
 
     Args:
-        stride: of the second convolution.
+        stride: stride of the second convolution.
     """
 
     def __init__(self, channels: int, outer: int, stride: int) -> None:
@@ -28,7 +28,7 @@ class Block(nn.Module):
         self.downsample = shortcut(channels, outer, stride)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Sum of both ways."""
+        """Return the sum of both branches."""
         y = self.prelu(self.bn2(self.conv1(self.bn1(x))))
         summed: Tensor = self.bn3(self.conv2(y)) + self.downsample(x)
         return summed
@@ -37,7 +37,7 @@ class Block(nn.Module):
 class IResNet(nn.Module):
     """An unstrided stem, four stages that each halve the size, one dense layer with a batch norm: an embedding.
 
-    The embedding is not normalised; cosines do that.
+    The embedding is not normalised; cosine similarity does that.
 
     Args:
         blocks: number of blocks in each stage; (3, 4, 14, 3) is IResNet-50, (3, 13, 30, 3) IResNet-100.
@@ -70,7 +70,7 @@ class IResNet(nn.Module):
         self.features = nn.BatchNorm1d(embedding)
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
-        """The embedding."""
+        """Return the embedding."""
         y = self.prelu(self.bn1(self.conv1(x)))
         y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
         prediction: Tensor = self.features(self.fc(self.bn2(y).flatten(1)))

@@ -16,7 +16,7 @@ CHANNELS = (32, 16, 24, 32, 64, 96, 160, 320, 1280)
 
 
 def convolution(channels: int, outer: int, size: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    """A convolution, a batch norm and a ReLU that is cut at 6."""
+    """Return a convolution, a batch norm and a ReLU clipped at 6."""
     return nn.Sequential(
         nn.Conv2d(channels, outer, size, stride, size // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outer),
@@ -25,7 +25,7 @@ def convolution(channels: int, outer: int, size: int, stride: int = 1, groups: i
 
 
 class InvertedResidual(nn.Module):
-    """Widened by a 1x1 convolution, filtered channel by channel, narrowed by a linear 1x1 convolution."""
+    """A widening 1x1 convolution, a depthwise 3x3 convolution and a narrowing linear 1x1 convolution."""
 
     def __init__(self, channels: int, outer: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class InvertedResidual(nn.Module):
         self.is_residual = stride == 1 and channels == outer
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """The block's answer, added to its input where the shapes agree."""
+        """Return the block's output, plus its input where the shapes agree."""
         y: Tensor = self.conv(x)
         return x + y if self.is_residual else y
 
@@ -49,8 +49,8 @@ class MobileNetV2(nn.Module):
     """A stem, seventeen inverted residual blocks, a 1x1 convolution, an average and one dense layer; 224x224 RGB.
 
     Args:
-        channels: of the stem, of each of the seven stages, and of the last convolution.
-        classes: number of outputs; 0 leaves the last layer out.
+        channels: channels of the stem, of each of the seven stages, and of the last convolution.
+        classes: number of outputs; 0 omits the last layer.
     """
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS, classes: int = 1000) -> None:
@@ -67,6 +67,6 @@ class MobileNetV2(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(0.2), last)
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
-        """Logits, or the averaged features where there are no classes."""
+        """Return logits, or the averaged features if there are no classes."""
         prediction: Tensor = self.classifier(self.features(x).mean(dim=(2, 3)))
         return prediction

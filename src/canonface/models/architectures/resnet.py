@@ -11,11 +11,11 @@ from torch.nn import functional
 
 
 class Basic(nn.Module):
-    """Two 3x3 convolutions beside a shortcut.
+    """Two 3x3 convolutions plus a shortcut.
 
     Args:
         inner: channels of both convolutions.
-        stride: of the first.
+        stride: stride of the first one.
     """
 
     expansion = 1
@@ -27,18 +27,18 @@ class Basic(nn.Module):
         self.downsample = shortcut(channels, inner, stride)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Sum of both ways, rectified."""
+        """Return the rectified sum of both branches."""
         y = functional.relu(self.bn1(self.conv1(x)))
         return functional.relu(self.bn2(self.conv2(y)) + self.downsample(x))
 
 
 class Bottleneck(nn.Module):
-    """A 1x1, a 3x3 and a widening 1x1 convolution beside a shortcut.
+    """A 1x1, a 3x3 and a widening 1x1 convolution plus a shortcut.
 
     Args:
         inner: channels of the first two convolutions.
-        stride: of the 3x3 convolution, or of the first one.
-        stride_first: the stride lies on the first convolution, as the paper and Caffe have it.
+        stride: stride of the 3x3 convolution, or of the first one.
+        stride_first: True if the first convolution has the stride, as in the paper and in Caffe.
     """
 
     expansion = 4
@@ -53,14 +53,14 @@ class Bottleneck(nn.Module):
         self.downsample = shortcut(channels, outer, stride)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Sum of both ways, rectified."""
+        """Return the rectified sum of both branches."""
         y = functional.relu(self.bn1(self.conv1(x)))
         y = functional.relu(self.bn2(self.conv2(y)))
         return functional.relu(self.bn3(self.conv3(y)) + self.downsample(x))
 
 
 def shortcut(channels: int, outer: int, stride: int) -> nn.Module:
-    """The input itself where the shapes agree, else a 1x1 convolution of it with a batch norm."""
+    """Return the identity where the shapes agree, else a 1x1 convolution with a batch norm."""
     if stride == 1 and channels == outer:
         return nn.Identity()
     return nn.Sequential(nn.Conv2d(channels, outer, 1, stride, bias=False), nn.BatchNorm2d(outer))
@@ -71,9 +71,9 @@ class ResNet(nn.Module):
 
     Args:
         blocks: number of blocks in each stage.
-        bottleneck: blocks of three convolutions (50 layers and more) instead of two.
+        bottleneck: True for blocks of three convolutions (50 layers and more) instead of two.
         width: channels of the stem and of the first stage's inner convolutions.
-        classes: number of outputs; 0 leaves the last layer out.
+        classes: number of outputs; 0 omits the last layer.
         caffe: strides on the first convolution of a block, and the stem's pooling unpadded but rounded up, as in
             the networks of VGGFace2.
     """
@@ -107,7 +107,7 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(channels, classes) if classes else nn.Identity()
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
-        """Logits, or the averaged features where there are no classes."""
+        """Return logits, or the averaged features if there are no classes."""
         y = self.maxpool(functional.relu(self.bn1(self.conv1(x))))
         y = self.layer4(self.layer3(self.layer2(self.layer1(y))))
         prediction: Tensor = self.fc(y.mean(dim=(2, 3)))

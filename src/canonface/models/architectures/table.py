@@ -1,6 +1,6 @@
-"""The architectures that are recognised, one entry each; a new one is added to ``ENTRIES``.
+"""Table of the recognised architectures, one entry each; add a new one to ``ENTRIES``.
 
-Nothing here needs PyTorch until a network is built.
+PyTorch is needed only when a network is built.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _vgg_options(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-# Our places of VGG-16's convolutions, block by block, and of its dense layers.
+# Network names of VGG-16's convolutions, block by block, and of its dense layers.
 _VGG_CONVOLUTIONS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 _VGG_DENSE = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 
@@ -132,7 +132,7 @@ def _beyond(blocks: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _vggface2_layers() -> dict[str, str]:
-    """Caffe's names of ResNet-50's layers, as the converted networks of VGGFace2 keep them."""
+    """Return Caffe's names of ResNet-50's layers, as kept by the converted networks of VGGFace2."""
     layers = {"conv1_7x7_s2": "conv1", "conv1_7x7_s2_bn": "bn1", "classifier": "fc"}
     parts = ("1x1_reduce", "3x3", "1x1_increase")
     for stage, count in enumerate((3, 4, 6, 3), start=1):

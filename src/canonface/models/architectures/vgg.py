@@ -21,7 +21,7 @@ class VGG16(nn.Module):
     Args:
         width: channels of the first block.
         hidden: width of the first two dense layers.
-        classes: number of outputs; 0 leaves the last layer out.
+        classes: number of outputs; 0 omits the last layer.
     """
 
     def __init__(self, width: int = 64, hidden: int = 4096, classes: int = 1000) -> None:
@@ -42,7 +42,7 @@ class VGG16(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:
-        """Logits, or the activations of the second dense layer where there are no classes."""
+        """Return logits, or the activations of the second dense layer if there are no classes."""
         pooled = self.avgpool(self.features(x))
         prediction: Tensor = self.classifier(pooled.flatten(1))
         return prediction

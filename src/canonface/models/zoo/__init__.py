@@ -1,4 +1,4 @@
-"""Pretrained models, one file each; a new one is added to ``ENTRIES``."""
+"""Zoo of pretrained models, one file each; add a new one to ``ENTRIES``."""
 
 from __future__ import annotations
 

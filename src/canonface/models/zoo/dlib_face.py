@@ -1,4 +1,4 @@
-"""Face recognition through dlib: the true black box, asked with bytes, answered with 128 numbers."""
+"""Face recognition by dlib, a true black box: bytes in, 128 numbers out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
 from canonface.files import sha256_file
-from canonface.models.assets import Asset
+from canonface.imports import require
 from canonface.models.base import ModelCard
-from canonface.models.dependencies import require
+from canonface.models.downloads import Asset
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec, Outputs
 
@@ -21,10 +21,10 @@ SPEC = InputSpec(size_hw=(150, 150), scale=1.0, crop="dlib", margin=0.5)
 
 
 class DlibNetwork:
-    """dlib's face recognition network: made when first asked, never pickled, threads take turns.
+    """dlib's face recognition network: made at the first call, never pickled, one thread at a time.
 
     Args:
-        path: its ``.dat`` file; another process reads it anew.
+        path: its ``.dat`` file; another process reads it again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +33,7 @@ class DlibNetwork:
         self._lock = threading.Lock()
 
     def __call__(self, chips: UInt8[np.ndarray, "n 150 150 3"]) -> Float64[np.ndarray, "n 128"]:
-        """Descriptors of RGB pictures."""
+        """Return the descriptors of RGB pictures."""
         dlib = require("dlib", "dlib", "The model 'dlib-face'")
         with self._lock:
             if self._network is None:
@@ -49,12 +49,12 @@ class DlibNetwork:
 
 @dataclass(frozen=True, eq=False)
 class DlibFace:
-    """dlib's network as a model: values of 0 to 255 become bytes, as dlib takes nothing else.
+    """dlib's network as a model; values in 0..255 become bytes, since dlib accepts nothing else.
 
     Attributes:
-        network: from RGB bytes to descriptors.
-        name: for messages, tables and manifests.
-        spec: how it wants to be shown a face; what it is asked with is 150 x 150 RGB in 0..255.
+        network: function from RGB bytes to descriptors.
+        name: name in messages, tables and manifests.
+        spec: input specification; inputs are 150 x 150 RGB in 0..255.
         labels: name of each output, in order.
         outputs: kind of its outputs.
     """
@@ -66,21 +66,21 @@ class DlibFace:
     outputs: Outputs = "embedding"
 
     def __call__(self, batch: Any) -> Any:
-        """A descriptor a row, not normalised; dlib calls two the same person if less than 0.6 lies between them."""
+        """Return one descriptor per row, not normalised; dlib takes two within 0.6 for the same person."""
         pixels = np.clip(np.rint(batch), 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
         return self.network(np.ascontiguousarray(pixels))
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
-        """A copy of ``x`` as float32."""
+        """Return a copy of ``x`` as float32."""
         return np.array(x, dtype=np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the weights."""
+        """Return the SHA-256 of the weights."""
         return sha256_file(self.network.path)
 
 
 def build(path: Path) -> DlibFace:
-    """The model with its weights."""
+    """Build the model with its weights."""
     return DlibFace(DlibNetwork(path))
 
 
@@ -96,7 +96,7 @@ ENTRY = ZooEntry(
         labels=(),
         outputs="embedding",
         accuracy="97.5% on pairs of LFW (n=400) by distance, ten folds (published: 99.38%), 98.0% by cosine; women "
-        "96%, men 97%; docs/models.md",
+        "96%, men 97%; docs/zoo.md",
         citation="D. E. King, Dlib-ml: A Machine Learning Toolkit, JMLR 10, 2009; "
         "https://github.com/davisking/dlib-models",
     ),

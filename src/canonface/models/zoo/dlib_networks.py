@@ -1,7 +1,7 @@
 """dlib's gender and age networks in PyTorch, up to their logits.
 
-dlib's affine layer is a batch norm whose statistics were folded into scale and offset: here a ``BatchNorm2d`` of
-mean 0, variance 1 and epsilon 0, which computes exactly that and is a layer that every tool knows.
+dlib's affine layer is a batch norm whose statistics were folded into scale and offset. Here it is a ``BatchNorm2d``
+of mean 0, variance 1 and epsilon 0, which computes exactly that and is a layer that every tool knows.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from canonface.errors import AssetError
-from canonface.models.dependencies import require
+from canonface.imports import require
 
-Network = TypeVar("Network", bound=nn.Module)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def convolution(channels_in: int, channels_out: int, kernel: int, stride: int, padding: int) -> nn.Sequential:
-    """Convolution and affine layer."""
+    """Return a convolution followed by an affine layer."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride, padding),
         nn.BatchNorm2d(channels_out, eps=0.0),
@@ -53,17 +53,17 @@ class GenderNetwork(nn.Module):
         self.head = nn.Linear(16, 2)
 
     def forward(self, x: Float[Tensor, "n 3 32 32"]) -> Float[Tensor, "n 2"]:
-        """Logits of female and male."""
-        # Where dlib trained with dropout, its network multiplies by 1/2.
+        """Return the logits of female and male."""
+        # dlib trained with dropout here; its network then multiplies by 1/2.
         hidden = functional.relu(self.hidden(torch.flatten(self.features(x), 1) * 0.5))
         logits: Tensor = self.head(hidden * 0.5)
         return logits
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside the input itself, or beside its average over 2x2 where the block halves it.
+    """Sum of two 3x3 convolutions and a shortcut: the input, or its average over 2x2 if the block halves it.
 
-    As in dlib, the smaller of the two summands is filled up with zeros, at the right and bottom and in channels.
+    As in dlib, the smaller summand is padded with zeros, at the right and bottom and in channels.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -74,25 +74,25 @@ class Residual(nn.Module):
         self.second = convolution(channels_out, channels_out, 3, 1, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """ReLU of the sum."""
+        """Return the ReLU of the sum."""
         y = self.second(functional.relu(self.first(x)))
-        beside = functional.avg_pool2d(x, 2) if self.halves else x
-        channels, height, width = (max(a, b) for a, b in zip(y.shape[1:], beside.shape[1:], strict=True))
+        shortcut = functional.avg_pool2d(x, 2) if self.halves else x
+        channels, height, width = (max(a, b) for a, b in zip(y.shape[1:], shortcut.shape[1:], strict=True))
         return functional.relu(
-            filled_up(y, channels, height, width) + filled_up(beside, channels, height, width)
+            pad_zeros(y, channels, height, width) + pad_zeros(shortcut, channels, height, width)
         )
 
 
-def filled_up(
+def pad_zeros(
     x: Float[Tensor, "n c h w"], channels: int, height: int, width: int
 ) -> Float[Tensor, "n _ _ _"]:
-    """``x`` with zeros after its last column, row and channel."""
+    """Pad ``x`` with zeros after its last column, row and channel."""
     missing = (0, width - x.shape[3], 0, height - x.shape[2], 0, channels - x.shape[1])
     return functional.pad(x, missing) if any(missing) else x
 
 
 class AgeNetwork(nn.Module):
-    """A ResNet of five blocks: 64x64 -> 81, one class a year."""
+    """ResNet of five blocks: 64x64 -> 81, one class per year."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,16 +103,16 @@ class AgeNetwork(nn.Module):
         self.head = nn.Linear(256, 81)
 
     def forward(self, x: Float[Tensor, "n 3 64 64"]) -> Float[Tensor, "n 81"]:
-        """Logits of the years 0 to 80."""
+        """Return the logits of the years 0 to 80."""
         logits: Tensor = self.head(self.blocks(self.stem(x)).mean(dim=(2, 3)))
         return logits
 
 
-def load_onnx_weights(network: Network, path: Path) -> Network:
-    """Fill the network's layers, in their order, from the ONNX graph's nodes, in theirs.
+def load_onnx_weights(network: ModuleT, path: Path) -> ModuleT:
+    """Load the constants of an ONNX graph's nodes into the network's layers, both in their order.
 
-    Convolutions hold weight and bias, an affine layer is a product and a sum with constants, a fully connected
-    layer is a ``Gemm`` whose weight is transposed. The graph's last softmax is left out.
+    Convolutions hold weight and bias; an affine layer is a product and a sum with constants; a fully connected layer
+    is a ``Gemm`` with a transposed weight. The graph's last softmax is omitted.
 
     Raises:
         AssetError: the graph's constants do not fit the network.

@@ -1,4 +1,4 @@
-"""What a zoo file states: a card, the weights' place and how to build the model."""
+"""Entry of the zoo: a card, the place of the weights and a function that builds the model."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from canonface.assets import asset_path
-from canonface.models.assets import Asset, fetch
+from canonface.imports import require
 from canonface.models.base import ModelCard
-from canonface.models.dependencies import require
+from canonface.models.downloads import Asset, fetch
 
 
 @dataclass(frozen=True)
 class ZooEntry:
-    """One model of the zoo.
+    """Model of the zoo.
 
     Attributes:
-        card: what is known of it.
-        asset: its weights; a text is the name of a file that ships with canonface.
-        build: makes a PyTorch module, or any ``Model``, from the path of the weights.
-        needs: the package that it computes with and the extra that brings it; None: canonface's own dependencies do.
+        card: its card.
+        asset: its weights; a text names a file that ships with canonface.
+        build: function from the path of the weights to a PyTorch module or any ``Model``.
+        needs: package that it runs on and the extra that installs it; None if canonface's own dependencies suffice.
     """
 
     card: ModelCard
@@ -29,11 +29,11 @@ class ZooEntry:
     build: Callable[[Path], Any]
     needs: tuple[str, str] | None = ("torch", "zoo")
 
-    def built(self) -> Any:
-        """The module or model, its weights fetched if need be.
+    def load(self) -> Any:
+        """Build the module or model; download its weights if needed.
 
         Raises:
-            AssetError: the weights cannot be had, or do not fit.
+            AssetError: the weights cannot be fetched, or do not fit.
             MissingDependencyError: an optional package is needed.
         """
         if self.needs:
@@ -41,9 +41,9 @@ class ZooEntry:
         return self.build(self.weights())
 
     def weights(self) -> Path:
-        """Path of the weights, fetched if need be.
+        """Return the path of the weights; download them if needed.
 
         Raises:
-            AssetError: they cannot be had.
+            AssetError: they cannot be fetched.
         """
         return asset_path(self.asset) if isinstance(self.asset, str) else fetch(self.asset)

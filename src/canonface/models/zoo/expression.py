@@ -1,12 +1,12 @@
-"""Facial expression from mini-Xception, trained on FER-2013."""
+"""Facial expression by mini-Xception, trained on FER-2013."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
+from canonface.models.downloads import Asset
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec
 
@@ -17,7 +17,7 @@ SPEC = InputSpec(
 
 
 def build(path: Path) -> Any:
-    """The network with its weights; seven logits."""
+    """Build the network with its weights; it returns seven logits."""
     from canonface.models.zoo.mini_xception import MiniXception, load_keras_weights
 
     return load_keras_weights(MiniXception(), path)
@@ -34,7 +34,7 @@ ENTRY = ZooEntry(
         labels=("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"),
         outputs="logits",
         accuracy="happy or neutral: 90.6% on LFW (n=852), 69.0% on London studio portraits (n=84, faint smiles); all "
-        "seven classes: 64.2% on LFW (n=929); by group: docs/models.md",
+        "seven classes: 64.2% on LFW (n=929); by group: docs/zoo.md",
         citation="O. Arriaga, M. Valdenegro-Toro, P. Ploeger, Real-time Convolutional Neural Networks for Emotion "
         "and Gender Classification, 2017, arXiv 1710.07557",
     ),

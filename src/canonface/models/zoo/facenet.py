@@ -1,12 +1,12 @@
-"""Face recognition from FaceNet: an embedding of 512 numbers."""
+"""Face recognition by FaceNet: an embedding of 512 numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
+from canonface.models.downloads import Asset
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec
 
@@ -15,7 +15,7 @@ SPEC = InputSpec(size_hw=(160, 160), scale=1.0, mean=(127.5,), std=(128.0,), cro
 
 
 def build(path: Path) -> Any:
-    """The network with its weights; embeddings of length 1."""
+    """Build the network with its weights; it returns embeddings of length 1."""
     from canonface.models.architectures.inception_resnet_v1 import InceptionResnetV1
     from canonface.models.zoo.facenet_weights import load_graph_weights
 
@@ -34,7 +34,7 @@ ENTRY = ZooEntry(
         labels=(),
         outputs="embedding",
         accuracy="98.0% on pairs of LFW (n=400), ten folds; 98.2% with mirrored photos, as published (99.05%); "
-        "women 92%, men 99%; docs/models.md",
+        "women 92%, men 99%; docs/zoo.md",
         citation="F. Schroff, D. Kalenichenko, J. Philbin, FaceNet: A Unified Embedding for Face Recognition and "
         "Clustering, CVPR 2015, arXiv 1503.03832; D. Sandberg, https://github.com/davidsandberg/facenet",
     ),

@@ -1,6 +1,6 @@
 """Heads on FaceNet for the tasks of the paper's figure 1, fitted by ``benchmarks/fit_heads.py``.
 
-What is said of each is read from the card that was written when it was fitted.
+Each entry's card is read from the card that was written when the head was fitted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from canonface.assets import asset_path
 from canonface.models.base import ModelCard
-from canonface.models.finetuned import assembled, read_description
+from canonface.models.finetuned import assemble_model, read_description
 from canonface.models.zoo import facenet
 from canonface.models.zoo.entry import ZooEntry
 
@@ -25,12 +25,12 @@ TASKS = {
 
 
 def build(folder: Path) -> Any:
-    """FaceNet with its weights, and the head of a folder on it; logits."""
-    return assembled(folder, read_description(folder), facenet.ENTRY.built())
+    """Build FaceNet with the head of a folder on it; it returns logits."""
+    return assemble_model(folder, read_description(folder), facenet.ENTRY.load())
 
 
-def entry(name: str) -> ZooEntry:
-    """The head of a name."""
+def make_entry(name: str) -> ZooEntry:
+    """Return the entry of a head, by its name."""
     said = read_description(asset_path(name))
     card = said.card
     return ZooEntry(
@@ -52,10 +52,10 @@ def entry(name: str) -> ZooEntry:
 
 
 def accuracy(card: Mapping[str, Any]) -> str:
-    """The card's accuracies in a sentence."""
+    """Return a card's accuracies in a sentence."""
     scores = card["scores"]
     own = scores["accuracy"]
-    sets = [f"{_percent(own['value'])} on people of these photos whom it has not seen (n={own['photos']})"]
+    sets = [f"{_percent(own['value'])} on people of these photos that were held out (n={own['photos']})"]
     sets += [
         f"{_percent(held['accuracy']['value'])} on {name} (n={held['accuracy']['photos']}; commonest class "
         f"{_percent(held['baseline'])})"
@@ -68,4 +68,4 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-ENTRIES = tuple(entry(name) for name in NAMES)
+ENTRIES = tuple(make_entry(name) for name in NAMES)

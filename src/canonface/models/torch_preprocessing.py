@@ -1,7 +1,7 @@
-"""The same input as `prepare`'s, in PyTorch: its gradient flows back to the photo, and to the crop's matrix.
+"""Differentiable preprocessing in PyTorch, with gradients to the photo and to the crop's matrix.
 
-`prepare` stays with OpenCV, which needs no PyTorch; the two agree within the tolerance that
-`tests/models/test_differentiable.py` states.
+`prepare` uses OpenCV, which needs no PyTorch; both agree within the tolerance stated in
+`tests/models/test_torch_preprocessing.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from canonface.errors import OptionError
 from canonface.models.crops import crop_matrix
-from canonface.models.preprocessing import TRIANGLE_VARIANCE, only_what_is_needed
+from canonface.models.preprocessing import TRIANGLE_VARIANCE, needed_window
 from canonface.types import Face, InputSpec
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ ITU_R_601 = (0.299, 0.587, 0.114)
 
 
 def prepare_tensor(face: Face, spec: InputSpec, photo: Tensor | None = None) -> Tensor:
-    """The face as the model of ``spec`` sees it, as a differentiable function of the photo.
+    """Return the model's input for a face, as a differentiable function of the photo.
 
     Args:
-        face: says where the face lies.
-        spec: how the model wants to be shown it.
+        face: aligned face; gives the place of the crop.
+        spec: input specification of the model.
         photo: ``(3, h, w)`` or ``(n, 3, h, w)``, RGB in 0..255, floating point, on any device; None takes the
             face's own, as ``float32`` on the CPU.
 
@@ -35,8 +35,8 @@ def prepare_tensor(face: Face, spec: InputSpec, photo: Tensor | None = None) -> 
         ``x``, ``(c, oh, ow)`` or ``(n, c, oh, ow)``, with the photo's dtype, device and gradient.
 
     Raises:
-        AlignmentError: there is nothing to crop.
-        OptionError: the mesh does not name the points of the crop, or the photo has another size or kind.
+        AlignmentError: the face spans no area.
+        OptionError: the mesh lacks the points of the crop, or the photo has another size or dtype.
     """
     import torch
 
@@ -46,14 +46,14 @@ def prepare_tensor(face: Face, spec: InputSpec, photo: Tensor | None = None) -> 
     if photo.ndim not in (3, 4) or tuple(photo.shape[-3:]) != wanted or not photo.is_floating_point():
         raise OptionError(
             f"The photo is a floating-point tensor (3, h, w) or (n, 3, h, w) of the face's photo, {wanted} here; got "
-            f"{tuple(photo.shape)} of {photo.dtype}. Align the photo that you ask about."
+            f"{tuple(photo.shape)} of {photo.dtype}. Align the photo that you pass."
         )
     matrix = torch.from_numpy(crop_matrix(face, spec))
     return _values(resample_tensor(photo, matrix, spec.size_hw), spec)
 
 
 def resample_tensor(image: Tensor, matrix: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Pixels of the input: bilinear, antialiased where the image shrinks, border repeated, as `resample`.
+    """Resample as `resample` does: bilinear, antialiased where the image shrinks, border repeated.
 
     Args:
         image: ``(c, h, w)`` or ``(n, c, h, w)``, floating point.
@@ -70,7 +70,7 @@ def resample_tensor(image: Tensor, matrix: Tensor, size_hw: tuple[int, int]) -> 
     matrix = matrix.to(
         device=batch.device, dtype=torch.float64 if batch.device.type != "mps" else torch.float32
     )
-    rows, columns, low = only_what_is_needed(batch.shape[-2:], _array(matrix), size_hw)
+    rows, columns, low = needed_window(batch.shape[-2:], _array(matrix), size_hw)
     batch = batch[..., rows, columns]
     linear = matrix[:, :2]
     offset = matrix[:, 2] + linear @ torch.as_tensor(low, dtype=matrix.dtype, device=matrix.device)
@@ -98,7 +98,7 @@ def resample_tensor(image: Tensor, matrix: Tensor, size_hw: tuple[int, int]) -> 
 
 
 def _blur(batch: Tensor, variance: Tensor, axis: int) -> Tensor:
-    """Gaussian along an axis, border repeated, cut at 4 sigma: OpenCV's kernel of a floating-point picture."""
+    """Blur along an axis with a Gaussian cut at 4 sigma, border repeated: OpenCV's kernel for floating point."""
     import torch
     from torch.nn import functional
 
@@ -116,7 +116,7 @@ def _blur(batch: Tensor, variance: Tensor, axis: int) -> Tensor:
 
 
 def _values(pixels: Tensor, spec: InputSpec) -> Tensor:
-    """RGB pixels in 0..255 as the values that the model sees: `InputSpec.from_pixels`."""
+    """Convert RGB pixels in 0..255 to input values, as `InputSpec.from_pixels`."""
 
     def channelwise(values: tuple[float, ...]) -> Tensor:
         return pixels.new_tensor(values).reshape(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""One answer out of several: which one is meant."""
+"""Selection of one output out of several."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from canonface.models.outputs import select_output
 
 
 @pytest.mark.parametrize(
-    ("answers", "output", "picked"),
+    ("predictions", "output", "picked"),
     [
         ({1: "a", 0: "b"}, 1, "a"),
         ({1: "a", 0: "b"}, "1", "a"),
@@ -25,6 +25,6 @@ def test_a_key_goes_before_its_text_and_both_before_a_position(predictions, outp
 
 
 @pytest.mark.parametrize("output", [2, "2", -1, "-1", "\u00b2"])
-def test_what_is_neither_is_refused(output):
+def test_any_other_name_is_refused(output):
     with pytest.raises(OptionError, match="by name or position; got"):
         select_output("toy", {1: "a", 0: "b"}, output)

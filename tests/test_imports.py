@@ -7,7 +7,7 @@ import pytest
 from canonface import load_model
 from canonface.confidence import make_confidence
 from canonface.errors import ModelError, OptionError
-from canonface.importing import attribute, is_attribute
+from canonface.imports import import_attribute, is_attribute
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def here(tmp_path, monkeypatch):
 
 def test_the_current_directory_is_searched_and_left_again(here):
     before = list(sys.path)
-    assert attribute("only_here:inner.deep") == 3
+    assert import_attribute("only_here:inner.deep") == 3
     assert sys.path == before
     with pytest.raises(OptionError):
-        attribute("not_even_here:x")
+        import_attribute("not_even_here:x")
     assert sys.path == before
 
 
 def test_no_file_hides_an_installed_package(here):
-    assert attribute("both_here_and_there:word") == "installed"
+    assert import_attribute("both_here_and_there:word") == "installed"
     with pytest.raises(ModelError, match=r"installed/both_here_and_there.py\) has no attribute 'own'"):
         load_model("both_here_and_there:own")
     with pytest.raises(OptionError, match="has no attribute 'own'"):
@@ -46,7 +46,7 @@ def test_no_file_hides_an_installed_package(here):
 @pytest.mark.parametrize("failure", [OptionError, ModelError])
 def test_the_caller_chooses_the_error(failure):
     with pytest.raises(failure, match="There is no module 'not_there'"):
-        attribute("not_there:x", failure)
+        import_attribute("not_there:x", failure)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A backbone and a linear head on its features: one PyTorch module."""
+"""Linear head on the features of a backbone, as one PyTorch module."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Headed(nn.Module):
     """Logits of classes, linear in the features of a backbone.
 
     Args:
-        backbone: from ``(n, c, h, w)`` to features ``(n, d)``; it is held, not copied.
-        features: d.
+        backbone: module from ``(n, c, h, w)`` to features ``(n, d)``; it is kept, not copied.
+        features: number of features, d.
         classes: number of logits.
     """
 
@@ -27,16 +27,18 @@ class Headed(nn.Module):
         self.head = nn.Linear(features, classes)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-        """Logits."""
+        """Return the logits."""
         logits: Tensor = self.head(self.backbone(x))
         return logits
 
 
 def without(backbone: nn.Module, layers: Sequence[str]) -> nn.Module:
-    """A copy of a network in which the named layers hand on what they are given: features lie before a last layer.
+    """Return a copy of a network with the named layers replaced by the identity.
+
+    Without its last layer, a network returns the features before it.
 
     Args:
-        backbone: it is not changed.
+        backbone: network; not changed.
         layers: names as in ``named_modules``, e.g. ``("fc",)`` of a ResNet.
 
     Raises:
@@ -47,15 +49,15 @@ def without(backbone: nn.Module, layers: Sequence[str]) -> nn.Module:
         known = dict(bare.named_modules())
         if not name or name not in known:
             raise OptionError(
-                f"A layer that is left out has its name in the network; there is no {name!r}. "
+                f"A layer to remove is named as in the network; there is no {name!r}. "
                 f"{near_names(name, [key for key in reversed(known) if key])}"
             )
         parent, _, last = name.rpartition(".")
-        _replace(known[parent], last)
+        _set_identity(known[parent], last)
     return bare
 
 
-def _replace(parent: Any, name: str) -> None:
+def _set_identity(parent: Any, name: str) -> None:
     if isinstance(parent, nn.Sequential | nn.ModuleList) and name.isdigit():
         parent[int(name)] = nn.Identity()
     else:
