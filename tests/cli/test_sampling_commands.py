@@ -73,7 +73,7 @@ def test_an_audit_that_stops_says_what_it_reached(place, monkeypatch, capsys):
     words = audit("--share", "0.2", "--precision", "0.000001", "--precision-of", "regions")
     code, out, _ = say(monkeypatch, capsys, *words)
     assert re.search(
-        r"every photo was taken, after [\d,]+ questions; the precision of ±1e-06 was not reached", out
+        r"every photo was taken, after [\d,]+ forward passes; the precision of ±1e-06 was not reached", out
     )
     assert "unfinished" not in out
 

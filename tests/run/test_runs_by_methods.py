@@ -292,7 +292,7 @@ def test_agreement_is_the_correlation_of_ranks(model, face):
 
     class Map:
         def __init__(self, values):
-            self.cis = type("C", (), {"drops": values})
+            self.cis = type("C", (), {"values": values})
 
     found.maps.update(same=Map(np.exp(drops)), turned=Map(-drops), flat=Map(np.zeros_like(drops)))
     assert found.agreement("same") == pytest.approx(1)
