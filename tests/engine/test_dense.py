@@ -1,4 +1,4 @@
-"""The dense engine against the readable loop, its savings, and its recovery from full memory."""
+"""Dense engine compared with a readable loop, its savings, and its recovery from full memory."""
 
 import logging
 

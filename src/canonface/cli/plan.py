@@ -74,7 +74,7 @@ def plan(
     for engine, seconds in sorted(found.seconds.items(), key=lambda item: -item[1]):
         out.print(f"{engine}: {seconds * 1e3:.2f} ms a question")
     out.print(
-        f"[bold]{loaded.name} would be asked by the {found.engine} engine[/]: {found.why}", soft_wrap=True
+        f"[bold]{loaded.name} would run on the {found.engine} engine[/]: {found.why}", soft_wrap=True
     )
     fastest = min(found.seconds, key=lambda engine: found.seconds[engine], default=found.engine)
     if found.seconds.get(found.engine, 0.0) > NOTICEABLE * found.seconds.get(fastest, 0.0):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from canonface.engine import Plan, planned
+from canonface.engine import Plan, make_plan
 from canonface.errors import OptionError
 from canonface.explanation.probes import choose_probes
 from canonface.explanation.settings import make_settings
@@ -39,4 +39,4 @@ def plan(face: Face, model: Any, *, preset: str = "default", batch: int = 64, **
     probes = choose_probes(face.mesh, settings, loaded.spec).vertices
     view = FaceView(face, loaded, settings)
     occlusions = view.occlusions(probes[require_shown(view.shown.visible[probes])])[0]
-    return planned(loaded, loaded.to_device(view.shown.x), occlusions, batch)
+    return make_plan(loaded, loaded.to_device(view.shown.x), occlusions, batch)

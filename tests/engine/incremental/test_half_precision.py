@@ -1,4 +1,4 @@
-"""The engine in half precision is not exact: how far off it may be, and where its library is not to be trusted."""
+"""Engine in half precision: bounds of its error, and faults of its library."""
 
 import os
 from copy import deepcopy
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from random_networks import random_boxes, random_network
 from torch import nn
 
-from canonface.engine.incremental.kernels import Change
-from canonface.engine.incremental.network import network_of
+from canonface.engine.incremental.deltas import Delta
+from canonface.engine.incremental.executor import Executor
 from canonface.engine.incremental.operators import Convolution
-from canonface.engine.incremental.session import Session
 from canonface.engine.incremental.torch_kernels import TorchKernels
+from canonface.engine.incremental.traced_network import traced_network
 from canonface.occlusions import Occlusions
 
 SIZE = (17, 14)
@@ -29,15 +29,15 @@ SUMMED = 2.0**-15
 
 
 def convolved(work, weight, rows):
-    """A step's convolution in double precision, without the activation that may follow it."""
+    """Return a step's convolution in double precision, without the activation that may follow it."""
     operator = replace(work.operator, weight=weight.double())
-    change = Change(rows.double(), work.inputs[0].windows)
+    delta = Delta(rows.double(), work.inputs[0].windows)
     plain = replace(work.step, operator=operator, activation=None)
-    return TorchKernels().step(replace(work, step=plain, inputs=(change,))).rows
+    return TorchKernels().step(replace(work, step=plain, inputs=(delta,))).rows
 
 
 class Watched(TorchKernels):
-    """Half precision, each of whose convolutions is compared with the same one in double precision."""
+    """Kernels in half precision that compare each convolution with the same one in double precision."""
 
     def __init__(self):
         super().__init__("bfloat16")
@@ -58,7 +58,7 @@ class Watched(TorchKernels):
 
 def predict(program, kernels, x, occlusions, chunk):
     return (
-        Session(program, kernels, chunk).predict(x, [occlusions], lambda prediction: prediction)[1].detach()
+        Executor(program, kernels, chunk).predict(x, [occlusions], lambda prediction: prediction)[1].detach()
     )
 
 
@@ -69,7 +69,7 @@ def test_each_convolution_is_off_by_three_roundings_of_what_it_sums(seed):
     rng = np.random.default_rng(seed)
     x = torch.tensor(rng.normal(size=(1, 3, *SIZE)), dtype=torch.float32)
     occlusions = Occlusions(random_boxes(rng, SIZE), rng.normal(size=(3, 1, 1)))
-    program = network_of(network, x).program
+    program = traced_network(network, x).program
     watched = Watched()
     predict(program, watched, x, occlusions, chunk=3)
     steps = sum(isinstance(step.operator, Convolution) for step in program.steps)
@@ -83,14 +83,14 @@ def test_of_random_networks_nineteen_in_twenty_are_off_by_little():
         rng = np.random.default_rng(seed)
         x = torch.tensor(rng.normal(size=(1, 3, *SIZE)))
         occlusions = Occlusions(random_boxes(rng, SIZE), rng.normal(size=(3, 1, 1)))
-        exact = predict(network_of(network, x).program, TorchKernels(), x, occlusions, chunk=9)
+        exact = predict(traced_network(network, x).program, TorchKernels(), x, occlusions, chunk=9)
         with torch.no_grad():
-            change = float((exact - network(x)).abs().max())
+            delta = float((exact - network(x)).abs().max())
         network.float()
-        program = network_of(network, x.float()).program
+        program = traced_network(network, x.float()).program
         found = predict(program, TorchKernels("bfloat16"), x.float(), occlusions, chunk=9)
         layers = sum(isinstance(step.operator, Convolution) for step in program.steps) + len(program.ends)
-        within.append(float((found - exact).abs().max()) <= layers * 2.0**-7 * change + 1e-6)
+        within.append(float((found - exact).abs().max()) <= layers * 2.0**-7 * delta + 1e-6)
     assert np.mean(within) >= 0.95
 
 
@@ -98,7 +98,7 @@ def test_of_random_networks_nineteen_in_twenty_are_off_by_little():
 @pytest.mark.parametrize(("channels", "groups"), [(1, 1), (7, 7)])
 @pytest.mark.parametrize("stride", [(1, 3), (1, 2), (2, 1)])
 def test_filters_of_one_channel_are_right_whatever_the_stride(precision, channels, groups, stride):
-    """PyTorch 2.13 on a processor with AVX-512 answers wrongly for both: by as much as the answers' own size."""
+    """Guard against a fault of PyTorch 2.13 on processors with AVX-512: both were off by as much as the outputs."""
     torch.manual_seed(0)
     layer = nn.Conv2d(channels, 14, (5, 4), stride, groups=groups, bias=False)
     cells = len(range(0, 8, stride[0])) * len(range(0, 3, stride[1]))
@@ -108,8 +108,8 @@ def test_filters_of_one_channel_are_right_whatever_the_stride(precision, channel
     start = rng.integers(0, 4, size=(30, 2))
     boxes = np.concatenate([start, start + rng.integers(1, 3, size=(30, 2))], axis=1)
     occlusions = Occlusions(boxes, rng.normal(size=(channels, 1, 1)))
-    program = network_of(network, x).program
-    double = network_of(deepcopy(network).double(), x.double()).program
+    program = traced_network(network, x).program
+    double = traced_network(deepcopy(network).double(), x.double()).program
     # Memory that was used before, so that whoever reads beyond an array finds something there.
     junk = [torch.full((count,), 1e3) for count in (64, 256, 1024, 4096) * 8]
     del junk

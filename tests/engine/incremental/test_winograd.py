@@ -1,4 +1,4 @@
-"""3x3 convolutions by tiles of several sizes: each is right, and the one that costs least is taken."""
+"""3x3 convolutions by tiles of several sizes: each is exact, and the cheapest is chosen."""
 
 from dataclasses import replace
 
@@ -8,11 +8,12 @@ import torch
 from torch.nn import functional as F
 
 from canonface.engine.incremental import winograd
-from canonface.engine.incremental.bases import Bases
-from canonface.engine.incremental.kernels import Change, Work
+from canonface.engine.incremental.activation_cache import ActivationCache
+from canonface.engine.incremental.deltas import Delta
+from canonface.engine.incremental.kernels import Work
 from canonface.engine.incremental.operators import Convolution, Step
 from canonface.engine.incremental.torch_kernels import TorchKernels
-from canonface.engine.incremental.windows import Sliding, Windows
+from canonface.engine.incremental.windows import SIZE, Sliding, Windows
 
 CHANNELS, MAP_HW = 16, (24, 24)
 
@@ -30,7 +31,7 @@ def directly(canvas, weight):
 def test_tiles_of_every_size_make_the_convolution(tile, tiles):
     height, width = (tile * count for count in tiles)
     canvas, weight = drawn(2, height, width, 5), drawn(3, 5, 3, 3)
-    made = winograd.full_convolution(canvas, winograd.packed(weight, tile))
+    made = winograd.full_convolution(canvas, winograd.pack_weights(weight, tile))
     assert made.shape == (2, height + tile, width + tile, 3)
     torch.testing.assert_close(made[:, : height + 2, : width + 2], directly(canvas, weight))
     assert not made[:, height + 2 :].any()
@@ -41,7 +42,7 @@ def test_tiles_of_every_size_make_the_convolution(tile, tiles):
 def test_tiles_round_no_more_than_said(tile, most):
     canvas, weight = drawn(8, 2 * tile, 2 * tile, 128), drawn(64, 128, 3, 3)
     exact = directly(canvas, weight)
-    made = winograd.full_convolution(canvas.float(), winograd.packed(weight.float(), tile))
+    made = winograd.full_convolution(canvas.float(), winograd.pack_weights(weight.float(), tile))
     off = made[:, : exact.shape[1], : exact.shape[2]] - exact
     assert off.square().mean().sqrt() <= most * exact.square().mean().sqrt()
 
@@ -87,10 +88,12 @@ def windows_of(*boxes):
 
 
 def assert_right(kernels, operator, windows):
-    """Changes under windows, against a convolution of the whole map."""
+    """Compare deltas under windows with a convolution of the whole map."""
     rows = drawn(windows.rows, CHANNELS)
     out = operator.windows((windows,))
-    made = kernels.step(Work(step_of(operator), (Change(rows, windows),), out, Bases(1, {}, {}, None))).rows
+    made = kernels.step(
+        Work(step_of(operator), (Delta(rows, windows),), out, ActivationCache(1, {}, {}, None))
+    ).rows
     exact = []
     for read, write in zip(windows.table.tolist(), out.table.tolist(), strict=True):
         y, x, height, width, first, _ = read
@@ -144,7 +147,7 @@ def test_a_few_products_more_are_no_reason_to_order_weights_anew():
 def test_the_tile_suits_windows_as_they_are_padded():
     operator, kernels = convolution(), TorchKernels()
     mixed = windows_of(*[(0, 0, 8, 8, 0)] * 3, (0, 0, 9, 9, 0))
-    assert winograd.tile_for(mixed.table[:, 2:4]) == 4
+    assert winograd.tile_for(mixed.table[:, SIZE]) == 4
     kernels.prepare([step_of(operator)], [{"read": mixed}])
     assert kernels._tiles[operator] == 5, "all four are computed as windows of 9 x 9"
 
@@ -158,7 +161,7 @@ def test_half_precision_goes_without_tiles(precision, dtype):
         kernels.prepare([step_of(operator)], [{"read": windows}])
         rows = drawn(windows.rows, CHANNELS).to(dtype)
         out = operator.windows((windows,))
-        kernels.step(Work(step_of(operator), (Change(rows, windows),), out, Bases(1, {}, {}, None)))
+        kernels.step(Work(step_of(operator), (Delta(rows, windows),), out, ActivationCache(1, {}, {}, None)))
         [weight] = kernels._packed.values()
         assert weight.shape == operator.weight.shape
     assert not kernels._tiles
