@@ -1,9 +1,10 @@
-"""Gain of each shortcut of the engines: networks with and without it, side by side; writes docs/performance.md.
+"""Gain of single shortcuts of the native engine: networks with and without each; writes docs/performance.md.
 
     python benchmarks/ablations.py --write docs/performance.md
 
-Every variant has its own copy of the network, whose weights it packs in the round that does not count. Variants take
-turns within a round, and a gain is the median over the rounds of the ratio within a round.
+Every variant has its own copy of the network and packs its weights in the warm-up round. Variants take turns within a
+round; a gain is the median over the rounds of the time without the shortcut by the time with it. ``--cpu-time`` reads
+the CPU time of the process on one thread, for a loaded machine.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,113 +26,106 @@ import numpy as np
 from networks import SEEDED, centres, network
 from pages import insert, machine_words
 
-from canonface.engine.native import library as library_module
-
+LIBRARY = import_module("canonface.engine.native.library")
 PATCH = 15
 SHORTCUTS = {
-    "strassen": ("native", "Strassen products of large 1x1 convolutions"),
-    "stride-2": ("native", "Toom-Cook polynomials at stride 2"),
-    "toom-cook": ("native", "Toom-Cook polynomials at any stride"),
-    "bfloat16": ("incremental", "bfloat16 instead of single precision"),
+    "strassen": "Strassen products of large 1x1 convolutions",
+    "stride-2": "Toom-Cook polynomials at stride 2",
 }
-"""Shortcut -> the engine that it belongs to, and what it is."""
 
 
 def main() -> None:
     """Measure, print, and write."""
     options = _options()
-    found = []
+    if options.cpu_time:
+        import torch
+
+        torch.set_num_threads(1)
+    found: list[dict[str, Any]] = []
     for name in options.models:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        found += measured(name, options.shortcuts, options.rounds, options.probes)
-        if options.json is not None:
-            options.json.write_text(json.dumps(found, indent=2))
-    text = page(found, options.rounds)
+        found += measured(name, options)
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=2))
+    text = page(found, options)
     print(text)
     if options.write is not None:
         insert(options.write, "benchmarks/ablations.py", text)
 
 
-def measured(name: str, shortcuts: list[str], rounds: int, probes: int) -> list[dict[str, Any]]:
+def measured(name: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Return milliseconds per forward pass with and without each shortcut, and the gain."""
     from canonface.engine import drops
 
     module, x = network(name)
-    points = centres(*x.shape[1:], probes)
-    fill = float(x.min())
+    points, fill = centres(*x.shape[1:], options.probes), float(x.min())
+    clock = time.process_time if options.cpu_time else time.perf_counter
 
-    def way(engine: str, without: str = "") -> Callable[[], np.ndarray]:
+    def variant(without: str) -> Callable[[], None]:
         own = copy.deepcopy(module)
 
-        def run() -> np.ndarray:
+        def run() -> None:
             with _without(without):
-                return drops(own, x, points, PATCH, fill, 0, engine)
+                drops(own, x, points, PATCH, fill, 0, "native")
 
         return run
 
-    plain = {engine: way(engine) for engine in dict.fromkeys(SHORTCUTS[each][0] for each in shortcuts)}
-    ways = dict(plain)
-    for each in shortcuts:
-        ways[each] = way("bfloat16") if each == "bfloat16" else way("native", each)
-    seconds: dict[str, list[float]] = {each: [] for each in ways}
-    for number in range(rounds + 1):
-        for each, run in ways.items():
-            start = time.perf_counter()
+    variants = {without: variant(without) for without in ("", *SHORTCUTS)}
+    seconds: dict[str, list[float]] = {without: [] for without in variants}
+    for number in range(options.rounds + 1):
+        for without, run in variants.items():
+            start = clock()
             run()
             if number:
-                seconds[each].append((time.perf_counter() - start) / len(points))
+                seconds[without].append((clock() - start) / len(points))
     result = []
-    for each in shortcuts:
-        base = seconds[SHORTCUTS[each][0]]
-        # bfloat16 is the variant with the shortcut; all others are variants without it.
-        pairs = (seconds[each], base) if each == "bfloat16" else (base, seconds[each])
-        gains = [without / with_ for with_, without in zip(*pairs, strict=True)]
+    for shortcut in SHORTCUTS:
+        gains = np.array(seconds[shortcut]) / np.array(seconds[""])
         result.append(
             {
                 "network": name,
-                "shortcut": each,
-                "with_ms": statistics.median(pairs[0]) * 1e3,
-                "without_ms": statistics.median(pairs[1]) * 1e3,
-                "gain": statistics.median(gains),
-                "least": min(gains),
-                "most": max(gains),
+                "shortcut": shortcut,
+                "with_ms": statistics.median(seconds[""]) * 1e3,
+                "without_ms": statistics.median(seconds[shortcut]) * 1e3,
+                "gain": float(np.median(gains)),
+                "least": float(gains.min()),
+                "most": float(gains.max()),
             }
         )
-        print(json.dumps(result[-1]), file=sys.stderr, flush=True)
     return result
 
 
 @contextmanager
 def _without(shortcut: str) -> Iterator[None]:
-    """Let weights be packed for other algorithms than that of a shortcut."""
-    choose = library_module.algorithm_number
+    """Pack weights without a shortcut; "" keeps all."""
+    choose, numbers = LIBRARY.algorithm_number, LIBRARY.ALGORITHMS
 
     def chosen(requested: str, inputs: int, outputs: int, kernel: Any, stride: Any, dilation: Any) -> int:
-        number = choose(requested, inputs, outputs, kernel, stride, dilation)
-        name = {value: key for key, value in library_module.ALGORITHMS.items()}[number]
-        is_excluded = (
-            (shortcut == "strassen" and name.startswith("strassen"))
-            or (shortcut == "toom-cook" and name == "toom-cook")
-            or (shortcut == "stride-2" and name == "toom-cook" and stride == (2, 2))
-        )
-        return library_module.ALGORITHMS["im2col"] if is_excluded and requested == "auto" else number
+        number: int = choose(requested, inputs, outputs, kernel, stride, dilation)
+        excluded = {
+            "strassen": number in (numbers["strassen"], numbers["strassen-twice"]),
+            "stride-2": number == numbers["toom-cook"] and stride == (2, 2),
+        }
+        return numbers["im2col"] if requested == "auto" and excluded.get(shortcut, False) else number
 
-    with mock.patch.object(library_module, "algorithm_number", chosen):
+    with mock.patch.object(LIBRARY, "algorithm_number", chosen):
         yield
 
 
-def page(found: list[dict[str, Any]], rounds: int) -> str:
+def page(found: list[dict[str, Any]], options: argparse.Namespace) -> str:
     """Return the table as Markdown."""
+    unit = "milliseconds of CPU time" if options.cpu_time else "milliseconds"
     lines = [
-        f"{machine_words()} Patches of {PATCH} pixels. Medians over {rounds} interleaved rounds, milliseconds per "
-        "forward pass; gain: time without by time with, least and most in brackets.",
+        f"{machine_words()} Native engine, up to {options.probes} forward passes of one photo, patches of {PATCH} "
+        f"pixels. Medians over {options.rounds} interleaved rounds, {unit} per forward pass; least and most gain in "
+        "brackets.",
         "",
         "| shortcut | network | with | without | gain |",
         "|---|---|---|---|---|",
     ]
     for of in found:
         lines.append(
-            f"| {SHORTCUTS[of['shortcut']][1]} | {of['network']} | {of['with_ms']:.2f} | {of['without_ms']:.2f} | "
+            f"| {SHORTCUTS[of['shortcut']]} | {of['network']} | {of['with_ms']:.2f} | {of['without_ms']:.2f} | "
             f"{of['gain']:.2f}x ({of['least']:.2f}-{of['most']:.2f}) |"
         )
     return "\n".join(lines)
@@ -141,9 +136,9 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--models", nargs="+", default=list(SEEDED))
-    parser.add_argument("--shortcuts", nargs="+", default=list(SHORTCUTS), choices=SHORTCUTS)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--probes", type=int, default=512)
+    parser.add_argument("--cpu-time", action="store_true")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--write", type=Path, help="put the table into this page")
     return parser.parse_args()

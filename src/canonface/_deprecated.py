@@ -110,7 +110,6 @@ RENAMED: dict[str, str] = {
     "canonface.run:find_photos": "canonface.data:find_photos",
     # engine
     "canonface.engine:Ask": "ForwardFn",
-    "canonface.engine:noted": "engine_entry",
     "canonface.engine:planned": "make_plan",
     "canonface.engine.native:Activation": "ActivationCode",
     "canonface.engine.choosing:spread": "evenly_spaced",

@@ -97,7 +97,7 @@ Engine = Annotated[
     str,
     typer.Option(
         help="How the model is asked: auto (native or dense, whichever is measured faster), dense, incremental, "
-        "native, or bfloat16 (not exact; its error is said)."
+        "or native."
     ),
 ]
 Trust = Annotated[

@@ -3,7 +3,7 @@
 from canonface._deprecated import renamed_names
 from canonface.engine.dense import BatchSize, ForwardFn, predict
 from canonface.engine.drops import drops
-from canonface.engine.plan import ENGINES, Plan, engine_entry, make_plan
+from canonface.engine.plan import ENGINES, Plan, make_plan
 from canonface.engine.runner import ModelRunner, check_engine
 
 __getattr__ = renamed_names(__name__)
@@ -16,7 +16,6 @@ __all__ = [
     "Plan",
     "check_engine",
     "drops",
-    "engine_entry",
     "make_plan",
     "predict",
 ]

@@ -37,8 +37,7 @@ def drops(
         fill: content of the patch, in the values of ``x``: a number, or an array that broadcasts to ``(c, h, w)``.
         target: the class; None: the class predicted for ``x``.
         engine: see `canonface.engine.ENGINES`: ``auto``, ``dense``, ``incremental`` (PyTorch's operators),
-            ``native`` (compiled kernels), ``bfloat16``. Where one cannot be used, another one is, and a line of the
-            log says so.
+            ``native`` (compiled kernels). Where one cannot be used, another one is, and a line of the log says so.
         batch: copies per batch of the dense engine.
 
     Returns:

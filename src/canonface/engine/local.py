@@ -72,9 +72,7 @@ class LocalEngine:
 
     def available(self, x: Tensor, wanted: str) -> str:
         """Return the engine named ``wanted``, or the nearest one that can be used here."""
-        if wanted in ("incremental", "bfloat16"):
-            return wanted
-        return "incremental" if self.why_not_native(x) else "native"
+        return "incremental" if wanted == "incremental" or self.why_not_native(x) else "native"
 
     def why_not_native(self, x: Tensor) -> str:
         """Return the reason why the native engine cannot evaluate an input; "" if it can."""
@@ -96,7 +94,7 @@ class LocalEngine:
         Args:
             x: ``(c, h, w)`` an input.
             occlusions: what is hidden.
-            engine: ``incremental``, ``bfloat16`` or ``native``.
+            engine: ``incremental`` or ``native``.
             costs: of these occlusions; None counts them where they are needed.
         """
         known = self.network.executors.get(engine)

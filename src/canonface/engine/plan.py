@@ -24,39 +24,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("canonface")
 
-ENGINES = ("auto", "dense", "incremental", "native", "bfloat16")
+ENGINES = ("auto", "dense", "incremental", "native")
 """``dense`` sends every occluded copy through the whole model. ``incremental`` and ``native`` carry only what a patch
 changes through the network, by PyTorch's operators or by compiled kernels. ``auto`` takes ``native`` (``incremental``
-where that cannot be used) if it is measured faster than ``dense``. ``bfloat16`` is ``incremental`` with convolutions
-in half precision; its error is measured and logged.
-
-Its convolutions read and write numbers of eight binary digits: each result is off by at most ``3 * 2**-8`` of the sum
-of the absolute values of its products. Since products may cancel, that does not bound the error of a network's
-output; of random networks with L convolutions 95% are off by at most ``L * 2**-7`` of an output's largest change."""
-
-INEXACT = frozenset({"bfloat16"})
-"""Engines that are not numerically exact."""
+where that cannot be used) if it is measured faster than ``dense``. All are exact up to rounding."""
 
 MIN_SAVING = 1.3
 """Factor of multiply-adds that must be saved before anything is measured."""
 COMPARED_PROBES, TIMED_PROBES, TIMED_DENSE_PROBES = 4, 64, 16
 """Probes compared with the dense engine; timed with a local engine; timed with ``dense`` where it is the only one."""
-RELATIVE_TOLERANCE = {"bfloat16": 0.1}
-"""Allowed error of inexact engines, as a share of the largest output."""
 CHANGE_TOLERANCE, OUTPUT_TOLERANCE = 1e-3, 2e-5
-"""Allowed error of exact engines, as a share of the largest change and of the output itself: above rounding in deep
+"""Allowed error of an engine, as a share of the largest change and of the output itself: above rounding in deep
 networks, below a mistake."""
 DROP_TOLERANCE = 5e-5
-"""Allowed error of a drop by an exact engine."""
+"""Allowed error of a drop."""
 RETIMED_RATIO = 1.5
 """Times that differ by less are taken again; the smaller one counts."""
 
 PredictDense = Callable[[Occlusions], Float[np.ndarray, "n d"]]
-
-
-def engine_entry(engine: str) -> dict[str, str]:
-    """Return the manifest entry of an engine: empty for exact engines, which may be mixed within a run."""
-    return {"engine": engine} if engine in INEXACT else {}
 
 
 @dataclass(frozen=True)
@@ -88,7 +73,7 @@ def failure_plan(error: Exception) -> Plan:
 
 
 def make_plan(model: Model, x: Tensor, occlusions: Occlusions, batch: int = 64) -> Plan:
-    """Choose an engine for a model and time every exact engine that is available here.
+    """Choose an engine for a model and time every engine that is available here.
 
     Args:
         model: the model.
@@ -148,10 +133,8 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     clean, occluded = local.predict(x, few, engine)
     error = float(np.abs(occluded - predict_dense).max())
     plan = replace(plan, error=error, dense_from=executor.program.dense_because)
-    if not agree(occluded, predict_dense, clean, engine, local.model.outputs):
-        return replace(
-            plan, why=f"outputs of the {engine} engine are off by up to {error:.2g}{tf32_hint(x, engine)}"
-        )
+    if not agree(occluded, predict_dense, clean, local.model.outputs):
+        return replace(plan, why=f"outputs of the {engine} engine are off by up to {error:.2g}{tf32_hint(x)}")
     if x.device.type != "cpu":
         # An accelerator is idle under a few copies, and slow at the first batch of a size.
         few = some
@@ -170,11 +153,6 @@ def choose(local: LocalEngine, x: Tensor, occlusions: Occlusions, wanted: str, d
     why = f"{saving:.1f} times fewer multiply-adds{counted}, {speed} than the dense engine on {len(some)} probes"
     if wanted == "native" and (reason := local.why_not_native(x)):
         why = f"{reason}; {why}"
-    if engine in INEXACT:
-        change = max(float(np.abs(predict_dense - clean).max()), 1e-30)
-        why += (
-            f"; not exact: outputs are off by up to {error:.2g}, {error / change:.1%} of the largest change"
-        )
     return replace(plan, engine=engine, why=why)
 
 
@@ -182,7 +160,6 @@ def agree(
     found: Float[np.ndarray, "n d"],
     dense: Float[np.ndarray, "n d"],
     clean: Float[np.ndarray, "1 d"],
-    engine: str,
     outputs: str,
 ) -> bool:
     """Return whether outputs equal those of the dense engine up to rounding.
@@ -191,22 +168,18 @@ def agree(
         found: outputs of an engine.
         dense: outputs of the dense engine for the same occlusions.
         clean: output for the input without occlusion.
-        engine: one of `canonface.engine.ENGINES`.
         outputs: kind of the outputs. An error of a logit or probability shows in a drop by at most half, so these get
             `DROP_TOLERANCE` on top.
     """
     size, change = float(np.abs(clean).max()), float(np.abs(dense - clean).max())
-    if engine in RELATIVE_TOLERANCE:
-        bound = RELATIVE_TOLERANCE[engine] * max(size, float(np.abs(dense).max()))
-    else:
-        bound = OUTPUT_TOLERANCE * size + CHANGE_TOLERANCE * change
-        bound += DROP_TOLERANCE if outputs in ("logits", "probabilities") else 0.0
+    bound = OUTPUT_TOLERANCE * size + CHANGE_TOLERANCE * change
+    bound += DROP_TOLERANCE if outputs in ("logits", "probabilities") else 0.0
     return found.shape == dense.shape and float(np.abs(found - dense).max()) <= max(bound, 1e-10)
 
 
-def tf32_hint(x: Tensor, engine: str) -> str:
+def tf32_hint(x: Tensor) -> str:
     """Name the PyTorch settings that may round to TF32 on this GPU; return "" if none does."""
-    if engine in INEXACT or x.device.type != "cuda" or "float32" not in str(x.dtype):
+    if x.device.type != "cuda" or "float32" not in str(x.dtype):
         return ""
     from torch import backends
 

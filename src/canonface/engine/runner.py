@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from canonface.engine.dense import BatchSize, predict
 from canonface.engine.local import LocalEngine, NoLocalEngineError
-from canonface.engine.plan import ENGINES, INEXACT, Plan, agree, choose, failure_plan
+from canonface.engine.plan import ENGINES, Plan, agree, choose, failure_plan
 from canonface.errors import ModelOutputError, OptionError, near_names
 from canonface.functional import Tensor
 from canonface.models import Model, checked_outputs
@@ -120,7 +120,7 @@ class ModelRunner:
         clean, occluded = found
         chosen = int(np.abs(occluded - clean).max(axis=1).argmax())
         dense, output = self._dense(x, occlusions[chosen : chosen + 1]), occluded[chosen : chosen + 1]
-        if agree(output, dense, clean, plan.engine, self.model.outputs):
+        if agree(output, dense, clean, self.model.outputs):
             return True
         off = float(np.abs(output - dense).max())
         self._settle(
@@ -129,11 +129,10 @@ class ModelRunner:
         return False
 
     def _settle(self, plan: Plan, unexpected: bool = False) -> Plan:
-        """Keep a plan and log it once: as a warning if it is not the one requested, or not exact."""
+        """Keep a plan and log it once: as a warning if it is not the one requested."""
         if self.plan is None or self.plan.engine != plan.engine:
             refused = self.engine not in ("auto", plan.engine)
-            is_loud = unexpected or refused or plan.engine in INEXACT
-            level = logging.WARNING if is_loud else logging.INFO
+            level = logging.WARNING if unexpected or refused else logging.INFO
             logger.log(level, "%s runs on the %s engine: %s", self.model.name, plan.engine, plan.why)
         self.plan = plan
         return plan

@@ -23,7 +23,7 @@ from canonface.confidence import (
 )
 from canonface.data.pairs import PairList, read_pairs
 from canonface.data.photos import digest, printable
-from canonface.engine import ModelRunner, engine_entry
+from canonface.engine import ModelRunner
 from canonface.errors import (
     CanonfaceError,
     LabelsError,
@@ -140,7 +140,7 @@ def verify(
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
-    } | engine_entry(engine)
+    }
     runner = _Pairs(
         found,
         loaded,

@@ -17,7 +17,7 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.data.labels import Labels, label_columns, read_labels, require_column
 from canonface.data.photos import PhotoList, Photos, digest, find_photos, printable, table_of
-from canonface.engine import ModelRunner, engine_entry
+from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError
 from canonface.explanation.attribution import refuse_occlusion_options
 from canonface.explanation.face import check_method, explain_face
@@ -169,7 +169,7 @@ def audit(
     sampler = sampling.sampler(aligner.mesh.vertices[probes.vertices].astype(np.float64))
     ask = ModelRunner(loaded, engine, batch)
     runner = _PhotoTask(loaded, settings, aligner, probes.vertices, sampler, known, ask)
-    configuration = describe(settings, loaded, found, known, aligner, probes) | engine_entry(engine)
+    configuration = describe(settings, loaded, found, known, aligner, probes)
     manifest = Manifest.new(configuration | _describe_sampling(sampling, order, cluster), found.root)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(runner.rows, number, name, found.path(name)))

@@ -68,7 +68,7 @@ def test_a_shortcut_is_read_as_overwritten(shortcut, engine, caplog):
     assert "runs on the dense engine" not in caplog.text
 
 
-def test_memory_that_is_read_in_another_shape_is_left_to_the_dense_engine(caplog):
+def test_overwritten_memory_of_another_shape_goes_to_the_dense_engine(caplog):
     class InAnotherShape(PreActivation):
         def forward(self, x):
             y = self.first(x)

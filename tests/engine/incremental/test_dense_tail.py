@@ -89,7 +89,7 @@ def assert_engines_agree(caplog):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("head", ["mean", "sizes", "two"])
 @pytest.mark.parametrize("count", [1, 33, COUNT])
-def test_what_follows_an_excitation_is_compiled_and_alike(
+def test_the_tail_behind_an_excitation_is_compiled_with_equal_drops(
     engine, head, count, monkeypatch, assert_engines_agree
 ):
     monkeypatch.setattr(executor, "VECTORS", 20)
@@ -102,7 +102,7 @@ def test_what_follows_an_excitation_is_compiled_and_alike(
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
-def test_photos_and_parts_of_them_are_kept_apart(precision, monkeypatch):
+def test_photos_and_chunks_do_not_mix(precision, monkeypatch):
     monkeypatch.setattr(dense_tail, "MAPS_AT_ONCE", 7)
     module = Excited().to(precision)
     x = torch.stack([photo(), photo().flip(2), 2 * photo()]).to(precision)
@@ -130,7 +130,7 @@ def test_a_layer_with_a_hook_is_run_as_it_is(assert_engines_agree):
 
 
 @pytest.mark.parametrize("failure", ["error", "other numbers"])
-def test_what_cannot_be_compiled_is_run_node_by_node(failure, monkeypatch, caplog, assert_engines_agree):
+def test_nodes_run_one_by_one_if_compilation_fails(failure, monkeypatch, caplog, assert_engines_agree):
     def compiled(nodes, ends):
         if failure == "error":
             raise RuntimeError("no TorchScript here")
@@ -144,7 +144,7 @@ def test_what_cannot_be_compiled_is_run_node_by_node(failure, monkeypatch, caplo
     assert isinstance(executor_of(module, x, "incremental").dense_tail._compiled_maps, dense_tail._MapNodes)
 
 
-def test_compiling_leaves_the_module_as_it_was(caplog):
+def test_compiling_does_not_change_the_module(caplog):
     module, x = Excited(), photo()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     module.train()
@@ -231,7 +231,7 @@ def with_constants_of_its_own(net, _first, x, _flag):
         by_transpose,
     ],
 )
-def test_heads_that_ask_for_sizes_are_followed(head, engine, assert_engines_agree):
+def test_heads_that_read_sizes_are_traced(head, engine, assert_engines_agree):
     module, x = Headed(head), photo()
     assert_engines_agree(module, x, engine)
     found = executor_of(module, x, engine)
@@ -240,7 +240,7 @@ def test_heads_that_ask_for_sizes_are_followed(head, engine, assert_engines_agre
         assert not found.program.dense_because
 
 
-def test_products_of_windows_that_hide_nothing(assert_engines_agree):
+def test_products_of_empty_windows(assert_engines_agree):
     module, x = Headed(by_functions), photo()
     assert_engines_agree(module, x, "incremental", 3)
     nothing = Occlusions(np.array([[5, 5, 5, 9], [7, 7, 7, 7]]), np.zeros(()))
@@ -250,7 +250,7 @@ def test_products_of_windows_that_hide_nothing(assert_engines_agree):
     torch.testing.assert_close(occluded, clean.expand(2, -1))
 
 
-def test_weights_that_are_no_parameters_have_their_type():
+def test_weights_in_buffers_keep_their_dtype():
     module, x = named_network("mobilenetv2")
     for layer in module.modules():
         for name, value in list(layer.named_parameters(recurse=False)):
@@ -262,7 +262,7 @@ def test_weights_that_are_no_parameters_have_their_type():
     assert [end.kind for end in executor_.program.ends] == ["map"]
 
 
-def test_large_maps_and_large_patches_go_in_smaller_pieces():
+def test_large_maps_and_patches_use_smaller_chunks():
     executor_ = traced_network(Excited(), photo()[None]).executor("incremental", 1)
     boxes = Occlusions(occlusion_boxes(places(40), 9, (SIDE, SIDE)), np.array(0.2))
     windows = executor_.program.windows(input_deltas(photo()[None], [boxes]).windows)
@@ -274,7 +274,7 @@ def test_large_maps_and_large_patches_go_in_smaller_pieces():
             assert 1 <= chunk == piece <= most
 
 
-def test_where_windows_fill_the_maps_the_network_goes_on_with_whole_maps(caplog):
+def test_saturated_windows_continue_as_whole_maps(caplog):
     module, x = named_network("mobilenetv2")
     side = x.shape[-1]
     model = TorchModel(module, "net", InputSpec(size_hw=(side, side)))

@@ -50,7 +50,7 @@ def executor_of(network, engine, chunk):
     return replace(network.executor(engine, 1), chunk=chunk)
 
 
-def test_a_program_holds_the_modules_own_weights_where_nothing_is_folded_in():
+def test_a_program_shares_the_modules_weights_where_nothing_is_folded():
     torch.manual_seed(0)
     module, x = VGG16(width=1, occluded=2048, classes=2).eval(), torch.rand(3, 224, 224)
     with Allocations() as made:
@@ -63,7 +63,7 @@ def test_a_program_holds_the_modules_own_weights_where_nothing_is_folded_in():
     assert made.peak < module.classifier[0].weight.nbytes, "its widest layer is not copied on the way either"
 
 
-def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
+def test_a_wide_layer_is_read_in_parts_and_never_copied(monkeypatch):
     torch.manual_seed(0)
     module, x = VGG16(width=1, occluded=4096, classes=2).eval(), torch.rand(3, 224, 224)
     widest = module.classifier[0].weight.nbytes
@@ -83,7 +83,7 @@ def test_a_wide_layer_is_read_in_parts_and_never_held_twice(monkeypatch):
 
 @pytest.mark.parametrize("engine", ["incremental", "native"])
 @pytest.mark.parametrize("name", NAMED)
-def test_nothing_is_left_behind_by_questions(name, engine, monkeypatch):
+def test_forward_passes_leave_no_memory_behind(name, engine, monkeypatch):
     # TorchScript runs no operator that is watched.
     monkeypatch.setattr(
         dense_tail, "_compiled_maps", lambda program, cache: dense_tail._MapNodes(program, cache.values)
@@ -101,7 +101,7 @@ def test_nothing_is_left_behind_by_questions(name, engine, monkeypatch):
         assert len(executor_.kernels._space._free) == waiting > 0  # all were given back
 
 
-def test_a_failure_half_way_leaves_nothing_behind(monkeypatch):
+def test_a_failure_leaves_no_memory_behind(monkeypatch):
     module, x = named_network("vgg16")
     executor_, occlusions = executor_of(compiled(module, x), "native", chunk=4), forward_passes(x)
     run_all(executor_, x, occlusions)
@@ -187,7 +187,7 @@ def test_a_chunk_is_bounded_by_its_bytes():
         assert TracedNetwork(program).executor("native", 2**40).chunk == 1
 
 
-def test_what_leaves_the_windows_is_gathered_for_hundreds_of_probes_at_once(monkeypatch):
+def test_the_dense_tail_reads_hundreds_of_probes_at_once(monkeypatch):
     module, x = named_network("vgg16")
     network, seen = compiled(module, x), []
     monkeypatch.setattr(executor, "VECTORS", 20)
@@ -213,7 +213,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform ==
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["incremental", "native", "auto"])
-def test_vgg16_is_asked_in_two_gigabytes(engine):
+def test_vgg16_fits_into_two_gigabytes(engine):
     pytest.importorskip("resource")
     tuned = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "OMP_NUM_THREADS")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(tuned)}

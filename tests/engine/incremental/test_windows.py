@@ -24,7 +24,7 @@ def windows_of(boxes):
 
 
 @given(boxes=BOXES, cut=st.slices(12))
-def test_a_part_is_what_those_windows_would_be_alone(boxes, cut):
+def test_a_slice_equals_those_windows_alone(boxes, cut):
     whole, numbers = windows_of(boxes), np.arange(len(boxes))[cut]
     part, alone = whole[cut], whole[numbers]
     np.testing.assert_array_equal(part.table, alone.table)
@@ -34,7 +34,7 @@ def test_a_part_is_what_those_windows_would_be_alone(boxes, cut):
 @given(
     boxes=BOXES, most_one=st.sampled_from([1.0, 1.2, 4.0, 1e9]), most=st.sampled_from([1.0, 1.5, 4.0, 1e9])
 )
-def test_windows_of_one_size_hold_them_or_they_stay(boxes, most_one, most):
+def test_equal_windows_hold_the_old_ones_or_nothing_changes(boxes, most_one, most):
     whole = windows_of(boxes)
     even = equalize(whole, MAP_HW, most_one, most)
     if even is whole:
@@ -58,7 +58,7 @@ def test_windows_of_one_size_hold_them_or_they_stay(boxes, most_one, most):
         assert even.common_size == (height.max(), width.max())
 
 
-def test_pytorchs_operators_take_one_window_less_readily_than_one_size():
+def test_pytorchs_operators_prefer_one_size_to_one_window():
     near = windows_of([(2, 3, 4, 4, 0), (2, 4, 4, 4, 0)])
     assert TorchKernels().fit_windows(near, MAP_HW) is near, "a quarter more"
     assert TorchKernels().fit_windows(windows_of([(0, 0, 9, 9, 0), (1, 0, 9, 9, 0)]), MAP_HW).is_one, (
@@ -68,7 +68,7 @@ def test_pytorchs_operators_take_one_window_less_readily_than_one_size():
     assert TorchKernels().fit_windows(uneven, MAP_HW).common_size == (4, 4)
 
 
-def test_one_window_is_taken_where_it_is_hardly_larger():
+def test_one_window_replaces_all_if_it_is_hardly_larger():
     near = windows_of([(2, 3, 4, 4, 0), (2, 4, 4, 4, 0)])
     assert equalize(near, MAP_HW, 1.25, 1.25).is_one
     assert equalize(near, MAP_HW, 1.2, 9.0) is near, "they have one size as they are"
@@ -77,7 +77,7 @@ def test_one_window_is_taken_where_it_is_hardly_larger():
     )
 
 
-def test_a_window_at_the_border_is_made_larger_inwards():
+def test_a_window_at_the_border_grows_inwards():
     even = equalize(windows_of([(2, 3, 4, 4, 0), (12, 0, 2, 3, 0)]), MAP_HW, 2.0, 2.0)
     assert even.common_size == (4, 4)
     assert even.table[:, PLACE].tolist() == [[2, 3], [10, 0]]
@@ -127,7 +127,7 @@ def cut_out(maps, tops, lefts, size):
     shift=st.sampled_from([(0, 0), (-1, -1), (-2, 0), (1, 2)]),
     stride=st.sampled_from([1, 2, 5]),
 )
-def test_a_canvas_holds_what_changes_there(drawn, size, shift, stride):
+def test_a_canvas_holds_the_delta_at_its_place(drawn, size, shift, stride):
     windows = sized(drawn)
     delta = change_on(windows)
     tops, lefts = (
@@ -139,7 +139,7 @@ def test_a_canvas_holds_what_changes_there(drawn, size, shift, stride):
 
 @settings(deadline=None)
 @given(drawn=SIZED, boxes=BOXES)
-def test_a_change_on_larger_windows_is_zero_around(drawn, boxes):
+def test_a_delta_on_larger_windows_is_zero_around(drawn, boxes):
     delta = change_on(sized(drawn))
     others = windows_of((boxes * 6)[: len(delta.windows)])
     for out in (enclose(delta.windows, others), equalize(enclose(delta.windows, others), MAP_HW, 1e9, 1e9)):

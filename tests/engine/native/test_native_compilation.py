@@ -101,7 +101,7 @@ def test_compiled_once(empty_cache, monkeypatch, compiled):
     assert [path.name for path in first.parent.iterdir()] == [first.name]
 
 
-def test_what_was_built_before_needs_no_compiler(empty_cache, monkeypatch, compiled):
+def test_a_cached_build_needs_no_compiler(empty_cache, monkeypatch, compiled):
     monkeypatch.setenv("CXX", copying(empty_cache, compiled))
     first = build()
     compilation.find_compiler.cache_clear()
@@ -110,9 +110,7 @@ def test_what_was_built_before_needs_no_compiler(empty_cache, monkeypatch, compi
     assert library().path == first
 
 
-def test_a_compiler_that_is_older_than_the_processor_builds_what_it_can(
-    empty_cache, monkeypatch, compiled, caplog
-):
+def test_an_old_compiler_builds_an_older_variant(empty_cache, monkeypatch, compiled, caplog):
     refuses = 'case "$last" in *v4) echo "error: bad -march" >&2; exit 1;; esac'
     script = f'for last; do {refuses}; done; cp "{compiled}" "$last"'
     monkeypatch.setenv("CXX", compiler(empty_cache, script))
@@ -122,9 +120,7 @@ def test_a_compiler_that_is_older_than_the_processor_builds_what_it_can(
     assert log_lines(caplog) == []
 
 
-def test_a_variant_that_the_processor_cannot_run_is_refused_before_it_ends_the_process(
-    empty_cache, monkeypatch, caplog
-):
+def test_a_variant_that_the_processor_cannot_run_is_refused(empty_cache, monkeypatch, caplog):
     monkeypatch.setattr(compilation, "_processor_flags", lambda: compilation._NEEDED["avx2"])
     with pytest.raises(
         KernelBuildError, match="This processor cannot run avx512 kernels: it lacks avx512bw, "

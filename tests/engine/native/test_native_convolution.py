@@ -101,7 +101,7 @@ def test_strassen_multiplies_less(fastest):
 
 
 @pytest.mark.parametrize("algorithm", ["im2col", "toom-cook"])
-def test_one_changed_cell_shows_the_kernel_turned(library, algorithm):
+def test_one_changed_cell_gives_the_flipped_kernel(library, algorithm):
     weight = np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3)
     deltas, out = torch.ones(1, 1), torch.empty(9, 1)
     packed = library.pack_conv(torch.from_numpy(weight), algorithm=algorithm)
@@ -180,12 +180,12 @@ def test_nothing_to_do(library):
 
 
 def test_algorithms_have_limits(fastest):
-    with pytest.raises(ValueError, match=r"kernel \(5, 5\).* one of gathered; got 'toom-cook'"):
+    with pytest.raises(ValueError, match=r"kernel \(5, 5\).* one of im2col; got 'toom-cook'"):
         fastest.pack_conv(torch.randn(1, 1, 5, 5), algorithm="toom-cook")
-    with pytest.raises(ValueError, match="one of gathered, toom-cook; got 'fft'"):
+    with pytest.raises(ValueError, match="one of im2col, toom-cook; got 'fft'"):
         fastest.pack_conv(torch.randn(1, 1, 3, 3), algorithm="fft")
     with pytest.raises(
-        ValueError, match=r"32 to 32 channels.* one of gathered, strassen; got 'strassen-twice'"
+        ValueError, match=r"32 to 32 channels.* one of im2col, strassen; got 'strassen-twice'"
     ):
         fastest.pack_conv(torch.randn(32, 32, 1, 1), algorithm="strassen-twice")
     with pytest.raises(ValueError, match="must be at least 1"):

@@ -229,7 +229,7 @@ def test_activate_also_in_place(library, channels, activation, seed):
 
 
 @pytest.mark.parametrize("activation", list(ActivationCode)[1:])
-def test_no_change_stays_exactly_none(library, activation):
+def test_a_zero_delta_stays_exactly_zero(library, activation):
     before = 4 * torch.randn(400, 37)
     epilogue = Epilogue(activation, before, (20, 20), slope=torch.full((37,), 0.3))
     out = torch.empty(400, 37)

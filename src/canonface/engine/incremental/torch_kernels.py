@@ -60,13 +60,8 @@ MAX_PADDING_SHARED = 1.15
 
 @dataclass(eq=False)
 class TorchKernels:
-    """Kernels by PyTorch's operators.
+    """Kernels by PyTorch's operators."""
 
-    Attributes:
-        precision: of convolutions: ``float32`` for the network's, or ``bfloat16``: see `canonface.engine.ENGINES`.
-    """
-
-    precision: str = "float32"
     _packed: dict[Any, Any] = field(default_factory=dict)
     _tiles: dict[Convolution, int] = field(default_factory=dict)
 
@@ -78,8 +73,7 @@ class TorchKernels:
 
     def _goes_by_tiles(self, operator: Convolution) -> bool:
         """Return whether Toom-Cook applies. Half precision is too coarse: tiles multiply by up to 16, twice."""
-        is_single = self.precision == "float32" and operator.weight.element_size() > 2
-        return operator.suits_winograd and is_single
+        return operator.suits_winograd and operator.weight.element_size() > 2
 
     def _take_tile(self, operator: Convolution, chunks: Sequence[Windows]) -> None:
         """Choose the tile for the windows that a convolution reads.
@@ -173,9 +167,8 @@ class TorchKernels:
         rows = delta.rows
         if not delta.windows.same_cells(out) or not operator.sliding.is_pointwise:
             rows = take_rows(rows, taps(delta.windows, out, operator.sliding)[:, 0])
-        dtype = self._dtype(operator, rows)
-        weight = self._cached(operator, lambda: operator.weight.flatten(1).t().contiguous().to(dtype))
-        made: Tensor = (rows.to(weight.dtype) @ weight).to(rows.dtype)
+        weight = self._cached(operator, lambda: operator.weight.flatten(1).t().contiguous().to(rows.dtype))
+        made: Tensor = rows @ weight
         return made
 
     def _winograd(self, operator: Convolution, delta: Delta, out: Windows) -> Float[Tensor, "rows c"]:
@@ -214,14 +207,12 @@ class TorchKernels:
             canvas, padding = canvas_of(delta, top, left, (size[0], size[1])), (0, 0)
         else:
             canvas = blocks(delta)
-        dtype = self._dtype(operator, delta.rows)
+        dtype = delta.rows.dtype
         weight = self._cached(
             operator, lambda: _maps(operator.weight.to(dtype).permute(0, 2, 3, 1).contiguous())
         )
-        maps = _maps(canvas.to(dtype))
-        made = F.conv2d(maps, weight, None, slides.stride, padding, slides.dilation, operator.groups)
+        made = F.conv2d(_maps(canvas), weight, None, slides.stride, padding, slides.dilation, operator.groups)
         made = made[:, :, : steps[0], : steps[1]]
-        made = made.to(delta.rows.dtype)
         return rows_of_canvas(made.permute(0, 2, 3, 1), out.y, out.x, out)
 
     def _max_pool(self, work: Work) -> Float[Tensor, "rows c"]:
@@ -281,14 +272,6 @@ class TorchKernels:
 
     def _pointwise(self, work: Work) -> Float[Tensor, "rows c"]:
         return work.inputs[0].rows
-
-    def _dtype(self, operator: Convolution, rows: Tensor) -> torch.dtype:
-        """Return a convolution's dtype.
-
-        Filters of a single channel gain nothing by half precision, and oneDNN 3.12 fails at them (see `_maps`).
-        """
-        halved = self.precision == "bfloat16" and operator.weight.shape[1] > 1
-        return torch.bfloat16 if halved else rows.dtype
 
     def _cached(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what is prepared once per program, such as packed weights."""

@@ -45,7 +45,7 @@ class TracedNetwork:
         """Return the executor of an engine; the first call makes it.
 
         Args:
-            engine: ``incremental``, ``bfloat16`` or, where it is available, ``native``.
+            engine: ``incremental`` or, where it is available, ``native``.
             probe_bytes: deltas of one probe.
             kept_bytes: memory that the kernels hold besides them.
         """
@@ -58,8 +58,6 @@ class TracedNetwork:
 
     def _with_kernels(self, engine: str) -> tuple[Program, Kernels, int]:
         """Return the program as an engine's kernels take it, the kernels, and their most probes per chunk."""
-        if engine == "bfloat16":
-            return self.program, TorchKernels(engine), 32
         if engine == "incremental":
             return self._with_whole_maps(), TorchKernels(), 32
         from canonface.engine import native
