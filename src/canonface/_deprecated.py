@@ -38,6 +38,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.run.writing": ("canonface.pipeline.loop",),
     "canonface.run.moments": ("canonface.pipeline.moments",),
     # engine
+    "canonface.engine.asker": ("canonface.engine.runner",),
     "canonface.engine.batching": ("canonface.engine.dense",),
     "canonface.engine.choosing": ("canonface.engine.plan",),
     "canonface.engine.planning": ("canonface.engine.plan",),
@@ -110,6 +111,9 @@ RENAMED: dict[str, str] = {
     "canonface.run:find_photos": "canonface.data:find_photos",
     # engine
     "canonface.engine:Ask": "ForwardFn",
+    "canonface.engine:Asker": "ModelRunner",
+    "canonface.engine:answers": "predict",
+    "canonface.engine.asker:Asker": "ModelRunner",
     "canonface.engine:planned": "make_plan",
     "canonface.engine.native:Activation": "ActivationCode",
     "canonface.engine.choosing:spread": "evenly_spaced",

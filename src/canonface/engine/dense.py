@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError, OutOfMemoryError, is_out_of_memory, single_image_too_large
 from canonface.functional import Tensor
 from canonface.occlusions import Occlusions
@@ -47,6 +48,7 @@ class BatchSize:
         logger.warning("out of memory with a batch of %d: going on with %d", failed, self.size)
 
 
+@renamed_parameters(ask="forward")
 def predict(
     forward: ForwardFn, x: Tensor, occlusions: Occlusions, batch: BatchSize | None = None
 ) -> Float[np.ndarray, "n d"]:
