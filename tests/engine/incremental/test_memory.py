@@ -52,7 +52,7 @@ def executor_of(network, engine, chunk):
 
 def test_a_program_shares_the_modules_weights_where_nothing_is_folded():
     torch.manual_seed(0)
-    module, x = VGG16(width=1, occluded=2048, classes=2).eval(), torch.rand(3, 224, 224)
+    module, x = VGG16(width=1, hidden=2048, classes=2).eval(), torch.rand(3, 224, 224)
     with Allocations() as made:
         program = compiled(module, x).program
     theirs = {parameter.data_ptr() for parameter in module.parameters()}
@@ -65,7 +65,7 @@ def test_a_program_shares_the_modules_weights_where_nothing_is_folded():
 
 def test_a_wide_layer_is_read_in_parts_and_never_copied(monkeypatch):
     torch.manual_seed(0)
-    module, x = VGG16(width=1, occluded=4096, classes=2).eval(), torch.rand(3, 224, 224)
+    module, x = VGG16(width=1, hidden=4096, classes=2).eval(), torch.rand(3, 224, 224)
     widest = module.classifier[0].weight.nbytes
     monkeypatch.setattr("canonface.engine.incremental.traced_network.saturated", lambda _: "")
     monkeypatch.setattr(torch_kernels, "ORDERED_MAPS", 0)
