@@ -1,18 +1,18 @@
-"""A model map of a VGG-16, end to end: as the paper's code would make it, and as canonface makes it.
+"""Model map of a VGG-16, end to end: time by the paper's code and by canonface.
 
     python benchmarks/end_to_end.py congress_pd/labels.csv --write docs/performance.md
 
 The network is VGG-16 with its published layout, convolutions drawn at random (He et al. 2015) and a last layer fitted
 by ridge regression to the labels' column ``gender`` of people who are not explained: weights of VGG-Face may not be
-passed on, and what a question costs does not depend on them. One photo a person is explained, so that halves of the
-photos are halves of the people. Three runs:
+redistributed, and the cost of a forward pass does not depend on them. One photo per person is explained, so that
+halves of the photos are halves of the people. Three runs:
 
 - *the paper's way*: every probe of every face, a copy of the photo and a forward pass for each, in batches of 16. It
-  would take hours, so a part of the questions is timed, in turns with the others, and the rest is reckoned;
-- *everything asked* by canonface, the same questions of the same photos;
-- *a share asked*, of more photos.
+  would take hours, so a part of the forward passes is timed, in turns with the others, and the rest is extrapolated;
+- *all probes* by canonface, the same forward passes of the same photos;
+- *a share of the probes*, of more photos.
 
-What a map is worth is its split-half reliability: the correlation, over the probes, of the maps of two halves of the
+The quality of a map is its split-half reliability: the correlation, over the probes, of the maps of two halves of the
 photos, the mean over random halves; with Spearman and Brown's step up to all photos (2 r / (1 + r)).
 """
 
@@ -44,12 +44,12 @@ from canonface.types import InputSpec
 BATCH = 16
 CLASSES = ("female", "male")
 LEVEL, SPACING = 2, 0.3
-"""Of the mesh and of its probes, in centimetres: some 2,000 a face."""
+"""Mesh subdivision, and spacing of the probes in centimetres: some 2,000 per face."""
 SPLITS = 10
 RIDGE = 0.1
 """Of the mean square of the features."""
 TIMED = 32
-"""Questions of the paper's way that are timed, of each of a few faces."""
+"""Forward passes of the paper's way that are timed, per face."""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def fitted(train: Sequence[dict[str, str]], held_out: Sequence[dict[str, str]]) -> tuple[TorchModel, float]:
-    """VGG-16 with a fitted last layer, and the share of other people's photos that it gets right, class by class."""
+    """Return a VGG-16 with a fitted last layer, and its accuracy on other people's photos, averaged over classes."""
     import torch
 
     module, _ = network("vgg16")
@@ -124,7 +124,7 @@ def _features(module: Any, spec: InputSpec, rows: Sequence[dict[str, str]]) -> t
 def run_of(
     rows: Sequence[dict[str, str]], model: TorchModel, out: Path, **options: Any
 ) -> tuple[Run, dict[str, Any]]:
-    """A run over photos, how long it took from the first photo to the map, and what the map is worth."""
+    """Return a run over photos, with its seconds from the first photo to the map and the map's reliability."""
     photos = out.with_suffix(".csv")
     with photos.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -146,7 +146,7 @@ def run_of(
 
 
 def reliability(run: Run) -> float:
-    """Correlation of the maps of two halves of the photos, the mean over random halves."""
+    """Return the correlation of the maps of two halves of the photos, averaged over random halves."""
     rng = np.random.default_rng(0)
     faces, found = len(run.faces), []
     for _ in range(SPLITS):
@@ -161,7 +161,7 @@ def reliability(run: Run) -> float:
 def papers_way(
     run: Run, model: TorchModel, rows: Sequence[dict[str, str]], full: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the questions of a run would take, one copy and one forward pass each."""
+    """Extrapolate the time of a run with one copy and one forward pass per probe."""
     import torch
 
     seconds, aligning = [], []
@@ -175,21 +175,21 @@ def papers_way(
         aligning.append(time.perf_counter() - start)
         x = torch.as_tensor(shown.x)
         points = shown.vertices_xy[run.probes][:TIMED]
-        ask = paper_loop(lambda batch: torch.softmax(model.module(batch), 1)[:, 0], x,
-                         occlusion_boxes(points, 15, model.spec.size_hw), 0.0, BATCH)  # fmt: skip
+        run_loop = paper_loop(lambda batch: torch.softmax(model.module(batch), 1)[:, 0], x,
+                                  occlusion_boxes(points, 15, model.spec.size_hw), 0.0, BATCH)  # fmt: skip
         start = time.perf_counter()
-        ask(TIMED)
+        run_loop(TIMED)
         seconds.append((time.perf_counter() - start) / TIMED)
-    confidence_fn = float(np.median(seconds))
+    per_pass = float(np.median(seconds))
     return {
-        "seconds_a_question": confidence_fn,
-        "seconds": confidence_fn * full["forward_passes"] + float(np.median(aligning)) * full["faces"],
+        "seconds_per_pass": per_pass,
+        "seconds": per_pass * full["forward_passes"] + float(np.median(aligning)) * full["faces"],
         "timed": TIMED * len(seconds),
     }
 
 
 def page(result: dict[str, Any]) -> str:
-    """The table as Markdown."""
+    """Return the table as Markdown."""
     paper, full, share = result["paper"], result["full"], result["share"]
     lines = [
         machine_words(),
@@ -197,17 +197,17 @@ def page(result: dict[str, Any]) -> str:
         f"VGG-16, last layer fitted to gender ({result['accuracy']:.0%} right, the mean of both classes, on "
         f"{result['others']} photos of other people of {result['photos']}), {full['probes']} probes.",
         "",
-        "| way | photos | questions | time | faster | reliability: halves, all |",
+        "| method | photos | forward passes | time | faster | reliability: halves, all |",
         "|---|---|---|---|---|---|",
     ]
     for label, seconds, of in (
         (
-            f"the paper's way ({paper['timed']} questions timed, {paper['seconds_a_question'] * 1e3:.0f} ms each)",
+            f"the paper's way ({paper['timed']} forward passes timed, {paper['seconds_per_pass'] * 1e3:.0f} ms each)",
             paper["seconds"],
             full,
         ),
-        ("canonface, everything asked", full["seconds"], full),
-        (f"canonface, {share['share']:.0%} asked", share["seconds"], share),
+        ("canonface, all probes", full["seconds"], full),
+        (f"canonface, {share['share']:.0%} of the probes", share["seconds"], share),
     ):
         lines.append(
             f"| {label} | {of['faces']} | {of['forward_passes']:,} | {seconds:,.0f} s | "
@@ -217,7 +217,7 @@ def page(result: dict[str, Any]) -> str:
 
 
 def _split(path: Path, count: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Labelled photos of so many people and of all others, both in a random order that is the same every time."""
+    """Split labelled photos into those of ``count`` people and all others, both in a fixed random order."""
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["gender"] in CLASSES]
     for row in rows:
@@ -239,8 +239,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--train", type=int, default=130, help="people whose photos the last layer is fitted to"
     )
-    parser.add_argument("--full", type=int, default=32, help="photos of which everything is asked")
-    parser.add_argument("--sampled", type=int, default=96, help="photos of which a share is asked")
+    parser.add_argument("--full", type=int, default=32, help="photos with all probes")
+    parser.add_argument("--sampled", type=int, default=96, help="photos with a share of the probes")
     parser.add_argument("--share", type=float, default=0.05)
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--write", type=Path, help="put the table into this page")

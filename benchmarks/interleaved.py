@@ -1,4 +1,4 @@
-"""Several ways to do one thing, timed side by side: every way once a round, medians and spread over the rounds."""
+"""Interleaved timing of several methods: each once per round, medians and spread over the rounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Timing(NamedTuple):
-    """Seconds a question over the rounds."""
+    """Seconds per forward pass over the rounds."""
 
     median: float
     least: float
@@ -21,25 +21,25 @@ class Timing(NamedTuple):
 
 @dataclass(frozen=True)
 class Way:
-    """One way.
+    """Method to be timed.
 
     Attributes:
-        ask: asks so many questions.
-        count: questions a round.
+        run: runs so many forward passes.
+        count: forward passes per round.
     """
 
-    ask: Callable[[int], object]
+    run: Callable[[int], object]
     count: int
 
 
 def timed(ways: Mapping[str, Way], rounds: int) -> dict[str, Timing]:
-    """Time every way once a round, after a round that does not count."""
+    """Time every method once per round, after a warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
             gc.collect()
             start = time.perf_counter()
-            way.ask(way.count)
+            way.run(way.count)
             if number:
                 seconds[name].append((time.perf_counter() - start) / way.count)
     return {

@@ -1,12 +1,13 @@
-"""How fast the native kernels are: time a call, and the share of what a plain matrix product reaches here.
+"""Speed of the native kernels: time per call, and rate relative to a matrix product.
 
     python benchmarks/native_kernels.py [--kernels WORD ...] [--threads 2] [--rounds 9] [--probes 64]
-                                        [--simd avx512] [--algorithm gathered]
+                                        [--simd avx512] [--algorithm im2col] [--against im2col] [--cpu-time]
 
 Each line is a layer as it occurs in VGG-16, ResNet-50, IResNet-50 or MobileNetV2 with patches of 15 pixels. Rounds
-are interleaved: every kernel once a round, and a product of matrices (``torch.matmul``) as the yardstick. The rate of
-a convolution counts the multiplications of the direct way, whatever the algorithm saves; so it may exceed the
-yardstick.
+are interleaved: every kernel once per round, and a matrix product (``torch.matmul``) as the yardstick. The rate of
+a convolution counts the multiplications of the direct algorithm, whatever another one saves; so it may exceed the
+yardstick. ``--against`` also times another algorithm and prints the gain: the median of its time over the first one's
+in the same round. ``--cpu-time`` reads the CPU time of the process, for a loaded machine and one thread.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from canonface.engine.native import Activation, Epilogue, Library, build
+from canonface.engine.native import ActivationCode, Epilogue, Library, build
 
 CONVOLUTIONS = (
     # name, map, window, in, out, kernel, stride
@@ -73,15 +74,16 @@ DEPTHWISE = (
 
 @dataclass
 class Case:
-    """A kernel's call, and how many multiplications and additions the direct way takes."""
+    """Call of a kernel, with the multiplications and additions of the direct algorithm."""
 
     name: str
     call: Callable[[], object]
     operations: float
+    algorithm: int = -1
 
 
 def table(probes: int, side: int, map_side: int, seed: int) -> np.ndarray:
-    """Windows of one size at random places."""
+    """Return windows of one size at random places."""
     side = min(side, map_side)
     corner = np.random.default_rng(seed).integers(0, map_side - side + 1, (probes, 2))
     windows = np.zeros((probes, 6), np.int32)
@@ -92,7 +94,7 @@ def table(probes: int, side: int, map_side: int, seed: int) -> np.ndarray:
 
 
 def reached(windows: np.ndarray, kernel: int, stride: int, padding: int, map_side: int) -> np.ndarray:
-    """Windows of the output that a convolution reaches."""
+    """Return the output windows of a convolution."""
     first = np.maximum(-((kernel - 1 - padding - windows[:, :2]) // stride), 0)
     last = np.minimum((windows[:, :2] + windows[:, 2:4] - 1 + padding) // stride, map_side - 1)
     out = windows.copy()
@@ -104,17 +106,17 @@ def reached(windows: np.ndarray, kernel: int, stride: int, padding: int, map_sid
 
 
 def rows_of(windows: np.ndarray, channels: int) -> torch.Tensor:
-    """Random changes of the windows' cells."""
+    """Return random deltas of the windows' cells."""
     return torch.randn(int((windows[:, 2] * windows[:, 3]).sum()), channels)
 
 
 def relu(map_side: int, channels: int) -> Epilogue:
-    """The usual activation, on a random photo."""
-    return Epilogue(Activation.CLAMP, torch.randn(map_side * map_side, channels), (map_side, map_side))
+    """Return the usual activation, on a random photo."""
+    return Epilogue(ActivationCode.CLAMP, torch.randn(map_side * map_side, channels), (map_side, map_side))
 
 
 def convolution_case(library: Library, line: tuple, probes: int, threads: int, algorithm: str) -> Case:
-    """A convolution with its activation."""
+    """Return a convolution with its activation."""
     name, side, window, inputs, outputs, kernel, stride = line
     windows = table(probes, window, side, 0)
     out_side = -(-side // stride)
@@ -129,11 +131,12 @@ def convolution_case(library: Library, line: tuple, probes: int, threads: int, a
         name,
         lambda: library.conv(packed, rows, windows, out_windows, out, padding, epilogue, threads),
         2.0 * len(out) * outputs * inputs * kernel * kernel,
+        packed.algorithm,
     )
 
 
 def depthwise_case(library: Library, line: tuple, probes: int, threads: int) -> Case:
-    """A depthwise convolution with its activation."""
+    """Return a depthwise convolution with its activation."""
     name, side, window, channels, stride = line
     windows = table(probes, window, side, 0)
     out_side = -(-side // stride)
@@ -151,7 +154,7 @@ def depthwise_case(library: Library, line: tuple, probes: int, threads: int) -> 
 
 
 def other_cases(library: Library, probes: int, threads: int) -> list[Case]:
-    """Kernels whose time goes into moving numbers, and the fully connected layer."""
+    """Return kernels that mostly move numbers, and the fully connected layer."""
     windows = table(probes, 17, 224, 0)
     rows, base, base_out = rows_of(windows, 64), torch.randn(224 * 224, 64), torch.randn(112 * 112, 64)
     pooled = reached(windows, 2, 2, 0, 112)
@@ -187,25 +190,69 @@ def other_cases(library: Library, probes: int, threads: int) -> list[Case]:
 
 
 def yardstick(size: int = 1536) -> Case:
-    """A product of matrices by PyTorch."""
+    """Return a matrix product by PyTorch."""
     a, b = torch.randn(size, size), torch.randn(size, size)
     return Case("torch.matmul", lambda: torch.matmul(a, b), 2.0 * size**3)
 
 
-def measure(cases: list[Case], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call, in interleaved rounds after one to warm up."""
-    seconds: dict[str, list[float]] = {case.name: [] for case in cases}
+def measure(cases: list[Case], rounds: int, clock: Callable[[], float]) -> list[list[float]]:
+    """Return the seconds of each case's calls, in interleaved rounds after one to warm up."""
+    seconds: list[list[float]] = [[] for _ in cases]
     for round_ in range(rounds + 1):
-        for case in cases:
-            start = time.perf_counter()
+        for case, times in zip(cases, seconds, strict=True):
+            start = clock()
             case.call()
             if round_:
-                seconds[case.name].append(time.perf_counter() - start)
+                times.append(clock() - start)
     return seconds
 
 
 def main() -> None:
     """Measure and print."""
+    options = _options()
+    torch.set_num_threads(options.threads)
+    library = Library(build(options.simd))
+    cases, others = _cases(library, options), _cases(library, options, options.against)
+    standard = yardstick()
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    [reference, *seconds] = measure([standard, *cases, *others], options.rounds, clock)
+    peak = standard.operations / statistics.median(reference)
+    print(f"{library}, {options.threads} threads, {options.probes} probes, {options.rounds} rounds")
+    print(f"torch.matmul: {peak / 1e9:.0f} GFLOP/s")
+    end = " gain |" if options.against else ""
+    print(
+        f"| kernel | ms | spread | GFLOP/s | of matmul |{end}\n|---|---|---|---|---|{'---|' if end else ''}"
+    )
+    theirs = {case.name: (case, times) for case, times in zip(others, seconds[len(cases) :], strict=True)}
+    for case, times in zip(cases, seconds, strict=False):
+        middle = statistics.median(times)
+        rate = case.operations / middle
+        spread = f"{min(times) * 1e3:.2f}-{max(times) * 1e3:.2f}"
+        line = f"| {case.name} | {middle * 1e3:.2f} | {spread} | {rate / 1e9:.0f} | {rate / peak:.2f} |"
+        if case.name in theirs and theirs[case.name][0].algorithm != case.algorithm:
+            gain = statistics.median(b / a for a, b in zip(times, theirs[case.name][1], strict=True))
+            line += f" {gain:.2f}x |"
+        print(line)
+
+
+def _cases(library: Library, options: argparse.Namespace, algorithm: str | None = "") -> list[Case]:
+    """Return the chosen cases; with ``algorithm`` only convolutions, by it where it is possible, none for None."""
+    if algorithm is None:
+        return []
+
+    def wanted(name: str) -> bool:
+        return not options.kernels or any(word in name for word in options.kernels)
+
+    given = (options.probes, options.threads)
+    chosen = algorithm or options.algorithm
+    cases = [convolution_case(library, line, *given, chosen) for line in CONVOLUTIONS if wanted(line[0])]
+    if algorithm:
+        return cases
+    cases += [depthwise_case(library, line, *given) for line in DEPTHWISE if wanted(line[0])]
+    return cases + [case for case in other_cases(library, *given) if wanted(case.name)]
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -216,34 +263,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--probes", type=int, default=64)
     parser.add_argument("--simd", help="avx512, avx2 or portable")
-    parser.add_argument("--algorithm", default="auto", help="of convolutions: auto, gathered, ...")
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    library = Library(build(options.simd))
-    given = (library, options.probes, options.threads)
-
-    def wanted(name: str) -> bool:
-        return not options.kernels or any(word in name for word in options.kernels)
-
-    cases = [
-        convolution_case(library, line, options.probes, options.threads, options.algorithm)
-        for line in CONVOLUTIONS
-        if wanted(line[0])
-    ]
-    cases += [depthwise_case(library, line, *given[1:]) for line in DEPTHWISE if wanted(line[0])]
-    cases += [case for case in other_cases(*given) if wanted(case.name)]
-    standard = yardstick()
-    seconds = measure([standard, *cases], options.rounds)
-    peak = standard.operations / statistics.median(seconds[standard.name])
-    print(f"{library}, {options.threads} threads, {options.probes} probes, {options.rounds} rounds")
-    print(f"torch.matmul: {peak / 1e9:.0f} GFLOP/s")
-    print("| kernel | ms | spread | GFLOP/s | of matmul |\n|---|---|---|---|---|")
-    for case in cases:
-        times = seconds[case.name]
-        middle = statistics.median(times)
-        rate = case.operations / middle
-        spread = f"{min(times) * 1e3:.2f}-{max(times) * 1e3:.2f}"
-        print(f"| {case.name} | {middle * 1e3:.2f} | {spread} | {rate / 1e9:.0f} | {rate / peak:.2f} |")
+    parser.add_argument("--algorithm", default="auto", help="of convolutions: auto, im2col, ...")
+    parser.add_argument("--against", help="another algorithm of convolutions to compare with")
+    parser.add_argument("--cpu-time", action="store_true")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

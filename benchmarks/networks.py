@@ -1,8 +1,8 @@
-"""The networks that engines are timed on: public architectures with seeded weights, and the zoo's with their own.
+"""Networks for timing the engines: public architectures with seeded weights, and the zoo's with their own.
 
 Speed and rounding do not depend on what a network has learned; a map does. So the weights here are drawn (He et al.
 2015), damped where residual sums would grow, and the last layer is scaled until the predicted class has a probability
-of about 0.6: then drops are numbers that one can compare.
+of about 0.6, which makes drops comparable.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 
 SEEDED = ("vgg16", "resnet50", "iresnet50", "mobilenetv2")
 CLASSES = 2622
-"""People that VGG-Face tells apart."""
+"""Number of classes of VGG-Face."""
 
 
 def network(name: str) -> tuple[Any, Any]:
-    """A module of logits in evaluation mode, and an input ``(c, h, w)`` for it."""
+    """Return a module of logits in evaluation mode, and an input ``(c, h, w)`` for it."""
     import torch
 
     torch.manual_seed(0)
@@ -35,7 +35,7 @@ def network(name: str) -> tuple[Any, Any]:
 
 
 def picture(channels: int, height: int, width: int) -> Any:
-    """A smooth picture with some detail, in the range of normalised pixels."""
+    """Return a smooth picture with some detail, in the range of normalised pixels."""
     import torch
     from torch.nn import functional
 
@@ -48,9 +48,9 @@ def picture(channels: int, height: int, width: int) -> Any:
 
 
 def centres(height: int, width: int, count: int) -> np.ndarray:
-    """Different points ``(n, 2)`` drawn from an oval the size of a face in a usual crop.
+    """Return distinct points ``(n, 2)`` drawn from an oval the size of a face in a usual crop.
 
-    They are fewer than ``count`` where it has fewer pixels: equal questions would be asked once, and timed as many.
+    They are fewer than ``count`` if the oval has fewer pixels: equal occlusions would be evaluated once.
     """
     rng = np.random.default_rng(5)
     radius, angle = np.sqrt(rng.uniform(size=8 * count)), rng.uniform(0, 2 * np.pi, 8 * count)
@@ -62,7 +62,7 @@ def centres(height: int, width: int, count: int) -> np.ndarray:
 
 
 def draw(module: Any) -> None:
-    """Weights that keep the size of activations; what is added to a residual sum is damped."""
+    """Draw weights that keep the size of activations; damp the branches of residual sums."""
     import torch
     from torch import nn
 

@@ -1,9 +1,9 @@
-"""The engines on a GPU, side by side; writes a part of docs/performance.md.
+"""Speed of the engines on a GPU; writes a part of docs/performance.md.
 
     python benchmarks/on_gpu.py --write docs/performance.md
 
-Convolutions of cuDNN round what they read to ten bits (TF32) as PyTorch comes: both ways of setting them are timed.
-The error is that of a drop; where the answers of the two engines were too far apart, that of the answers.
+By default PyTorch lets cuDNN round inputs of convolutions to ten bits (TF32): both settings are timed. The error is
+that of a drop; where the outputs of the two engines differed too much, that of the outputs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pages import insert
 
 from canonface.engine import Plan
 
-PATCH, QUESTIONS = 15, 1024
+PATCH, MAX_PASSES = 15, 1024
 
 
 def main() -> None:
@@ -48,8 +48,8 @@ def _lines(names: list[str], rounds: int) -> Iterator[str]:
 
     yield (
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}, canonface {canonface.__version__}. Patches of "
-        f"{PATCH} pixels, up to {QUESTIONS:,} questions of one photo. Medians over {rounds} interleaved rounds, "
-        "milliseconds a question, least and most in brackets."
+        f"{PATCH} pixels, up to {MAX_PASSES:,} forward passes of one photo. Medians over {rounds} interleaved "
+        "rounds, milliseconds per forward pass, least and most in brackets."
     )
     yield from (
         "",
@@ -67,27 +67,31 @@ def _row(name: str, rounds: int) -> str:
 
     module, x = network(name)
     module, x = module.cuda(), x.cuda()
-    points = centres(x.shape[1], x.shape[2], QUESTIONS)
+    points = centres(x.shape[1], x.shape[2], MAX_PASSES)
     chosen, found = _plan(name, points, "auto"), _plan(name, points, "incremental")
-    asked = [("dense", 64), ("dense", 256), *([("incremental", 64)] if found.engine == "incremental" else [])]
+    engines = [
+        ("dense", 64),
+        ("dense", 256),
+        *([("incremental", 64)] if found.engine == "incremental" else []),
+    ]
     ways = {
         f"{engine} {batch}": Way(
             lambda n, e=engine, b=batch: drops(module, x, points[:n], PATCH, 0.0, None, e, b), len(points)
         )
-        for engine, batch in asked
+        for engine, batch in engines
     }
     cells = [
         f"{t.median * 1e3:.3f} ({t.least * 1e3:.3f}-{t.most * 1e3:.3f})" for t in timed(ways, rounds).values()
     ]
     if found.engine != "incremental":
-        return " | ".join([*cells, "is refused: see the error", f"{found.error:.1e}", chosen.engine])
+        return " | ".join([*cells, "refused: see the error", f"{found.error:.1e}", chosen.engine])
     few = points[:64]
     dense, windows = (drops(module, x, few, PATCH, 0.0, None, e) for e in ("dense", "incremental"))
     return " | ".join([*cells, f"{np.abs(dense - windows).max():.1e}", chosen.engine])
 
 
 def _plan(name: str, points: np.ndarray, engine: str) -> Plan:
-    """What a new model is asked by where an engine is wanted."""
+    """Return the plan of a new model for a requested engine."""
     from canonface.engine import ModelRunner
     from canonface.functional import occlusion_boxes
     from canonface.models import TorchModel

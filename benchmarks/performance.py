@@ -1,8 +1,8 @@
-"""How fast the engines are, side by side with what else there is; writes docs/performance.md.
+"""Speed of the engines compared with other implementations of occlusion; writes docs/performance.md.
 
     python benchmarks/performance.py --write docs/performance.md
 
-Every way is asked the same questions in one process, one after another in rounds. Needs captum (pip install captum).
+All methods evaluate the same occlusions in one process, in interleaved rounds. Needs captum (pip install captum).
 """
 
 from __future__ import annotations
@@ -33,12 +33,11 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**26),
 }
-"""glibc keeps what it was given back: fresh pages for every batch cost the dense ways more than batches gain."""
+"""Let glibc keep freed memory: new pages for every batch cost dense methods more than batches gain."""
 PEAK_SIZE = 2048
 CAPTUM_BATCHES = (1, 16, 64)
-QUESTIONS = 1024
-"""That one face is asked at most, about as many as it has probes: what is done once a photo counts in that
-proportion."""
+MAX_PASSES = 1024
+"""Forward passes per photo at most, about its number of probes, so that work per photo has its usual share."""
 NAMES = {
     "captum 1": "captum Occlusion, perturbations_per_eval=1",
     "captum 16": "captum Occlusion, perturbations_per_eval=16",
@@ -50,7 +49,7 @@ NAMES = {
     "native": "canonface, native engine (compiled kernels)",
 }
 WINDOWED = ("incremental", "native")
-"""All others are dense: they show whole copies."""
+"""Methods that compute windows only; all others evaluate whole copies."""
 
 
 def main() -> None:
@@ -80,7 +79,7 @@ def main() -> None:
 
 
 def measured(name: str, rounds: int) -> dict[str, Any]:
-    """Everything that is measured on one network."""
+    """Return all measurements of one network."""
     import torch
 
     from canonface.confidence.classification import class_confidence
@@ -97,7 +96,7 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
         logits = module(x[None])
         seconds = time.perf_counter() - start
     target = int(logits.argmax())
-    points = centres(height, width, QUESTIONS)
+    points = centres(height, width, MAX_PASSES)
     boxes = occlusion_boxes(points, patch, (height, width))
     plain = module_of_probability(module, target)
     few = 16 if seconds > 0.05 else 64
@@ -130,14 +129,14 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
 
 
 def module_of_probability(module: Any, target: int) -> Callable[[Any], Any]:
-    """The probability of a class, as the other tools want it."""
+    """Return the probability of a class as a function of a batch."""
     import torch
 
     return lambda batch: torch.softmax(module(batch), 1)[:, target]
 
 
 def _exact(module: Any, x: Any, boxes: np.ndarray, fill: float) -> np.ndarray:
-    """Outputs in double precision: for the input as it is, then for each copy."""
+    """Return outputs in double precision: for the clean input, then for each copy."""
     import torch
 
     from canonface.functional import occlude
@@ -151,19 +150,19 @@ def _exact(module: Any, x: Any, boxes: np.ndarray, fill: float) -> np.ndarray:
 
 
 def _multiply_adds(module: Any, x: Any, points: np.ndarray, patch: int, fill: float) -> dict[str, float]:
-    from canonface.engine.incremental.changes import windows_of
     from canonface.engine.incremental.costs import costs
-    from canonface.engine.incremental.network import network_of
+    from canonface.engine.incremental.deltas import windows_of
+    from canonface.engine.incremental.traced_network import traced_network
     from canonface.functional import occlusion_boxes
     from canonface.occlusions import Occlusions
 
     occlusions = Occlusions(occlusion_boxes(points, patch, x.shape[1:]), np.array(fill))
-    found = costs(network_of(module, x[None]).program, windows_of(tuple(x.shape), [occlusions]))
+    found = costs(traced_network(module, x[None]).program, windows_of(tuple(x.shape), [occlusions]))
     return {"dense": found.dense, "needed": found.needed}
 
 
 def memory(name: str, engine: str) -> dict[str, float]:
-    """Peak memory of a process that asks one photo, in MiB; ``load`` only asks about the photo as it is."""
+    """Return the peak memory in MiB of a process for one photo; ``load`` runs one forward pass only."""
     import torch
 
     from canonface.engine import drops
@@ -181,7 +180,7 @@ def memory(name: str, engine: str) -> dict[str, float]:
 
 
 def start_times() -> dict[str, float]:
-    """Seconds until the package is imported, and until a first map is drawn; the least of three."""
+    """Return the seconds until the package is imported, and until a first map is drawn; the least of three."""
     photo = Path(__file__).parents[1] / "src/canonface/demo/photos/op_P001_emo_happy.jpg"
     explain = [sys.executable, "-m", "canonface", "explain", str(photo), "--model", "expression", "-o"]
     tries = {
@@ -201,18 +200,18 @@ def _seconds(command: list[str]) -> float:
 
 
 def page(result: dict[str, Any]) -> str:
-    """The tables as Markdown."""
+    """Return the tables as Markdown."""
     return "\n".join(_lines(result))
 
 
 def _lines(result: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"{result['machine']} Medians over {result['rounds']} interleaved rounds, milliseconds a question, least and "
-        "most in brackets."
+        f"{result['machine']} Medians over {result['rounds']} interleaved rounds, milliseconds per forward "
+        "pass, least and most in brackets."
     )
     for name, found in result["models"].items():
         yield from ("", f"### {name}, input {'x'.join(map(str, found['input']))}, patch {found['patch']}", "")
-        yield "| way | ms a question | to captum 1 | to best dense |"
+        yield "| method | ms per pass | to captum 1 | to best dense |"
         yield "|---|---|---|---|"
         timings = {way: Timing(**values) for way, values in found["seconds"].items()}
         best_dense = min(timings[way].median for way in NAMES if way not in WINDOWED)
@@ -226,14 +225,14 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
         done = 2 * adds["needed"] / timings["native"].median
         yield from (
             "",
-            f"Multiply-adds a question: {adds['dense'] / 1e9:.3f} G whole, {adds['needed'] / 1e9:.3f} G needed "
+            f"Multiply-adds per pass: {adds['dense'] / 1e9:.3f} G whole, {adds['needed'] / 1e9:.3f} G needed "
             f"({adds['needed'] / adds['dense']:.1%}). The native engine does {done / 1e9:.0f} GFLOP/s of them, "
             f"{done / peak:.0%} of the {peak / 1e9:.0f} GFLOP/s that a matrix product of {PEAK_SIZE} reaches in the "
             "same run.",
             _errors(found),
             "Peak memory of a process: "
             + ", ".join(f"{engine} {mib:.0f} MiB" for engine, mib in found["memory_mib"].items())
-            + " (load: the network alone, asked once).",
+            + " (load: the network alone, one forward pass).",
         )
     if "start" in result:
         yield from ("", "### To start", "", "| what | seconds |", "|---|---|")
@@ -251,7 +250,7 @@ def _errors(found: dict[str, Any]) -> str:
 
 
 def _child(*arguments: str) -> dict[str, Any]:
-    """This script in a process of its own, with an allocator that keeps its pages."""
+    """Run this script in a separate process, with an allocator that keeps its pages."""
     done = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True,
                           env=os.environ | MALLOC)  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

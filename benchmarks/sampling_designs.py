@@ -25,7 +25,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from canonface.sampling.kernel import distances
 
 import canonface
 from canonface.demo import demo_folder
@@ -43,6 +42,7 @@ from canonface.sampling import (
     positions_of,
 )
 from canonface.sampling.adaptive import farthest_first, krige
+from canonface.sampling.kernel import distances
 
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.4)
 

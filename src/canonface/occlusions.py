@@ -1,4 +1,4 @@
-"""What is hidden in one model input: the common language of occluders, which write it, and engines, which ask it."""
+"""Occlusions of one model input: made by occluders, evaluated by engines."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from canonface.functional import Tensor, occlude
 
 @dataclass(frozen=True, eq=False)
 class Occlusions:
-    """Several ways to hide a part of one input ``(c, h, w)``, each to be asked once.
+    """Several ways to hide a part of one input ``(c, h, w)``, one forward pass each.
 
     Attributes:
-        boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input: what is hidden lies within.
-        fill: what stands there, in the values of the input: an array that broadcasts to ``(c, h, w)`` and is read at
-            the place of the box, or a sequence of ``n`` arrays ``(c, y1 - y0, x1 - x0)``, one a box.
+        boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input; hidden pixels lie within.
+        fill: content of hidden pixels, in the values of the input: an array that broadcasts to ``(c, h, w)`` and is
+            read at the place of the box, or a sequence of ``n`` arrays ``(c, y1 - y0, x1 - x0)``, one per box.
         masks: ``n`` arrays ``(y1 - y0, x1 - x0)``, True where a pixel of the box is hidden; None: all of it.
     """
 
@@ -39,7 +39,7 @@ class Occlusions:
         return len(self.boxes)
 
     def __getitem__(self, chosen: slice | Int[np.ndarray, "k"]) -> Occlusions:
-        """Some of them, in that order."""
+        """Return some of the occlusions, in that order."""
         index = np.arange(len(self))[chosen]
         fill = self.fill if isinstance(self.fill, np.ndarray) else [self.fill[i] for i in index]
         return Occlusions(
@@ -47,11 +47,11 @@ class Occlusions:
         )
 
     def hide(self, x: Tensor) -> Tensor:
-        """Copies ``(n, c, h, w)`` of an input, each with one part hidden; see `canonface.functional.occlude`."""
+        """Return copies ``(n, c, h, w)`` of an input, each with one part hidden: see `functional.occlude`."""
         return occlude(x, self.boxes, self.fill, self.masks)
 
     def distinct(self) -> tuple[Occlusions, Int[np.ndarray, "n"]]:
-        """Those that differ, and for each of ours its place among them."""
+        """Return the distinct occlusions, and the index of each occlusion among them."""
         if self.masks is None and isinstance(self.fill, np.ndarray):
             _, first, place = np.unique(self.boxes, axis=0, return_index=True, return_inverse=True)
             return self[first], place.reshape(-1)

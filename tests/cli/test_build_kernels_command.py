@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from canonface.engine.native import building
+from canonface.engine.native import compilation
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def build_kernels(tmp_path, monkeypatch, command_line):
     monkeypatch.setenv("CANONFACE_KERNELS", str(tmp_path / "kernels"))
     for name in ("CXX", "CANONFACE_SIMD"):
         monkeypatch.delenv(name, raising=False)
-    forget = (building.library, building.find_compiler)
+    forget = (compilation.library, compilation.find_compiler)
     for function in forget:
         function.cache_clear()
 
@@ -41,7 +41,7 @@ def test_it_prints_where_the_kernels_lie(build_kernels, tmp_path, monkeypatch, v
     path = Path(out.strip())
     assert path.read_text() == "library\n"
     assert tmp_path / "kernels" in path.parents
-    assert path.name == f"kernels-{variant or building.fastest_variant()}.so"
+    assert path.name == f"kernels-{variant or compilation.fastest_variant()}.so"
     assert err == ""
 
 
@@ -78,7 +78,7 @@ def test_no_compiler_is_one_line(build_kernels, tmp_path, monkeypatch):
     assert (code, out) == (2, "")
     assert err == "error: There is no C++ compiler: none of c++, g++, clang++.\n"
     monkeypatch.setenv("CXX", "no-such-compiler")
-    building.find_compiler.cache_clear()
+    compilation.find_compiler.cache_clear()
     assert build_kernels()[2] == "error: There is no C++ compiler 'no-such-compiler' ($CXX).\n"
 
 

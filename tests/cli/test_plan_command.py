@@ -125,7 +125,7 @@ def test_every_exact_engine_that_there_is_is_timed(plan):
 def test_a_squeeze_is_named_with_the_reason_for_whole_maps(plan):
     code, out, _ = plan("some_networks:squeezing")
     assert code == 0
-    assert "whole maps from 2.mul on: mul joins a map with what changes everywhere" in out
+    assert "whole maps from 2.mul on: mul combines a map with a value that changes everywhere" in out
     assert row(out, "3")[1] == "dense conv2d"
     assert row(out, "3")[-1] == "100%"
     assert "would run on the dense engine: a patch changes so much that only 1.2 times fewer" in out
@@ -164,7 +164,7 @@ def test_a_faster_engine_than_the_chosen_one_is_named(plan, monkeypatch):
     ("model", "why"),
     [
         ("winding", "torch.fx cannot follow it"),
-        ("box", "it shows no layers that could be followed: only its answers are known"),
+        ("box", "it has no layers that can be traced: only its outputs are known"),
     ],
 )
 def test_without_layers_to_count_there_is_a_reason_and_a_time(plan, model, why):
@@ -191,10 +191,7 @@ def test_where_windows_fail_the_plan_is_dense_and_says_why(plan, monkeypatch):
     monkeypatch.setattr(TorchKernels, "step", broken)
     code, out, _ = plan("some_networks:convolutional")
     assert code == 0
-    assert (
-        "would run on the dense engine: questions by windows failed: RuntimeError: the kernel is broken"
-        in out
-    )
+    assert "would run on the dense engine: the local engine failed: RuntimeError: the kernel is broken" in out
     assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
 
 

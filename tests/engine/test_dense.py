@@ -1,4 +1,4 @@
-"""The dense engine against the readable loop, its economy, and its way out of full memory."""
+"""Dense engine compared with a readable loop, its savings, and its recovery from full memory."""
 
 import logging
 
@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonface import functional
-from canonface.engine import BatchSize
+from canonface.engine import BatchSize, predict
 from canonface.errors import ModelError, OptionError, OutOfMemoryError
 from canonface.occlusions import Occlusions
 
 
 def scores(scorer, x, boxes, fill=0.0, batch=None, masks=None):
-    """Answers of a model with one output, a number each."""
+    """Return the outputs of a model with one output, one number per box."""
     fill = np.asarray(fill) if np.isscalar(fill) else fill
     got = predict(lambda b: scorer(b)[:, None], x, Occlusions(np.asarray(boxes), fill, masks), batch)
     return got[:, 0]
@@ -35,20 +35,20 @@ def test_equals_the_readable_loop_whatever_the_batch(seed, size, patch):
     np.testing.assert_allclose(got, functional.drops(reader(weights), x, centres, patch, 0.3), atol=1e-12)
 
 
-def test_equal_boxes_are_asked_once():
-    asked = []
+def test_equal_boxes_are_evaluated_once():
+    batches = []
 
     def scorer(batch):
-        asked.append(len(batch))
+        batches.append(len(batch))
         return batch[:, 0, 0, 0]
 
     boxes = np.array([[0, 0, 1, 1], [1, 1, 2, 2], [0, 0, 1, 1]])
     got = scores(scorer, np.full((1, 3, 3), 7.0), boxes, 2.0, BatchSize(8))
-    assert asked == [2]
+    assert batches == [2]
     assert got.tolist() == [2.0, 7.0, 2.0]
 
 
-def test_no_box_no_question():
+def test_no_box_no_forward_pass():
     nothing = Occlusions(np.zeros((0, 4), int), np.zeros(1))
     assert predict(lambda b: 1 / 0, np.zeros((1, 3, 3)), nothing).shape == (0, 0)
 
@@ -69,16 +69,16 @@ def test_a_mask_hides_part_of_its_box_and_a_fill_of_its_own_is_put_there(kind):
     assert np.asarray(shown).tolist() == np.arange(18.0).reshape(2, 3, 3).tolist()
 
 
-def test_equal_masks_are_asked_once_and_others_are_not():
+def test_equal_masks_are_evaluated_once_and_others_are_not():
     box, full, half = [0, 0, 2, 1], np.array([[True, True]]), np.array([[True, False]])
-    asked = []
+    batches = []
 
     def scorer(batch):
-        asked.append(len(batch))
+        batches.append(len(batch))
         return batch.sum(axis=(1, 2, 3))
 
     got = scores(scorer, np.ones((1, 1, 3)), [box] * 3, 0.0, masks=[full, half, full])
-    assert asked == [2]
+    assert batches == [2]
     assert got.tolist() == [1.0, 2.0, 1.0]
 
 

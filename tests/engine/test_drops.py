@@ -1,4 +1,4 @@
-"""What `canonface.engine.drops` refuses, in words."""
+"""Refusals of `canonface.engine.drops`, with their messages."""
 
 import jaxtyping
 import numpy as np
@@ -20,7 +20,7 @@ def net():
 
 @pytest.fixture
 def unchecked(monkeypatch):
-    """As users run: types are checked in tests alone."""
+    """Switch off type checks, which run in tests only."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 

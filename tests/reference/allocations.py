@@ -29,7 +29,7 @@ class Allocations(TorchDispatchMode):
         return result
 
     def _note(self, value, made):
-        """A storage that is met for the first time: one that was given from outside counts nothing."""
+        """Count a storage when it is first seen; storages given from outside count nothing."""
         if not isinstance(value, Tensor) or value.device.type == "meta":
             return
         storage = value.untyped_storage()

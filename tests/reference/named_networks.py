@@ -1,4 +1,4 @@
-"""The architectures that the package knows, narrow or as published, with the weights that benchmarks draw."""
+"""Architectures of the package, narrow or as published, with the weights that benchmarks draw."""
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ NAMED = tuple(_MAKERS)
 
 
 def named_network(name, full=False, device="cpu"):
-    """A module of logits in evaluation mode and an input ``(3, h, w)`` for it; on ``meta`` without any numbers."""
+    """Return a module of logits in evaluation mode and an input ``(3, h, w)``; on ``meta`` without any numbers."""
     make, side = _MAKERS[name][0 if full else 1]
     with torch.device(device):
         torch.manual_seed(0)
@@ -42,7 +42,7 @@ def named_network(name, full=False, device="cpu"):
 
 
 def centres(side, count):
-    """Points ``(count, 2)`` spread evenly over the middle of a square input: a spiral of Fermat, nothing drawn."""
+    """Return ``(count, 2)`` points spread evenly over the middle of a square input, on a spiral of Fermat."""
     number = np.arange(count)
     radius, angle = np.sqrt((number + 0.5) / count), number * np.pi * (3 - np.sqrt(5))
     return np.round(

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """A layer called as a function, so that both ways of writing a network are met."""
+    """Layer called as a function, so that both styles of networks are covered."""
 
     def __init__(self, function):
         super().__init__()
@@ -40,7 +40,7 @@ class Branches(nn.Module):
 
 
 class Gate(nn.Module):
-    """A map times another: both change on windows."""
+    """Product of two maps that both change on windows."""
 
     def __init__(self, inner):
         super().__init__()
@@ -51,7 +51,7 @@ class Gate(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """Each channel times a number that depends on the whole map."""
+    """Factor per channel that depends on the whole map."""
 
     def __init__(self, channels):
         super().__init__()
@@ -102,7 +102,7 @@ class Network(nn.Module):
 
 
 def random_network(seed, channels_in=3, size_hw=(17, 14), depth=5, exact_windows_only=False):
-    """A network of float64 weights for inputs ``(n, channels_in, *size_hw)``, from a seed."""
+    """Return a network of float64 weights for inputs ``(n, channels_in, *size_hw)``, from a seed."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(int(rng.integers(2**31)))
     layers, channels, hw = [], channels_in, list(size_hw)
@@ -119,7 +119,7 @@ def random_network(seed, channels_in=3, size_hw=(17, 14), depth=5, exact_windows
 
 
 def _conv(rng, channels, hw, keep=False):
-    """A convolution that fits the map; one that keeps its size if asked."""
+    """Return a convolution that fits the map, and keeps its size if required."""
     while True:
         outs = int(rng.choice([2, 3, 5, 8, 16, 20]))
         kernel = tuple(int(k) for k in rng.integers(1, 6, 2))
@@ -210,7 +210,7 @@ def _head(rng, channels, hw):
 
 
 def random_boxes(rng, size_hw, count=9):
-    """Boxes inside, at and over the border, a pixel wide, empty, and larger than the picture; cut to it."""
+    """Return boxes inside, at and over the border, a pixel wide, empty, and larger than the picture; cut to it."""
     height, width = size_hw
     start = rng.integers(-6, [width + 3, height + 3], size=(count, 2))
     size = rng.integers(1, 10, size=(count, 2))

@@ -1,4 +1,4 @@
-"""Random changes on random windows, for the tests of what computes with them."""
+"""Random deltas on random windows, for the tests of the kernels."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ CHANNELS = st.sampled_from([1, 3, 5, 16, 17, 33])
 
 
 @dataclass
-class Changes:
+class RandomDeltas:
     """Rows and their windows table on a map."""
 
     rows: np.ndarray
@@ -25,7 +25,7 @@ class Changes:
 
 
 def random_table(rng, probes, map_hw):
-    """Windows of any size from nothing to the whole map, in order in their rows."""
+    """Return windows of any size from empty to the whole map, with rows in order."""
     table = np.zeros((probes, 6), np.int32)
     first = int(rng.integers(3))  # the rows of other probes may lie before
     for line in table:
@@ -46,16 +46,16 @@ def values(rng, *shape):
     return rng.standard_normal(shape).astype(np.float32)
 
 
-def random_changes(rng, probes, map_hw, channels):
+def random_deltas(rng, probes, map_hw, channels):
     table = random_table(rng, probes, map_hw)
-    return Changes(values(rng, rows_needed(table), channels), table, map_hw)
+    return RandomDeltas(values(rng, rows_needed(table), channels), table, map_hw)
 
 
-def room_for(rng, changes, map_hw, channels):
-    """Windows for an output, of the same photos; its rows are NaN until they are written."""
-    table = random_table(rng, len(changes.windows), map_hw)
-    table[:, 5] = changes.windows[:, 5]
-    return Changes(np.full((rows_needed(table), channels), np.nan, np.float32), table, map_hw)
+def room_for(rng, deltas, map_hw, channels):
+    """Return deltas for an output, of the same photos; rows are NaN until they are written."""
+    table = random_table(rng, len(deltas.windows), map_hw)
+    table[:, 5] = deltas.windows[:, 5]
+    return RandomDeltas(np.full((rows_needed(table), channels), np.nan, np.float32), table, map_hw)
 
 
 def base_map(rng, map_hw, channels):
@@ -63,7 +63,7 @@ def base_map(rng, map_hw, channels):
 
 
 def written(out):
-    """Which rows belong to a window."""
+    """Return which rows belong to a window."""
     mask = np.zeros(len(out.rows), dtype=bool)
     for _, _, height, width, first, _ in out.windows:
         mask[first : first + height * width] = True
@@ -71,7 +71,7 @@ def written(out):
 
 
 def assert_rows_close(got, expected, out, tolerance=1e-5):
-    """The rows of the windows are those expected, relative to the greatest; all others are as they were."""
+    """Compare the rows of the windows, relative to the largest; all others must be unchanged."""
     mask = written(out)
     got = np.asarray(got)
     assert np.isnan(got[~mask]).all()
@@ -81,7 +81,7 @@ def assert_rows_close(got, expected, out, tolerance=1e-5):
 
 @st.composite
 def layers(draw, longest_kernel=7, longest_dilation=2):
-    """Kernel, stride, padding, dilation, map of the input and of the output."""
+    """Draw kernel, stride, padding, dilation, and the maps of the input and of the output."""
 
     def pair(longest):
         return draw(st.integers(1, longest)), draw(st.integers(1, longest))

@@ -1,4 +1,4 @@
-"""Changes on windows, computed the long way: every window is put on a whole map, and maps are summed tap by tap.
+"""Deltas on windows, computed slowly: every window is put on a whole map, and maps are summed tap by tap.
 
 A windows table has a line ``y, x, height, width, first, photo`` for each probe. Maps are ``(height, width, c)``.
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def on_map(rows, window, map_hw):
-    """The whole map of one probe's changes: zero outside its window."""
+    """Return the whole map of one probe's deltas: zero outside its window."""
     y, x, height, width, first, _ = window
     result = np.zeros((*map_hw, rows.shape[1]))
     for i in range(height):
@@ -30,7 +30,7 @@ def base_of(base, photo, map_hw):
 
 
 def taps(kernel, stride, padding, dilation, out_yx):
-    """Cells of the input that a kernel reads for one cell of the output, with the tap that reads each."""
+    """Yield each tap of a kernel with the input cell that it reads for an output cell."""
     for a in range(kernel[0]):
         for b in range(kernel[1]):
             y = out_yx[0] * stride[0] - padding[0] + a * dilation[0]
@@ -43,7 +43,7 @@ def inside(yx, map_hw):
 
 
 def conv(whole, weight, out_hw, stride, padding, dilation):
-    """``weight`` is ``(out, in, kernel height, kernel width)``."""
+    """Convolve a map with ``weight`` ``(out, in, kernel height, kernel width)``."""
     result = np.zeros((*out_hw, weight.shape[0]))
     for out_yx in np.ndindex(*out_hw):
         for (a, b), yx in taps(weight.shape[2:], stride, padding, dilation, out_yx):
@@ -53,7 +53,7 @@ def conv(whole, weight, out_hw, stride, padding, dilation):
 
 
 def depthwise(whole, weight, out_hw, stride, padding, dilation):
-    """``weight`` is ``(c, 1, kernel height, kernel width)``."""
+    """Convolve each channel of a map with ``weight`` ``(c, 1, kernel height, kernel width)``."""
     result = np.zeros((*out_hw, weight.shape[0]))
     for out_yx in np.ndindex(*out_hw):
         for (a, b), yx in taps(weight.shape[2:], stride, padding, dilation, out_yx):
@@ -63,7 +63,7 @@ def depthwise(whole, weight, out_hw, stride, padding, dilation):
 
 
 def max_pool(whole, base_in, out_hw, kernel, stride, padding, dilation):
-    """Of changes and base together, less that of the base alone."""
+    """Return the maximum of base plus deltas, less that of the base alone."""
     result = np.zeros((*out_hw, whole.shape[2]))
     for out_yx in np.ndindex(*out_hw):
         under = [yx for _, yx in taps(kernel, stride, padding, dilation, out_yx) if inside(yx, whole.shape)]
@@ -81,7 +81,7 @@ def avg_pool(whole, out_hw, kernel, stride, padding, divisor):
 
 
 def activated(value, name, low=0.0, high=np.inf, slope=0.0):
-    """The activations that the kernels know."""
+    """Apply an activation that the kernels support."""
     if name == "CLAMP":
         return np.minimum(np.maximum(value, low), high)
     if name == "PRELU":
@@ -93,11 +93,11 @@ def activated(value, name, low=0.0, high=np.inf, slope=0.0):
     return value
 
 
-def changed_by(change, before, name, **options):
-    """What an activation makes of a change of its input."""
-    return activated(before + change, name, **options) - activated(before, name, **options)
+def changed_by(delta, before, name, **options):
+    """Return the delta of an activation for a delta of its input."""
+    return activated(before + delta, name, **options) - activated(before, name, **options)
 
 
 def linear_of_flat(whole, weight):
-    """A fully connected layer on a map flattened as PyTorch does, channel by channel."""
+    """Return a fully connected layer on a map flattened channel by channel, as in PyTorch."""
     return weight @ whole.transpose(2, 0, 1).reshape(-1)

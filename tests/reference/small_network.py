@@ -1,4 +1,4 @@
-"""A small convolutional network with seeded weights, whose answers are of the size that is asked for."""
+"""Small convolutional network with seeded weights and outputs of a given size."""
 
 import torch
 from torch import nn

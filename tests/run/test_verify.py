@@ -76,15 +76,6 @@ def test_drops_are_those_of_a_plain_loop(faces, model, hide, same):
     assert other.face is second
 
 
-def test_an_engine_that_is_not_exact_stands_in_the_manifest(pairs, model, tmp_path):
-    exact = run_of(pairs, model, tmp_path / "run", engine="dense").manifest.configuration
-    assert "engine" not in exact
-    with pytest.raises(ConfigurationChangedError, match='engine: null then, "bfloat16" now'):
-        run_of(pairs, model, tmp_path / "run", engine="bfloat16")
-    half = run_of(pairs, model, tmp_path / "half", engine="bfloat16").manifest.configuration
-    assert half == exact | {"engine": "bfloat16"}
-
-
 def test_a_place_that_either_photo_hides_is_not_asked(faces, model):
     both, _ = explain_pair(faces[FRONT], faces[PROFILE], model, stride=20, threshold=0.2)
     front, _ = explain_pair(faces[FRONT], faces[PROFILE], model, stride=20, threshold=0.2, hide="first")

@@ -14,7 +14,7 @@ from torch import nn
 from canonface.demo import demo_folder
 from canonface.engine.incremental.native_kernels import NativeKernels
 from canonface.engine.incremental.torch_kernels import TorchKernels
-from canonface.engine.native import Library, building
+from canonface.engine.native import Library, compilation
 from canonface.explanation import explain
 from canonface.models import load_model
 from canonface.pipeline import audit
@@ -22,7 +22,7 @@ from canonface.types import InputSpec
 
 SPEC = InputSpec(size_hw=(SIDE, SIDE))
 OPTIONS = {"target": 0, "stride": 17}
-RUNNABLE = list(building.VARIANTS)[list(building.VARIANTS).index(building.fastest_variant()) :]
+RUNNABLE = list(compilation.VARIANTS)[list(compilation.VARIANTS).index(compilation.fastest_variant()) :]
 """Variants of the kernels that this processor can run: what one with fewer instructions has is a later one."""
 
 
@@ -65,10 +65,10 @@ def forgetful():
 
 
 def forgetting():
-    for function in (building.library, building.find_compiler):
+    for function in (compilation.library, compilation.find_compiler):
         function.cache_clear()
     yield
-    for function in (building.library, building.find_compiler):
+    for function in (compilation.library, compilation.find_compiler):
         function.cache_clear()
 
 
@@ -96,7 +96,7 @@ def assert_right(found, face, network, exactly=False):
 
 
 def needs_kernels():
-    if building.library() is None:
+    if compilation.library() is None:
         pytest.skip("no compiler here: the native kernels cannot be built")
 
 
@@ -105,7 +105,7 @@ def test_a_network_that_defeats_tracing(face, said, engine, level):
     network = Winding(4)
     found = drops(face, network, engine)
     [line] = said(logging.INFO)
-    assert line.startswith("net is asked by the dense engine: torch.fx cannot follow it: ")
+    assert line.startswith("net runs on the dense engine: torch.fx cannot follow it: ")
     assert len(said(logging.WARNING)) == (level == logging.WARNING), "louder where more was asked for"
     assert_right(found, face, network, exactly=True)
 
@@ -132,7 +132,7 @@ def test_a_build_that_fails(face, elsewhere, monkeypatch, tmp_path, said, engine
         first == f"going on without native kernels, several times slower: {compiler} fails: fatal error: full"
     )
     assert len(others) == (engine == "native")
-    assert all(line.startswith("net is asked by the incremental engine: ") for line in others)
+    assert all(line.startswith("net runs on the incremental engine: ") for line in others)
     drops(face, SmallNetwork(4), "auto")
     assert said()[0] == first
     assert sum("without native kernels" in line for line in said()) == 1, "said once a process"
@@ -143,7 +143,7 @@ def test_a_build_that_fails(face, elsewhere, monkeypatch, tmp_path, said, engine
 def test_a_processor_without_the_newest_instructions(face, forgetful, monkeypatch, said, variant):
     monkeypatch.setenv("CANONFACE_SIMD", variant)
     needs_kernels()
-    assert building.library().instruction_set == variant
+    assert compilation.library().instruction_set == variant
     network = SmallNetwork(4)
     found = drops(face, network, "native")
     assert said() == []
@@ -152,9 +152,9 @@ def test_a_processor_without_the_newest_instructions(face, forgetful, monkeypatc
 
 def test_a_processor_that_is_not_known(face, forgetful, monkeypatch, said):
     monkeypatch.delenv("CANONFACE_SIMD", raising=False)
-    monkeypatch.setattr(building, "_processor_flags", set)
+    monkeypatch.setattr(compilation, "_processor_flags", set)
     needs_kernels()
-    assert building.library().instruction_set == "portable"
+    assert compilation.library().instruction_set == "portable"
     network = SmallNetwork(4)
     found = drops(face, network, "native")
     assert said() == []
@@ -176,7 +176,7 @@ def test_memory_for_a_few_questions_only(face, monkeypatch, said, engine, kernel
     network = SmallNetwork(4)
     found = drops(face, network, engine)
     assert all(line.startswith("out of memory with ") for line in said())
-    assert said()[-1] == "out of memory with 4 questions at once: going on with 2"
+    assert said()[-1] == "out of memory with 4 probes at once: going on with 2"
     assert_right(found, face, network)
 
 
@@ -195,7 +195,7 @@ def test_no_memory_at_all_or_a_broken_kernel(face, monkeypatch, said, engine, ke
     *halvings, line = said()
     assert all(halving.startswith("out of memory with ") for halving in halvings)
     why = "out of memory" if isinstance(error, MemoryError) else "ValueError: conv: windows do not fit"
-    assert line == f"net is asked by the dense engine: questions by windows failed: {why}"
+    assert line == f"net runs on the dense engine: the local engine failed: {why}"
     assert_right(found, face, network, exactly=True)
 
 
@@ -211,7 +211,7 @@ def test_a_kernel_that_computes_something_else(face, monkeypatch, said):
     network = SmallNetwork(4)
     found = drops(face, network, "native")
     [line] = said()
-    assert line.startswith("net is asked by the dense engine: answers of the native engine are off by up to ")
+    assert line.startswith("net runs on the dense engine: outputs of the native engine are off by up to ")
     assert_right(found, face, network, exactly=True)
 
 

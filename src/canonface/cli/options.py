@@ -87,8 +87,7 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="auto (native or dense, whichever is measured faster), dense, incremental, native, or bfloat16 (not "
-        "exact; its error is reported).",
+        help="auto (native or dense, whichever is measured faster), dense, incremental or native.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

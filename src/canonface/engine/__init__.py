@@ -1,21 +1,21 @@
-"""Occlusions to a model's answers: several engines, which must agree."""
+"""Engines: model outputs for the occluded copies of one input."""
 
-from canonface.engine.batching import BatchSize
-from canonface.engine.dense import Ask, predict
+from canonface._deprecated import renamed_names
+from canonface.engine.dense import BatchSize, ForwardFn, predict
 from canonface.engine.drops import drops
-from canonface.engine.plan import ENGINES, Plan, noted
-from canonface.engine.planning import planned
+from canonface.engine.plan import ENGINES, Plan, make_plan
 from canonface.engine.runner import ModelRunner, check_engine
+
+__getattr__ = renamed_names(__name__)
 
 __all__ = [
     "ENGINES",
-    "Ask",
     "BatchSize",
+    "ForwardFn",
     "ModelRunner",
     "Plan",
     "check_engine",
     "drops",
-    "noted",
-    "planned",
+    "make_plan",
     "predict",
 ]

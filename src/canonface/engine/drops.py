@@ -1,4 +1,4 @@
-"""Drops of a torch module's confidence, by any engine: the plain way in."""
+"""Drops of a torch module's confidence, by any engine."""
 
 from __future__ import annotations
 
@@ -27,27 +27,26 @@ def drops(
     engine: str = "auto",
     batch: int = 64,
 ) -> Float[np.ndarray, "n"]:
-    """Fall of a class's softmax probability when a patch hides each point (eq. 1).
+    """Return the drop of a class's softmax probability when a patch hides each point (eq. 1).
 
     Args:
-        module: a ``torch.nn.Module`` from ``(n, c, h, w)`` to logits ``(n, d)``; it is asked in evaluation mode.
+        module: a ``torch.nn.Module`` from ``(n, c, h, w)`` to logits ``(n, d)``; it runs in evaluation mode.
         x: ``(c, h, w)`` the input, a tensor or an array.
-        centres_xy: ``(n, 2)`` points in pixels of ``x``; a point that holds NaN is not asked.
+        centres_xy: ``(n, 2)`` points in pixels of ``x``; a point that holds NaN is not probed.
         patch: side of the patch in pixels (eq. 2).
-        fill: what hides the patch, in the values of ``x``: a number, or what broadcasts to ``(c, h, w)``.
-        target: the class; None: the one that the module predicts for ``x``.
+        fill: content of the patch, in the values of ``x``: a number, or an array that broadcasts to ``(c, h, w)``.
+        target: the class; None: the class predicted for ``x``.
         engine: see `canonface.engine.ENGINES`: ``auto``, ``dense``, ``incremental`` (PyTorch's operators),
-            ``native`` (compiled kernels), ``bfloat16``. Where one cannot be used, another one answers, and a line
-            of the log says so.
-        batch: how many copies are shown at once where whole images are.
+            ``native`` (compiled kernels). Where one cannot be used, another one is, and a line of the log says so.
+        batch: copies per batch of the dense engine.
 
     Returns:
-        ``(n,)`` ``float64``; positive: the module relied on what was hidden; NaN: the point was not asked.
+        ``(n,)`` ``float64``; positive: the module relied on the hidden pixels; NaN: the point was not probed.
 
     Raises:
         OptionError: an argument cannot be used; ``x`` or ``fill`` holds NaN or infinity.
         TargetError: there is no such class.
-        ModelError: the module failed, or answered with something other than ``(n, d)`` numbers.
+        ModelError: the module failed, or returned something other than ``(n, d)`` numbers.
     """
     if not hasattr(module, "parameters"):
         raise OptionError(f"module is a torch.nn.Module; got a {type(module).__name__}: put it into one.")
@@ -61,18 +60,18 @@ def drops(
     known = np.isfinite(points).all(axis=1)
     if np.ndim(side := _numbers(patch, "patch")):
         raise OptionError(f"patch is one number, a side in pixels; got shape {side.shape}.")
-    hidden_by = _checked_fill(fill, tuple(x.shape))
-    occlusions = Occlusions(occlusion_boxes(points[known], float(side), height_width), hidden_by)
+    content = _checked_fill(fill, tuple(x.shape))
+    occlusions = Occlusions(occlusion_boxes(points[known], float(side), height_width), content)
     model = TorchModel(module, type(module).__name__, InputSpec(size_hw=height_width))
     tensor = _on_device(module, x)
-    original, hidden = ModelRunner(model, engine, batch).both(tensor, occlusions)
-    index = int(original[0].argmax()) if target is None else target
-    if not isinstance(index, Integral) or not 0 <= index < original.shape[1]:
-        raise TargetError(f"A target is one of {original.shape[1]} classes, counted from 0; got {target!r}.")
+    clean, occluded = ModelRunner(model, engine, batch).both(tensor, occlusions)
+    index = int(clean[0].argmax()) if target is None else target
+    if not isinstance(index, Integral) or not 0 <= index < clean.shape[1]:
+        raise TargetError(f"A target is one of {clean.shape[1]} classes, counted from 0; got {target!r}.")
     result = np.full(len(points), np.nan)
     if known.any():
         before, after = (
-            class_confidence(values, index, "probability", "logits") for values in (original, hidden)
+            class_confidence(values, index, "probability", "logits") for values in (clean, occluded)
         )
         result[known] = before - after
     return result
@@ -93,7 +92,7 @@ def _checked_fill(fill: float | Tensor, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _numbers(values: Any, name: str) -> Float[np.ndarray, "..."]:
-    """What an argument is made of, in its own float type."""
+    """Return an argument as an array of its own float type."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     try:
@@ -106,7 +105,7 @@ def _numbers(values: Any, name: str) -> Float[np.ndarray, "..."]:
 
 
 def _on_device(module: Any, x: Tensor) -> Tensor:
-    """The input as a tensor where the module computes, in its float type."""
+    """Return the input as a tensor on the module's device, in its float type."""
     import torch
 
     weight = next((p for p in module.parameters() if p.is_floating_point()), None)
@@ -114,5 +113,5 @@ def _on_device(module: Any, x: Tensor) -> Tensor:
         x = np.ascontiguousarray(x)  # PyTorch takes no negative strides
     tensor = torch.as_tensor(x).detach()
     if not torch.isfinite(tensor).all():
-        raise OptionError("x holds NaN or infinity: a drop says nothing where the input says nothing.")
+        raise OptionError("x holds NaN or infinity: a drop of an undefined input is undefined.")
     return tensor.clone() if weight is None else tensor.to(weight.device, weight.dtype, copy=True)

@@ -1,4 +1,4 @@
-"""A torch model asked by windows: what its network makes of the changes, as the model's own answers."""
+"""Local engine: a torch model evaluated on the windows that occlusions change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from canonface.engine.plan import NoLocalEngineError
 from canonface.errors import is_out_of_memory
 from canonface.functional import Tensor
 from canonface.models import Model, TorchModel, checked_predictions
@@ -18,38 +17,42 @@ from canonface.occlusions import Occlusions
 
 if TYPE_CHECKING:
     from canonface.engine.incremental.costs import Costs
-    from canonface.engine.incremental.network import Network
-    from canonface.engine.incremental.session import Session
+    from canonface.engine.incremental.executor import Executor
+    from canonface.engine.incremental.traced_network import TracedNetwork
 
 logger = logging.getLogger("canonface")
 
 
+class NoLocalEngineError(Exception):
+    """Model without a local engine; the text tells the user why."""
+
+
 @dataclass(frozen=True, eq=False)
 class LocalEngine:
-    """The network behind a model, for inputs of one shape.
+    """Traced network of a model, for inputs of one shape.
 
     Attributes:
         model: the model.
-        network: its module, compiled.
+        network: its module, traced.
     """
 
     model: TorchModel
-    network: Network
+    network: TracedNetwork
 
     @classmethod
     def of(cls, model: Model, x: Tensor) -> LocalEngine:
-        """The network behind a model.
+        """Return the local engine of a model, for inputs like ``x``.
 
         Raises:
-            NoLocalEngineError: there is none that windows could follow.
+            NoLocalEngineError: the model's layers are unknown, cannot be traced, or windows cannot follow the first.
         """
         if not isinstance(model, TorchModel):
-            raise NoLocalEngineError("it shows no layers that could be followed: only its answers are known")
-        from canonface.engine.incremental.network import network_of
-        from canonface.engine.incremental.tracing import NotTraceableError
+            raise NoLocalEngineError("it has no layers that can be traced: only its outputs are known")
+        from canonface.engine.incremental.trace import NotTraceableError
+        from canonface.engine.incremental.traced_network import traced_network
 
         try:
-            network = network_of(model.module, x[None])
+            network = traced_network(model.module, x[None])
         except NotTraceableError as error:
             raise NoLocalEngineError(str(error)) from error
         program = network.program
@@ -61,20 +64,18 @@ class LocalEngine:
         return cls(model, network)
 
     def costs(self, x: Tensor, occlusions: Occlusions) -> Costs:
-        """What questions about an input cost."""
-        from canonface.engine.incremental.changes import windows_of
+        """Count multiply-adds and memory for occlusions of an input."""
         from canonface.engine.incremental.costs import costs
+        from canonface.engine.incremental.deltas import windows_of
 
         return costs(self.network.program, windows_of(tuple(x.shape), [occlusions]))
 
-    def best(self, x: Tensor, wanted: str) -> str:
-        """The engine that is asked for, or the nearest that there is here."""
-        if wanted in ("incremental", "bfloat16"):
-            return wanted
-        return "incremental" if self.why_not_native(x) else "native"
+    def available(self, x: Tensor, wanted: str) -> str:
+        """Return the engine named ``wanted``, or the nearest one that can be used here."""
+        return "incremental" if wanted == "incremental" or self.why_not_native(x) else "native"
 
     def why_not_native(self, x: Tensor) -> str:
-        """Why an input cannot be asked about by the native engine; empty: it can."""
+        """Return the reason why the native engine cannot evaluate an input; "" if it can."""
         import torch
 
         from canonface.engine import native
@@ -83,29 +84,48 @@ class LocalEngine:
             return "native kernels compute in single precision on the CPU"
         return "" if native.library() is not None else "there are no native kernels here"
 
+    def executor(
+        self, x: Tensor, occlusions: Occlusions, engine: str, costs: Costs | None = None
+    ) -> Executor:
+        """Return the network's executor for an engine.
+
+        The first call makes it, for chunks that suit the occlusions.
+
+        Args:
+            x: ``(c, h, w)`` an input.
+            occlusions: what is hidden.
+            engine: ``incremental`` or ``native``.
+            costs: of these occlusions; None counts them where they are needed.
+        """
+        known = self.network.executors.get(engine)
+        if known is not None:
+            return known
+        costs = costs or self.costs(x, occlusions)
+        return self.network.executor(engine, costs.probe_bytes, costs.base_bytes + costs.kept_bytes(engine))
+
     def predict(
         self, x: Tensor, occlusions: Occlusions, engine: str
     ) -> tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]]:
-        """The model's outputs for an input as it is, and for each occlusion of it.
+        """Return the model's outputs for the clean input and for each occlusion of it.
 
-        When the device runs out of memory fewer questions go through the network together, which is said once.
+        When the device runs out of memory, fewer probes go through the network together; this is logged.
         """
         while True:
-            session = self.network.sessions[engine]
+            executor = self.executor(x, occlusions, engine)
             try:
-                original, hidden = session.predict(x[None], [occlusions], self.model.picked)
+                clean, occluded = executor.predict(x[None], [occlusions], self.model.picked)
             except Exception as error:
-                if not is_out_of_memory(error) or session.chunk == 1:
+                if not is_out_of_memory(error) or executor.chunk == 1:
                     raise
-                self.network.sessions[engine] = _halved(session)
+                self.network.executors[engine] = _halved(executor)
             else:
-                return self._checked(original), self._checked(hidden)
+                return self._checked(clean), self._checked(occluded)
 
     def _checked(self, outputs: Tensor) -> Float[np.ndarray, "n d"]:
         return checked_predictions(self.model, as_array(outputs), len(outputs))
 
 
-def _halved(session: Session) -> Session:
-    smaller = replace(session, chunk=session.chunk // 2)
-    logger.warning("out of memory with %d questions at once: going on with %d", session.chunk, smaller.chunk)
+def _halved(executor: Executor) -> Executor:
+    smaller = replace(executor, chunk=executor.chunk // 2)
+    logger.warning("out of memory with %d probes at once: going on with %d", executor.chunk, smaller.chunk)
     return smaller

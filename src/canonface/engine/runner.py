@@ -1,4 +1,4 @@
-"""One model asked about occlusions by the fastest way that is exact; where a way fails, by another one."""
+"""Model runner: evaluates one model on occlusions by the fastest exact engine, and falls back where that fails."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import logging
 import numpy as np
 from jaxtyping import Float
 
-from canonface.engine.batching import BatchSize
-from canonface.engine.choosing import agree, choose
-from canonface.engine.dense import predict
-from canonface.engine.local import LocalEngine
-from canonface.engine.plan import ENGINES, INEXACT, NoLocalEngineError, Plan, failed
+from canonface._deprecated import warn_renamed
+from canonface.engine.dense import BatchSize, predict
+from canonface.engine.local import LocalEngine, NoLocalEngineError
+from canonface.engine.plan import ENGINES, Plan, agree, choose, failure_plan
 from canonface.errors import ModelOutputError, OptionError, near_names
 from canonface.functional import Tensor
 from canonface.models import Model, checked_outputs
@@ -19,69 +18,74 @@ from canonface.occlusions import Occlusions
 
 logger = logging.getLogger("canonface")
 
-FEWEST = 8
-"""Questions about one face for which it is worth while to look for a faster way."""
+MIN_PASSES = 8
+"""Forward passes of one face from which on a faster engine is looked for."""
 CHECK_EVERY = 2000
-"""Questions after which one is asked in both ways again; the first ones too."""
+"""Forward passes after which one is compared with the dense engine again; one of the first is compared too."""
 
 
 class ModelRunner:
-    """Asks one model about occlusions.
+    """Runs one model on occluded inputs.
 
     Args:
         model: the model.
         engine: one of `canonface.engine.ENGINES`.
-        batch: how many copies are shown at once where whole images are.
+        batch: copies per batch of the dense engine.
 
     Attributes:
-        plan: how the model is asked; None before the first question.
+        plan: engine in use and the reason; None before the first forward pass.
     """
 
     def __init__(self, model: Model, engine: str = "auto", batch: int | BatchSize = 64) -> None:
         check_engine(engine)
         self.model, self.engine = model, engine
         self.batch = batch if isinstance(batch, BatchSize) else BatchSize(batch)
-        self.plan: Plan | None = Plan("dense", "as asked for") if engine == "dense" else None
-        # Even a plan that is known already is held against the dense engine once: the module may have changed unseen.
+        self.plan: Plan | None = Plan("dense", "as requested") if engine == "dense" else None
+        # A plan made for an earlier runner is checked once too: the module may have changed unseen.
         self._unchecked = CHECK_EVERY
 
     def predict(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
-        """Outputs of the model for each occluded copy of an input; equal occlusions are asked once.
+        """Return the outputs of the model for each occluded copy of an input; equal occlusions are evaluated once.
 
         Args:
-            x: ``(c, h, w)`` the input, where the model computes: see `canonface.models.Model.to_device`.
+            x: ``(c, h, w)`` the input, on the model's device: see `canonface.models.Model.to_device`.
             occlusions: what is hidden.
 
         Raises:
-            ModelError: the model failed, or answered with the wrong shape or NaN.
+            ModelError: the model failed, or returned the wrong shape or NaN.
             OutOfMemoryError: a single copy does not fit.
         """
         if not len(occlusions):
             return np.empty((0, 0), dtype=np.float32)
         distinct, place = occlusions.distinct()
-        found = self._by_windows(x, distinct)
-        hidden = self._dense(x, distinct) if found is None else found[1]
-        return np.asarray(hidden[place])
+        found = self._local(x, distinct)
+        occluded = self._dense(x, distinct) if found is None else found[1]
+        return np.asarray(occluded[place])
 
     def both(
         self, x: Tensor, occlusions: Occlusions
     ) -> tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]]:
-        """Outputs of the model for an input as it is, and `answers`; windows need the former anyway."""
+        """Return the outputs for the clean input, then those of `predict`; local engines need the former anyway."""
         distinct, place = occlusions.distinct()
-        found = self._by_windows(x, distinct) if len(distinct) else None
+        found = self._local(x, distinct) if len(distinct) else None
         if found is not None:
             return found[0], found[1][place]
-        original = checked_outputs(self.model, x[None])
-        return original, self._dense(x, distinct)[place] if len(distinct) else original[:0]
+        clean = checked_outputs(self.model, x[None])
+        return clean, self._dense(x, distinct)[place] if len(distinct) else clean[:0]
+
+    def answers(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
+        """Call `predict` by its name of 0.1.0."""
+        warn_renamed("ModelRunner.answers", "ModelRunner.predict")
+        return self.predict(x, occlusions)
 
     def _dense(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
         return predict(lambda batch: checked_outputs(self.model, batch), x, occlusions, self.batch)
 
-    def _by_windows(
+    def _local(
         self, x: Tensor, occlusions: Occlusions
     ) -> tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]] | None:
-        """Outputs by a faster engine, for the input as it is too; None where the dense one is to be asked."""
-        if self.plan is None and self.engine == "auto" and len(occlusions) < FEWEST:
+        """Return clean and occluded outputs by a local engine; None if the dense engine has to be used."""
+        if self.plan is None and self.engine == "auto" and len(occlusions) < MIN_PASSES:
             return None
         if self.plan is not None and self.plan.engine == "dense":
             return None
@@ -96,56 +100,51 @@ class ModelRunner:
             if plan.engine == "dense":
                 return None
             found = local.predict(x, occlusions, plan.engine)
-            return found if self._holds(x, occlusions, found, plan) else None
+            return found if self._passes_check(x, occlusions, found, plan) else None
         except NoLocalEngineError as error:
             self._settle(Plan("dense", str(error)))
         except ModelOutputError:
-            # Of this photo: the dense engine is asked about it, and says so if the model is to blame.
-            logger.debug("an answer by windows is no answer", exc_info=True)
+            # Concerns this photo only: the dense engine repeats it, and raises if the model is to blame.
+            logger.debug("the local engine returned unusable outputs", exc_info=True)
         except Exception as error:
-            logger.debug("questions by windows failed", exc_info=True)
-            self._settle(failed(error), unexpected=True)
+            logger.debug("the local engine failed", exc_info=True)
+            self._settle(failure_plan(error), unexpected=True)
         return None
 
-    def _holds(
+    def _passes_check(
         self,
         x: Tensor,
         occlusions: Occlusions,
         found: tuple[Float[np.ndarray, "1 d"], Float[np.ndarray, "n d"]],
         plan: Plan,
     ) -> bool:
-        """At first and now and then: whether the dense engine answers the same where most is said to change."""
+        """Compare the largest change with the dense engine, at first and every `CHECK_EVERY` forward passes."""
         self._unchecked += len(occlusions)
         if self._unchecked < CHECK_EVERY:
             return True
         self._unchecked = 0
-        original, hidden = found
-        chosen = int(np.abs(hidden - original).max(axis=1).argmax())
-        dense, prediction = self._dense(x, occlusions[chosen : chosen + 1]), hidden[chosen : chosen + 1]
-        if agree(prediction, dense, original, plan.engine, self.model.outputs):
+        clean, occluded = found
+        chosen = int(np.abs(occluded - clean).max(axis=1).argmax())
+        dense, output = self._dense(x, occlusions[chosen : chosen + 1]), occluded[chosen : chosen + 1]
+        if agree(output, dense, clean, self.model.outputs):
             return True
-        off = float(np.abs(prediction - dense).max())
+        off = float(np.abs(output - dense).max())
         self._settle(
-            Plan("dense", f"an answer of the {plan.engine} engine was off by {off:.2g}"), unexpected=True
+            Plan("dense", f"an output of the {plan.engine} engine was off by {off:.2g}"), unexpected=True
         )
         return False
 
     def _settle(self, plan: Plan, unexpected: bool = False) -> Plan:
-        """Keep a plan; say once what it is, and louder where it is not what was asked for, or not exact."""
+        """Keep a plan and log it once: as a warning if it is not the one requested."""
         if self.plan is None or self.plan.engine != plan.engine:
             refused = self.engine not in ("auto", plan.engine)
-            is_loud = unexpected or refused or plan.engine in INEXACT
-            level = logging.WARNING if is_loud else logging.INFO
-            logger.log(level, "%s is asked by the %s engine: %s", self.model.name, plan.engine, plan.why)
+            level = logging.WARNING if unexpected or refused else logging.INFO
+            logger.log(level, "%s runs on the %s engine: %s", self.model.name, plan.engine, plan.why)
         self.plan = plan
         return plan
 
 
 def check_engine(engine: str) -> None:
-    """Refuse an engine that does not exist.
-
-    Raises:
-        OptionError: it does not; lists what does.
-    """
+    """Raise OptionError if there is no engine of this name; the message lists the engines."""
     if engine not in ENGINES:
         raise OptionError(f"An engine has a known name; got {engine!r}: {near_names(str(engine), ENGINES)}")

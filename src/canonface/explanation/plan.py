@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from canonface.engine import Plan, planned
+from canonface.engine import Plan, make_plan
 from canonface.errors import OptionError
 from canonface.explanation.options import Engine, gather
 from canonface.explanation.probes import choose_probes
@@ -47,4 +47,4 @@ def plan(
     probes = choose_probes(face.mesh, choices.settings, loaded.spec).vertices
     view = FaceView(face, loaded, choices.settings)
     occlusions = view.occlusions(probes[require_shown(view.shown.visible[probes])])[0]
-    return planned(loaded, loaded.to_device(view.shown.x), occlusions, choices.engine.batch)
+    return make_plan(loaded, loaded.to_device(view.shown.x), occlusions, choices.engine.batch)

@@ -26,8 +26,8 @@ from canonface.finetuning.folds import identity_folds
 from canonface.finetuning.options import FinetuneOptions, finetune_options
 from canonface.finetuning.scores import ClassifierScores, make_scores
 from canonface.finetuning.tasks import Task, chosen_classes, make_task
-from canonface.mesh import load_mesh
 from canonface.imports import require
+from canonface.mesh import load_mesh
 from canonface.models.finetuned import Description, is_finetuned, write_finetuned
 
 if TYPE_CHECKING:

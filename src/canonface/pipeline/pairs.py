@@ -17,7 +17,7 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import PairConfidence, Threshold, VerificationConfidence, fit_threshold, is_same
 from canonface.data import PairList, read_pairs
 from canonface.data.photos import digest, printable
-from canonface.engine import ModelRunner, noted
+from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, LabelsError, OptionError, PhotoError, TargetError
 from canonface.explanation.attribution import check_method
 from canonface.explanation.options import Choices, Engine
@@ -149,7 +149,7 @@ def _describe(
         "aligner": dict(aligner.describe()),
         "photos": {"count": len(found), "sha256": found.digest},
         "labels": {"columns": list(found.columns)},
-    } | noted(choices.engine.name)
+    }
 
 
 def _source_of_same(found: PairList) -> str:

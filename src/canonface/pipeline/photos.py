@@ -16,7 +16,7 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.data import LabelledPhotos, Labels, Photos
 from canonface.data.photos import digest, printable
-from canonface.engine import ModelRunner, noted
+from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError
 from canonface.explanation.attribution import check_method, refuse_occlusion_options
 from canonface.explanation.face import explain_face
@@ -138,7 +138,7 @@ def audit(
         found.labels,
         ModelRunner(loaded, choices.engine.name, choices.engine.batch),
     )
-    configuration = describe(choices.settings, loaded, found, aligner, probes) | noted(choices.engine.name)
+    configuration = describe(choices.settings, loaded, found, aligner, probes)
     manifest = Manifest.new(configuration | _describe_sampling(design, order, cluster), found.photos.root)
     cases = [
         Case(number, {"sha256": found.path(name)}, partial(task.rows, number, name, found.path(name)))

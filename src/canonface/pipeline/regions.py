@@ -15,7 +15,7 @@ import numpy as np
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.data import LabelledPhotos, Labels, Photos
 from canonface.data.photos import digest, printable
-from canonface.engine import ModelRunner, noted
+from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError, RunError
 from canonface.explanation.gallery import check_model
 from canonface.explanation.options import Engine
@@ -216,7 +216,7 @@ def audit_regions(
             )
             for number, name in enumerate(found.names)
         ]
-        configuration = task.describe(found, aligner) | noted(choices.engine.name)
+        configuration = task.describe(found, aligner)
         if out is None:
             return _summary(_evaluated(cases, report), configuration)
         manifest = Manifest.new(configuration, found.photos.root)

@@ -1,4 +1,4 @@
-"""Values that share memory, heads on flattened maps, modules that change: where a wrong answer would be silent."""
+"""Cases in which a mistake would be silent: values that share memory, flattened maps, modules that change."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import torch
 from torch import nn
 
 from canonface.engine import drops
-from canonface.engine.incremental import network
+from canonface.engine.incremental import traced_network
 
 GATE = 5e-5
 PLACES = np.array([[8.0, 8], [16, 16], [25, 20], [30, 30], [4, 28], [20, 9], [12, 22], [28, 5], [16, 3]])
 
 
 class PreActivation(nn.Module):
-    """The shortcut's memory is overwritten by the activation before it is read."""
+    """Network whose activation overwrites the shortcut's memory before it is read."""
 
     def __init__(self, shortcut):
         super().__init__()
@@ -31,7 +31,7 @@ class PreActivation(nn.Module):
 
 
 class FlatHead(nn.Module):
-    """A batch norm of a flattened map, and what follows it."""
+    """Network with a batch norm of a flattened map."""
 
     def __init__(self, follows):
         super().__init__()
@@ -59,16 +59,16 @@ def assert_engines_agree(module, x, engine):
 @pytest.mark.parametrize(
     "shortcut", [nn.Identity(), nn.Dropout(), nn.Sequential()], ids=lambda each: type(each).__name__
 )
-def test_a_shortcut_is_read_as_it_was_overwritten(shortcut, engine, caplog):
+def test_a_shortcut_is_read_as_overwritten(shortcut, engine, caplog):
     module = PreActivation(shortcut)
     torch.manual_seed(1)
     # On the first photo little is negative, so that a mistake would not show.
     for x in (torch.rand(3, 32, 32) + 0.5, torch.randn(3, 32, 32)):
         assert_engines_agree(module, x, engine)
-    assert "asked by the dense engine" not in caplog.text
+    assert "runs on the dense engine" not in caplog.text
 
 
-def test_memory_that_is_read_in_another_shape_is_left_to_the_dense_engine(caplog):
+def test_overwritten_memory_of_another_shape_goes_to_the_dense_engine(caplog):
     class InAnotherShape(PreActivation):
         def forward(self, x):
             y = self.first(x)
@@ -87,11 +87,11 @@ def test_memory_that_is_read_in_another_shape_is_left_to_the_dense_engine(caplog
 def test_factors_of_a_flattened_map_are_kept(follows, engine, caplog):
     torch.manual_seed(1)
     assert_engines_agree(FlatHead(follows), torch.randn(3, 32, 32), engine)
-    assert "asked by the dense engine" not in caplog.text
+    assert "runs on the dense engine" not in caplog.text
 
 
 @pytest.mark.parametrize(
-    "change",
+    "alter",
     [
         lambda module: setattr(module, "factor", 3.0),
         lambda module: setattr(module, "offset", torch.ones(1)),
@@ -101,13 +101,13 @@ def test_factors_of_a_flattened_map_are_kept(follows, engine, caplog):
     ],
     ids=["number", "tensor", "setting", "forward", "weights"],
 )
-def test_a_module_that_changed_is_followed_again(change):
+def test_a_changed_module_is_traced_again(alter):
     module = PreActivation(nn.Identity())
     torch.manual_seed(1)
     x = torch.randn(3, 32, 32)
-    before = network.state_of(module)
-    assert network.state_of(module) == before
+    before = traced_network.state_of(module)
+    assert traced_network.state_of(module) == before
     assert_engines_agree(module, x, "incremental")
-    change(module)
-    assert network.state_of(module) != before
+    alter(module)
+    assert traced_network.state_of(module) != before
     assert_engines_agree(module, x, "incremental")

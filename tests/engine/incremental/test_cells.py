@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from canonface.engine.incremental import torch_kernels
-from canonface.engine.incremental.kernels import Change
+from canonface.engine.incremental.deltas import Delta
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.torch_kernels import TorchKernels
 from canonface.engine.incremental.windows import Windows
@@ -42,13 +42,13 @@ def test_cells_times_their_weights_are_added(boxes, ordered, whole, together, fa
     given = rows.clone()
     scale = None if factor is None else torch.tensor(factor, dtype=torch.float64)
     end = End("cells", "value", fx.Graph().placeholder("value"), SHAPE, weight, scale)
-    made = TorchKernels().cells(end, Change(rows, windows), base)
+    made = TorchKernels().cells(end, Delta(rows, windows), base)
     assert bool(seen) == whole
     maps = torch.zeros(len(boxes), *SHAPE, dtype=torch.float64)
     scaled = given if scale is None else given * scale
     for each, (y, x, height, width, first, _) in zip(maps, windows.table.tolist(), strict=True):
         part = scaled[first : first + height * width].view(height, width, SHAPE[0])
         each[:, y : y + height, x : x + width] = part.permute(2, 0, 1)
-    photos = torch.as_tensor(windows.table[:, 5]).long()
+    photos = torch.as_tensor(windows.photo).long()
     torch.testing.assert_close(made, base[photos] + maps.flatten(1) @ weight.t())
     assert torch.equal(rows, given), "what is read is not written to"

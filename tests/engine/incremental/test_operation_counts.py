@@ -1,4 +1,4 @@
-"""What the planner counts, to the last multiply-add and byte: whoever makes a network dearer changes a table."""
+"""Counted multiply-adds and bytes of known networks, exactly."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,10 @@ import pytest
 import torch
 from named_networks import NAMED, centres, named_network
 
-from canonface.engine.incremental.changes import windows_of
-from canonface.engine.incremental.costs import costs, filled
-from canonface.engine.incremental.lowering import lowered
-from canonface.engine.incremental.tracing import traced
+from canonface.engine.incremental.costs import costs, saturated
+from canonface.engine.incremental.deltas import windows_of
+from canonface.engine.incremental.lowering import lower
+from canonface.engine.incremental.trace import trace_module
 from canonface.functional import occlusion_boxes
 from canonface.occlusions import Occlusions
 
@@ -18,7 +18,7 @@ PROBES = 64
 
 
 class Counted(NamedTuple):
-    """Multiply-adds of a whole image and of all probes together; bytes as in `costs`; what is `filled`."""
+    """Multiply-adds of a whole image and of all probes together; bytes as in `costs`; see `costs.saturated`."""
 
     dense: int
     needed: int
@@ -27,7 +27,7 @@ class Counted(NamedTuple):
     native_bytes: int
     cell_bytes: int
     probe_bytes: int
-    filled: str = ""
+    saturated: str = ""
 
 
 # Of 64 patches, each an eighth of the input's side wide. Whole images cost what is published: 15.5, 4.1, 6.3, 0.3 and
@@ -48,10 +48,10 @@ TABLE = {
 
 
 def program_of(name):
-    """The program of a network as it was published, without a number in it."""
+    """Return the program of a published network, without weights."""
     module, x = named_network(name, full=True, device="meta")
     with torch.no_grad():
-        return lowered(traced(module, x[None]), x[None]), x.shape
+        return lower(trace_module(module, x[None]), x[None]), x.shape
 
 
 def costs_of(name, boxes):
@@ -60,7 +60,7 @@ def costs_of(name, boxes):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_patches_on_a_face_cost_what_the_table_says(name):
+def test_patches_on_a_face_have_the_costs_of_the_table(name):
     program, found = costs_of(
         name, lambda side: occlusion_boxes(centres(side, PROBES), side // 8, (side, side))
     )
@@ -75,7 +75,7 @@ def test_patches_on_a_face_cost_what_the_table_says(name):
         found.native_bytes,
         found.cell_bytes,
         found.probe_bytes,
-        filled(program),
+        saturated(program),
     )
 
 
@@ -92,6 +92,6 @@ def test_no_layer_costs_more_than_whole_and_a_hidden_image_costs_it_all(name):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_what_hides_nothing_costs_nothing_on_windows(name):
+def test_empty_boxes_cost_nothing_on_windows(name):
     _, none = costs_of(name, lambda side: np.array([[5, 5, 5, 9]]))
     assert none.needed == sum(layer.dense for layer in none.layers if layer.operator == "dense linear")

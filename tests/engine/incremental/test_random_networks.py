@@ -1,4 +1,4 @@
-"""Whatever network is drawn, questions by windows are answered as the dense engine answers them."""
+"""Random networks: the local engines return the outputs of the dense engine."""
 
 import os
 from dataclasses import replace
@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from random_networks import random_boxes, random_network
 
 from canonface.engine import native
-from canonface.engine.incremental.network import network_of
+from canonface.engine.incremental.traced_network import traced_network
 from canonface.functional import occlude
 from canonface.occlusions import Occlusions
 
 SIZE = (17, 14)
 EXAMPLES = int(os.environ.get("CANONFACE_EXAMPLES", "40"))
-"""Networks that are drawn; more of them on a quiet evening."""
+"""Number of random networks."""
 
 
 def forward_passes(seed, masked, own_fills):
-    """Occlusions of every kind: whole boxes or masks, one fill or one a box."""
+    """Return occlusions of every kind: whole boxes or masks, one fill or one per box."""
     rng = np.random.default_rng(seed)
     boxes = random_boxes(rng, SIZE)
     sizes = [(y1 - y0, x1 - x0) for x0, y0, x1, y1 in boxes.tolist()]
@@ -32,8 +32,8 @@ def forward_passes(seed, masked, own_fills):
 
 
 def by_windows(network, x, occlusions, engine="incremental", chunk=3):
-    session = network_of(network, x).session(engine, 1)
-    return replace(session, chunk=chunk).predict(x, occlusions, lambda prediction: prediction)
+    executor = traced_network(network, x).executor(engine, 1)
+    return replace(executor, chunk=chunk).predict(x, occlusions, lambda prediction: prediction)
 
 
 def one_by_one(network, x, occlusions):
@@ -54,12 +54,12 @@ def test_pytorch_windows_are_the_dense_engine_in_double_precision(seed, masked, 
     network = random_network(seed)
     x = torch.tensor(np.random.default_rng(seed).normal(size=(2, 3, *SIZE)))
     occlusions = [forward_passes(seed + i, masked, own_fills) for i in range(2)]
-    original, hidden = by_windows(network, x, occlusions)
+    clean, occluded = by_windows(network, x, occlusions)
     expected = one_by_one(network, x, occlusions)
     with torch.no_grad():
-        torch.testing.assert_close(original, network(x))
+        torch.testing.assert_close(clean, network(x))
     scale = float(expected.abs().max()) + 1
-    assert float((hidden - expected).abs().max()) <= 1e-11 * scale
+    assert float((occluded - expected).abs().max()) <= 1e-11 * scale
 
 
 @pytest.fixture(scope="module", params=["incremental", "native"])

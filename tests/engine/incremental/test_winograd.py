@@ -1,4 +1,4 @@
-"""3x3 convolutions by tiles of several sizes: each is right, and the one that costs least is taken."""
+"""3x3 convolutions by tiles of several sizes: each is exact, and the cheapest is chosen."""
 
 from dataclasses import replace
 
@@ -8,11 +8,12 @@ import torch
 from torch.nn import functional as F
 
 from canonface.engine.incremental import winograd
-from canonface.engine.incremental.bases import Bases
-from canonface.engine.incremental.kernels import Change, Work
+from canonface.engine.incremental.activation_cache import ActivationCache
+from canonface.engine.incremental.deltas import Delta
+from canonface.engine.incremental.kernels import Work
 from canonface.engine.incremental.operators import Convolution, Step
 from canonface.engine.incremental.torch_kernels import TorchKernels
-from canonface.engine.incremental.windows import Sliding, Windows
+from canonface.engine.incremental.windows import SIZE, Sliding, Windows
 
 CHANNELS, MAP_HW = 16, (24, 24)
 
@@ -27,10 +28,10 @@ def directly(canvas, weight):
 
 @pytest.mark.parametrize("tiles", [(1, 1), (2, 1), (2, 3)])
 @pytest.mark.parametrize("tile", winograd.TILES)
-def test_tiles_of_every_size_make_the_convolution(tile, tiles):
+def test_tiles_of_every_size_give_the_convolution(tile, tiles):
     height, width = (tile * count for count in tiles)
     canvas, weight = drawn(2, height, width, 5), drawn(3, 5, 3, 3)
-    made = winograd.full_convolution(canvas, winograd.packed(weight, tile))
+    made = winograd.full_convolution(canvas, winograd.pack_weights(weight, tile))
     assert made.shape == (2, height + tile, width + tile, 3)
     torch.testing.assert_close(made[:, : height + 2, : width + 2], directly(canvas, weight))
     assert not made[:, height + 2 :].any()
@@ -38,10 +39,10 @@ def test_tiles_of_every_size_make_the_convolution(tile, tiles):
 
 
 @pytest.mark.parametrize(("tile", "most"), [(2, 4.4e-7), (3, 1.6e-6), (4, 1.8e-6), (5, 4.5e-6)])
-def test_tiles_round_no_more_than_said(tile, most):
+def test_tiles_round_no_more_than_documented(tile, most):
     canvas, weight = drawn(8, 2 * tile, 2 * tile, 128), drawn(64, 128, 3, 3)
     exact = directly(canvas, weight)
-    made = winograd.full_convolution(canvas.float(), winograd.packed(weight.float(), tile))
+    made = winograd.full_convolution(canvas.float(), winograd.pack_weights(weight.float(), tile))
     off = made[:, : exact.shape[1], : exact.shape[2]] - exact
     assert off.square().mean().sqrt() <= most * exact.square().mean().sqrt()
 
@@ -87,10 +88,12 @@ def windows_of(*boxes):
 
 
 def assert_right(kernels, operator, windows):
-    """Changes under windows, against a convolution of the whole map."""
+    """Compare deltas under windows with a convolution of the whole map."""
     rows = drawn(windows.rows, CHANNELS)
     out = operator.windows((windows,))
-    made = kernels.step(Work(step_of(operator), (Change(rows, windows),), out, Bases(1, {}, {}, None))).rows
+    made = kernels.step(
+        Work(step_of(operator), (Delta(rows, windows),), out, ActivationCache(1, {}, {}, None))
+    ).rows
     exact = []
     for read, write in zip(windows.table.tolist(), out.table.tolist(), strict=True):
         y, x, height, width, first, _ = read
@@ -117,7 +120,7 @@ def test_windows_of_many_sizes_at_the_border_too(tile, padding):
     assert len(kernels._packed[operator]) == (tile + 2) ** 2
 
 
-def test_weights_are_ordered_anew_where_another_tile_makes_many_fewer_products():
+def test_weights_are_repacked_if_another_tile_makes_many_fewer_products():
     operator, kernels, packed, tiles = convolution(), TorchKernels(), [], []
     for side in (8, 12, 10, 11, 8):
         windows = windows_of((4, 4, side, side, 0), (7, 3, side, side, 0))
@@ -131,7 +134,7 @@ def test_weights_are_ordered_anew_where_another_tile_makes_many_fewer_products()
     assert packed[4] is packed[3]
 
 
-def test_a_few_products_more_are_no_reason_to_order_weights_anew():
+def test_a_few_more_products_do_not_repack_weights():
     operator, kernels = convolution(), TorchKernels()
     tens, twelves = windows_of(*[(0, 0, 10, 10, 0)] * 4), windows_of(*[(0, 0, 12, 12, 0)] * 6)
     kernels.prepare([step_of(operator)], [{"read": tens}])
@@ -144,21 +147,21 @@ def test_a_few_products_more_are_no_reason_to_order_weights_anew():
 def test_the_tile_suits_windows_as_they_are_padded():
     operator, kernels = convolution(), TorchKernels()
     mixed = windows_of(*[(0, 0, 8, 8, 0)] * 3, (0, 0, 9, 9, 0))
-    assert winograd.tile_for(mixed.table[:, 2:4]) == 4
+    assert winograd.tile_for(mixed.table[:, SIZE]) == 4
     kernels.prepare([step_of(operator)], [{"read": mixed}])
     assert kernels._tiles[operator] == 5, "all four are computed as windows of 9 x 9"
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.float32), ("float32", torch.float16)])
-def test_half_precision_goes_without_tiles(precision, dtype):
-    operator, kernels = convolution(), TorchKernels(precision)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_goes_without_tiles(dtype):
+    operator, kernels = convolution(), TorchKernels()
     operator = replace(operator, weight=operator.weight.to(dtype))
     for side in (8, 10, 8):
         windows = windows_of((4, 4, side, side, 0))
         kernels.prepare([step_of(operator)], [{"read": windows}])
         rows = drawn(windows.rows, CHANNELS).to(dtype)
         out = operator.windows((windows,))
-        kernels.step(Work(step_of(operator), (Change(rows, windows),), out, Bases(1, {}, {}, None)))
+        kernels.step(Work(step_of(operator), (Delta(rows, windows),), out, ActivationCache(1, {}, {}, None)))
         [weight] = kernels._packed.values()
         assert weight.shape == operator.weight.shape
     assert not kernels._tiles

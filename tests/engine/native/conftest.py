@@ -1,9 +1,9 @@
-"""The kernels, as this machine can compile and run them."""
+"""Kernels that this machine can compile and run."""
 
 import pytest
 
 from canonface.engine.native import Library, build
-from canonface.engine.native.building import VARIANTS, KernelBuildError, fastest_variant
+from canonface.engine.native.compilation import VARIANTS, KernelBuildError, fastest_variant
 
 RUNNABLE = list(VARIANTS)[list(VARIANTS).index(fastest_variant()) :]
 
@@ -17,7 +17,7 @@ def built(variant):
 
 @pytest.fixture(scope="session", params=RUNNABLE)
 def library(request):
-    """Each variant that this processor can run."""
+    """Return each variant that this processor can run."""
     return built(request.param)
 
 

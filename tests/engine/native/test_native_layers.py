@@ -1,4 +1,4 @@
-"""The other layers of changes, each against the same computed on whole maps."""
+"""Other layers of deltas, each compared with the same layer on whole maps."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import slow_windows as slow
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_windows import CHANNELS, assert_rows_close, base_map, layers, random_changes, room_for, values
+from random_windows import CHANNELS, assert_rows_close, base_map, layers, random_deltas, room_for, values
 
-from canonface.engine.native import Activation, Epilogue
+from canonface.engine.native import ActivationCode, Epilogue
 
 PROBES = 4
 SEEDS = st.integers(0, 2**32 - 1)
@@ -16,15 +16,15 @@ COMMON = settings(max_examples=25, deadline=None)
 
 
 def window_by_window(out, whole_of):
-    """Expected rows, from a function that gives the whole map of probe `p`."""
+    """Return the expected rows, from a function that returns the whole map of probe `p`."""
     expected = np.full(out.rows.shape, np.nan)
     for p, window in enumerate(out.windows):
         slow.off_map(whole_of(p), window, expected)
     return expected
 
 
-def whole(changes, p):
-    return slow.on_map(changes.rows, changes.windows[p], changes.map_hw)
+def whole(deltas, p):
+    return slow.on_map(deltas.rows, deltas.windows[p], deltas.map_hw)
 
 
 @COMMON
@@ -32,35 +32,35 @@ def whole(changes, p):
 def test_depthwise(library, layer, channels, seed):
     kernel, stride, padding, dilation, map_hw, out_hw = layer
     rng = np.random.default_rng(seed)
-    changes = random_changes(rng, PROBES, map_hw, channels)
-    out, residual = room_for(rng, changes, out_hw, channels), random_changes(rng, PROBES, out_hw, channels)
+    deltas = random_deltas(rng, PROBES, map_hw, channels)
+    out, residual = room_for(rng, deltas, out_hw, channels), random_deltas(rng, PROBES, out_hw, channels)
     weight = values(rng, channels, 1, *kernel)
     before = base_map(rng, out_hw, channels)
     rows = out.tensor.clone()
     library.depthwise(
         library.pack_depthwise(torch.from_numpy(weight)),
-        changes.tensor,
-        changes.windows,
+        deltas.tensor,
+        deltas.windows,
         out.windows,
         rows,
         stride,
         padding,
         dilation,
-        Epilogue(Activation.CLAMP, torch.from_numpy(before), out_hw, 0.0, 6.0),
+        Epilogue(ActivationCode.CLAMP, torch.from_numpy(before), out_hw, 0.0, 6.0),
         threads=2,
         residual=(residual.tensor, residual.windows),
     )
 
     def expected(p):
-        change = slow.depthwise(whole(changes, p), weight, out_hw, stride, padding, dilation)
+        delta = slow.depthwise(whole(deltas, p), weight, out_hw, stride, padding, dilation)
         base = slow.base_of(before, out.windows[p][5], out_hw)
-        return slow.changed_by(change + whole(residual, p), base, "CLAMP", low=0, high=6)
+        return slow.changed_by(delta + whole(residual, p), base, "CLAMP", low=0, high=6)
 
     assert_rows_close(rows, window_by_window(out, expected), out)
 
 
 def poolings(longest_dilation):
-    """Layers whose every cell of the output sees the map, as PyTorch demands of pooling."""
+    """Draw layers in which every output cell sees the map, as PyTorch demands of pooling."""
     return layers(4, longest_dilation).filter(
         lambda layer: all(2 * p <= k and d * (k - 1) < m for k, _, p, d, m, _ in zip(*layer, strict=True))
     )
@@ -78,34 +78,34 @@ def test_separable(library, layer, channels, outputs, low, seed):
     kernel, stride, padding, dilation, map_hw, out_hw = layer
     rng = np.random.default_rng(seed)
     probes = 2 * PROBES + 1  # the kernel takes several together, and some are left over
-    changes = random_changes(rng, probes, map_hw, channels)
-    out, residual = room_for(rng, changes, out_hw, outputs), random_changes(rng, probes, out_hw, outputs)
+    deltas = random_deltas(rng, probes, map_hw, channels)
+    out, residual = room_for(rng, deltas, out_hw, outputs), random_deltas(rng, probes, out_hw, outputs)
     weight, second = values(rng, channels, 1, *kernel), values(rng, outputs, channels, 1, 1)
     between, before = base_map(rng, out_hw, channels), base_map(rng, out_hw, outputs)
     rows = out.tensor.clone()
     library.separable(
         library.pack_depthwise(torch.from_numpy(weight)),
-        library.pack_conv(torch.from_numpy(second), algorithm="gathered"),
-        changes.tensor,
-        changes.windows,
+        library.pack_conv(torch.from_numpy(second), algorithm="im2col"),
+        deltas.tensor,
+        deltas.windows,
         out.windows,
         rows,
         stride,
         padding,
         dilation,
-        Epilogue(Activation.CLAMP, torch.from_numpy(between), out_hw, low, 6.0),
-        Epilogue(Activation.CLAMP, torch.from_numpy(before), out_hw, 0.0, 1.0),
+        Epilogue(ActivationCode.CLAMP, torch.from_numpy(between), out_hw, low, 6.0),
+        Epilogue(ActivationCode.CLAMP, torch.from_numpy(before), out_hw, 0.0, 1.0),
         threads=2,
         residual=(residual.tensor, residual.windows),
     )
 
     def expected(p):
-        change = slow.depthwise(whole(changes, p), weight, out_hw, stride, padding, dilation)
+        delta = slow.depthwise(whole(deltas, p), weight, out_hw, stride, padding, dilation)
         base = slow.base_of(between, out.windows[p][5], out_hw)
-        change = slow.changed_by(change, base, "CLAMP", low=low, high=6)
-        change = change @ second[:, :, 0, 0].T
+        delta = slow.changed_by(delta, base, "CLAMP", low=low, high=6)
+        delta = delta @ second[:, :, 0, 0].T
         base = slow.base_of(before, out.windows[p][5], out_hw)
-        return slow.changed_by(change + whole(residual, p), base, "CLAMP", low=0, high=1)
+        return slow.changed_by(delta + whole(residual, p), base, "CLAMP", low=0, high=1)
 
     # two sums, one of the other: twice the rounding of one
     assert_rows_close(rows, window_by_window(out, expected), out, tolerance=2e-5)
@@ -114,7 +114,7 @@ def test_separable(library, layer, channels, outputs, low, seed):
 def test_separable_needs_a_convolution_of_single_cells(library):
     depthwise = library.pack_depthwise(torch.zeros(8, 1, 3, 3))
     rows, windows = torch.zeros(1, 8), np.array([[0, 0, 1, 1, 0, 0]], np.int32)
-    for weight, algorithm in ((torch.zeros(8, 8, 3, 3), "gathered"), (torch.zeros(8, 4, 1, 1), "gathered")):
+    for weight, algorithm in ((torch.zeros(8, 8, 3, 3), "im2col"), (torch.zeros(8, 4, 1, 1), "im2col")):
         packed = library.pack_conv(weight, algorithm=algorithm)
         with pytest.raises(ValueError, match="must be 1x1 of as many"):
             library.separable(depthwise, packed, rows, windows, windows, rows.clone())
@@ -125,14 +125,14 @@ def test_separable_needs_a_convolution_of_single_cells(library):
 def test_max_pool(library, layer, channels, seed):
     kernel, stride, padding, dilation, map_hw, out_hw = layer
     rng = np.random.default_rng(seed)
-    changes = random_changes(rng, PROBES, map_hw, channels)
-    out, base_in = room_for(rng, changes, out_hw, channels), base_map(rng, map_hw, channels)
+    deltas = random_deltas(rng, PROBES, map_hw, channels)
+    out, base_in = room_for(rng, deltas, out_hw, channels), base_map(rng, map_hw, channels)
     photos = torch.from_numpy(base_in).reshape(-1, *map_hw, channels).permute(0, 3, 1, 2)
     pooled = torch.nn.functional.max_pool2d(photos, kernel, stride, padding, dilation)
     rows = out.tensor.clone()
     library.max_pool(
-        changes.tensor,
-        changes.windows,
+        deltas.tensor,
+        deltas.windows,
         out.windows,
         rows,
         torch.from_numpy(base_in),
@@ -148,7 +148,7 @@ def test_max_pool(library, layer, channels, seed):
 
     def expected(p):
         base = slow.base_of(base_in, out.windows[p][5], map_hw)
-        return slow.max_pool(whole(changes, p), base, out_hw, kernel, stride, padding, dilation)
+        return slow.max_pool(whole(deltas, p), base, out_hw, kernel, stride, padding, dilation)
 
     assert_rows_close(rows, window_by_window(out, expected), out)
 
@@ -158,12 +158,12 @@ def test_max_pool(library, layer, channels, seed):
 def test_avg_pool(library, layer, channels, divisor, seed):
     kernel, stride, padding, _, map_hw, out_hw = layer
     rng = np.random.default_rng(seed)
-    changes = random_changes(rng, PROBES, map_hw, channels)
-    out = room_for(rng, changes, out_hw, channels)
+    deltas = random_deltas(rng, PROBES, map_hw, channels)
+    out = room_for(rng, deltas, out_hw, channels)
     rows = out.tensor.clone()
     library.avg_pool(
-        changes.tensor,
-        changes.windows,
+        deltas.tensor,
+        deltas.windows,
         out.windows,
         rows,
         map_hw,
@@ -175,7 +175,7 @@ def test_avg_pool(library, layer, channels, divisor, seed):
     )
 
     def expected(p):
-        return slow.avg_pool(whole(changes, p), out_hw, kernel, stride, padding, divisor)
+        return slow.avg_pool(whole(deltas, p), out_hw, kernel, stride, padding, divisor)
 
     assert_rows_close(rows, window_by_window(out, expected), out)
 
@@ -185,12 +185,12 @@ def test_avg_pool(library, layer, channels, divisor, seed):
     map_hw=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     channels=CHANNELS,
     sign=st.sampled_from([1.0, -1.0]),
-    activation=st.sampled_from(Activation),
+    activation=st.sampled_from(ActivationCode),
     seed=SEEDS,
 )
 def test_add(library, map_hw, channels, sign, activation, seed):
     rng = np.random.default_rng(seed)
-    a, b = (random_changes(rng, PROBES, map_hw, channels) for _ in range(2))
+    a, b = (random_deltas(rng, PROBES, map_hw, channels) for _ in range(2))
     out, before, slope = (
         room_for(rng, a, map_hw, channels),
         base_map(rng, map_hw, channels),
@@ -208,28 +208,28 @@ def test_add(library, map_hw, channels, sign, activation, seed):
 
 
 @COMMON
-@given(channels=CHANNELS, activation=st.sampled_from(Activation), seed=SEEDS)
+@given(channels=CHANNELS, activation=st.sampled_from(ActivationCode), seed=SEEDS)
 def test_activate_also_in_place(library, channels, activation, seed):
     rng = np.random.default_rng(seed)
-    changes = random_changes(rng, PROBES, (8, 7), channels)
+    deltas = random_deltas(rng, PROBES, (8, 7), channels)
     before = base_map(rng, (8, 7), channels)
     epilogue = Epilogue(activation, torch.from_numpy(before), (8, 7), 0.0, 1.0, torch.full((channels,), 0.25))
-    out = room_for(rng, changes, (8, 7), channels)
-    out.windows, out.rows = changes.windows, np.full_like(changes.rows, np.nan)
-    rows, in_place = out.tensor.clone(), changes.tensor.clone()
-    library.activate(changes.tensor, changes.windows, epilogue, rows, threads=2)
-    library.activate(in_place, changes.windows, epilogue, in_place, threads=2)
+    out = room_for(rng, deltas, (8, 7), channels)
+    out.windows, out.rows = deltas.windows, np.full_like(deltas.rows, np.nan)
+    rows, in_place = out.tensor.clone(), deltas.tensor.clone()
+    library.activate(deltas.tensor, deltas.windows, epilogue, rows, threads=2)
+    library.activate(in_place, deltas.windows, epilogue, in_place, threads=2)
 
     def expected(p):
-        base = slow.base_of(before, changes.windows[p][5], (8, 7))
-        return slow.changed_by(whole(changes, p), base, activation.name, low=0, high=1, slope=0.25)
+        base = slow.base_of(before, deltas.windows[p][5], (8, 7))
+        return slow.changed_by(whole(deltas, p), base, activation.name, low=0, high=1, slope=0.25)
 
     assert_rows_close(rows, window_by_window(out, expected), out)
     torch.testing.assert_close(in_place[~rows.isnan()], rows[~rows.isnan()])
 
 
-@pytest.mark.parametrize("activation", list(Activation)[1:])
-def test_no_change_stays_exactly_none(library, activation):
+@pytest.mark.parametrize("activation", list(ActivationCode)[1:])
+def test_a_zero_delta_stays_exactly_zero(library, activation):
     before = 4 * torch.randn(400, 37)
     epilogue = Epilogue(activation, before, (20, 20), slope=torch.full((37,), 0.3))
     out = torch.empty(400, 37)
@@ -242,7 +242,7 @@ def test_no_change_stays_exactly_none(library, activation):
 @given(channels=CHANNELS, others=CHANNELS, seed=SEEDS)
 def test_place_makes_a_concatenation(library, channels, others, seed):
     rng = np.random.default_rng(seed)
-    a, b = random_changes(rng, PROBES, (8, 8), channels), random_changes(rng, PROBES, (8, 8), others)
+    a, b = random_deltas(rng, PROBES, (8, 8), channels), random_deltas(rng, PROBES, (8, 8), others)
     out = room_for(rng, a, (8, 8), channels + others)
     rows = out.tensor.clone()
     library.place(a.tensor, a.windows, out.windows, rows, 0, threads=2)
@@ -265,24 +265,24 @@ def test_scale_also_in_place(library, channels, rows):
 @pytest.mark.parametrize("channels", [1, 17, 150])
 def test_pool_sum(library, channels):
     rng = np.random.default_rng(channels)
-    changes = random_changes(rng, 9, (7, 7), channels)
+    deltas = random_deltas(rng, 9, (7, 7), channels)
     out = torch.full((9, channels), torch.nan)
-    library.pool_sum(changes.tensor, changes.windows, 1 / 49, out, threads=2)
-    expected = np.stack([whole(changes, p).mean(axis=(0, 1)) for p in range(9)])
+    library.pool_sum(deltas.tensor, deltas.windows, 1 / 49, out, threads=2)
+    expected = np.stack([whole(deltas, p).mean(axis=(0, 1)) for p in range(9)])
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("probes", [1, 30, 150])
 @pytest.mark.parametrize(("channels", "outputs"), [(1, 1), (5, 33), (16, 600)])
 def test_cells_linear(library, probes, channels, outputs):
-    """Of 150 probes some cells have more rows than are multiplied at once."""
+    """Cover cells with more rows than are multiplied at once: of 150 probes some have them."""
     rng = np.random.default_rng(probes)
-    changes = random_changes(rng, probes, (3, 5), channels)
+    deltas = random_deltas(rng, probes, (3, 5), channels)
     weight = values(rng, outputs, channels * 15)
     base = values(rng, probes, outputs)
     for threads in (1, 2):
         out = torch.from_numpy(base.copy())
         packed = library.pack_cells(torch.from_numpy(weight), channels, (3, 5))
-        library.cells_linear(packed, changes.tensor, changes.windows, out, threads=threads)
-        expected = base + np.stack([slow.linear_of_flat(whole(changes, p), weight) for p in range(probes)])
+        library.cells_linear(packed, deltas.tensor, deltas.windows, out, threads=threads)
+        expected = base + np.stack([slow.linear_of_flat(whole(deltas, p), weight) for p in range(probes)])
         np.testing.assert_allclose(out, expected, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Arguments that do not fit are refused: a kernel never reads or writes beyond what it was given."""
+"""Refusal of unsuitable arguments: a kernel never reads or writes out of bounds."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from canonface.engine.native import Activation, Epilogue
+from canonface.engine.native import ActivationCode, Epilogue
 
 ROW = np.int32([[1, 2, 3, 4, 0, 0]])
 
@@ -52,11 +52,11 @@ def test_arguments_that_do_not_fit(fastest, arguments, message):
         ({"before": torch.zeros(36, 4)}, "before must have 5 channels"),
         ({"map_hw": (3, 6)}, "a window reaches beyond its map"),
         ({"before": torch.zeros(35, 5)}, "a window refers to a photo without a base map"),
-        ({"activation": Activation.PRELU}, "PRELU needs 5 slopes; got None"),
+        ({"activation": ActivationCode.PRELU}, "PRELU needs 5 slopes; got None"),
     ],
 )
 def test_base_maps_that_do_not_fit(fastest, options, message):
-    standard = {"activation": Activation.CLAMP, "before": torch.zeros(36, 5), "map_hw": (6, 6)}
+    standard = {"activation": ActivationCode.CLAMP, "before": torch.zeros(36, 5), "map_hw": (6, 6)}
     add(fastest, epilogue=Epilogue(**standard))
     with pytest.raises(ValueError, match=message):
         add(fastest, epilogue=Epilogue(**{**standard, **options}))
@@ -64,7 +64,7 @@ def test_base_maps_that_do_not_fit(fastest, options, message):
 
 def test_photos_have_their_own_maps(fastest):
     before = torch.cat([torch.full((36, 5), -9.0), torch.full((36, 5), 9.0)])
-    epilogue, out = Epilogue(Activation.CLAMP, before, (6, 6)), torch.empty(12, 5)
+    epilogue, out = Epilogue(ActivationCode.CLAMP, before, (6, 6)), torch.empty(12, 5)
     for photo, prediction in ((0, 0.0), (1, 2.0)):
         add(fastest, torch.ones(12, 5), out_windows=changed(photo=photo), out=out, epilogue=epilogue)
         assert (out == prediction).all()
@@ -87,7 +87,7 @@ def test_layers_that_do_not_fit(fastest):
 
 
 def test_many_callers_at_once(fastest):
-    """Threads of Python may call kernels that want threads themselves."""
+    """Call kernels with threads of their own from several Python threads."""
     rows, windows = torch.randn(64 * 49, 96), np.zeros((64, 6), np.int32)
     windows[:, 2:4] = 7
     windows[:, 4] = np.arange(64) * 49

@@ -1,1 +1,1 @@
-"""Exact incremental inference: the change that a patch makes is carried through a network on a window."""
+"""Exact incremental inference: the delta that a patch makes is carried through a network on a window."""

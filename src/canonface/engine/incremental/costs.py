@@ -1,4 +1,4 @@
-"""What a program costs, counted before anything is computed: multiply-adds and memory, layer by layer."""
+"""Costs of a program, counted before anything is computed: multiply-adds and memory, layer by layer."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from dataclasses import dataclass
 from canonface.engine.incremental import winograd
 from canonface.engine.incremental.operators import Convolution, Operator, Step
 from canonface.engine.incremental.program import End, LayerCost, Program
-from canonface.engine.incremental.windows import Windows
+from canonface.engine.incremental.windows import SIZE, Windows
 
 FLOAT = 4
-"""Bytes of a number."""
-HARDLY_MORE = 1.1
-"""How many times the multiply-adds of windows whole maps may take where they are computed instead: their convolutions
-take batch norms and activations with them, and read and write one block."""
+"""Bytes per number."""
+WHOLE_MAP_MARGIN = 1.1
+"""Factor of the multiply-adds of windows that whole maps may take and still replace them: convolutions on whole maps
+include batch norms and activations, and read and write one block.
+"""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What some questions about one photo cost.
+    """Costs of some probes of one photo.
 
     Attributes:
-        layers: in the network's order.
-        base_bytes: activations that are kept once a photo.
-        weight_bytes: weights of convolutions as PyTorch's operators read them, beside the network's own.
-        native_bytes: as the native kernels read them, which have up to 64 values for a filter of nine.
-        cell_bytes: weights of dense layers by cell, which the native kernels keep.
-        probe_bytes: activations of one question, at the layer where they are largest; PyTorch's operators, which give
+        layers: costs by layer, in the network's order.
+        base_bytes: activations that are cached per photo.
+        weight_bytes: weights of convolutions as PyTorch's operators read them, on top of the network's own.
+        native_bytes: the same as the native kernels read them, with up to 64 values for a filter of nine.
+        cell_bytes: weights of dense layers by cell, kept by the native kernels.
+        probe_bytes: deltas of one probe, at the layer where they are largest; PyTorch's operators, which may give
             neighbours one window or windows of one size, may take half as much again.
         dense_bytes: activations of one whole image, likewise.
-        uncounted: layers that multiply and are not among ``layers``: all of them are computed as a whole.
+        uncounted: layers that multiply and are not among ``layers``; all of them are computed on whole maps.
     """
 
     layers: tuple[LayerCost, ...]
@@ -44,33 +45,33 @@ class Costs:
     uncounted: tuple[str, ...] = ()
 
     def kept_bytes(self, engine: str) -> int:
-        """Weights in an order of their own, which the kernels of an engine hold for all questions."""
+        """Return the bytes of reordered weights that the kernels of an engine keep for all probes."""
         return self.native_bytes + self.cell_bytes if engine == "native" else self.weight_bytes
 
     @property
     def dense(self) -> float:
-        """Multiply-adds of the whole network."""
+        """Return the multiply-adds of the whole network."""
         return sum(layer.dense for layer in self.layers)
 
     @property
     def needed(self) -> float:
-        """Multiply-adds of what a patch changes, the mean over the questions."""
+        """Return the multiply-adds for the change of a patch, averaged over the probes."""
         return sum(layer.needed for layer in self.layers)
 
 
 def costs(program: Program, boxes: Windows) -> Costs:
-    """What questions cost.
+    """Count the costs of some probes.
 
     Args:
         program: the network.
-        boxes: windows of the input that the questions change.
+        boxes: windows of the input that the probes change.
     """
     windows = program.windows(boxes)
-    steps, ends = [*_of_steps(program, windows)], [*_of_ends(program, windows)]
+    steps, ends = [*_step_costs(program, windows)], [*_end_costs(program, windows)]
     live = live_bytes(program, windows)
     kept = {name: shape for step in program.steps for name, shape in step.base_shapes.items()}
     return Costs(
-        (*steps, *ends, *program.rest_costs),
+        (*steps, *ends, *program.dense_costs),
         FLOAT * sum(map(math.prod, kept.values())),
         FLOAT * sum(_weights(step, windows) for step in program.steps),
         FLOAT * sum(_native_weights(step.operator) for step in program.steps),
@@ -82,25 +83,27 @@ def costs(program: Program, boxes: Windows) -> Costs:
     )  # fmt: skip
 
 
-def filled(program: Program) -> str:
-    """The first value that is all that later steps and ends read, and from which on windows save next to nothing.
+def saturated(program: Program) -> str:
+    """Return the first value from which on windows save next to nothing and behind which nothing earlier is read.
 
-    That is of the network, whatever patches it is asked about first: see `Program.windows_of_a_patch`. Nothing where
-    there is no such value.
+    This is a property of the network, whatever patches come first: see `Program.windows_of_a_patch`.
+
+    Returns:
+        Name of the value; "" if there is none.
     """
     windows = program.windows_of_a_patch(16)
-    steps, ends = [*_of_steps(program, windows)], [*_of_ends(program, windows)]
+    steps, ends = [*_step_costs(program, windows)], [*_end_costs(program, windows)]
     for place, step in enumerate(program.steps[:-1]):
         later = [*steps[place + 1 :], *ends]
         needed, dense = sum(cost.needed for cost in later), sum(cost.dense for cost in later)
         is_convolved = any(cost.dense for cost in steps[place + 1 :])
-        if is_convolved and dense <= HARDLY_MORE * needed and _goes_on_from(program, place):
+        if is_convolved and dense <= WHOLE_MAP_MARGIN * needed and _goes_on_from(program, place):
             return step.output
     return ""
 
 
 def _goes_on_from(program: Program, place: int) -> bool:
-    """Whether nothing that was made before a step is read after it."""
+    """Return whether no later step or end reads a value made before a step."""
     later = program.steps[place + 1 :]
     known = {program.steps[place].output} | {step.output for step in later}
     return all(name in known for step in later for name in step.inputs) and all(
@@ -108,7 +111,7 @@ def _goes_on_from(program: Program, place: int) -> bool:
     )
 
 
-def _of_steps(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:
+def _step_costs(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:
     for step in program.steps:
         out, before = windows[step.output], windows[step.inputs[0]]
         operator = step.operator
@@ -125,7 +128,7 @@ def _of_steps(program: Program, windows: Mapping[str, Windows]) -> Iterator[Laye
         yield LayerCost(step.layer, name, step.out_shape, _mean_size(out), dense, needed)
 
 
-def _of_ends(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:
+def _end_costs(program: Program, windows: Mapping[str, Windows]) -> Iterator[LayerCost]:
     for end in program.ends:
         if end.weight is not None:
             out = windows[end.value]
@@ -138,12 +141,12 @@ def _of_ends(program: Program, windows: Mapping[str, Windows]) -> Iterator[Layer
 def _mean_size(windows: Windows) -> tuple[float, float]:
     if not len(windows):
         return (0.0, 0.0)
-    height, width = windows.table[:, 2:4].mean(axis=0).tolist()
+    height, width = windows.table[:, SIZE].mean(axis=0).tolist()
     return (height, width)
 
 
 def live_bytes(program: Program, windows: Mapping[str, Windows]) -> int:
-    """Bytes of all changes that are at hand after a step, a question: at the step where they are most."""
+    """Return the largest number of bytes of deltas that exist after a step, per probe."""
     channels = {name: shape[0] for name, shape in program.shapes.items()}
     last, found = program.last_use(), []
     live = {program.source.name}
@@ -165,7 +168,7 @@ def _weights(step: Step, windows: Mapping[str, Windows]) -> int:
 
 
 def _native_weights(operator: Operator) -> int:
-    """At most, but for Strassen's products of halves, which keep some more."""
+    """Return an upper bound on the weights of a convolution, except that Strassen's products keep some more."""
     if not isinstance(operator, Convolution):
         return 0
     is_small = operator.groups == 1 and operator.sliding.kernel == (3, 3)

@@ -1,4 +1,4 @@
-"""What kernels are: every operator of a program, computed on windows of changes."""
+"""Protocol of the kernels: every operator of a program, computed on windows of deltas."""
 
 from __future__ import annotations
 
@@ -9,79 +9,59 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from canonface.engine.incremental.bases import Bases
+from canonface.engine.incremental.activation_cache import ActivationCache
+from canonface.engine.incremental.deltas import Delta
 from canonface.engine.incremental.operators import Step
 from canonface.engine.incremental.program import End
 from canonface.engine.incremental.windows import Pair, Windows
 
 
 @dataclass(frozen=True, eq=False)
-class Change:
-    """How a map changes under each probe's window.
-
-    Attributes:
-        rows: ``(windows.rows, c)`` what is added to each cell.
-        windows: where.
-        memory: what the rows lie in, where that is to be used again; None: the rows go with their last reader.
-    """
-
-    rows: Float[Tensor, "rows c"]
-    windows: Windows
-    memory: Tensor | None = None
-
-    def some(self, first: int, count: int) -> Change:
-        """Those of some neighbouring probes."""
-        windows = self.windows[first : first + count]
-        start = int(self.windows.table[first, 4])
-        return Change(self.rows[start : start + windows.rows], windows)
-
-
-@dataclass(frozen=True, eq=False)
 class Work:
-    """One step, for some probes.
+    """Step for some probes.
 
     Attributes:
-        step: what is done.
-        inputs: the changes that are read.
-        out: the windows of the change that is made.
-        bases: the unchanged network.
+        step: the step.
+        inputs: deltas that it reads.
+        out: windows of the delta that it returns.
+        cache: activations of the unchanged photos.
     """
 
     step: Step
-    inputs: tuple[Change, ...]
+    inputs: tuple[Delta, ...]
     out: Windows
-    bases: Bases
+    cache: ActivationCache
 
     @property
     def operator(self) -> Any:
-        """Of the step."""
+        """Return the operator of the step."""
         return self.step.operator
 
 
 @runtime_checkable
 class Kernels(Protocol):
-    """One way to compute the operators; all ways agree to float tolerance."""
+    """Implementation of the operators; all implementations agree to float tolerance."""
 
     def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
-        """Get ready for chunks of probes with these windows, by name of the value; what suited others may go."""
+        """Prepare for chunks of probes with these windows, by value name; may drop what suited other windows."""
         ...
 
-    def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
-        """Windows that hold these of some probes on a map of this size, one each, and are fastest to compute on."""
+    def fit_windows(self, windows: Windows, map_hw: Pair, /) -> Windows:
+        """Return windows that hold these, one per probe, on a map of this size, and are fastest to compute on."""
         ...
 
-    def step(self, work: Work) -> Change:
-        """The change that a step makes of others."""
+    def step(self, work: Work) -> Delta:
+        """Return the delta that a step makes of its inputs."""
         ...
 
-    def release(self, change: Change) -> None:
-        """Note that nobody reads a change any more, so that its memory can be used again."""
+    def release(self, delta: Delta) -> None:
+        """Mark a delta as read for the last time, so that its memory can be reused."""
         ...
 
-    def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
-        """Answers of a dense layer to a changed map, each changed cell times its weights added to the base answer."""
+    def cells(self, end: End, delta: Delta, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
+        """Return the outputs of a dense layer: its outputs for the photo plus each changed cell times its weights."""
         ...
 
-    def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
-        """Write the sum of each probe's changes over its window."""
+    def sums(self, delta: Delta, out: Float[Tensor, "p c"]) -> None:
+        """Write each probe's sum of its delta over the window to ``out``."""
         ...

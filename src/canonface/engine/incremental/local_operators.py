@@ -1,4 +1,4 @@
-"""From what a layer is called to the operator on windows that it is, or to the reason why it is none."""
+"""Conversion of traced ops to operators on windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from canonface.engine.incremental.calls import Call
 from canonface.engine.incremental.operators import (
     Activation,
     Add,
@@ -25,44 +24,45 @@ from canonface.engine.incremental.operators import (
     Scale,
     activation,
 )
+from canonface.engine.incremental.ops import OpCall
 from canonface.engine.incremental.program import Shape
 from canonface.engine.incremental.windows import Pair, Sliding
 
 
 class NotLocalError(Exception):
-    """An operator that windows cannot follow; its text says why, in words for the user."""
+    """Op that windows cannot follow; the text tells the user why."""
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """One layer, and what is known of what it reads and makes.
+    """Op with its inputs and output.
 
     Attributes:
-        call: what it does.
+        call: the op.
         read: the maps on windows that it reads.
         in_shapes: ``(c, h, w)`` of every map on windows.
-        out_shape: ``(c, h, w)`` of what it makes.
+        out_shape: ``(c, h, w)`` of its output.
         constants: values that do not depend on the picture.
     """
 
-    call: Call
+    call: OpCall
     read: tuple[fx.Node, ...]
     in_shapes: Mapping[fx.Node, Shape]
     out_shape: Shape
     constants: Mapping[fx.Node, Any]
 
     def argument(self, name: str, default: Any = None) -> Any:
-        """An argument: its value where it does not depend on the picture."""
+        """Return an argument, as its value if that does not depend on the picture."""
         value = self.call.get(name, default)
         return self.constants.get(value, value) if isinstance(value, fx.Node) else value
 
     def is_map(self, value: Any) -> bool:
-        """Whether an argument is a map on windows."""
+        """Return whether an argument is a map on windows."""
         return isinstance(value, fx.Node) and value in self.in_shapes
 
     @property
     def operands(self) -> tuple[fx.Node, ...]:
-        """The maps that it reads, as often as it does."""
+        """Return the maps that it reads, with repetitions."""
         if self.call.name == "cat":
             return tuple(self.call.arguments["tensors"])
         both = [self.call.arguments.get(name) for name in ("input", "other")]
@@ -72,10 +72,10 @@ class Place:
 
 
 def local_operator(at: Place) -> tuple[Operator | None, Activation | None]:
-    """The operator of a layer, and the activation that it ends in; no operator if a change passes as it is.
+    """Return the operator of an op and the activation it ends in; no operator if the delta passes unchanged.
 
     Raises:
-        NotLocalError: windows cannot follow it.
+        NotLocalError: windows cannot follow the op.
     """
     handler = _HANDLERS.get(at.call.name)
     try:
@@ -84,7 +84,7 @@ def local_operator(at: Place) -> tuple[Operator | None, Activation | None]:
         plain = {name: at.argument(name) for name in at.call.arguments}
         function = activation(at.call.name, plain, at.out_shape[0])
     except (TypeError, ValueError, KeyError, RuntimeError) as error:
-        raise NotLocalError(f"{at.call.name} has arguments that are computed on the way") from error
+        raise NotLocalError(f"{at.call.name} has arguments that are computed from the picture") from error
     if function is None or len(at.read) > 1:
         raise NotLocalError(f"{at.call.name} is no operator that windows can follow")
     return Pointwise(), function
@@ -95,7 +95,7 @@ def _conv2d(at: Place) -> Operator:
     if not isinstance(weight, Tensor):
         raise NotLocalError("a convolution whose weights are computed from the picture")
     if (mode := at.argument("padding_mode", "zeros")) != "zeros":
-        raise NotLocalError(f"a convolution that pads with {mode} reads far away")
+        raise NotLocalError(f"a convolution that pads with {mode} reads distant cells")
     dilation = _pair(at.argument("dilation", 1))
     kernel = (int(weight.shape[2]), int(weight.shape[3]))
     padding = at.argument("padding", 0)
@@ -116,7 +116,7 @@ def _batch_norm(at: Place) -> Operator:
 
 def _max_pool2d(at: Place) -> Operator:
     if at.argument("return_indices", False):
-        raise NotLocalError("a pooling that returns places as well")
+        raise NotLocalError("a pooling that also returns indices")
     return MaxPool(_pooling(at))
 
 
@@ -128,13 +128,13 @@ def _avg_pool2d(at: Place) -> Operator:
     includes_rim = bool(at.argument("count_include_pad", True))
     hangs_over = bool(at.argument("ceil_mode", False)) and _hangs_over(at, sliding)
     if hangs_over and includes_rim and sliding.padding != (0, 0):
-        raise NotLocalError("an average pooling with a rim that it counts only in part")
+        raise NotLocalError("an average pooling that counts only part of its padding")
     constant = not hangs_over and (includes_rim or sliding.padding == (0, 0))
     return AvgPool(sliding, float(math.prod(sliding.kernel)) if constant else None)
 
 
 def _hangs_over(at: Place, sliding: Sliding) -> bool:
-    """Whether the last step of a kernel ends outside the map."""
+    """Return whether the last step of a kernel ends outside the map."""
     for axis, size in enumerate(at.in_shapes[at.read[0]][1:]):
         last = (sliding.out_hw[axis] - 1) * sliding.stride[axis] - sliding.padding[axis]
         if last + sliding.kernel[axis] > size:
@@ -156,7 +156,7 @@ def _pooling(at: Place) -> Sliding:
 def _adaptive(at: Place) -> Operator | None:
     inner, outer = at.in_shapes[at.read[0]][1:], at.out_shape[1:]
     if at.argument("return_indices", False):
-        raise NotLocalError("a pooling that returns places as well")
+        raise NotLocalError("a pooling that also returns indices")
     if inner == outer:
         return None
     if inner[0] % outer[0] or inner[1] % outer[1]:
@@ -173,7 +173,7 @@ def _add(at: Place) -> Operator | None:
     _refuse_stretching(at)
     if len(at.operands) == 2:
         return Add(sign)
-    # A constant beside a map does not change; the map may be what is taken away from it.
+    # The delta of a constant is zero; the map may be the one that is subtracted.
     return Scale(_all(at, sign)) if at.is_map(at.call.get("other")) and sign != 1.0 else None
 
 
@@ -199,24 +199,24 @@ def _neg(at: Place) -> Operator:
 
 def _cat(at: Place) -> Operator:
     if int(at.argument("dim", 0)) % 4 != 1 or not all(map(at.is_map, at.call.arguments["tensors"])):
-        raise NotLocalError("a concatenation of other than channels of maps")
+        raise NotLocalError("a concatenation of anything but channels of maps")
     return Concat()
 
 
 def _pad(at: Place) -> Operator:
     if (mode := at.argument("mode", "constant")) != "constant":
-        raise NotLocalError(f"padding by {mode} reads far away")
+        raise NotLocalError(f"padding by {mode} reads distant cells")
     amounts = _several(at.argument("pad"))
     amounts = amounts * 4 if len(amounts) == 1 else amounts
     left, _, top, _, front, back, *further = [*map(int, amounts), *[0] * 6][: max(6, len(amounts))]
     if any(further):
-        raise NotLocalError("padding of the count of pictures")
+        raise NotLocalError("padding of the batch dimension")
     return Pad((top, left), at.out_shape[1:], (front, back))
 
 
 def _refuse_stretching(at: Place) -> None:
     if any(at.in_shapes[operand] != at.out_shape for operand in at.operands):
-        raise NotLocalError("maps of different shapes are joined")
+        raise NotLocalError("maps of different shapes are combined")
 
 
 def _all(at: Place, value: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""From a traced graph to a program: which nodes go by windows, and from where on the network is dense."""
+"""Lowering of a traced graph to a program: steps on windows, and a dense tail where windows end."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from canonface.engine.incremental.calls import Call, call_of, name_of, where_of
-from canonface.engine.incremental.folding import folded
+from canonface.engine.incremental.fusion import fold_steps
 from canonface.engine.incremental.local_operators import NotLocalError, Place, local_operator
 from canonface.engine.incremental.operators import Step
+from canonface.engine.incremental.ops import OpCall, name_of, op_call, where_of
 from canonface.engine.incremental.program import End, LayerCost, Program, Shape
 
 SIZES = frozenset({"size", "shape", "dim", "getattr", "ndim"})
-"""What asks for nothing but the shape of a value, where it makes numbers."""
-FILLED = "a patch changes nearly all that it reads"
+"""Ops that read only the shape of a value, if their result is a number."""
+SATURATED = "a patch changes nearly all that it reads"
 MULTIPLYING = ("conv", "matmul", "mm", "einsum", "attention", "linear")
-"""What is in the names of functions that multiply maps, but for numbers one by one."""
+"""Parts of the names of functions that multiply maps other than number by number."""
 PASSING = frozenset({"identity", "dropout"})
 FLATTENING = frozenset({"flatten", "view", "reshape", "squeeze"})
 
 
-def lowered(graph: fx.GraphModule, x: Tensor, filled: str = "") -> Program:
-    """The program of a graph.
+def lower(graph: fx.GraphModule, x: Tensor, saturated: str = "") -> Program:
+    """Return the program of a graph.
 
     Args:
-        graph: see `canonface.engine.incremental.tracing.traced`; in evaluation mode.
+        graph: see `canonface.engine.incremental.trace.trace_module`; in evaluation mode.
         x: ``(1, c, h, w)`` an input, for whose shape the program is made.
-        filled: name of a value from which on all is dense: see `canonface.engine.incremental.costs.filled`.
+        saturated: name of a value from which on all is dense: see `canonface.engine.incremental.costs.saturated`.
     """
-    known = _Known(graph)
+    known = _ShapeRecorder(graph)
     with torch.inference_mode():
         # A copy: a first layer that works in place would write over it.
         known.run(x.clone())
-    lowering = _Lowering(graph, dict(graph.named_modules()), known, filled)
+    lowering = _Lowering(graph, dict(graph.named_modules()), known, saturated)
     for node in graph.graph.nodes:
         lowering.take(node)
-    steps, ends = folded(lowering.steps, lowering.ends(), x.dtype)
-    maps, rest = lowering.maps_and_rest()
+    steps, ends = fold_steps(lowering.steps, lowering.ends(), x.dtype)
+    maps, tail = lowering.maps_and_tail()
     return Program(
         graph=graph,
         source=lowering.source,
@@ -49,17 +49,17 @@ def lowered(graph: fx.GraphModule, x: Tensor, filled: str = "") -> Program:
         steps=steps,
         ends=ends,
         maps=tuple(maps),
-        rest=tuple(rest),
-        read=tuple(lowering.read(rest)),
-        sizes=lowering.sizes(rest),
-        rest_costs=tuple(lowering.rest_costs()),
+        tail=tuple(tail),
+        read=tuple(lowering.read(tail)),
+        sizes=lowering.sizes(tail),
+        dense_costs=tuple(lowering.dense_costs()),
         uncounted=tuple(lowering.uncounted()),
         dense_because=tuple(lowering.reasons),
     )
 
 
 def _has_cells(value: Any) -> bool:
-    """Whether a value is a map, tokens, or several of them."""
+    """Return whether a value is a map, tokens, or several of them."""
     if isinstance(value, list | tuple):
         return any(map(_has_cells, value))
     return isinstance(value, Tensor) and value.ndim > 2 and math.prod(value.shape[2:]) > 1
@@ -71,14 +71,14 @@ def _is_numbers(value: Any) -> bool:
     return isinstance(value, int | float | str | torch.dtype | torch.device | type(None))
 
 
-class _Known(fx.Interpreter):
-    """Runs the graph once and notes what its values are.
+class _ShapeRecorder(fx.Interpreter):
+    """Interpreter that runs the graph once and records kinds and shapes of its values.
 
     Attributes:
-        shapes: of tensors.
-        maps: what has cells.
-        numbers: sizes, and what is made of them.
-        constants: what does not depend on the input.
+        shapes: shapes of tensors.
+        maps: nodes whose values have cells.
+        numbers: sizes, and numbers computed from them.
+        constants: values that do not depend on the input.
     """
 
     def __init__(self, graph: fx.GraphModule) -> None:
@@ -97,38 +97,38 @@ class _Known(fx.Interpreter):
         if _is_numbers(value):
             self.numbers.add(n)
         inputs = n.all_input_nodes
-        # An argument beside the input is what the network takes by default.
+        # An argument other than the input has the network's default.
         is_given = n.op == "get_attr" or (n.op == "placeholder" and bool(n.args))
         if is_given or (inputs and all(node in self.constants for node in inputs)):
             self.constants[n] = value
         return value
 
     def shape(self, node: fx.Node) -> Shape:
-        """``(c, h, w)`` of a map."""
+        """Return ``(c, h, w)`` of a map."""
         _, channels, height, width = self.shapes[node]
         return (int(channels), int(height), int(width))
 
 
 @dataclass(eq=False)
 class _Lowering:
-    """Takes the nodes one by one, each after all that it reads.
+    """Lowering of the nodes one by one, each after all that it reads.
 
     Attributes:
         steps: on windows, so far.
-        changes: nodes whose value is a map on windows, with the name of its change.
+        deltas: nodes whose value is a map on windows, with the name of its delta.
         flat: nodes that are such a map, flattened.
-        flat_factors: what the numbers of a flattened map are multiplied by, where that is not 1.
+        flat_factors: factors of a flattened map's numbers, where they are not 1.
         finals: dense layers of a flattened map and means over a map, with the map.
         dense: nodes that are computed on whole values.
-        reasons: where windows ended, and why.
+        reasons: places where windows end, with the reason.
     """
 
     graph: fx.GraphModule
     layers: Mapping[str, Any]
-    known: _Known
-    filled: str
+    known: _ShapeRecorder
+    saturated: str
     steps: list[Step] = field(default_factory=list)
-    changes: dict[fx.Node, str] = field(default_factory=dict)
+    deltas: dict[fx.Node, str] = field(default_factory=dict)
     flat: dict[fx.Node, fx.Node] = field(default_factory=dict)
     flat_factors: dict[fx.Node, Any] = field(default_factory=dict)
     finals: list[tuple[fx.Node, fx.Node, Tensor | None]] = field(default_factory=list)
@@ -137,28 +137,28 @@ class _Lowering:
 
     @property
     def source(self) -> fx.Node:
-        """The input."""
+        """Return the input node."""
         first: fx.Node = next(iter(self.graph.graph.find_nodes(op="placeholder")))
         return first
 
     def take(self, node: fx.Node) -> None:
-        """One node."""
+        """Lower one node."""
         if node is self.source:
-            self.changes[node] = node.name
+            self.deltas[node] = node.name
             return
         if node in self.known.constants:
             return
         read = [given for given in node.all_input_nodes if given not in self.known.constants]
-        on_windows = any(given in self.changes or given in self.flat for given in read)
-        if on_windows and any(given.name == self.filled for given in read):
+        on_windows = any(given in self.deltas or given in self.flat for given in read)
+        if on_windows and any(given.name == self.saturated for given in read):
             self.dense.append(node)
-            if FILLED not in dict(self.reasons).values():
-                self.reasons.append((where_of(node), FILLED))
+            if SATURATED not in dict(self.reasons).values():
+                self.reasons.append((where_of(node), SATURATED))
             return
-        if node.op in ("output", "placeholder") or not on_windows or self._asks_size(node):
+        if node.op in ("output", "placeholder") or not on_windows or self._reads_size(node):
             self.dense.append(node)
             return
-        call = call_of(node, self.layers)
+        call = op_call(node, self.layers)
         try:
             if call is None:
                 raise NotLocalError(f"{self._kind(node)} is no layer that windows can follow")
@@ -168,73 +168,75 @@ class _Lowering:
             self.reasons.append((call.layer if call else where_of(node), str(error)))
 
     def ends(self) -> list[End]:
-        """Where windows end."""
+        """Return the ends of the windows."""
         ends = [
-            End("mean" if w is None else "cells", self.changes[m], node, self.known.shape(m), w)
+            End("mean" if w is None else "cells", self.deltas[m], node, self.known.shape(m), w)
             for node, m, w in self.finals
         ]
         read = dict.fromkeys(
-            given for node in self.dense if not self._asks_size(node) for given in node.all_input_nodes
+            given for node in self.dense if not self._reads_size(node) for given in node.all_input_nodes
         )
         for node in read:
-            if node in self.changes or node in self.flat:
+            if node in self.deltas or node in self.flat:
                 source = self.flat.get(node, node)
                 factor = self.flat_factors.get(node)
-                ends.append(End("map", self.changes[source], node, self.known.shape(source), factor=factor))
+                ends.append(End("map", self.deltas[source], node, self.known.shape(source), factor=factor))
         return ends
 
-    def maps_and_rest(self) -> tuple[list[fx.Node], list[fx.Node]]:
-        """The dense nodes up to the last that reads a map, and those that follow.
+    def maps_and_tail(self) -> tuple[list[fx.Node], list[fx.Node]]:
+        """Return the dense nodes up to the last that reads a map, and those that follow.
 
-        A size that both read is in both. All follow where something is read later that is not one tensor with a
-        row for each probe.
+        A size that both read is in both. If a later node reads something that is not one tensor with a row per probe,
+        all dense nodes are in the tail.
         """
         last = max((place for place, node in enumerate(self.dense) if self._reads_a_map(node)), default=-1)
-        maps, rest = self.dense[: last + 1], self.dense[last + 1 :]
+        maps, tail = self.dense[: last + 1], self.dense[last + 1 :]
         for node in reversed(maps):
-            is_read = any(node in later.all_input_nodes and not self._asks_size(later) for later in rest)
+            is_read = any(node in later.all_input_nodes and not self._reads_size(later) for later in tail)
             if is_read and node in self.known.numbers:
-                rest.insert(0, node)
+                tail.insert(0, node)
             elif is_read and (len(shape := self.known.shapes.get(node, ())) < 2 or shape[0] != 1):
                 return [], self.dense
-        return maps, rest
+        return maps, tail
 
-    def read(self, rest: Sequence[fx.Node]) -> Iterator[fx.Node]:
-        """What the last nodes read, but for sizes."""
-        asked = {given for node in rest if not self._asks_size(node) for given in node.all_input_nodes} - set(
-            rest
+    def read(self, tail: Sequence[fx.Node]) -> Iterator[fx.Node]:
+        """Return the values that the tail reads, except sizes."""
+        needed = {
+            given for node in tail if not self._reads_size(node) for given in node.all_input_nodes
+        } - set(tail)
+        return (
+            node for node in self.graph.graph.nodes if node in needed and node not in self.known.constants
         )
-        return (node for node in self.graph.graph.nodes if node in asked and node not in self.known.constants)
 
-    def _asks_size(self, node: fx.Node) -> bool:
-        """Whether nothing but the shape of a value is asked for: an attribute may also be its transpose."""
+    def _reads_size(self, node: fx.Node) -> bool:
+        """Return whether a node reads only the shape of a value; an attribute may also be a transpose."""
         return _operator(node) in SIZES and node in self.known.numbers
 
     def _reads_a_map(self, node: fx.Node) -> bool:
-        if node.op == "output" or self._asks_size(node):
+        if node.op == "output" or self._reads_size(node):
             return False
         return any(
             given in self.known.maps and given not in self.known.constants for given in node.all_input_nodes
         )
 
-    def sizes(self, rest: Sequence[fx.Node]) -> dict[fx.Node, tuple[int, ...]]:
-        """What has its size asked for where it is not at hand: maps on windows, and those before ``rest``."""
-        asked: dict[fx.Node, tuple[int, ...]] = {}
+    def sizes(self, tail: Sequence[fx.Node]) -> dict[fx.Node, tuple[int, ...]]:
+        """Return the shapes of values of which only the size is known: on windows, or before ``tail``."""
+        needed: dict[fx.Node, tuple[int, ...]] = {}
         for node in self.dense:
-            for given in node.all_input_nodes if self._asks_size(node) else ():
-                if given in self.changes or given in self.flat or (node in rest and given not in rest):
-                    asked[given] = self.known.shapes[given][1:]
-        return asked
+            for given in node.all_input_nodes if self._reads_size(node) else ():
+                if given in self.deltas or given in self.flat or (node in tail and given not in tail):
+                    needed[given] = self.known.shapes[given][1:]
+        return needed
 
-    def rest_costs(self) -> Iterator[LayerCost]:
-        """What the dense convolutions and linear layers cost."""
+    def dense_costs(self) -> Iterator[LayerCost]:
+        """Return the costs of the dense convolutions and linear layers."""
         for node, call, weight in self._weighted():
             shape, cells = self._made(node, call.name)
             cost = float(cells * weight.numel())
             yield LayerCost(call.layer, f"dense {call.name}", shape, (shape[1], shape[2]), cost, cost)
 
     def uncounted(self) -> Iterator[str]:
-        """The other dense layers that multiply, as far as their parameters or their names show it."""
+        """Return the other dense layers that multiply, as far as their parameters or names show it."""
         counted = {node for node, _, _ in self._weighted()}
         for node in self.dense:
             if node in counted:
@@ -246,29 +248,29 @@ class _Lowering:
             elif any(word in _operator(node) for word in MULTIPLYING):
                 yield where_of(node)
 
-    def _weighted(self) -> Iterator[tuple[fx.Node, Call, Tensor]]:
-        """The dense convolutions and linear layers, with their weights."""
+    def _weighted(self) -> Iterator[tuple[fx.Node, OpCall, Tensor]]:
+        """Return the dense convolutions and linear layers, with their weights."""
         for node in self.dense:
-            call = call_of(node, self.layers)
+            call = op_call(node, self.layers)
             weight = self._constant(call.arguments.get("weight")) if call else None
             if call is not None and call.name in ("conv2d", "linear") and isinstance(weight, Tensor):
                 yield node, call, weight
 
     def _made(self, node: fx.Node, name: str) -> tuple[Shape, int]:
-        """``(c, h, w)`` of what a layer with weights makes, and at how many places; tokens are cells in a column."""
+        """Return ``(c, h, w)`` of a layer's output and its number of places; tokens are cells in a column."""
         made = [int(size) for size in self.known.shapes[node][1:]]
         if name == "linear":
             tokens = math.prod(made[:-1])
             return (made[-1], tokens, 1), tokens
         return (made[0], made[1], made[2]), made[1] * made[2]
 
-    def _follow(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
+    def _follow(self, node: fx.Node, call: OpCall, read: list[fx.Node]) -> None:
         if any(given in self.flat for given in read):
             self._follow_flat(node, call)
-        elif not all(given in self.changes for given in read):
-            raise NotLocalError(f"{call.name} joins a map with what changes everywhere")
+        elif not all(given in self.deltas for given in read):
+            raise NotLocalError(f"{call.name} combines a map with a value that changes everywhere")
         elif call.name in PASSING:
-            self.changes[node] = self.changes[_passed(call, read[0])]
+            self.deltas[node] = self.deltas[_passed(call, read[0])]
         elif call.name in FLATTENING and self._flattens(node, read[0]):
             self.flat[node] = read[0]
         elif self._is_mean(node, call):
@@ -276,10 +278,10 @@ class _Lowering:
         else:
             self._step(node, call, read)
 
-    def _follow_flat(self, node: fx.Node, call: Call) -> None:
+    def _follow_flat(self, node: fx.Node, call: OpCall) -> None:
         source = call.arguments.get("input")
         if source not in self.flat:
-            raise NotLocalError(f"{call.name} joins a flattened map with something else")
+            raise NotLocalError(f"{call.name} combines a flattened map with something else")
         if call.name in PASSING:
             self.flat[node] = self.flat[_passed(call, source)]
             if source in self.flat_factors:
@@ -298,8 +300,8 @@ class _Lowering:
         else:
             raise NotLocalError(f"{call.name} reads a flattened map as a whole")
 
-    def _flat_factor(self, call: Call) -> Tensor | None:
-        """What each number of a flattened map is multiplied by, if that is all that is done to its change."""
+    def _flat_factor(self, call: OpCall) -> Tensor | None:
+        """Return the factor of a flattened map's numbers, if multiplying is all that is done to its delta."""
         if call.name in ("mul", "div") and call.arguments.get("rounding_mode") is None:
             other = self._constant(call.arguments.get("other"))
             if isinstance(other, int | float | Tensor):
@@ -314,20 +316,20 @@ class _Lowering:
     def _constant(self, value: Any) -> Any:
         return self.known.constants.get(value, value) if isinstance(value, fx.Node) else value
 
-    def _step(self, node: fx.Node, call: Call, read: list[fx.Node]) -> None:
+    def _step(self, node: fx.Node, call: OpCall, read: list[fx.Node]) -> None:
         if len(self.known.shapes.get(node, ())) != 4:
             raise NotLocalError(f"{call.name} makes something other than a map")
-        shapes = {given: self.known.shape(given) for given in self.changes}
+        shapes = {given: self.known.shape(given) for given in self.deltas}
         at = Place(call, tuple(read), shapes, self.known.shape(node), self.known.constants)
         operator, function = local_operator(at)
         operands = at.operands
         if operator is None:
-            self.changes[node] = self.changes[operands[0]]
+            self.deltas[node] = self.deltas[operands[0]]
             return
         self.steps.append(
             Step(
                 operator,
-                tuple(self.changes[given] for given in operands),
+                tuple(self.deltas[given] for given in operands),
                 tuple(given.name for given in operands),
                 node.name,
                 call.layer,
@@ -337,13 +339,13 @@ class _Lowering:
                 before=operands[0].name if function is not None else "",
             )
         )
-        self.changes[node] = node.name
+        self.deltas[node] = node.name
 
     def _flattens(self, node: fx.Node, source: fx.Node) -> bool:
         return self.known.shapes.get(node, ())[1:] == (math.prod(self.known.shape(source)),)
 
-    def _is_mean(self, node: fx.Node, call: Call) -> bool:
-        """Whether a node is the mean of every channel over the whole map."""
+    def _is_mean(self, node: fx.Node, call: OpCall) -> bool:
+        """Return whether a node is the mean of every channel over the whole map."""
         if call.name == "adaptive_avg_pool2d":
             return self.known.shapes[node][2:] == (1, 1)
         dims = call.arguments.get("dim")
@@ -355,12 +357,12 @@ class _Lowering:
         return type(self.layers[str(node.target)]).__name__ if node.op == "call_module" else str(node.target)
 
 
-def _passed(call: Call, source: fx.Node) -> fx.Node:
+def _passed(call: OpCall, source: fx.Node) -> fx.Node:
     if call.arguments.get("training") is True:
-        raise NotLocalError("a dropout that is switched on answers by chance")
+        raise NotLocalError("a dropout that is switched on is random")
     return source
 
 
 def _operator(node: fx.Node) -> str:
-    """Name of the operator of a function or method; of anything else none."""
+    """Return the op name of a function or method; "" for other nodes."""
     return name_of(node) if node.op in ("call_function", "call_method") else ""

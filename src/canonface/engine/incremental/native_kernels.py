@@ -1,4 +1,4 @@
-"""Every operator on windows by compiled kernels; what they do not know, by PyTorch's."""
+"""Kernels by the compiled library; operators that it lacks are computed by PyTorch's."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from canonface.engine.incremental.bases import Bases
-from canonface.engine.incremental.kernels import Change, Work
+from canonface.engine.incremental.activation_cache import ActivationCache
+from canonface.engine.incremental.deltas import Delta
+from canonface.engine.incremental.kernels import Work
 from canonface.engine.incremental.operators import (
     Activation,
     Add,
     AvgPool,
     Concat,
     Convolution,
-    Joined,
+    FusedConv,
     MaxPool,
     Operator,
     Pointwise,
@@ -26,27 +27,54 @@ from canonface.engine.incremental.operators import (
     Step,
 )
 from canonface.engine.incremental.program import End
-from canonface.engine.incremental.torch_kernels import TorchKernels, activated
+from canonface.engine.incremental.torch_kernels import TorchKernels, apply_activation
 from canonface.engine.incremental.windows import Pair, Windows
-from canonface.engine.incremental.workspace import Workspace
-from canonface.engine.native import Activation as Code
-from canonface.engine.native import Epilogue, Library
+from canonface.engine.native import ActivationCode, Epilogue, Library
 
-CODES: dict[str, Code] = {
-    "clamp": Code.CLAMP,
-    "prelu": Code.PRELU,
-    "hardswish": Code.HARD_SWISH,
-    "hardsigmoid": Code.HARD_SIGMOID,
+CODES: dict[str, ActivationCode] = {
+    "clamp": ActivationCode.CLAMP,
+    "prelu": ActivationCode.PRELU,
+    "hardswish": ActivationCode.HARD_SWISH,
+    "hardsigmoid": ActivationCode.HARD_SIGMOID,
 }
-"""Activations that kernels do in the same pass."""
+"""Activations that kernels apply in the same pass."""
+SPARE = 1.25
+"""Factor by which more memory is taken than needed, so that the next chunk's windows, a little larger, fit too."""
+
+
+class Workspace:
+    """Pool of arrays for reuse: a new array costs more in page faults than the work on it.
+
+    An array that is not given back is freed with its last reader.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[Tensor] = []
+
+    def take(self, count: int) -> Tensor:
+        """Return an array of at least ``count`` numbers, with arbitrary values."""
+        fitting = [buffer for buffer in self._free if buffer.numel() >= count]
+        if fitting:
+            taken = min(fitting, key=Tensor.numel)
+            self._free = [other for other in self._free if other is not taken]
+            return taken
+        if self._free:
+            # The largest of those that are too small is replaced: their number does not grow.
+            largest = max(self._free, key=Tensor.numel)
+            self._free = [other for other in self._free if other is not largest]
+        return torch.empty(max(int(count * SPARE), 1))
+
+    def give_back(self, buffer: Tensor) -> None:
+        """Put an array back into the pool once nobody reads it any more."""
+        self._free.append(buffer)
 
 
 @dataclass(eq=False)
 class NativeKernels:
-    """Operators on windows by a compiled library, on the CPU in float32.
+    """Kernels by a compiled library, on the CPU in float32.
 
     Attributes:
-        library: the kernels.
+        library: the compiled kernels.
     """
 
     library: Library
@@ -55,56 +83,56 @@ class NativeKernels:
     _packed: dict[Any, Any] = field(default_factory=dict)
 
     def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.prepare`: weights suit windows of every size."""
+        """Do nothing: weights suit windows of every size. See `canonface.engine.incremental.kernels.Kernels`."""
 
-    def suited(self, windows: Windows, _map_hw: Pair, /) -> Windows:
-        """See `canonface.engine.incremental.kernels.Kernels.suited`: each window has its true size."""
+    def fit_windows(self, windows: Windows, _map_hw: Pair, /) -> Windows:
+        """Return the windows unchanged: see `canonface.engine.incremental.kernels.Kernels.fit_windows`."""
         return windows
 
-    def step(self, work: Work) -> Change:
-        """See `canonface.engine.incremental.kernels.Kernels.step`."""
+    def step(self, work: Work) -> Delta:
+        """Compute a step: see `canonface.engine.incremental.kernels.Kernels.step`."""
         kernel = _KERNELS.get(type(work.operator))
         if kernel is None or (isinstance(work.operator, Convolution) and not work.operator.is_native):
             return self._torch.step(work)
         function = work.step.activation
         fused = function is None or function.name in CODES
-        made = kernel(self, work, _epilogue(work.step, work.bases) if fused else None)
-        return made if fused else replace(made, rows=activated(made.rows, work))
+        made = kernel(self, work, _epilogue(work.step, work.cache) if fused else None)
+        return made if fused else replace(made, rows=apply_activation(made.rows, work))
 
-    def release(self, change: Change) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.release`."""
-        if change.memory is not None:
-            self._space.give_back(change.memory)
+    def release(self, delta: Delta) -> None:
+        """Return memory to the pool: see `canonface.engine.incremental.kernels.Kernels.release`."""
+        if delta.memory is not None:
+            self._space.give_back(delta.memory)
 
-    def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
-        """See `canonface.engine.incremental.kernels.Kernels.cells`."""
-        packed = self._once(end, lambda: self._packed_cells(end))
-        prediction = base.index_select(0, torch.as_tensor(change.windows.table[:, 5]).long())
-        self.library.cells_linear(packed, change.rows, change.windows.table, prediction, _threads())
+    def cells(self, end: End, delta: Delta, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
+        """Compute a dense layer: see `canonface.engine.incremental.kernels.Kernels.cells`."""
+        packed = self._cached(end, lambda: self._packed_cells(end))
+        prediction = base.index_select(0, torch.as_tensor(delta.windows.photo).long())
+        self.library.cells_linear(packed, delta.rows, delta.windows.table, prediction, _threads())
         return prediction
 
-    def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.sums`."""
-        self.library.pool_sum(change.rows, change.windows.table, 1.0, out, _threads())
+    def sums(self, delta: Delta, out: Float[Tensor, "p c"]) -> None:
+        """Sum each probe's delta: see `canonface.engine.incremental.kernels.Kernels.sums`."""
+        self.library.pool_sum(delta.rows, delta.windows.table, 1.0, out, _threads())
 
-    # ------------------------------------------------------------------ one function an operator
+    # ------------------------------------------------------------------ one function per operator
 
-    def _convolution(self, work: Work, epilogue: Epilogue | None) -> Change:
+    def _convolution(self, work: Work, epilogue: Epilogue | None) -> Delta:
         return self._convolved(work, work.operator, epilogue)
 
-    def _joined(self, work: Work, epilogue: Epilogue | None) -> Change:
-        operator: Joined = work.operator
+    def _fused_conv(self, work: Work, epilogue: Epilogue | None) -> Delta:
+        operator: FusedConv = work.operator
         convolution: Any = operator.convolution.operator
         residual = work.inputs[1] if operator.addition is not None else None
         if operator.depthwise is None:
             return self._convolved(work, convolution, epilogue, residual)
         first: Any = operator.depthwise.operator
-        slides, out = first.sliding, self._room(work)
+        slides, out = first.sliding, self._new_delta(work)
         self.library.separable(
             self._packed_depthwise(first),
-            self._once(
-                (convolution, "gathered"),
-                lambda: self.library.pack_conv(convolution.weight, algorithm="gathered"),
+            self._cached(
+                (convolution, "im2col"),
+                lambda: self.library.pack_conv(convolution.weight, algorithm="im2col"),
             ),
             work.inputs[0].rows,
             work.inputs[0].windows.table,
@@ -113,7 +141,7 @@ class NativeKernels:
             slides.stride,
             slides.padding,
             slides.dilation,
-            _epilogue(operator.depthwise, work.bases),
+            _epilogue(operator.depthwise, work.cache),
             epilogue,
             _threads(),
             _rows_and_table(residual),
@@ -121,14 +149,14 @@ class NativeKernels:
         return out
 
     def _convolved(
-        self, work: Work, operator: Convolution, epilogue: Epilogue | None, residual: Change | None = None
-    ) -> Change:
-        change, slides, out = work.inputs[0], operator.sliding, self._room(work)
-        tables = (change.windows.table, work.out.table)
+        self, work: Work, operator: Convolution, epilogue: Epilogue | None, residual: Delta | None = None
+    ) -> Delta:
+        delta, slides, out = work.inputs[0], operator.sliding, self._new_delta(work)
+        tables = (delta.windows.table, work.out.table)
         if operator.is_depthwise:
             self.library.depthwise(
                 self._packed_depthwise(operator),
-                change.rows,
+                delta.rows,
                 *tables,
                 out.rows,
                 slides.stride,
@@ -139,12 +167,12 @@ class NativeKernels:
                 _rows_and_table(residual),
             )
         else:
-            packed = self._once(
+            packed = self._cached(
                 operator, lambda: self.library.pack_conv(operator.weight, slides.stride, slides.dilation)
             )
             self.library.conv(
                 packed,
-                change.rows,
+                delta.rows,
                 *tables,
                 out.rows,
                 slides.padding,
@@ -155,18 +183,18 @@ class NativeKernels:
         return out
 
     def _packed_depthwise(self, operator: Convolution) -> Any:
-        return self._once(operator, lambda: self.library.pack_depthwise(operator.weight))
+        return self._cached(operator, lambda: self.library.pack_depthwise(operator.weight))
 
-    def _max_pool(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
-        [change], step, slides = work.inputs, work.step, work.operator.sliding
-        out = self._room(work)
+    def _max_pool(self, work: Work, epilogue: Epilogue | None) -> Delta:  # noqa: ARG002
+        [delta], step, slides = work.inputs, work.step, work.operator.sliding
+        out = self._new_delta(work)
         self.library.max_pool(
-            change.rows,
-            change.windows.table,
+            delta.rows,
+            delta.windows.table,
             work.out.table,
             out.rows,
-            work.bases.maps[step.operands[0]],
-            work.bases.maps[step.output],
+            work.cache.maps[step.operands[0]],
+            work.cache.maps[step.output],
             step.in_shapes[0][1:],
             step.out_hw,
             slides.kernel,
@@ -177,12 +205,12 @@ class NativeKernels:
         )
         return out
 
-    def _avg_pool(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
-        [change], step, operator = work.inputs, work.step, work.operator
-        slides, out = operator.sliding, self._room(work)
+    def _avg_pool(self, work: Work, epilogue: Epilogue | None) -> Delta:  # noqa: ARG002
+        [delta], step, operator = work.inputs, work.step, work.operator
+        slides, out = operator.sliding, self._new_delta(work)
         self.library.avg_pool(
-            change.rows,
-            change.windows.table,
+            delta.rows,
+            delta.windows.table,
             work.out.table,
             out.rows,
             step.in_shapes[0][1:],
@@ -194,9 +222,9 @@ class NativeKernels:
         )
         return out
 
-    def _add(self, work: Work, epilogue: Epilogue | None) -> Change:
+    def _add(self, work: Work, epilogue: Epilogue | None) -> Delta:
         first, second = work.inputs
-        out = self._room(work)
+        out = self._new_delta(work)
         self.library.add(
             first.rows,
             first.windows.table,
@@ -210,31 +238,31 @@ class NativeKernels:
         )
         return out
 
-    def _concat(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
-        out, first = self._room(work), 0
-        for change in work.inputs:
-            self.library.place(change.rows, change.windows.table, work.out.table, out.rows, first, _threads())
-            first += change.rows.shape[1]
+    def _concat(self, work: Work, epilogue: Epilogue | None) -> Delta:  # noqa: ARG002
+        out, first = self._new_delta(work), 0
+        for delta in work.inputs:
+            self.library.place(delta.rows, delta.windows.table, work.out.table, out.rows, first, _threads())
+            first += delta.rows.shape[1]
         return out
 
-    def _scale(self, work: Work, epilogue: Epilogue | None) -> Change:  # noqa: ARG002
-        out = self._room(work)
+    def _scale(self, work: Work, epilogue: Epilogue | None) -> Delta:  # noqa: ARG002
+        out = self._new_delta(work)
         self.library.scale(work.inputs[0].rows, work.operator.factor, out.rows, _threads())
         return out
 
-    def _pointwise(self, work: Work, epilogue: Epilogue | None) -> Change:
-        [change] = work.inputs
+    def _pointwise(self, work: Work, epilogue: Epilogue | None) -> Delta:
+        [delta] = work.inputs
         if epilogue is None:
-            return Change(change.rows, work.out)
-        out = self._room(work)
-        self.library.activate(change.rows, change.windows.table, epilogue, out.rows, _threads())
+            return Delta(delta.rows, work.out)
+        out = self._new_delta(work)
+        self.library.activate(delta.rows, delta.windows.table, epilogue, out.rows, _threads())
         return out
 
-    def _room(self, work: Work) -> Change:
-        """Where the rows of a step are written."""
+    def _new_delta(self, work: Work) -> Delta:
+        """Return a delta whose rows a step writes."""
         rows, channels = work.out.rows, work.step.out_shape[0]
         memory = self._space.take(rows * channels)
-        return Change(memory[: rows * channels].view(rows, channels), work.out, memory)
+        return Delta(memory[: rows * channels].view(rows, channels), work.out, memory)
 
     def _packed_cells(self, end: End) -> Any:
         assert end.weight is not None
@@ -245,20 +273,20 @@ class NativeKernels:
             weight = wide.to(weight.dtype).view_as(weight)
         return self.library.pack_cells(weight, end.shape[0], end.shape[1:])
 
-    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What is prepared once a program: packed weights."""
+    def _cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what is prepared once per program, such as packed weights."""
         if key not in self._packed:
             self._packed[key] = make()
         return self._packed[key]
 
 
-def _epilogue(step: Step, bases: Bases) -> Epilogue | None:
+def _epilogue(step: Step, cache: ActivationCache) -> Epilogue | None:
     function: Activation | None = step.activation
     if function is None:
         return None
     return Epilogue(
         CODES[function.name],
-        bases.maps[step.before],
+        cache.maps[step.before],
         step.out_hw,
         function.low,
         function.high,
@@ -266,18 +294,18 @@ def _epilogue(step: Step, bases: Bases) -> Epilogue | None:
     )
 
 
-def _rows_and_table(change: Change | None) -> tuple[Tensor, Any] | None:
-    return None if change is None else (change.rows, change.windows.table)
+def _rows_and_table(delta: Delta | None) -> tuple[Tensor, Any] | None:
+    return None if delta is None else (delta.rows, delta.windows.table)
 
 
 def _threads() -> int:
     return torch.get_num_threads()
 
 
-_Kernel = Callable[[NativeKernels, Work, Epilogue | None], Change]
+_Kernel = Callable[[NativeKernels, Work, Epilogue | None], Delta]
 _KERNELS: dict[type[Operator], _Kernel] = {
     Convolution: NativeKernels._convolution,
-    Joined: NativeKernels._joined,
+    FusedConv: NativeKernels._fused_conv,
     Pointwise: NativeKernels._pointwise,
     MaxPool: NativeKernels._max_pool,
     AvgPool: NativeKernels._avg_pool,

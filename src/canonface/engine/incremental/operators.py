@@ -1,10 +1,10 @@
-"""What can be carried through a network as a change on a window, and what it costs.
+"""Operators on windows, and their costs.
 
-Each operator says which windows it makes of others and how many multiply-adds that takes. What it computes is the
-business of the kernels (`torch_kernels`, `native_kernels`), which must agree.
+Each operator returns its output windows and its number of multiply-adds. The kernels (`torch_kernels`,
+`native_kernels`, which must agree) compute it.
 
-A change ``d`` of a map ``b`` becomes ``f(b + d) - f(b)``. Where ``f`` is linear that is ``f(d)`` without its bias: no
-halo, no base. Where it is not, the base is read at the window, which is kept once a photo.
+A delta ``d`` of a map ``b`` becomes ``f(b + d) - f(b)``. Where ``f`` is linear that is ``f(d)`` without its bias and
+needs no border and no cached map. Where it is not, the map is read under the window from the activation cache.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from canonface.engine.incremental.windows import Pair, Sliding, Windows, joined, moved, slid
+from canonface.engine.incremental.windows import Pair, Sliding, Windows, enclose, shift, slide
 
 Function: TypeAlias = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """A function of each number; PReLU has a slope for each channel.
+    """Function applied to each number; PReLU has a slope per channel.
 
     Attributes:
-        name: as PyTorch calls its function.
+        name: as PyTorch names its function.
         function: of rows ``(..., c)``.
         low, high: bounds of a clamp.
-        slope: ``(c,)`` of what is negative, for leaky and parametric ReLU.
+        slope: ``(c,)`` factor of negative numbers, for leaky and parametric ReLU.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Activation:
 
 
 def activation(name: str, arguments: Mapping[str, Any], channels: int) -> Activation | None:
-    """The activation that PyTorch calls so; None if there is none of that name."""
+    """Return the activation of this PyTorch name; None if there is none."""
     given = {key: value for key, value in arguments.items() if value is not None}
     if name in ("relu", "relu6", "hardtanh", "clamp"):
         low, high = _bounds(name, given)
@@ -87,28 +87,28 @@ def _bounds(name: str, given: Mapping[str, Any]) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """What one step does to windows of changes."""
+    """Operator of one step, on windows of deltas."""
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
-        """The windows that it makes: by default the smallest that hold those of all its inputs."""
+        """Return the output windows: by default the smallest that hold those of all inputs."""
         result = inputs[0]
         for other in inputs[1:]:
-            result = joined(result, other)
+            result = enclose(result, other)
         return result
 
     def multiply_adds(self, rows_in: int, rows_out: int) -> float:  # noqa: ARG002
-        """Of one call whose windows hold so many cells; what only adds or compares counts nothing."""
+        """Count the multiply-adds for so many cells; adding and comparing count nothing."""
         return 0.0
 
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Operator):
-    """A convolution without its bias, which a change does not see; batch norms beside it are folded in.
+    """Convolution without its bias, which a delta does not see; neighbouring batch norms are folded in.
 
     Attributes:
         weight: ``(out, in / groups, kh, kw)``.
         groups: as PyTorch counts them.
-        sliding: how it slides.
+        sliding: geometry of the kernel.
     """
 
     weight: Tensor
@@ -117,29 +117,29 @@ class Convolution(Operator):
 
     @property
     def is_depthwise(self) -> bool:
-        """One filter a channel."""
+        """Return whether there is one filter per channel."""
         return self.groups > 1 and self.weight.shape[:2] == (self.groups, 1)
 
     @property
     def is_native(self) -> bool:
-        """Whether the compiled kernels have it: of convolutions in groups only those with one filter a channel."""
+        """Return whether the compiled kernels support it: of grouped convolutions only depthwise ones."""
         return self.groups == 1 or self.is_depthwise
 
     @property
     def suits_winograd(self) -> bool:
-        """A dense 3x3 kernel that steps by one: most of its multiplications can be saved."""
+        """Return whether it is a dense 3x3 kernel of stride 1: most of its multiplications can be saved."""
         slides = self.sliding
         kind = (slides.kernel, slides.stride, slides.dilation)
         return self.groups == 1 and kind == ((3, 3), (1, 1), (1, 1)) and self.weight.shape[1] >= 16
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
-        """See `slid`."""
-        return slid(inputs[0], self.sliding)
+        """Return the output windows: see `slide`."""
+        return slide(inputs[0], self.sliding)
 
     def multiply_adds(self, rows_in: int, rows_out: int) -> float:
-        """Direct: each weight once a cell that is made; Winograd: 36 products for 4 x 4 cells that are read.
+        """Count direct products, each weight once per output cell, or Winograd's 36 for 4 x 4 input cells if fewer.
 
-        Of windows that are no multiple of four cells, and by tiles of another size, there are more, or fewer.
+        Windows that are no multiple of four cells, and tiles of another size, need more or fewer.
         """
         direct = float(rows_out * self.weight.numel())
         if not self.suits_winograd:
@@ -149,26 +149,26 @@ class Convolution(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Pointwise(Operator):
-    """An activation that stands alone."""
+    """Activation that stands alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class MaxPool(Operator):
-    """The largest of the cells under a kernel that lie inside the map."""
+    """Maximum of the cells under a kernel that lie inside the map."""
 
     sliding: Sliding
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
-        """See `slid`."""
-        return slid(inputs[0], self.sliding)
+        """Return the output windows: see `slide`."""
+        return slide(inputs[0], self.sliding)
 
 
 @dataclass(frozen=True, eq=False)
 class AvgPool(Operator):
-    """The sum of the cells under a kernel over a divisor.
+    """Sum of the cells under a kernel over a divisor.
 
     Attributes:
-        sliding: how it slides.
+        sliding: geometry of the kernel.
         divisor: None: the number of cells that lie inside the map.
     """
 
@@ -176,13 +176,13 @@ class AvgPool(Operator):
     divisor: float | None
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
-        """See `slid`."""
-        return slid(inputs[0], self.sliding)
+        """Return the output windows: see `slide`."""
+        return slide(inputs[0], self.sliding)
 
 
 @dataclass(frozen=True, eq=False)
 class Add(Operator):
-    """The sum of two maps, or their difference.
+    """Sum or difference of two maps.
 
     Attributes:
         sign: of the second.
@@ -193,17 +193,17 @@ class Add(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Multiply(Operator):
-    """The product of two maps ``a`` and ``b``: ``a db + b da + da db``."""
+    """Product of two maps ``a`` and ``b``: ``a db + b da + da db``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Concat(Operator):
-    """The channels of several maps, one after another."""
+    """Concatenation of the channels of several maps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scale(Operator):
-    """Each channel times a number of its own: what a batch norm or a constant factor does to a change.
+    """Factor per channel: a batch norm or a constant factor, as a delta sees it.
 
     Attributes:
         factor: ``(c,)``.
@@ -214,11 +214,11 @@ class Scale(Operator):
 
 @dataclass(frozen=True, eq=False)
 class Pad(Operator):
-    """Cells added around the map, or taken away; channels before and after.
+    """Cells added around the map or removed, and channels added before and after.
 
     Attributes:
-        by: added above and left.
-        out_hw: height and width then.
+        by: cells added above and left.
+        out_hw: height and width of the output.
         channels: added before and after.
     """
 
@@ -227,24 +227,24 @@ class Pad(Operator):
     channels: Pair = (0, 0)
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
-        """See `moved`."""
-        return moved(inputs[0], self.by, self.out_hw)
+        """Return the output windows: see `shift`."""
+        return shift(inputs[0], self.by, self.out_hw)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operator of a network, between named values.
+    """Operator between named values of a network.
 
     Attributes:
-        operator: what is done.
-        inputs: names of the changes that are read.
-        operands: names of the values whose changes they are: one that only differs by a constant has the same change.
-        output: name of the value that is made, and of its change.
-        layer: what the user calls it.
+        operator: the operator.
+        inputs: names of the deltas that are read.
+        operands: names of the values whose deltas they are: values that differ by a constant have the same delta.
+        output: name of the output value, and of its delta.
+        layer: name of the layer in the user's module.
         in_shapes: ``(c, h, w)`` of each input.
         out_shape: ``(c, h, w)``.
-        activation: done at the end, in the same pass; None: nothing.
-        before: name of the value that the activation is done to.
+        activation: applied at the end, in the same pass; None: nothing.
+        before: name of the value that the activation is applied to.
     """
 
     operator: Operator
@@ -259,14 +259,14 @@ class Step:
 
     @property
     def out_hw(self) -> Pair:
-        """Height and width of the map it makes."""
+        """Return the height and width of the output map."""
         return self.out_shape[1:]
 
     @property
     def base_shapes(self) -> dict[str, tuple[int, int, int]]:
-        """Values of the whole photo that are read under the windows, and their ``(c, h, w)``."""
+        """Return ``(c, h, w)`` of the photo's values that are read under the windows, by name."""
         needed: dict[str, tuple[int, int, int]] = {}
-        if isinstance(self.operator, Joined) and self.operator.depthwise is not None:
+        if isinstance(self.operator, FusedConv) and self.operator.depthwise is not None:
             needed |= self.operator.depthwise.base_shapes
         if isinstance(self.operator, Multiply):
             needed |= zip(self.operands, self.in_shapes, strict=True)
@@ -278,13 +278,13 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Joined(Operator):
-    """A convolution with what is done right before and after it, in one pass.
+class FusedConv(Operator):
+    """Convolution computed in one pass with the depthwise convolution before it and the addition after it.
 
     Attributes:
         convolution: the step.
-        depthwise: a convolution of single channels that it alone reads; None: it reads the input.
-        addition: of what it alone makes and a second input; None: there is none.
+        depthwise: the depthwise convolution whose output only it reads; None: it reads the input.
+        addition: the addition of its output and a second input; None: there is none.
     """
 
     convolution: Step
@@ -292,20 +292,20 @@ class Joined(Operator):
     addition: Step | None = None
 
     def windows(self, inputs: tuple[Windows, ...]) -> Windows:
-        """Those of the last step."""
+        """Return the output windows of the last step."""
         result = inputs[0]
         for step in (self.depthwise, self.convolution):
             if step is not None:
                 result = step.operator.windows((result,))
-        return joined(result, inputs[1]) if self.addition is not None else result
+        return enclose(result, inputs[1]) if self.addition is not None else result
 
     def multiply_adds(self, rows_in: int, rows_out: int) -> float:
-        """Of all steps; the cells that the last one makes are those of all."""
+        """Count the multiply-adds of all steps; each has as many output cells as the last."""
         total = self.convolution.operator.multiply_adds(rows_out if self.depthwise else rows_in, rows_out)
         return total + (self.depthwise.operator.multiply_adds(rows_in, rows_out) if self.depthwise else 0.0)
 
     def step(self) -> Step:
-        """As one step of a program."""
+        """Return the fused operator as one step of a program."""
         first, last = self.depthwise or self.convolution, self.addition or self.convolution
         read = list(zip(first.inputs, first.operands, first.in_shapes, strict=True))
         if self.addition is not None:

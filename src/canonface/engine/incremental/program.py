@@ -1,4 +1,4 @@
-"""What is done to the change that a patch makes: steps on windows, where they end, and what is dense from there."""
+"""Program of a network: steps on windows, the ends of the windows, and the dense tail behind them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Shape = tuple[int, int, int]
 
 
 class LayerCost(NamedTuple):
-    """Multiply-adds of one layer, a question.
+    """Multiply-adds of one layer, per probe.
 
     Attributes:
-        layer: what the user calls it.
-        operator: what it does.
-        shape: ``(c, h, w)`` of what it makes; of a vector ``(n, 1, 1)``.
-        window: mean height and width of what changes of it.
-        dense: multiply-adds for the whole of it.
-        needed: multiply-adds for what changes.
+        layer: name of the layer in the user's module.
+        operator: kind of the layer.
+        shape: ``(c, h, w)`` of its output; of a vector ``(n, 1, 1)``.
+        window: mean height and width of the output's changed part.
+        dense: multiply-adds for the whole output.
+        needed: multiply-adds for the changed part.
     """
 
     layer: str
@@ -37,16 +37,16 @@ class LayerCost(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class End:
-    """Where a change leaves the windows.
+    """Place where a delta leaves the windows.
 
     Attributes:
         kind: ``cells``: a dense layer that reads the flattened map, by its changed cells only; ``mean``: the mean of
-            each channel over the map, by the sum of the changes; ``map``: the whole changed map.
+            each channel over the map, by the sum of the deltas; ``map``: the whole changed map.
         value: name of the value on windows.
-        node: of the graph whose value this gives.
+        node: graph node whose value this gives.
         shape: ``(c, h, w)`` of the map.
         weight: ``(n, c * h * w)`` of the dense layer.
-        factor: what is multiplied by before: ``(c,)`` of each channel; of a map that was flattened one number, or
+        factor: multiplied in before: ``(c,)`` per channel; of a map that was flattened one number, or
             ``(c * h * w,)``; None: 1.
     """
 
@@ -60,21 +60,21 @@ class End:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A network as steps on windows and a dense rest.
+    """Network as steps on windows and a dense tail.
 
     Attributes:
-        graph: what it was made from.
+        graph: the traced graph.
         source: node of the input.
         in_shape: ``(c, h, w)`` of the input.
         steps: on windows, in order.
-        ends: where windows end.
+        ends: places where windows end.
         maps: nodes that are computed on whole maps, in order.
-        rest: nodes after them, on what is no map any more.
-        read: what the rest reads but for sizes: values at the ends, and what nodes on whole maps make.
-        sizes: nodes of which later ones ask nothing but their size, with their shape.
-        rest_costs: of the convolutions and linear layers that are computed as a whole.
-        uncounted: the other layers among those that multiply.
-        dense_because: layers that first needed a whole map, and why.
+        tail: nodes after them, on values that are no maps.
+        read: values that the tail reads, except sizes: at the ends, and made by nodes on whole maps.
+        sizes: nodes of which later ones read only the size, with their shape.
+        dense_costs: costs of the convolutions and linear layers that are computed on whole values.
+        uncounted: other dense layers that multiply.
+        dense_because: layers that first needed a whole map, with the reason.
     """
 
     graph: fx.GraphModule
@@ -83,37 +83,37 @@ class Program:
     steps: tuple[Step, ...]
     ends: tuple[End, ...]
     maps: tuple[fx.Node, ...]
-    rest: tuple[fx.Node, ...]
+    tail: tuple[fx.Node, ...]
     read: tuple[fx.Node, ...]
     sizes: dict[fx.Node, tuple[int, ...]]
-    rest_costs: tuple[LayerCost, ...]
+    dense_costs: tuple[LayerCost, ...]
     uncounted: tuple[str, ...]
     dense_because: tuple[tuple[str, str], ...]
 
     @property
-    def bases(self) -> frozenset[str]:
-        """Names of the values that are kept for each photo."""
+    def cached(self) -> frozenset[str]:
+        """Return the names of the values that are cached for each photo."""
         return frozenset(name for step in self.steps for name in step.base_shapes)
 
     @property
     def made(self) -> tuple[fx.Node, ...]:
-        """Nodes on whole maps that the rest reads."""
+        """Return the nodes on whole maps that the tail reads."""
         return tuple(node for node in self.read if node in self.maps)
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """``(c, h, w)`` of every value on windows, by name."""
+        """Return ``(c, h, w)`` of every value on windows, by name."""
         return {self.source.name: self.in_shape} | {step.output: step.out_shape for step in self.steps}
 
     def windows(self, boxes: Windows) -> dict[str, Windows]:
-        """The windows of every value, from those of the input."""
+        """Return the windows of every value, from those of the input."""
         found = {self.source.name: boxes}
         for step in self.steps:
             found[step.output] = step.operator.windows(tuple(found[name] for name in step.inputs))
         return found
 
     def windows_of_a_patch(self, share: int) -> dict[str, Windows]:
-        """The windows of every value for a patch in the middle whose side is the input's by ``share``."""
+        """Return the windows of every value for a patch in the middle of ``1 / share`` of the input's side."""
         _, height, width = self.in_shape
         edges = [
             side * (share + way) // (2 * share) + (way > 0) for way in (-1, 1) for side in (height, width)
@@ -122,7 +122,7 @@ class Program:
         return self.windows(boxes(top, left, bottom, right, np.array([0]), (height, width)))
 
     def last_use(self) -> dict[str, int]:
-        """Place of the last step that reads each value."""
+        """Return the index of the last step that reads each value."""
         ends = {end.value for end in self.ends}
         last = {name: i for i, step in enumerate(self.steps) for name in step.inputs}
         return {name: place for name, place in last.items() if name not in ends}

@@ -1,4 +1,4 @@
-"""Every operator on windows by PyTorch's own operators: always there, on any device, in any float type."""
+"""Kernels by PyTorch's operators: available on any device, in any float type."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from canonface.engine.incremental import winograd
-from canonface.engine.incremental.gathering import (
+from canonface.engine.incremental.deltas import Delta
+from canonface.engine.incremental.indexing import (
     base_under,
     blocks,
     canvas_of,
-    index,
     map_cells,
     offset,
-    on,
+    on_windows,
     rows_of_canvas,
-    taken,
+    take_rows,
     taps,
+    to_index,
 )
-from canonface.engine.incremental.kernels import Change, Work
+from canonface.engine.incremental.kernels import Work
 from canonface.engine.incremental.operators import (
     Activation,
     Add,
@@ -41,87 +42,84 @@ from canonface.engine.incremental.operators import (
     Step,
 )
 from canonface.engine.incremental.program import End
-from canonface.engine.incremental.windows import Pair, Windows, evened
+from canonface.engine.incremental.windows import Pair, Windows, equalize
 
 CELLS_BYTES = 32 * 2**20
-"""Weights of a dense layer that are ordered by cell at once, and whole maps that it reads at once."""
+"""Bound on the weights of a dense layer that are reordered at once, and on the whole maps that it reads at once."""
 ORDERED_MAPS = 256
-"""Whole maps that a dense layer reads in the time in which its weights are ordered by cell."""
+"""Whole maps that a dense layer reads in the time it takes to reorder its weights by cell."""
 BLOCK_BYTES = 2 * 2**20
-"""Changes that an activation is applied to at once."""
-MANY_MORE = 1.3
-"""How many times the fewest products tiles may make before others are taken."""
-MOST_MORE = 1.5
-"""How many times the cells of windows are computed at most, so that all have the same size."""
-MOST_MORE_OF_ONE = 1.15
-"""How many times, so that all are the same window: what that spares beside is little."""
+"""Deltas that an activation is applied to at once."""
+RETILE_RATIO = 1.3
+"""Factor of products, compared with the best tile, above which another tile is chosen."""
+MAX_PADDING = 1.5
+"""Largest growth of windows in cells to give all the same size."""
+MAX_PADDING_SHARED = 1.15
+"""Largest growth of windows in cells to make all the same window, which saves little more."""
 
 
 @dataclass(eq=False)
 class TorchKernels:
-    """Operators on windows by PyTorch.
+    """Kernels by PyTorch's operators."""
 
-    Attributes:
-        precision: of convolutions: ``float32``, that of the network, or ``bfloat16``: see `canonface.engine.ENGINES`.
-    """
-
-    precision: str = "float32"
     _packed: dict[Any, Any] = field(default_factory=dict)
     _tiles: dict[Convolution, int] = field(default_factory=dict)
 
     def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.prepare`: tiles of 3x3 convolutions."""
+        """Choose the tiles of 3x3 convolutions: see `canonface.engine.incremental.kernels.Kernels.prepare`."""
         for step in steps:
             if isinstance(step.operator, Convolution) and self._goes_by_tiles(step.operator):
                 self._take_tile(step.operator, [windows[step.inputs[0]] for windows in chunks])
 
     def _goes_by_tiles(self, operator: Convolution) -> bool:
-        """Numbers of half precision are too few: tiles multiply them by as much as sixteen, twice."""
-        is_single = self.precision == "float32" and operator.weight.element_size() > 2
-        return operator.suits_winograd and is_single
+        """Return whether Toom-Cook applies. Half precision is too coarse: tiles multiply by up to 16, twice."""
+        return operator.suits_winograd and operator.weight.element_size() > 2
 
     def _take_tile(self, operator: Convolution, chunks: Sequence[Windows]) -> None:
-        """The tile for the windows that a convolution reads.
+        """Choose the tile for the windows that a convolution reads.
 
-        Weights for one kind of tile are kept: all kinds would take three times the memory. They are ordered for
-        another only where those at hand make many more products.
+        Weights for one kind of tile are kept: all kinds would take three times the memory. They are reordered for
+        another only if the current one makes many more products.
         """
         sizes = winograd.padded_sizes(chunks)
         best, tile = winograd.tile_for(sizes), self._tiles.get(operator)
-        if tile is None or winograd.products(sizes, tile) > MANY_MORE * winograd.products(sizes, best):
+        if tile is None or winograd.products(sizes, tile) > RETILE_RATIO * winograd.products(sizes, best):
             self._tiles[operator] = best
             self._packed.pop(operator, None)
 
-    def suited(self, windows: Windows, map_hw: Pair, /) -> Windows:
-        """See `canonface.engine.incremental.kernels.Kernels.suited`: one size is read and written as blocks."""
-        return evened(windows, map_hw, MOST_MORE_OF_ONE, MOST_MORE)
+    def fit_windows(self, windows: Windows, map_hw: Pair, /) -> Windows:
+        """Give windows one size, to be read and written as blocks: see `canonface.engine.incremental.kernels`."""
+        return equalize(windows, map_hw, MAX_PADDING_SHARED, MAX_PADDING)
 
-    def step(self, work: Work) -> Change:
-        """See `canonface.engine.incremental.kernels.Kernels.step`."""
+    def step(self, work: Work) -> Delta:
+        """Compute a step: see `canonface.engine.incremental.kernels.Kernels.step`."""
         rows = _KERNELS[type(work.operator)](self, work)
         if work.step.activation is not None:
-            rows = activated(rows, work)
-        return Change(rows, work.out)
+            rows = apply_activation(rows, work)
+        return Delta(rows, work.out)
 
-    def release(self, change: Change) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.release`: PyTorch keeps account itself."""
+    def release(self, delta: Delta) -> None:
+        """Do nothing: PyTorch frees memory itself. See `canonface.engine.incremental.kernels.Kernels.release`."""
 
-    def cells(self, end: End, change: Change, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
-        """See `canonface.engine.incremental.kernels.Kernels.cells`."""
+    def cells(self, end: End, delta: Delta, base: Float[Tensor, "photos n"]) -> Float[Tensor, "p n"]:
+        """Compute a dense layer: see `canonface.engine.incremental.kernels.Kernels.cells`."""
         assert end.weight is not None
-        windows, (channels, height, width) = change.windows, end.shape
-        prediction = base.index_select(0, index(windows.table[:, 5], base))
+        windows, (channels, height, width) = delta.windows, end.shape
+        prediction = base.index_select(0, to_index(windows.photo, base))
         if len(windows) * height * width <= ORDERED_MAPS * height * width + windows.rows:
-            self._whole_maps(end, change, prediction)
+            self._whole_maps(end, delta, prediction)
             return prediction
         owner, y, x = windows.places()
         cell = y * width + x
         order = np.argsort(cell, kind="stable")
         starts = np.searchsorted(cell[order], np.arange(height * width + 1))
-        rows, owners = change.rows.index_select(0, index(order, prediction)), index(owner[order], prediction)
+        rows, owners = (
+            delta.rows.index_select(0, to_index(order, prediction)),
+            to_index(owner[order], prediction),
+        )
         if end.factor is not None:
             rows.mul_(end.factor.to(rows))
-        # Ordered by cell anew each time: a copy of the layer may be as large as the rest of the network.
+        # Reordered by cell each time: a copy of the layer may be as large as the rest of the network.
         outputs = max(1, CELLS_BYTES // (end.weight[0].numel() * end.weight.element_size()))
         for weight, part in zip(
             torch.split(end.weight, outputs), torch.split(prediction, outputs, dim=1), strict=True
@@ -134,111 +132,112 @@ class TorchKernels:
             part.add_(made)
         return prediction
 
-    def _whole_maps(self, end: End, change: Change, prediction: Float[Tensor, "p n"]) -> None:
-        """Add what a dense layer makes of the changes of whole maps: its weights are read as they lie."""
+    def _whole_maps(self, end: End, delta: Delta, prediction: Float[Tensor, "p n"]) -> None:
+        """Add a dense layer's output for the deltas of whole maps, with its weights in their own order."""
         assert end.weight is not None
         _, height, width = end.shape
-        together = max(1, CELLS_BYTES // (end.weight[0].numel() * change.rows.element_size()))
-        for first in range(0, len(change.windows), together):
-            part = change.some(first, together)
+        together = max(1, CELLS_BYTES // (end.weight[0].numel() * delta.rows.element_size()))
+        for first in range(0, len(delta.windows), together):
+            part = delta.some(first, together)
             if end.factor is not None:
-                part = Change(part.rows * end.factor.to(part.rows), part.windows)
+                part = Delta(part.rows * end.factor.to(part.rows), part.windows)
             corner = np.zeros(len(part.windows), dtype=np.int64)
             maps = canvas_of(part, corner, corner, (height, width)).permute(0, 3, 1, 2)
             prediction[first : first + together].addmm_(maps.reshape(len(maps), -1), end.weight.t())
 
-    def sums(self, change: Change, out: Float[Tensor, "p c"]) -> None:
-        """See `canonface.engine.incremental.kernels.Kernels.sums`."""
-        if change.windows.is_one:
-            torch.sum(change.rows.view(len(out), -1, out.shape[1]), 1, out=out)
+    def sums(self, delta: Delta, out: Float[Tensor, "p c"]) -> None:
+        """Sum each probe's delta: see `canonface.engine.incremental.kernels.Kernels.sums`."""
+        if delta.windows.is_one:
+            torch.sum(delta.rows.view(len(out), -1, out.shape[1]), 1, out=out)
         else:
-            out.zero_().index_add_(0, index(change.windows.owners(), out), change.rows)
+            out.zero_().index_add_(0, to_index(delta.windows.owners(), out), delta.rows)
 
-    # ------------------------------------------------------------------ one function an operator
+    # ------------------------------------------------------------------ one function per operator
 
     def _convolution(self, work: Work) -> Float[Tensor, "rows c"]:
-        [change], out, operator = work.inputs, work.out, work.operator
+        [delta], out, operator = work.inputs, work.out, work.operator
         slides = operator.sliding
         if operator.groups == 1 and slides.kernel == (1, 1):
-            return self._one_cell(operator, change, out)
+            return self._one_cell(operator, delta, out)
         if self._goes_by_tiles(operator):
-            return self._winograd(operator, change, out)
-        return self._canvas(operator, change, out)
+            return self._winograd(operator, delta, out)
+        return self._canvas(operator, delta, out)
 
-    def _one_cell(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
-        rows = change.rows
-        if not change.windows.same_cells(out) or not operator.sliding.is_pointwise:
-            rows = taken(rows, taps(change.windows, out, operator.sliding)[:, 0])
-        dtype = self._dtype(operator, rows)
-        weight = self._once(operator, lambda: operator.weight.flatten(1).t().contiguous().to(dtype))
-        made: Tensor = (rows.to(weight.dtype) @ weight).to(rows.dtype)
+    def _one_cell(self, operator: Convolution, delta: Delta, out: Windows) -> Float[Tensor, "rows c"]:
+        rows = delta.rows
+        if not delta.windows.same_cells(out) or not operator.sliding.is_pointwise:
+            rows = take_rows(rows, taps(delta.windows, out, operator.sliding)[:, 0])
+        weight = self._cached(operator, lambda: operator.weight.flatten(1).t().contiguous().to(rows.dtype))
+        made: Tensor = rows @ weight
         return made
 
-    def _winograd(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
-        windows = change.windows
+    def _winograd(self, operator: Convolution, delta: Delta, out: Windows) -> Float[Tensor, "rows c"]:
+        windows = delta.windows
         if not windows.rows or not out.rows:
-            return change.rows.new_zeros(out.rows, operator.weight.shape[0])
-        height, width = (int(windows.table[:, axis].max()) for axis in (2, 3))
+            return delta.rows.new_zeros(out.rows, operator.weight.shape[0])
+        height, width = (int(side.max()) for side in (windows.height, windows.width))
         if operator not in self._tiles:
             self._take_tile(operator, [windows])
         tile = self._tiles[operator]
-        weight = self._once(operator, lambda: winograd.packed(operator.weight.to(change.rows.dtype), tile))
+        weight = self._cached(
+            operator, lambda: winograd.pack_weights(operator.weight.to(delta.rows.dtype), tile)
+        )
         size = winograd.padded_to_tiles((height, width), tile)
-        canvas = canvas_of(change, windows.table[:, 0], windows.table[:, 1], size)
+        canvas = canvas_of(delta, windows.y, windows.x, size)
         made = winograd.full_convolution(canvas, weight)
         padding = operator.sliding.padding
-        top = windows.table[:, 0] + padding[0] - 2
-        left = windows.table[:, 1] + padding[1] - 2
+        top = windows.y + padding[0] - 2
+        left = windows.x + padding[1] - 2
         return rows_of_canvas(made, top, left, out)
 
-    def _canvas(self, operator: Convolution, change: Change, out: Windows) -> Float[Tensor, "rows c"]:
+    def _canvas(self, operator: Convolution, delta: Delta, out: Windows) -> Float[Tensor, "rows c"]:
         slides = operator.sliding
         outs = operator.weight.shape[0]
         if not out.rows:
-            return change.rows.new_zeros(0, outs)
-        steps = [int(out.table[:, axis].max()) for axis in (2, 3)]
+            return delta.rows.new_zeros(0, outs)
+        steps = [int(side.max()) for side in (out.height, out.width)]
         size = tuple(
             (steps[axis] - 1) * slides.stride[axis] + slides.dilation[axis] * (slides.kernel[axis] - 1) + 1
             for axis in (0, 1)
         )
-        top = out.table[:, 0] * slides.stride[0] - slides.padding[0]
-        left = out.table[:, 1] * slides.stride[1] - slides.padding[1]
-        padding = _padding(change.windows, top, left, (size[0], size[1]))
+        top = out.y * slides.stride[0] - slides.padding[0]
+        left = out.x * slides.stride[1] - slides.padding[1]
+        padding = _padding(delta.windows, top, left, (size[0], size[1]))
         if padding is None:
-            canvas, padding = canvas_of(change, top, left, (size[0], size[1])), (0, 0)
+            canvas, padding = canvas_of(delta, top, left, (size[0], size[1])), (0, 0)
         else:
-            canvas = blocks(change)
-        dtype = self._dtype(operator, change.rows)
-        weight = self._once(
+            canvas = blocks(delta)
+        dtype = delta.rows.dtype
+        weight = self._cached(
             operator, lambda: _maps(operator.weight.to(dtype).permute(0, 2, 3, 1).contiguous())
         )
-        maps = _maps(canvas.to(dtype))
-        made = F.conv2d(maps, weight, None, slides.stride, padding, slides.dilation, operator.groups)
+        made = F.conv2d(_maps(canvas), weight, None, slides.stride, padding, slides.dilation, operator.groups)
         made = made[:, :, : steps[0], : steps[1]]
-        made = made.to(change.rows.dtype)
-        return rows_of_canvas(made.permute(0, 2, 3, 1), out.table[:, 0], out.table[:, 1], out)
+        return rows_of_canvas(made.permute(0, 2, 3, 1), out.y, out.x, out)
 
     def _max_pool(self, work: Work) -> Float[Tensor, "rows c"]:
-        [change], out, step, slides = work.inputs, work.out, work.step, work.operator.sliding
-        in_hw, before = step.in_shapes[0][1:], work.bases.maps[step.operands[0]]
-        rows = taps(change.windows, out, slides)
+        [delta], out, step, slides = work.inputs, work.out, work.step, work.operator.sliding
+        in_hw, before = step.in_shapes[0][1:], work.cache.maps[step.operands[0]]
+        rows = taps(delta.windows, out, slides)
         cells = map_cells(out, slides, in_hw)
         largest: Tensor | None = None
         for tap in range(rows.shape[1]):
-            inside = index(cells[:, tap] >= 0, before)
-            value = before.index_select(0, index(np.maximum(cells[:, tap], 0), before))
-            value = value + taken(change.rows, rows[:, tap])
+            inside = to_index(cells[:, tap] >= 0, before)
+            value = before.index_select(0, to_index(np.maximum(cells[:, tap], 0), before))
+            value = value + take_rows(delta.rows, rows[:, tap])
             value = torch.where(inside[:, None], value, -torch.inf)
             largest = value if largest is None else torch.maximum(largest, value)
         assert largest is not None
-        return largest - work.bases.maps[step.output].index_select(0, index(out.cells(step.out_hw), before))
+        return largest - work.cache.maps[step.output].index_select(
+            0, to_index(out.cells(step.out_hw), before)
+        )
 
     def _avg_pool(self, work: Work) -> Float[Tensor, "rows c"]:
-        [change], out, slides = work.inputs, work.out, work.operator.sliding
-        rows = taps(change.windows, out, slides)
-        total = change.rows.new_zeros(out.rows, change.rows.shape[1])
+        [delta], out, slides = work.inputs, work.out, work.operator.sliding
+        rows = taps(delta.windows, out, slides)
+        total = delta.rows.new_zeros(out.rows, delta.rows.shape[1])
         for tap in range(rows.shape[1]):
-            total += taken(change.rows, rows[:, tap])
+            total += take_rows(delta.rows, rows[:, tap])
         if work.operator.divisor is not None:
             return total / float(work.operator.divisor)
         inside = (map_cells(out, slides, work.step.in_shapes[0][1:]) >= 0).sum(axis=1)
@@ -246,19 +245,19 @@ class TorchKernels:
         return mean
 
     def _add(self, work: Work) -> Float[Tensor, "rows c"]:
-        first, second = (on(change, work.out) for change in work.inputs)
+        first, second = (on_windows(delta, work.out) for delta in work.inputs)
         return torch.add(first, second, alpha=work.operator.sign)
 
     def _multiply(self, work: Work) -> Float[Tensor, "rows c"]:
-        first, second = (on(change, work.out) for change in work.inputs)
+        first, second = (on_windows(delta, work.out) for delta in work.inputs)
         hw = work.step.out_hw
-        a, b = (base_under(work.bases.maps[name], work.out, hw) for name in work.step.operands)
+        a, b = (base_under(work.cache.maps[name], work.out, hw) for name in work.step.operands)
         if len(first):
             first, second = first.view(-1, *a.shape), second.view(-1, *b.shape)
         return (a * second + b * first + first * second).view(work.out.rows, work.step.out_shape[0])
 
     def _concat(self, work: Work) -> Float[Tensor, "rows c"]:
-        return torch.cat([on(change, work.out) for change in work.inputs], dim=1)
+        return torch.cat([on_windows(delta, work.out) for delta in work.inputs], dim=1)
 
     def _scale(self, work: Work) -> Float[Tensor, "rows c"]:
         rows = work.inputs[0].rows
@@ -266,31 +265,26 @@ class TorchKernels:
         return scaled
 
     def _pad(self, work: Work) -> Float[Tensor, "rows c"]:
-        [change], by = work.inputs, work.operator.by
+        [delta], by = work.inputs, work.operator.by
         owner, y, x = work.out.places()
-        rows = taken(change.rows, change.windows.rows_at(owner, y - by[0], x - by[1]))
+        rows = take_rows(delta.rows, delta.windows.rows_at(owner, y - by[0], x - by[1]))
         return F.pad(rows, work.operator.channels) if any(work.operator.channels) else rows
 
     def _pointwise(self, work: Work) -> Float[Tensor, "rows c"]:
         return work.inputs[0].rows
 
-    def _dtype(self, operator: Convolution, rows: Tensor) -> torch.dtype:
-        """Filters of a single channel gain nothing by half precision, and oneDNN 3.12 fails at them (see `_maps`)."""
-        halved = self.precision == "bfloat16" and operator.weight.shape[1] > 1
-        return torch.bfloat16 if halved else rows.dtype
-
-    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What is prepared once a program: packed weights."""
+    def _cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what is prepared once per program, such as packed weights."""
         if key not in self._packed:
             self._packed[key] = make()
         return self._packed[key]
 
 
 def _maps(canvas: Float[Tensor, "p h w c"]) -> Float[Tensor, "p c h w"]:
-    """Canvases as PyTorch's maps, channels last.
+    """Return canvases as PyTorch's maps, channels last.
 
-    Those of one channel lie alike in either order, and are named in the plain one: in the other oneDNN 3.12 reads
-    beyond them where the stride across is not that down. https://github.com/pytorch/pytorch/issues/163347 is akin.
+    Canvases of one channel are the same in either order and get the plain one: in the other oneDNN 3.12 reads beyond
+    them if the strides across and down differ. https://github.com/pytorch/pytorch/issues/163347 is akin.
     """
     return canvas.squeeze(3).unsqueeze(1) if canvas.shape[3] == 1 else canvas.permute(0, 3, 1, 2)
 
@@ -298,7 +292,7 @@ def _maps(canvas: Float[Tensor, "p h w c"]) -> Float[Tensor, "p c h w"]:
 def _padding(
     windows: Windows, top: Int[np.ndarray, "p"], left: Int[np.ndarray, "p"], size: Pair
 ) -> Pair | None:
-    """Zeros above and left that make canvases of the same windows, if there are at most as many below and right."""
+    """Return the padding above and left that makes canvases of the windows; None if they need more below or right."""
     if (start := offset(windows, top, left)) is None or windows.common_size is None:
         return None
     (above, before), (height, width) = start, windows.common_size
@@ -306,16 +300,16 @@ def _padding(
     return (above, before) if above >= below >= 0 and before >= behind >= 0 else None
 
 
-def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows c"]:
-    """The change that the activation of a step makes of the change of what it reads; ``rows`` may be written to.
+def apply_activation(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows c"]:
+    """Return the delta after a step's activation, from the delta before it; ``rows`` may be overwritten.
 
-    Rows that belong to an input of the step are left as they are: others may still read them.
+    Rows that belong to an input of the step are kept, since other steps may read them.
     """
     function = work.step.activation
     assert function is not None
-    borrowed = any(change.rows.data_ptr() == rows.data_ptr() for change in work.inputs)
+    borrowed = any(delta.rows.data_ptr() == rows.data_ptr() for delta in work.inputs)
     made = torch.empty_like(rows) if borrowed else rows
-    before = base_under(work.bases.maps[work.step.before], work.out, work.step.out_hw)
+    before = base_under(work.cache.maps[work.step.before], work.out, work.step.out_hw)
     if not work.out.is_one:
         torch.add(rows, before, out=made)
         return _activated(function, made).sub_(_activated(function, before))
@@ -323,15 +317,15 @@ def activated(rows: Float[Tensor, "rows c"], work: Work) -> Float[Tensor, "rows 
     unchanged = _activated(function, before.clone())
     probes = max(1, BLOCK_BYTES // before.nbytes)
     some = (torch.split(each.view(-1, *before.shape), probes) for each in (rows, made))
-    for change, to in zip(*some, strict=True):
-        torch.add(change, before, out=to)
+    for delta, to in zip(*some, strict=True):
+        torch.add(delta, before, out=to)
         changed = _activated(function, to)
         torch.sub(changed, unchanged, out=to)
     return made
 
 
 def _activated(function: Activation, values: Tensor) -> Tensor:
-    """In place where it can be: fresh memory for millions of numbers costs more than the clamping."""
+    """Apply an activation, in place if possible: new memory for millions of numbers costs more than clamping them."""
     return (
         values.clamp_(function.low, function.high) if function.name == "clamp" else function.function(values)
     )

@@ -1,7 +1,7 @@
 """Toom-Cook convolution of windows with 3x3 kernels, tiles added where they overlap.
 
 A tile of four cells and a kernel of three are polynomials; their product has degree five and is known from its
-values at six points. So 4 x 4 cells cost 36 products where the direct way takes 144, and since tiles of the *input*
+values at six points. So 4 x 4 cells cost 36 products where the direct way takes 144. Since tiles of the *input*
 are taken and their results overlap, nothing is computed for a rim. A. L. Toom 1963, S. A. Cook 1966; for networks:
 A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016, arXiv 1509.09308 (which tiles the
 output).
@@ -18,65 +18,65 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from canonface.engine.incremental.windows import Pair, Windows
+from canonface.engine.incremental.windows import SIZE, Pair, Windows
 
 TILES = (2, 3, 4, 5)
-"""Sides of tiles. Those of six make fewer products still, but to points and back they take as long as that saves."""
+"""Sides of tiles. A side of six makes fewer products still, but its transforms cost as much as that saves."""
 KERNEL = 3
 POINTS = (0.0, 1.0, -1.0, 0.5, -2.0, -0.5)
-"""Where the polynomials are evaluated, as many of them as a tile needs; one more point is infinity.
+"""Points at which the polynomials are evaluated, as many as a tile needs; one more point is infinity.
 
 In this order few of them round least: of 128 channels in single precision tiles of two to five are off by 3.6e-7,
-1.3e-6, 1.5e-6 and 3.7e-6 of the answer (root mean squares). B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg,
+1.3e-6, 1.5e-6 and 3.7e-6 of the output (root mean squares). B. Barabasz, A. Anderson, K. M. Soodhalter, D. Gregg,
 Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks, ACM TOMS 2020, arXiv
 1803.10986.
 """
 
 
 def padded_sizes(chunks: Sequence[Windows]) -> Int[np.ndarray, "p 2"]:
-    """Height and width of each window as it is computed: as large as the largest of its chunk."""
+    """Return the height and width of each window, padded to the largest of its chunk."""
     return np.concatenate(
-        [np.broadcast_to(some.table[:, 2:4].max(axis=0), (len(some), 2)) for some in chunks]
+        [np.broadcast_to(some.table[:, SIZE].max(axis=0), (len(some), 2)) for some in chunks]
     )
 
 
 def tile_for(sizes: Int[np.ndarray, "p 2"]) -> int:
-    """The tile with which windows of these heights and widths cost fewest products."""
+    """Return the tile side with the fewest products for windows of these heights and widths."""
     return min(TILES, key=lambda tile: products(sizes, tile))
 
 
 def products(sizes: Int[np.ndarray, "p 2"], tile: int) -> int:
-    """Of all windows of these heights and widths, for one channel that is read and one that is made."""
+    """Count the products of all windows of these heights and widths, for one input and one output channel."""
     return int((-(-sizes.astype(np.int64) // tile)).prod(axis=1).sum()) * span_of(tile) ** 2
 
 
 def span_of(tile: int) -> int:
-    """Cells, one way, that a tile reaches, and points at which its polynomial is known."""
+    """Return the number of cells that a tile reaches along an axis, which is the number of its points."""
     return tile + KERNEL - 1
 
 
 def padded_to_tiles(size: Pair, tile: int) -> Pair:
-    """The next multiples of a tile."""
+    """Round a height and width up to multiples of a tile."""
     height, width = (-(-side // tile) * tile for side in size)
     return height, width
 
 
 def _evaluation(count: int, points: int) -> Float[np.ndarray, "points count"]:
-    """Matrix that takes ``count`` coefficients to the values at so many points."""
+    """Return the matrix from ``count`` coefficients to the values at ``points`` points."""
     at_infinity = np.eye(count)[-1:]
     return np.concatenate([np.vander(POINTS[: points - 1], count, increasing=True), at_infinity])
 
 
 @cache
 def transforms(tile: int) -> tuple[Float[np.ndarray, "ss tt"], Float[np.ndarray, "ss ss"]]:
-    """Of tiles of ``t`` x ``t`` cells to values at ``s`` x ``s`` points, and of products there back to cells."""
+    """Return the matrices from ``t`` x ``t`` cells to ``s`` x ``s`` points, and from products there back to cells."""
     span = span_of(tile)
     back, tiles = np.linalg.inv(_evaluation(span, span)), _evaluation(tile, span)
     return np.kron(tiles, tiles), np.kron(back, back)
 
 
-def packed(weight: Float[Tensor, "o i 3 3"], tile: int) -> Float[Tensor, "ss i o"]:
-    """Values of the kernels at the points, computed in double precision: one row of points after another."""
+def pack_weights(weight: Float[Tensor, "o i 3 3"], tile: int) -> Float[Tensor, "ss i o"]:
+    """Return the kernels' values at the points, computed in double precision, one row of points after another."""
     outs, ins = weight.shape[:2]
     span = span_of(tile)
     axis = _evaluation(KERNEL, span)
@@ -91,11 +91,11 @@ def packed(weight: Float[Tensor, "o i 3 3"], tile: int) -> Float[Tensor, "ss i o
 def full_convolution(
     canvas: Float[Tensor, "p h w i"], weight: Float[Tensor, "ss i o"]
 ) -> Float[Tensor, "p h2 w2 o"]:
-    """Every cell that a 3x3 kernel can reach from a window: two more each way.
+    """Return every cell that a 3x3 kernel can reach from a window: two more each way.
 
     Args:
         canvas: height and width are multiples of the tile's side ``t``.
-        weight: see `packed`; ``s`` is ``t + 2``.
+        weight: see `pack_weights`; ``s`` is ``t + 2``.
 
     Returns:
         ``(p, h + t, w + t, o)``, of which the last ``t - 2`` rows and columns are zero; cell ``(u, v)`` lies
@@ -110,7 +110,7 @@ def full_convolution(
     )
     outs = weight.shape[2]
     tiles = canvas.view(probes, down, tile, across, tile, channels).permute(2, 4, 0, 1, 3, 5)
-    # One name: each is several times the canvas, and the one before it must not outlive its use.
+    # One variable: each value is several times the canvas and must not outlive its use.
     values = forward @ tiles.reshape(tile**2, -1)
     values = torch.bmm(values.view(span**2, -1, channels), weight)
     values = back @ values.view(span**2, -1)
@@ -118,7 +118,7 @@ def full_convolution(
 
 
 def _overlapped(cells: Float[Tensor, "s s p down across o"]) -> Float[Tensor, "p h w o"]:
-    """What tiles reach, laid as far apart as they are wide, and added."""
+    """Add the outputs of tiles, placed as far apart as the tiles are wide."""
     span, _, probes, down, across, outs = cells.shape
     over = KERNEL - 1
     tile = span - over

@@ -1,12 +1,20 @@
-"""Native kernels: what a patch changes is carried through a network's layers, window by window."""
+"""Native kernels: C++ kernels that carry deltas through a network's layers, window by window."""
 
-from canonface.engine.native.arguments import Activation, Epilogue
-from canonface.engine.native.building import build, library
+from canonface._deprecated import renamed_names
+from canonface.engine.native.arguments import (
+    ActivationCode,
+    Epilogue,
+    PackedCells,
+    PackedConv,
+    PackedDepthwise,
+)
+from canonface.engine.native.compilation import build, library
 from canonface.engine.native.library import Library
-from canonface.engine.native.packed import PackedCells, PackedConv, PackedDepthwise
+
+__getattr__ = renamed_names(__name__)
 
 __all__ = [
-    "Activation",
+    "ActivationCode",
     "Epilogue",
     "Library",
     "PackedCells",

@@ -1,9 +1,9 @@
-"""Tensors and tables as the kernels take them: the structures that both sides share, and what is checked first."""
+"""Arguments of the native kernels: checked tensors and tables, packed weights, and the structures shared with C++."""
 
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, TypeAlias
 
@@ -16,24 +16,24 @@ Pair: TypeAlias = tuple[int, int]
 ONE: Pair = (1, 1)
 
 
-class Activation(IntEnum):
-    """A non-linear function that can be applied as its inputs are computed."""
+class ActivationCode(IntEnum):
+    """Activation that a kernel can apply while its inputs are computed."""
 
     NONE = 0
     CLAMP = 1
     """min(max(v, low), high): ReLU, ReLU6."""
     PRELU = 2
-    """v where it is positive, slope * v elsewhere; a slope for each channel."""
+    """v where it is positive, slope * v elsewhere; one slope per channel."""
     HARD_SWISH = 3
     HARD_SIGMOID = 4
 
 
 @dataclass(frozen=True)
 class Epilogue:
-    """An activation ``g`` in the domain of changes: ``g(before + change) - g(before)``.
+    """Activation ``g`` in the domain of deltas: ``g(before + delta) - g(before)``.
 
     Attributes:
-        activation: which function.
+        activation: code of the function.
         before: base map ``(photos * height * width, c)`` of the values *before* the activation; None for NONE.
         map_hw: height and width of that map.
         low: lower bound of CLAMP.
@@ -41,7 +41,7 @@ class Epilogue:
         slope: ``(c,)`` slopes of PRELU.
     """
 
-    activation: Activation = Activation.NONE
+    activation: ActivationCode = ActivationCode.NONE
     before: Tensor | None = None
     map_hw: Pair = (0, 0)
     low: float = 0.0
@@ -49,8 +49,85 @@ class Epilogue:
     slope: Tensor | None = None
 
 
-class Deltas(ctypes.Structure):
-    """Rows and their windows."""
+@dataclass(frozen=True)
+class PackedConv:
+    """Weights of a convolution in the order in which the kernels read them."""
+
+    panels: Tensor = field(repr=False)
+    in_channels: int
+    out_channels: int
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    algorithm: int
+
+
+@dataclass(frozen=True)
+class PackedDepthwise:
+    """Weights of a depthwise convolution: ``(kernel height * kernel width, c)``."""
+
+    taps: Tensor = field(repr=False)
+    channels: int
+    kernel: Pair
+
+
+@dataclass(frozen=True)
+class PackedCells:
+    """Weights of a fully connected layer on a flattened map, cell by cell."""
+
+    panels: Tensor = field(repr=False)
+    channels: int
+    outputs: int
+    map_hw: Pair
+
+
+ALGORITHMS = {"im2col": 0, "toom-cook": 1, "strassen": 2, "strassen-twice": 3}
+_TOOM_COOK_FROM, _STRASSEN_FROM, _TWICE_FROM = 16, 96, 256
+"""Channels and depth from which on an algorithm saves more than it costs (`benchmarks/native_kernels.py`)."""
+
+
+def algorithm_number(
+    requested: str, inputs: int, outputs: int, kernel: Pair, stride: Pair, dilation: Pair
+) -> int:
+    """Return the number of the algorithm that computes a convolution.
+
+    Args:
+        requested: one of `ALGORITHMS`, or ``auto``.
+        inputs: channels that are read.
+        outputs: channels that are written.
+        kernel: height and width.
+        stride: of rows and columns.
+        dilation: of rows and columns.
+
+    Raises:
+        ValueError: the requested algorithm cannot compute it.
+    """
+    depth = inputs * kernel[0] * kernel[1]
+    is_small = kernel == (3, 3) and dilation == ONE and stride in {ONE, (2, 2)}
+    possible = {
+        "im2col": True,
+        "toom-cook": is_small,
+        "strassen": depth % 32 == outputs % 32 == 0,
+        "strassen-twice": depth % 64 == outputs % 64 == 0,
+    }
+    if possible.get(requested):
+        return ALGORITHMS[requested]
+    if requested != "auto":
+        raise ValueError(
+            f"algorithm is auto, or of {inputs} to {outputs} channels with kernel {kernel}, stride {stride} and "
+            f"dilation {dilation} one of {', '.join(name for name in possible if possible[name])}; got {requested!r}."
+        )
+    if possible["toom-cook"] and min(inputs, outputs) >= _TOOM_COOK_FROM:
+        return ALGORITHMS["toom-cook"]
+    if possible["strassen-twice"] and min(depth, outputs) >= _TWICE_FROM:
+        return ALGORITHMS["strassen-twice"]
+    if possible["strassen"] and min(depth, outputs) >= _STRASSEN_FROM:
+        return ALGORITHMS["strassen"]
+    return ALGORITHMS["im2col"]
+
+
+class DeltasArgument(ctypes.Structure):
+    """Rows and their windows, for C++."""
 
     _fields_ = (
         ("rows", ctypes.c_void_p),
@@ -61,8 +138,8 @@ class Deltas(ctypes.Structure):
     )
 
 
-class Map(ctypes.Structure):
-    """A base map."""
+class MapArgument(ctypes.Structure):
+    """Base map, for C++."""
 
     _fields_ = (
         ("values", ctypes.c_void_p),
@@ -73,10 +150,10 @@ class Map(ctypes.Structure):
 
 
 class EpilogueArgument(ctypes.Structure):
-    """An `Epilogue`."""
+    """`Epilogue`, for C++."""
 
     _fields_ = (
-        ("before", Map),
+        ("before", MapArgument),
         ("slope", ctypes.c_void_p),
         ("low", ctypes.c_float),
         ("high", ctypes.c_float),
@@ -85,7 +162,7 @@ class EpilogueArgument(ctypes.Structure):
 
 
 class FilterArgument(ctypes.Structure):
-    """How a kernel slides."""
+    """Geometry of a sliding kernel, for C++."""
 
     _fields_ = tuple(
         (name, ctypes.c_int64)
@@ -102,8 +179,8 @@ class FilterArgument(ctypes.Structure):
     )
 
 
-def floats(tensor: Tensor, name: str) -> Tensor:
-    """The tensor itself, if the kernels can read it.
+def checked_floats(tensor: Tensor, name: str) -> Tensor:
+    """Return the tensor itself if the kernels can read it.
 
     Raises:
         ValueError: it is not contiguous ``float32`` on the CPU.
@@ -119,17 +196,17 @@ def floats(tensor: Tensor, name: str) -> Tensor:
 
 
 def pointer(tensor: Tensor) -> ctypes.c_void_p:
-    """Where a tensor begins."""
+    """Return the address of a tensor's first value."""
     return ctypes.c_void_p(tensor.data_ptr())
 
 
-def deltas(rows: Tensor, windows: Windows, channels: int, name: str) -> Deltas:
-    """Rows ``(r, channels)`` and their windows.
+def deltas_argument(rows: Tensor, windows: Windows, channels: int, name: str) -> DeltasArgument:
+    """Return rows ``(r, channels)`` and their windows for C++.
 
     Raises:
-        ValueError: a shape or a kind of number is another one.
+        ValueError: a shape or dtype is wrong.
     """
-    floats(rows, name)
+    checked_floats(rows, name)
     if rows.ndim != 2 or rows.shape[1] != channels:
         raise ValueError(f"{name} must have {channels} channels; got shape {tuple(rows.shape)}.")
     if (
@@ -142,51 +219,51 @@ def deltas(rows: Tensor, windows: Windows, channels: int, name: str) -> Deltas:
             f"A windows table is a contiguous int32 array (p, 6); {name} came with {windows.dtype} "
             f"{windows.shape}{'' if windows.flags.c_contiguous else ', not contiguous'}."
         )
-    return Deltas(rows.data_ptr(), rows.shape[0], channels, windows.ctypes.data, len(windows))
+    return DeltasArgument(rows.data_ptr(), rows.shape[0], channels, windows.ctypes.data, len(windows))
 
 
-def in_out(
+def in_out_arguments(
     rows: Tensor, windows: Windows, channels: int, out: Tensor, out_windows: Windows, out_channels: int
 ) -> tuple[object, object]:
-    """What is read and what is written, as pointers: see `deltas`."""
+    """Return the deltas that are read and written, as pointers: see `deltas_argument`."""
     return (
-        ctypes.byref(deltas(rows, windows, channels, "rows")),
-        ctypes.byref(deltas(out, out_windows, out_channels, "out")),
+        ctypes.byref(deltas_argument(rows, windows, channels, "rows")),
+        ctypes.byref(deltas_argument(out, out_windows, out_channels, "out")),
     )
 
 
-def base_map(values: Tensor | None, map_hw: Pair, channels: int, name: str) -> Map:
-    """A base map, or one of no cells.
+def map_argument(values: Tensor | None, map_hw: Pair, channels: int, name: str) -> MapArgument:
+    """Return a base map for C++; one without cells for None.
 
     Raises:
-        ValueError: it has other channels.
+        ValueError: the number of channels is wrong.
     """
     if values is None:
-        return Map(None, 0, 0, 0)
-    floats(values, name)
+        return MapArgument(None, 0, 0, 0)
+    checked_floats(values, name)
     if values.ndim != 2 or values.shape[1] != channels:
         raise ValueError(f"{name} must have {channels} channels; got shape {tuple(values.shape)}.")
-    return Map(values.data_ptr(), values.shape[0], *map_hw)
+    return MapArgument(values.data_ptr(), values.shape[0], *map_hw)
 
 
 def epilogue_argument(epilogue: Epilogue | None, channels: int) -> EpilogueArgument:
-    """An activation with all that it needs.
+    """Return an activation with all that it needs, for C++.
 
     Raises:
-        ValueError: something is missing.
+        ValueError: the base map or the slopes are missing.
     """
-    if epilogue is None or epilogue.activation == Activation.NONE:
-        return EpilogueArgument(Map(None, 0, 0, 0), None, 0.0, 0.0, int(Activation.NONE))
+    if epilogue is None or epilogue.activation == ActivationCode.NONE:
+        return EpilogueArgument(MapArgument(None, 0, 0, 0), None, 0.0, 0.0, int(ActivationCode.NONE))
     if epilogue.before is None:
         raise ValueError(f"{epilogue.activation.name} needs the base map before it.")
     slope = epilogue.slope
-    if epilogue.activation == Activation.PRELU and (slope is None or tuple(slope.shape) != (channels,)):
+    if epilogue.activation == ActivationCode.PRELU and (slope is None or tuple(slope.shape) != (channels,)):
         raise ValueError(
             f"PRELU needs {channels} slopes; got {None if slope is None else tuple(slope.shape)}."
         )
     return EpilogueArgument(
-        base_map(epilogue.before, epilogue.map_hw, channels, "before"),
-        None if slope is None else floats(slope, "slope").data_ptr(),
+        map_argument(epilogue.before, epilogue.map_hw, channels, "before"),
+        None if slope is None else checked_floats(slope, "slope").data_ptr(),
         epilogue.low,
         epilogue.high,
         int(epilogue.activation),
@@ -194,7 +271,7 @@ def epilogue_argument(epilogue: Epilogue | None, channels: int) -> EpilogueArgum
 
 
 def filter_argument(kernel: Pair, stride: Pair, dilation: Pair, padding: Pair = (0, 0)) -> FilterArgument:
-    """How a kernel slides.
+    """Return the geometry of a sliding kernel for C++.
 
     Raises:
         ValueError: a number is below 1.

@@ -1,12 +1,12 @@
-"""The kernels as functions of tensors: what they compute, and what they ask of their arguments.
+"""Library of compiled kernels, as functions of tensors.
 
 Layout, the same for all of them:
 
-- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window a probe: ``y, x, height, width, first,
+- a *windows table* is a C-contiguous int32 array ``(p, 6)``, one window per probe: ``y, x, height, width, first,
   photo``. The window lies at ``(y, x)`` on the layer's map, wholly inside it, and may be empty; its cell ``(i, j)``
-  is row ``first + i * width + j`` of ``rows``; ``photo`` says which photo's base maps the probe refers to;
-- ``rows`` is a float32 tensor ``(r, c)``: how far each cell's activation is from the photo's; outside its window a
-  probe changes nothing;
+  is row ``first + i * width + j`` of ``rows``; ``photo`` is the photo whose base maps the probe refers to;
+- ``rows`` is a float32 tensor ``(r, c)``: the difference of each cell's activation from the photo's; outside its
+  window a probe changes nothing;
 - a *base map* is a float32 tensor ``(photos * height * width, c)``: activations of the photos themselves.
 
 Every function writes into ``out``, whose windows the caller chose (:mod:`canonface.engine` does that by interval
@@ -19,33 +19,31 @@ import ctypes
 from pathlib import Path
 
 from canonface.engine.native.arguments import (
+    ALGORITHMS,
     ONE,
     Epilogue,
-    Pair,
-    Windows,
-    base_map,
-    deltas,
-    epilogue_argument,
-    filter_argument,
-    floats,
-    in_out,
-    pointer,
-)
-from canonface.engine.native.packed import (
-    ALGORITHMS,
     PackedCells,
     PackedConv,
     PackedDepthwise,
+    Pair,
+    Windows,
     algorithm_number,
+    checked_floats,
+    deltas_argument,
+    epilogue_argument,
+    filter_argument,
+    in_out_arguments,
+    map_argument,
+    pointer,
 )
 from canonface.functional import Tensor
 
 _INTERFACE = 2
-"""Version of the C interface below; the sources hold the same number."""
+"""Version of the C interface below; the C++ sources hold the same number."""
 
 
 class Library:
-    """One compiled variant of the kernels.
+    """Compiled variant of the kernels.
 
     Args:
         path: the shared library, from :func:`canonface.engine.native.build`.
@@ -71,23 +69,23 @@ class Library:
 
     @property
     def instruction_set(self) -> str:
-        """What the kernels were compiled for: "avx512", "avx2" or "portable"."""
+        """Return the instruction set that the kernels were compiled for: "avx512", "avx2" or "portable"."""
         return str(self._native.canonface_instruction_set().decode())
 
     def pack_conv(
         self, weight: Tensor, stride: Pair = ONE, dilation: Pair = ONE, algorithm: str = "auto"
     ) -> PackedConv:
-        """Put the weights of a convolution in order, once a model.
+        """Pack the weights of a convolution, once per model.
 
         Args:
             weight: ``(out, in, kernel height, kernel width)``, of any float type; its groups are 1.
             stride: of rows and columns.
             dilation: of rows and columns.
-            algorithm: "gathered" multiplies gathered cells; "toom-cook" multiplies values of polynomials, which
-                needs fewer multiplications and rounds more (5e-6 of the typical value instead of 1e-6), for
+            algorithm: "im2col" multiplies the cells under the kernel; "toom-cook" multiplies values of polynomials,
+                which needs fewer multiplications and rounds more (5e-6 of the typical value instead of 1e-6), for
                 kernels 3x3, dilation 1 and stride 1 or 2; "strassen" and "strassen-twice" make seven products of
                 halves instead of eight, once or twice over, for depths and outputs that can be cut so; "auto"
-                chooses the fastest one.
+                takes the fastest one.
 
         Returns:
             The weights, for this library only.
@@ -105,7 +103,7 @@ class Library:
         return PackedConv(panels, inputs, outputs, kernel, stride, dilation, chosen)
 
     def pack_depthwise(self, weight: Tensor) -> PackedDepthwise:
-        """Put the weights of a depthwise convolution in order: ``(c, 1, kernel height, kernel width)``."""
+        """Pack the weights of a depthwise convolution: ``(c, 1, kernel height, kernel width)``."""
         import torch
 
         channels, _, kernel_y, kernel_x = weight.shape
@@ -115,7 +113,7 @@ class Library:
         return PackedDepthwise(taps, channels, (kernel_y, kernel_x))
 
     def pack_cells(self, weight: Tensor, channels: int, map_hw: Pair) -> PackedCells:
-        """Put the weights of the layer after a flattened map in order.
+        """Pack the weights of the layer after a flattened map.
 
         Args:
             weight: ``(outputs, channels * height * width)`` in the order of ``torch.flatten`` of ``(c, h, w)``.
@@ -146,17 +144,17 @@ class Library:
         threads: int = 1,
         residual: tuple[Tensor, Windows] | None = None,
     ) -> None:
-        """Convolution, and what follows it: ``out`` becomes ``g(before + convolved + residual) - g(before)``.
+        """Compute a convolution and its activation: ``out`` becomes ``g(before + convolved + residual) - g(before)``.
 
         Args:
             packed: weights, from :meth:`pack_conv`.
-            rows: changes of the input.
-            windows: where they lie.
-            out_windows: where the changes of the output lie.
+            rows: deltas of the input.
+            windows: of the input deltas.
+            out_windows: of the output deltas.
             out: ``(r, out channels)``; written.
             padding: rows above and columns left of the input's map.
             epilogue: the activation that follows, if any.
-            threads: how many to use.
+            threads: number of threads.
             residual: ``(rows, windows)`` on the output's map, added before the activation.
         """
         filter_ = filter_argument(packed.kernel, packed.stride, packed.dilation, padding)
@@ -165,8 +163,8 @@ class Library:
             pointer(packed.panels),
             ctypes.byref(filter_),
             ctypes.c_int(packed.algorithm),
-            *in_out(rows, windows, packed.in_channels, out, out_windows, packed.out_channels),
-            ctypes.byref(deltas(*residual, packed.out_channels, "residual")) if residual else None,
+            *in_out_arguments(rows, windows, packed.in_channels, out, out_windows, packed.out_channels),
+            ctypes.byref(deltas_argument(*residual, packed.out_channels, "residual")) if residual else None,
             ctypes.byref(epilogue_argument(epilogue, packed.out_channels)),
             ctypes.c_int(threads),
         )
@@ -185,14 +183,14 @@ class Library:
         threads: int = 1,
         residual: tuple[Tensor, Windows] | None = None,
     ) -> None:
-        """Convolution that keeps its channels apart (groups = in channels = out channels); as :meth:`conv`."""
+        """Compute a depthwise convolution (groups = in and out channels) and its activation: see :meth:`conv`."""
         filter_ = filter_argument(packed.kernel, stride, dilation, padding)
         self._call(
             "canonface_depthwise",
             pointer(packed.taps),
             ctypes.byref(filter_),
-            *in_out(rows, windows, packed.channels, out, out_windows, packed.channels),
-            ctypes.byref(deltas(*residual, packed.channels, "residual")) if residual else None,
+            *in_out_arguments(rows, windows, packed.channels, out, out_windows, packed.channels),
+            ctypes.byref(deltas_argument(*residual, packed.channels, "residual")) if residual else None,
             ctypes.byref(epilogue_argument(epilogue, packed.channels)),
             ctypes.c_int(threads),
         )
@@ -213,30 +211,30 @@ class Library:
         threads: int = 1,
         residual: tuple[Tensor, Windows] | None = None,
     ) -> None:
-        """`depthwise` and a convolution 1x1 of what it makes: the rows between them are never written to memory.
+        """Compute `depthwise` and a 1x1 convolution of its output; the rows in between are never written to memory.
 
-        The multiplications by what is zero between them are left out.
+        Multiplications by zeros in between are left out.
 
         Args:
-            packed: weights of the first.
-            packed_conv: weights of the second, packed for the algorithm "gathered".
-            rows: changes of the input.
-            windows: where they lie.
-            out_windows: where the changes of the output lie.
+            packed: weights of the depthwise convolution.
+            packed_conv: weights of the 1x1 convolution, packed for the algorithm "im2col".
+            rows: deltas of the input.
+            windows: of the input deltas.
+            out_windows: of the output deltas.
             out: ``(r, out channels)``; written.
-            stride: of the first, as what follows.
+            stride: of the depthwise convolution.
             padding: rows above and columns left of the input's map.
             dilation: of rows and columns.
             between: the activation between the two.
             epilogue: the activation that follows.
-            threads: how many to use.
+            threads: number of threads.
             residual: ``(rows, windows)`` on the output's map, added before the activation.
         """
         plain = (packed_conv.kernel, packed_conv.stride, packed_conv.algorithm)
-        if plain != (ONE, ONE, ALGORITHMS["gathered"]) or packed_conv.in_channels != packed.channels:
+        if plain != (ONE, ONE, ALGORITHMS["im2col"]) or packed_conv.in_channels != packed.channels:
             raise ValueError(
                 f"What follows a depthwise convolution of {packed.channels} channels must be 1x1 of as many, packed "
-                f'for the algorithm "gathered"; got {packed_conv}.'
+                f'for the algorithm "im2col"; got {packed_conv}.'
             )
         filter_ = filter_argument(packed.kernel, stride, dilation, padding)
         self._call(
@@ -245,8 +243,10 @@ class Library:
             ctypes.byref(filter_),
             ctypes.byref(epilogue_argument(between, packed.channels)),
             pointer(packed_conv.panels),
-            *in_out(rows, windows, packed.channels, out, out_windows, packed_conv.out_channels),
-            ctypes.byref(deltas(*residual, packed_conv.out_channels, "residual")) if residual else None,
+            *in_out_arguments(rows, windows, packed.channels, out, out_windows, packed_conv.out_channels),
+            ctypes.byref(deltas_argument(*residual, packed_conv.out_channels, "residual"))
+            if residual
+            else None,
             ctypes.byref(epilogue_argument(epilogue, packed_conv.out_channels)),
             ctypes.c_int(threads),
         )
@@ -267,12 +267,12 @@ class Library:
         dilation: Pair = ONE,
         threads: int = 1,
     ) -> None:
-        """Max pooling: the greatest of ``base_in`` + change under the kernel, less ``base_out``.
+        """Compute max pooling: the maximum of ``base_in`` + delta under the kernel, less ``base_out``.
 
         Args:
-            rows: changes of the input.
-            windows: where they lie.
-            out_windows: where the changes of the output lie.
+            rows: deltas of the input.
+            windows: of the input deltas.
+            out_windows: of the output deltas.
             out: ``(r, c)``; written.
             base_in: base map of the input.
             base_out: base map of the output.
@@ -280,18 +280,18 @@ class Library:
             out_hw: height and width of the output's map.
             kernel: height and width.
             stride: of rows and columns.
-            padding: rows above and columns left of the input's map; what lies there is never the greatest.
+            padding: rows above and columns left of the input's map, which are never the maximum.
             dilation: of rows and columns.
-            threads: how many to use.
+            threads: number of threads.
         """
         channels = int(out.shape[1])
         filter_ = filter_argument(kernel, stride, dilation, padding)
         self._call(
             "canonface_max_pool",
             ctypes.byref(filter_),
-            *in_out(rows, windows, channels, out, out_windows, channels),
-            ctypes.byref(base_map(base_in, in_hw, channels, "base_in")),
-            ctypes.byref(base_map(base_out, out_hw, channels, "base_out")),
+            *in_out_arguments(rows, windows, channels, out, out_windows, channels),
+            ctypes.byref(map_argument(base_in, in_hw, channels, "base_in")),
+            ctypes.byref(map_argument(base_out, out_hw, channels, "base_out")),
             ctypes.c_int(threads),
         )
 
@@ -308,7 +308,7 @@ class Library:
         divisor: float | None = None,
         threads: int = 1,
     ) -> None:
-        """Average pooling: the sum of the changes under the kernel over ``divisor``.
+        """Compute average pooling: the sum of the deltas under the kernel over ``divisor``.
 
         ``divisor`` None divides by the number of the kernel's cells inside the map (``count_include_pad=False``).
         The other arguments are those of :meth:`max_pool`.
@@ -318,7 +318,7 @@ class Library:
         self._call(
             "canonface_avg_pool",
             ctypes.byref(filter_),
-            *in_out(rows, windows, channels, out, out_windows, channels),
+            *in_out_arguments(rows, windows, channels, out, out_windows, channels),
             ctypes.c_int64(in_hw[0]),
             ctypes.c_int64(in_hw[1]),
             ctypes.c_float(0.0 if divisor is None else divisor),
@@ -337,12 +337,12 @@ class Library:
         epilogue: Epilogue | None = None,
         threads: int = 1,
     ) -> None:
-        """``a + sign * b`` where each has its own windows and is zero outside them, then the activation."""
+        """Compute ``a + sign * b``, each zero outside its own windows, and the activation."""
         channels = int(out.shape[1])
         self._call(
             "canonface_add",
-            *in_out(rows_a, windows_a, channels, out, out_windows, channels),
-            ctypes.byref(deltas(rows_b, windows_b, channels, "rows_b")),
+            *in_out_arguments(rows_a, windows_a, channels, out, out_windows, channels),
+            ctypes.byref(deltas_argument(rows_b, windows_b, channels, "rows_b")),
             ctypes.c_float(sign),
             ctypes.byref(epilogue_argument(epilogue, channels)),
             ctypes.c_int(threads),
@@ -360,20 +360,20 @@ class Library:
         """Copy ``rows`` into the channels from ``first_channel`` of ``out``; zero where they have no cell."""
         self._call(
             "canonface_place",
-            *in_out(rows, windows, int(rows.shape[1]), out, out_windows, int(out.shape[1])),
+            *in_out_arguments(rows, windows, int(rows.shape[1]), out, out_windows, int(out.shape[1])),
             ctypes.c_int64(first_channel),
             ctypes.c_int(threads),
         )
 
     def scale(self, rows: Tensor, factor: Tensor, out: Tensor, threads: int = 1) -> None:
-        """``rows`` times a factor for each channel; ``out`` may be ``rows``."""
+        """Multiply ``rows`` by a factor per channel; ``out`` may be ``rows``."""
         if rows.shape != out.shape or factor.shape != rows.shape[1:]:
             raise ValueError(f"Shapes {rows.shape}, {factor.shape} and {out.shape} do not fit each other.")
         self._call(
             "canonface_scale",
-            pointer(floats(rows, "rows")),
-            pointer(floats(factor, "factor")),
-            pointer(floats(out, "out")),
+            pointer(checked_floats(rows, "rows")),
+            pointer(checked_floats(factor, "factor")),
+            pointer(checked_floats(out, "out")),
             ctypes.c_int64(rows.shape[0]),
             ctypes.c_int64(rows.shape[1]),
             ctypes.c_int(threads),
@@ -382,11 +382,11 @@ class Library:
     def activate(
         self, rows: Tensor, windows: Windows, epilogue: Epilogue, out: Tensor, threads: int = 1
     ) -> None:
-        """An activation on its own; ``out`` has the windows of ``rows`` and may be ``rows``."""
+        """Apply an activation; ``out`` has the windows of ``rows`` and may be ``rows``."""
         channels = int(rows.shape[1])
         self._call(
             "canonface_activate",
-            *in_out(rows, windows, channels, out, windows, channels),
+            *in_out_arguments(rows, windows, channels, out, windows, channels),
             ctypes.byref(epilogue_argument(epilogue, channels)),
             ctypes.c_int(threads),
         )
@@ -394,9 +394,9 @@ class Library:
     def cells_linear(
         self, packed: PackedCells, rows: Tensor, windows: Windows, out: Tensor, threads: int = 1
     ) -> None:
-        """A fully connected layer on a flattened map, by the cells that changed; added to ``out`` ``(p, outputs)``.
+        """Add a fully connected layer's outputs for the changed cells of a flattened map to ``out`` ``(p, outputs)``.
 
-        The weights of a cell are read once a call: give it hundreds of probes.
+        The weights of a cell are read once per call: pass hundreds of probes.
         """
         if tuple(out.shape) != (len(windows), packed.outputs):
             raise ValueError(f"out must be {(len(windows), packed.outputs)}; got {tuple(out.shape)}.")
@@ -405,29 +405,29 @@ class Library:
             pointer(packed.panels),
             ctypes.c_int64(packed.map_hw[0]),
             ctypes.c_int64(packed.map_hw[1]),
-            ctypes.byref(deltas(rows, windows, packed.channels, "rows")),
-            pointer(floats(out, "out")),
+            ctypes.byref(deltas_argument(rows, windows, packed.channels, "rows")),
+            pointer(checked_floats(out, "out")),
             ctypes.c_int64(packed.outputs),
             ctypes.c_int(threads),
         )
 
     def pool_sum(self, rows: Tensor, windows: Windows, factor: float, out: Tensor, threads: int = 1) -> None:
-        """Sums of each window's rows times ``factor``, into ``out`` ``(p, c)``: global average pooling."""
+        """Write the sums of each window's rows times ``factor`` to ``out`` ``(p, c)``: global average pooling."""
         channels = int(rows.shape[1])
         if tuple(out.shape) != (len(windows), channels):
             raise ValueError(f"out must be {(len(windows), channels)}; got {tuple(out.shape)}.")
         self._call(
             "canonface_pool_sum",
-            ctypes.byref(deltas(rows, windows, channels, "rows")),
+            ctypes.byref(deltas_argument(rows, windows, channels, "rows")),
             ctypes.c_float(factor),
-            pointer(floats(out, "out")),
+            pointer(checked_floats(out, "out")),
             ctypes.c_int(threads),
         )
 
     def memory(self, count: int) -> Tensor:
-        """An uninitialised tensor ``(count,)``, on large pages where the system has them.
+        """Return an uninitialised tensor ``(count,)``, on large pages if the system has them.
 
-        Fresh memory costs a kernel as much as its work does: keep such a tensor for the rows of many calls.
+        New memory costs a kernel as much as its work: keep such a tensor for the rows of many calls.
         """
         import torch
 
@@ -440,9 +440,9 @@ class Library:
         return tensor
 
     def _call(self, name: str, *arguments: object) -> None:
-        """Call a kernel; it answers with what is wrong with its arguments, or nothing."""
-        if complaint := getattr(self._native, name)(*arguments):
-            raise ValueError(f"{name.removeprefix('canonface_')}: {complaint.decode()}")
+        """Call a kernel; raise ValueError with its complaint about an argument, if any."""
+        if error := getattr(self._native, name)(*arguments):
+            raise ValueError(f"{name.removeprefix('canonface_')}: {error.decode()}")
 
 
 _SIZES = ("canonface_packed_conv_size", "canonface_packed_cells_size")

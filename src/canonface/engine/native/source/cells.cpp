@@ -9,12 +9,12 @@ using namespace canonface;
 
 namespace {
 
-// A changed cell of a probe: its row of changes, and the probe.
+// A changed cell of a probe: its row of deltas, and the probe.
 struct Change {
     Index row, probe;
 };
 
-// Changes in the order of the map's cells: cell i has those from starts[i] to starts[i + 1].
+// Deltas in the order of the map's cells: cell i has those from starts[i] to starts[i + 1].
 struct ByCell {
     std::vector<Index> starts;
     std::vector<Change> changes;
@@ -55,7 +55,7 @@ CANONFACE_EXPORT Index canonface_packed_cells_size(Index outputs, Index channels
 // Order: run of panels that one task multiplies, cell, panel, channel, column.
 CANONFACE_EXPORT const char* canonface_pack_cells(const float* weight, Index outputs, Index channels, Index cells,
                                                   float* panels) {
-    return answer([&] {
+    return run_kernel([&] {
         const Index all_panels = panel_count(outputs);
         for (Index first = 0; first < all_panels; first += panels_a_task) {
             const Index until = std::min(first + panels_a_task, all_panels);
@@ -76,7 +76,7 @@ CANONFACE_EXPORT const char* canonface_pack_cells(const float* weight, Index out
 
 CANONFACE_EXPORT const char* canonface_cells_linear(const float* panels, Index height, Index width, const Deltas* in,
                                                     float* out, Index outputs, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         in->check();
         for (Index p = 0; p < in->window_count; ++p) {
             const Window& w = in->windows[p];

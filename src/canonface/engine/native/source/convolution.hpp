@@ -1,4 +1,4 @@
-// The ways to compute a convolution of changes. Each writes every cell of the output's windows.
+// Algorithms for a convolution of deltas. Each writes every cell of the output's windows.
 #pragma once
 
 #include "epilogue.hpp"
@@ -24,18 +24,18 @@ struct Weights {
     }
 };
 
-// Multiplies the cells under the kernel, gathered side by side. Any kernel.
-Index gathered_size(Index inputs, Index outputs, const Filter& filter);
-void gathered_pack(const Weights& weights, float* panels);
-void gathered(const Convolution& convolution);
+// Matrix product of the cells under the kernel, gathered side by side. Any kernel.
+Index im2col_size(Index inputs, Index outputs, const Filter& filter);
+void im2col_pack(const Weights& weights, float* panels);
+void im2col(const Convolution& convolution);
 
-// The same with an eighth of the multiplications saved, or a quarter: at one or two levels.
-bool halved_possible(int levels, Index inputs, Index outputs, const Filter& filter);
-Index halved_size(int levels, Index inputs, Index outputs, const Filter& filter);
-void halved_pack(int levels, const Weights& weights, float* panels);
-void halved(int levels, const Convolution& convolution);
+// The same with 7/8 of the multiplications at one level, 49/64 at two.
+bool strassen_possible(int levels, Index inputs, Index outputs, const Filter& filter);
+Index strassen_size(int levels, Index inputs, Index outputs, const Filter& filter);
+void strassen_pack(int levels, const Weights& weights, float* panels);
+void strassen(int levels, const Convolution& convolution);
 
-// Multiplies values of polynomials. Kernels 3x3 of stride 1 or 2.
+// Products of polynomial values. Kernels 3x3 of stride 1 or 2.
 bool toom_cook_possible(const Filter& filter);
 Index toom_cook_size(Index inputs, Index outputs, const Filter& filter);
 void toom_cook_pack(const Weights& weights, float* panels);

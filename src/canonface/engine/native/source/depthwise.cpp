@@ -1,5 +1,5 @@
-// Convolution that keeps channels apart. The taps that meet a window are a rectangle of the kernel, so nothing needs
-// to be filled up with zeros: at the borders the rectangle is smaller.
+// Depthwise convolution. The taps that meet a window are a rectangle of the kernel, smaller at the borders, so nothing
+// is padded with zeros.
 #include "depthwise.hpp"
 
 #include "interface.hpp"
@@ -9,7 +9,7 @@
 namespace canonface {
 namespace {
 
-// Cells that are summed at once, or vectors of channels: so many sums hide the latency of each other's additions.
+// Cells, or vectors of channels, that are summed at once: independent sums hide the latency of additions.
 constexpr int sums_at_once = 4;
 
 // Numbers of the taps, along one axis, that meet the window.
@@ -26,8 +26,8 @@ struct Range {
     bool operator==(const Range& other) const { return from == other.from && until == other.until; }
 };
 
-// Neighbouring cells under which the same taps meet the window: where what the taps read of the first of them lies,
-// and its weights, and how far apart.
+// Neighbouring cells under which the same taps meet the window: addresses of the first cell's inputs and weights, and
+// the distances to the next.
 struct Run {
     const float *cells, *weights;
     Index rows, columns;
@@ -179,7 +179,7 @@ void find_runs(const Depthwise& l, const Window& in, const Window& out, Index ou
     }
 }
 
-// What the row after this one reads and this one does not; after the last one, the first rows of the next window.
+// Rows that only the next output row reads; after the last one, the first rows of the next window.
 Stretch ahead_of(const Depthwise& l, const Window& in, const Window& out, Index out_y, const Window* next) {
     const Filter& f = l.filter;
     const bool is_last = out_y + 1 == out.y + out.height;
@@ -211,7 +211,7 @@ using namespace canonface;
 CANONFACE_EXPORT const char* canonface_depthwise(const float* taps, const Filter* filter, const Deltas* in,
                                                  const Deltas* out, const Deltas* residual, const Epilogue* epilogue,
                                                  int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*in, *out);
         const Finisher finisher(*epilogue, *out, residual);
         const Depthwise layer = {taps, *filter, *in, finisher};

@@ -1,4 +1,4 @@
-// Convolution that keeps channels apart, row by row: what a layer of its own and the layers around it share.
+// Depthwise convolution, row by row: shared by the layer of its own and the fused one.
 #pragma once
 
 #include "epilogue.hpp"

@@ -1,4 +1,4 @@
-// Activations in the domain of changes: g(before + change) - g(before), applied while the sums are still in cache.
+// Activations in the domain of deltas: g(before + delta) - g(before), applied while the sums are still in cache.
 #pragma once
 
 #include <type_traits>
@@ -7,7 +7,7 @@
 
 namespace canonface {
 
-// Shared with library.py, as are the numbers of the activations.
+// Shared with arguments.py, as are the numbers of the activations.
 struct Epilogue {
     BaseMap before;
     const float* slope;
@@ -66,7 +66,7 @@ struct Target {
     const float* residual;
 };
 
-// Turns sums into changes of the output: adds the residual, applies the activation, writes the rows.
+// Turns sums into deltas of the output: adds the residual, applies the activation, writes the rows.
 class Finisher {
   public:
     // The residual is multiplied by `sign`.
@@ -141,7 +141,7 @@ class Finisher {
     }
 
   private:
-    // Floats that are more than the caches keep until the next layer reads them.
+    // More floats than the caches keep until the next layer reads them.
     static constexpr Index large = Index{1} << 21;
 
     // Rows that lie somewhere else than in `out` are read at once.

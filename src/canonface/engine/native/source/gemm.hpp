@@ -1,4 +1,4 @@
-// Products of a few rows with a packed panel of weights: the inner loop of almost everything here.
+// Products of a few rows with a packed panel of weights: the inner loop of most kernels.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@ constexpr Index depth_block = 128;
 
 constexpr Index panel_count(Index columns) { return (columns + panel_columns - 1) / panel_columns; }
 
-// What will be multiplied next, in memory one after another: it is fetched while there is still something to do.
+// Addresses of the next factors, which are prefetched during the current product.
 struct Ahead {
     const float* rows;
     const float* panel;

@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #endif
 
-// The number that library.py expects; it changes with any signature or structure.
+// Version that library.py expects; it changes with any signature or structure.
 CANONFACE_EXPORT int canonface_interface() { return 2; }
 
 CANONFACE_EXPORT const char* canonface_instruction_set() {
@@ -17,7 +17,7 @@ CANONFACE_EXPORT const char* canonface_instruction_set() {
 #endif
 }
 
-// Weights are read from one end to the other, call after call: large pages save most of the look-ups of addresses.
+// Weights are read from end to end, call after call: large pages save most address look-ups.
 CANONFACE_EXPORT void canonface_use_large_pages(void* memory, canonface::Index bytes) {
 #if defined(__linux__)
     // advice only: it is no error if it cannot be followed

@@ -1,4 +1,4 @@
-// What every entry point has in common.
+// Common code of the entry points.
 #pragma once
 
 #include <new>
@@ -9,14 +9,14 @@
 
 namespace canonface {
 
-// Runs a kernel; null, or what is wrong with its arguments.
+// Runs a kernel; returns null, or the error in its arguments.
 template <class Body>
-const char* answer(const Body& body) {
+const char* run_kernel(const Body& body) {
     try {
         body();
         return nullptr;
-    } catch (const Complaint& complaint) {
-        return complaint.text;
+    } catch (const ArgumentError& error) {
+        return error.text;
     } catch (const std::bad_alloc&) {
         return "there is not enough memory";
     }

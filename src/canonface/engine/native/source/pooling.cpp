@@ -1,4 +1,4 @@
-// Pooling. The greatest value under a kernel needs the photo's own values beside the changes; sums do not.
+// Pooling. A maximum needs the photo's own values as well as the deltas; sums do not.
 #include <limits>
 
 #include "epilogue.hpp"
@@ -38,7 +38,7 @@ struct Patch {
     }
 };
 
-// What a cell under the kernel holds; `change` is null outside the window.
+// Value of a cell under the kernel; `change` is null outside the window.
 struct Tap {
     const float* base;
     const float* change;
@@ -95,10 +95,10 @@ void for_each_cell(const Deltas& out, int threads, const Body& body) {
 
 CANONFACE_EXPORT const char* canonface_max_pool(const Filter* filter, const Deltas* in, const Deltas* out,
                                                 const BaseMap* base_in, const BaseMap* base_out, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*in, *out);
         base_out->check(*out);
-        // every tap inside the input's map is read, of the photos that the output speaks of
+        // every tap inside the input's map is read, of the photos that the output refers to
         require(base_in->height > 0 && base_in->width > 0 &&
                     base_in->row_count / (base_in->height * base_in->width) >=
                         base_out->row_count / (base_out->height * base_out->width),
@@ -120,7 +120,7 @@ CANONFACE_EXPORT const char* canonface_max_pool(const Filter* filter, const Delt
 
 CANONFACE_EXPORT const char* canonface_avg_pool(const Filter* filter, const Deltas* in, const Deltas* out,
                                                 Index height, Index width, float divisor, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*in, *out);
         const Index channels = out->channels;
         for_each_cell(*out, threads, [&](const Cell& cell) {
@@ -139,7 +139,7 @@ CANONFACE_EXPORT const char* canonface_avg_pool(const Filter* filter, const Delt
 }
 
 CANONFACE_EXPORT const char* canonface_pool_sum(const Deltas* in, float factor, float* out, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         in->check();
         const Index channels = in->channels;
         parallel_for(threads, in->window_count, [&](Index p) {

@@ -1,4 +1,4 @@
-// Row by row: sums of two inputs, concatenation, factors, activations on their own.
+// Operators on single rows: sums of two inputs, concatenation, factors, activations on their own.
 #include "epilogue.hpp"
 #include "interface.hpp"
 #include "scratch.hpp"
@@ -55,7 +55,7 @@ void copy_row(const float* from, float* to, Index channels) {
 // The second input is the residual that every kernel can add; the first takes the place of a kernel's sums.
 CANONFACE_EXPORT const char* canonface_add(const Deltas* a, const Deltas* out, const Deltas* b, float sign,
                                            const Epilogue* epilogue, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*a, *out);
         const Finisher finisher(*epilogue, *out, b, sign);
         const Index channels = out->channels;
@@ -75,7 +75,7 @@ CANONFACE_EXPORT const char* canonface_add(const Deltas* a, const Deltas* out, c
 }
 
 CANONFACE_EXPORT const char* canonface_place(const Deltas* in, const Deltas* out, Index first_channel, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*in, *out);
         require(first_channel >= 0 && first_channel + in->channels <= out->channels,
                 "the channels do not fit into the rows");
@@ -91,7 +91,7 @@ CANONFACE_EXPORT const char* canonface_place(const Deltas* in, const Deltas* out
 
 CANONFACE_EXPORT const char* canonface_scale(const float* rows, const float* factor, float* out, Index row_count,
                                              Index channels, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         in_runs(row_count, threads, [&](Index first, Index until) {
             for (Index r = first; r < until; ++r) {
                 for_each_vector(channels, [&](Index c, auto count) {
@@ -105,7 +105,7 @@ CANONFACE_EXPORT const char* canonface_scale(const float* rows, const float* fac
 
 CANONFACE_EXPORT const char* canonface_activate(const Deltas* in, const Deltas* out, const Epilogue* epilogue,
                                                 int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*in, *out);
         const Finisher finisher(*epilogue, *out, nullptr);
         const std::vector<Cell> cells = cells_of(*out);

@@ -1,4 +1,4 @@
-// Memory that a thread keeps from one kernel to the next: fresh pages would cost more than many kernels do.
+// Memory that a thread keeps from one kernel to the next: new pages would cost more than many kernels.
 #pragma once
 
 #include <cstdlib>
@@ -15,7 +15,7 @@ namespace canonface {
 // Rows that are a multiple of half a page apart compete for the same few places of the first-level cache.
 constexpr bool rows_compete(Index stride) { return stride % 512 == 0; }
 
-// A distance of rows of so many floats that do not.
+// A row stride for `columns` floats that avoids this.
 constexpr Index padded_stride(Index columns) {
     const Index whole = round_up(columns, lanes);
     return whole % 128 == 0 ? whole + lanes : whole;
@@ -28,7 +28,7 @@ class Scratch {
     Scratch& operator=(const Scratch&) = delete;
     ~Scratch() { std::free(memory_); }
 
-    // Room for so many floats, aligned, with whatever was there before.
+    // Room for `count` floats, aligned, with arbitrary values.
     float* floats(Index count) {
         if (count > capacity_) grow(count);
         return memory_;

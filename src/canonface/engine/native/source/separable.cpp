@@ -1,9 +1,8 @@
-// A convolution that keeps channels apart, an activation, and a convolution 1x1 of what it makes, in one pass: the
-// values between them stay in the cache.
+// Depthwise convolution, activation and 1x1 convolution in one pass: the values in between stay in the cache.
 //
-// An activation such as ReLU leaves no change where a unit is off with and without the patch, so about half of the
-// values between are zero, and at one cell of the map for much the same channels under neighbouring probes. The rows
-// that several probes have of one cell are therefore multiplied together, without the channels that are zero in all.
+// Where a ReLU is off with and without the patch its delta is zero: about half of the values in between, and for
+// neighbouring probes at one cell of the map mostly the same channels. The rows of several probes at one cell are
+// therefore multiplied together, without the channels that are zero in all of them.
 #include "convolution.hpp"
 #include "depthwise.hpp"
 #include "gemm.hpp"
@@ -159,9 +158,9 @@ using namespace canonface;
 CANONFACE_EXPORT const char* canonface_separable(const float* taps, const Filter* filter, const Epilogue* between,
                                                  const float* panels, const Deltas* in, const Deltas* out,
                                                  const Deltas* residual, const Epilogue* epilogue, int threads) {
-    return answer([&] {
+    return run_kernel([&] {
         check_pair(*in, *out);
-        // the values between lie where the output does, with the channels of the input
+        // the values in between have the output's windows and the input's channels
         const Deltas inner = {nullptr, out->row_count, in->channels, out->windows, out->window_count};
         const Finisher first(*between, inner, nullptr), last(*epilogue, *out, residual);
         const Depthwise depthwise = {taps, *filter, *in, first};

@@ -11,21 +11,21 @@ constexpr int sevenths = 7;
 
 // A product cut in half so often along each axis.
 template <int Levels>
-struct Halved {
-    static constexpr int parts = 2 * Halved<Levels - 1>::parts;
-    static constexpr int products = sevenths * Halved<Levels - 1>::products;
+struct Strassen {
+    static constexpr int parts = 2 * Strassen<Levels - 1>::parts;
+    static constexpr int products = sevenths * Strassen<Levels - 1>::products;
 
     // The block of the result that lies in this part of its rows and columns, as the number of its place among the
     // products once these are combined.
     static constexpr int place(int row, int column) {
         constexpr int half = parts / 2;
-        return (row / half * 2 + column / half) * Halved<Levels - 1>::products +
-               Halved<Levels - 1>::place(row % half, column % half);
+        return (row / half * 2 + column / half) * Strassen<Levels - 1>::products +
+               Strassen<Levels - 1>::place(row % half, column % half);
     }
 };
 
 template <>
-struct Halved<0> {
+struct Strassen<0> {
     static constexpr int parts = 1, products = 1;
     static constexpr int place(int, int) { return 0; }
 };
@@ -50,7 +50,7 @@ inline void seven_rows(const float* upper, const float* lower, Index half, float
 // each level.
 template <int Levels>
 void split_rows(const float* const* rows, Index depth, float* const* to, float* spare) {
-    using H = Halved<Levels>;
+    using H = Strassen<Levels>;
     const Index half = depth / 2;
     if constexpr (Levels == 1) {
         seven_rows(rows[0], rows[1], half, to);
@@ -64,7 +64,7 @@ void split_rows(const float* const* rows, Index depth, float* const* to, float* 
         for (int m = 0; m < sevenths; ++m) {
             const float* part[pairs];
             for (int i = 0; i < pairs; ++i) part[i] = seven[i][m];
-            split_rows<Levels - 1>(part, half, to + m * Halved<Levels - 1>::products, spare + pairs * sevenths * half);
+            split_rows<Levels - 1>(part, half, to + m * Strassen<Levels - 1>::products, spare + pairs * sevenths * half);
         }
     }
 }
@@ -83,16 +83,16 @@ inline void combine_seven(float* products, Index apart, Index floats) {
     }
 }
 
-// The blocks of the result from all products, each of so many floats; where each lies is what `Halved::place` says.
+// The blocks of the result from all products, each of so many floats; where each lies is what `Strassen::place` says.
 template <int Levels>
 void combine(float* products, Index floats) {
     if constexpr (Levels > 0) {
-        constexpr int inner = Halved<Levels - 1>::products;
+        constexpr int inner = Strassen<Levels - 1>::products;
         for (int m = 0; m < sevenths; ++m) combine<Levels - 1>(products + m * inner * floats, floats);
-        constexpr int parts = Halved<Levels - 1>::parts;
+        constexpr int parts = Strassen<Levels - 1>::parts;
         for (int row = 0; row < parts; ++row) {
             for (int column = 0; column < parts; ++column) {
-                const int place = Halved<Levels - 1>::place(row, column);
+                const int place = Strassen<Levels - 1>::place(row, column);
                 combine_seven(products + place * floats, inner * floats, floats);
             }
         }
@@ -109,7 +109,7 @@ double right_value(int product, Index depth, Index columns, Index k, Index n, co
     if constexpr (Levels == 0) {
         return value(k, n);
     } else {
-        constexpr int inner = Halved<Levels - 1>::products;
+        constexpr int inner = Strassen<Levels - 1>::products;
         double sum = 0;
         for (int quarter = 0; quarter < 4; ++quarter) {
             const int share = right_shares[product / inner][quarter];

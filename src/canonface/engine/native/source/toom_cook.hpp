@@ -70,7 +70,7 @@ constexpr auto interpolation() {
         }
         for (int k = 0; k <= degree; ++k) result.at[k][i] = basis[k] / scale;
     }
-    // the polynomials of finite points know nothing of the leading coefficient, and need not: its own vanishes there
+    // the polynomials of finite points lack the leading coefficient; its own polynomial vanishes at them
     for (int k = 0; k < size; ++k) {
         for (int i = 0; i < finite; ++i) {
             if (!is_pair(i, finite)) continue;

@@ -1,4 +1,4 @@
-// Changes of activations on windows: the arguments of every kernel, and where a cell's row lies.
+// Deltas of activations on windows: the arguments of every kernel, and the row of each cell.
 #pragma once
 
 #include <algorithm>
@@ -8,13 +8,13 @@
 
 namespace canonface {
 
-// What is wrong with a kernel's arguments; the text is handed to Python.
-struct Complaint {
+// Error in a kernel's arguments; the text is handed to Python.
+struct ArgumentError {
     const char* text;
 };
 
 inline void require(bool fulfilled, const char* otherwise) {
-    if (!fulfilled) throw Complaint{otherwise};
+    if (!fulfilled) throw ArgumentError{otherwise};
 }
 
 // One line of a windows table. Cell (i, j) of the window is row `first + i * width + j`.
@@ -28,7 +28,7 @@ struct Window {
     Index row(Index map_y, Index map_x) const { return first + (map_y - y) * width + (map_x - x); }
 };
 
-// The structures below are shared with library.py.
+// The structures below are shared with arguments.py.
 struct Deltas {
     float* rows;
     Index row_count;

@@ -47,8 +47,8 @@ class Job {
     std::exception_ptr failure_;
 };
 
-// Looks for a while whether something is so, before it would be waited for: a thread that the system has put to sleep
-// needs longer to come back than many kernels take.
+// Polls a condition for a while before the thread waits for it: a sleeping thread needs longer to wake than many
+// kernels take.
 template <class Condition>
 void look(const Condition& condition) {
     using Clock = std::chrono::steady_clock;

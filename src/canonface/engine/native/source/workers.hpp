@@ -1,5 +1,5 @@
-// A few threads that wait for work. Not OpenMP: its second pool would fight with PyTorch's for the processors, and
-// its barriers wait for threads that the system has put to sleep; here who is late finds nothing left to do.
+// Thread pool. Not OpenMP: its second pool would compete with PyTorch's for the processors, and its barriers wait for
+// sleeping threads; here a late thread finds nothing left to do.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// The cells under a kernel, side by side as one row: what a convolution multiplies with its weights.
+// Rows of a convolution's matrix product: the cells under the kernel, side by side.
 #pragma once
 
 #include "convolution.hpp"

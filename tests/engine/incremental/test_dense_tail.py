@@ -1,4 +1,4 @@
-"""What is dense of a network: whole maps from some layer on, compiled where that is possible, and alike where not."""
+"""Dense tail of a network: whole maps from some layer on, compiled if possible, with equal outputs."""
 
 import logging
 
@@ -10,11 +10,11 @@ from named_networks import named_network
 from torch import nn
 
 from canonface.engine import ModelRunner, drops, native
-from canonface.engine.incremental import rest, session
-from canonface.engine.incremental.changes import changes_of
-from canonface.engine.incremental.costs import filled
-from canonface.engine.incremental.lowering import FILLED
-from canonface.engine.incremental.network import network_of
+from canonface.engine.incremental import dense_tail, executor
+from canonface.engine.incremental.costs import saturated
+from canonface.engine.incremental.deltas import input_deltas
+from canonface.engine.incremental.lowering import SATURATED
+from canonface.engine.incremental.traced_network import traced_network
 from canonface.functional import occlude, occlusion_boxes
 from canonface.models import TorchModel
 from canonface.occlusions import Occlusions
@@ -25,7 +25,7 @@ ENGINES = ("incremental", "native")
 
 
 class Excited(nn.Module):
-    """Squeeze and excitation after two layers: windows end there, and most of the network comes later."""
+    """Network with squeeze and excitation after two layers: windows end there, most of the network follows."""
 
     def __init__(self, head="mean"):
         super().__init__()
@@ -67,10 +67,10 @@ def places(count=COUNT):
     return np.random.default_rng(0).uniform(4, SIDE - 4, size=(count, 2))
 
 
-def session_of(module, x, engine):
+def executor_of(module, x, engine):
     if engine == "native" and native.library() is None:
         pytest.skip("no compiler here: the native kernels cannot be built")
-    return network_of(module, x[None]).sessions[engine]
+    return traced_network(module, x[None]).executors[engine]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def assert_engines_agree(caplog):
         np.testing.assert_allclose(
             drops(module, x, places(count), 9, engine=engine), dense, rtol=0, atol=GATE
         )
-        assert "asked by the dense engine" not in caplog.text
+        assert "runs on the dense engine" not in caplog.text
 
     return check
 
@@ -89,60 +89,62 @@ def assert_engines_agree(caplog):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("head", ["mean", "sizes", "two"])
 @pytest.mark.parametrize("count", [1, 33, COUNT])
-def test_what_follows_an_excitation_is_compiled_and_alike(
+def test_the_tail_behind_an_excitation_is_compiled_with_equal_drops(
     engine, head, count, monkeypatch, assert_engines_agree
 ):
-    monkeypatch.setattr(session, "VECTORS", 20)
+    monkeypatch.setattr(executor, "VECTORS", 20)
     module, x = Excited(head), photo()
     assert_engines_agree(module, x, engine, count)
-    found = session_of(module, x, engine)
-    assert isinstance(found.rest._on_maps, torch.jit.ScriptModule)
+    found = executor_of(module, x, engine)
+    assert isinstance(found.dense_tail._compiled_maps, torch.jit.ScriptModule)
     assert any(node.target == "last" for node in found.program.maps)
-    assert any(node.target == "head" for node in found.program.rest)
+    assert any(node.target == "head" for node in found.program.tail)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.float64])
-def test_photos_and_parts_of_them_are_kept_apart(precision, monkeypatch):
-    monkeypatch.setattr(rest, "TOGETHER", 7)
+def test_photos_and_chunks_do_not_mix(precision, monkeypatch):
+    monkeypatch.setattr(dense_tail, "MAPS_AT_ONCE", 7)
     module = Excited().to(precision)
     x = torch.stack([photo(), photo().flip(2), 2 * photo()]).to(precision)
     boxes = Occlusions(occlusion_boxes(places(20), 9, (SIDE, SIDE)), np.array(0.2))
-    asked = network_of(module, x).session("incremental", 1)
-    together = asked.predict(x, [boxes] * 3, lambda prediction: prediction)[1]
-    alone = [asked.predict(x[i : i + 1], [boxes], lambda prediction: prediction)[1] for i in range(3)]
+    executor_ = traced_network(module, x).executor("incremental", 1)
+    together = executor_.predict(x, [boxes] * 3, lambda prediction: prediction)[1]
+    alone = [executor_.predict(x[i : i + 1], [boxes], lambda prediction: prediction)[1] for i in range(3)]
     bound = 1e-11 if precision == torch.float64 else 1e-5
     assert float((together - torch.cat(alone)).abs().max()) <= bound * float(together.abs().max())
     with torch.inference_mode():
-        hidden = [occlude(one, boxes.boxes, 0.2) for one in x]
-        theirs = torch.cat([module(copies) for copies in hidden])
+        occluded = [occlude(one, boxes.boxes, 0.2) for one in x]
+        theirs = torch.cat([module(copies) for copies in occluded])
     assert float((together - theirs).abs().max()) <= bound * float(together.abs().max())
-    assert isinstance(asked.rest._on_maps, torch.jit.ScriptModule) == (precision == torch.float32)
+    assert isinstance(executor_.dense_tail._compiled_maps, torch.jit.ScriptModule) == (
+        precision == torch.float32
+    )
 
 
 def test_a_layer_with_a_hook_is_run_as_it_is(assert_engines_agree):
     module, x, seen = Excited(), photo(), []
     module.last.register_forward_hook(lambda layer, given, made: seen.append(len(made)) or made * 1.5)
     assert_engines_agree(module, x, "incremental")
-    assert isinstance(session_of(module, x, "incremental").rest._on_maps, rest._OnMaps)
+    assert isinstance(executor_of(module, x, "incremental").dense_tail._compiled_maps, dense_tail._MapNodes)
     assert sum(seen) > COUNT
 
 
 @pytest.mark.parametrize("failure", ["error", "other numbers"])
-def test_what_cannot_be_compiled_is_run_node_by_node(failure, monkeypatch, caplog, assert_engines_agree):
+def test_nodes_run_one_by_one_if_compilation_fails(failure, monkeypatch, caplog, assert_engines_agree):
     def compiled(nodes, ends):
         if failure == "error":
             raise RuntimeError("no TorchScript here")
         return lambda *given: tuple(made * 1.01 for made in nodes(*given))
 
-    monkeypatch.setattr(rest, "_compiled", compiled)
+    monkeypatch.setattr(dense_tail, "_compiled", compiled)
     caplog.set_level(logging.DEBUG, "canonface")
     module, x = Excited(), photo()
     assert_engines_agree(module, x, "incremental")
     assert "whole maps are computed node by node" in caplog.text
-    assert isinstance(session_of(module, x, "incremental").rest._on_maps, rest._OnMaps)
+    assert isinstance(executor_of(module, x, "incremental").dense_tail._compiled_maps, dense_tail._MapNodes)
 
 
-def test_compiling_leaves_the_module_as_it_was(caplog):
+def test_compiling_does_not_change_the_module(caplog):
     module, x = Excited(), photo()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     module.train()
@@ -150,11 +152,11 @@ def test_compiling_leaves_the_module_as_it_was(caplog):
     assert all(layer.training for layer in module.modules())
     for name, value in module.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
-    assert "asked by the dense engine" not in caplog.text
+    assert "runs on the dense engine" not in caplog.text
 
 
 class Headed(nn.Module):
-    """Convolutions, and a head of one's own."""
+    """Convolutions with a given head."""
 
     def __init__(self, head):
         super().__init__()
@@ -229,26 +231,26 @@ def with_constants_of_its_own(net, _first, x, _flag):
         by_transpose,
     ],
 )
-def test_heads_that_ask_for_sizes_are_followed(head, engine, assert_engines_agree):
+def test_heads_that_read_sizes_are_traced(head, engine, assert_engines_agree):
     module, x = Headed(head), photo()
     assert_engines_agree(module, x, engine)
-    found = session_of(module, x, engine)
+    found = executor_of(module, x, engine)
     assert found.program.steps
     if head is by_functions:
         assert not found.program.dense_because
 
 
-def test_products_of_windows_that_hide_nothing(assert_engines_agree):
+def test_products_of_empty_windows(assert_engines_agree):
     module, x = Headed(by_functions), photo()
     assert_engines_agree(module, x, "incremental", 3)
     nothing = Occlusions(np.array([[5, 5, 5, 9], [7, 7, 7, 7]]), np.zeros(()))
-    original, hidden = session_of(module, x, "incremental").predict(
+    clean, occluded = executor_of(module, x, "incremental").predict(
         x[None], [nothing], lambda prediction: prediction
     )
-    torch.testing.assert_close(hidden, original.expand(2, -1))
+    torch.testing.assert_close(occluded, clean.expand(2, -1))
 
 
-def test_weights_that_are_no_parameters_have_their_type():
+def test_weights_in_buffers_keep_their_dtype():
     module, x = named_network("mobilenetv2")
     for layer in module.modules():
         for name, value in list(layer.named_parameters(recurse=False)):
@@ -256,23 +258,23 @@ def test_weights_that_are_no_parameters_have_their_type():
             layer.register_buffer(name, value.detach().double())
         for name, value in list(layer.named_buffers(recurse=False)):
             layer.register_buffer(name, value.double() if value.is_floating_point() else value)
-    session_ = network_of(module, x[None].double()).session("incremental", 1)
-    assert [end.kind for end in session_.program.ends] == ["map"]
+    executor_ = traced_network(module, x[None].double()).executor("incremental", 1)
+    assert [end.kind for end in executor_.program.ends] == ["map"]
 
 
-def test_large_maps_and_large_patches_go_in_smaller_pieces():
-    asked = network_of(Excited(), photo()[None]).session("incremental", 1)
+def test_large_maps_and_patches_use_smaller_chunks():
+    executor_ = traced_network(Excited(), photo()[None]).executor("incremental", 1)
     boxes = Occlusions(occlusion_boxes(places(40), 9, (SIDE, SIDE)), np.array(0.2))
-    windows = asked.program.windows(changes_of(photo()[None], [boxes]).windows)
-    assert asked._together(windows) == (32, 32)
+    windows = executor_.program.windows(input_deltas(photo()[None], [boxes]).windows)
+    assert executor_._chunk_sizes(windows) == (32, 32)
     for bound, most in ((5 * 4 * 2 * 8 * 20 * 20, 10), (1, 1)):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(session, "CHUNK_BYTES", bound)
-            chunk, piece = asked._together(windows)
+            patch.setattr(executor, "CHUNK_BYTES", bound)
+            chunk, piece = executor_._chunk_sizes(windows)
             assert 1 <= chunk == piece <= most
 
 
-def test_where_windows_fill_the_maps_the_network_goes_on_with_whole_maps(caplog):
+def test_saturated_windows_continue_as_whole_maps(caplog):
     module, x = named_network("mobilenetv2")
     side = x.shape[-1]
     model = TorchModel(module, "net", InputSpec(size_hw=(side, side)))
@@ -281,13 +283,13 @@ def test_where_windows_fill_the_maps_the_network_goes_on_with_whole_maps(caplog)
     runner = ModelRunner(model, "incremental")
     found = runner.both(x, boxes)[1]
     [(layer, why)] = runner.plan.dense_from
-    assert why == FILLED
-    program = network_of(module, x[None]).sessions["incremental"].program
+    assert why == SATURATED
+    program = traced_network(module, x[None]).executors["incremental"].program
     assert [end.kind for end in program.ends] == ["map"]
-    whole = network_of(module, x[None]).program
+    whole = traced_network(module, x[None]).program
     assert len(program.steps) < len(whole.steps)
     assert layer in {step.layer for step in whole.steps} - {step.layer for step in program.steps}
-    assert program.ends[0].value == filled(whole)
+    assert program.ends[0].value == saturated(whole)
     dense = ModelRunner(model, "dense").both(x, boxes)[1]
     np.testing.assert_allclose(found, dense, rtol=0, atol=1e-4 * float(np.abs(dense).max()))
-    assert "asked by the dense engine" not in caplog.text
+    assert "runs on the dense engine" not in caplog.text

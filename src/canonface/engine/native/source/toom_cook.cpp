@@ -1,8 +1,8 @@
-// Convolution 3x3 by Toom-Cook multiplication, tile by tile of the *input*: what the tiles reach overlaps and is added.
-// Tiling the output, as Winograd convolution does, would pay for a border that every tile reads; changes have none.
+// Convolution 3x3 by Toom-Cook multiplication, tile by tile of the *input*; the tiles' outputs overlap and are added.
+// Tiles of the output, as in Winograd convolution, would each read a border; deltas have none.
 //
-// Stride 2 is the same with two taps: cells of even and of odd rows (and columns) are kept apart as phases, each of
-// which meets its own taps without a stride, and whose products add up.
+// Stride 2 is the same with two taps: cells of even and of odd rows (and columns) are separate phases, each convolved
+// with its own taps at stride 1; the phases' products add up.
 //
 // A task owns a group of windows: values of the cells (`factors`) for all points, then panel by panel the products
 // with the weights' values, and from them the coefficients, all within one thread's cache.
@@ -40,7 +40,7 @@ struct Scheme {
     static constexpr int point(int i, int values) { return i + 1 < values ? i : points - 1; }
 };
 
-// How one axis of a window is cut into tiles, in steps of the stride.
+// Tiles of a window along one axis, in steps of the stride.
 struct Axis {
     Index first = 0, cells = 0, tiles = 0;
 

@@ -1,4 +1,4 @@
-"""One vocabulary for what a traced network does: layers, functions and methods by one name and named arguments."""
+"""Traced ops: layers, functions and methods under one name with named arguments."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SIGNATURES: Mapping[str, tuple[str, ...]] = {
     "dropout": ("input", "p", "training"),
     "dropout1d": ("input", "p", "training"),
 }
-"""Order of the arguments, for those operators that have more than their input."""
+"""Order of the arguments, for ops with more than their input."""
 
 ALIASES: Mapping[str, str] = {
     "iadd": "add",
@@ -75,19 +75,19 @@ _BY_IDENTITY: Mapping[Any, str] = {
     F.adaptive_max_pool2d: "adaptive_max_pool2d",
     F.avg_pool2d: "avg_pool2d",
 }
-"""Functions whose own name says nothing."""
+"""Functions whose ``__name__`` does not tell their op."""
 
 IN_PLACE_FUNCTIONS = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
-    """What one node of a graph does.
+class OpCall:
+    """Op of one graph node.
 
     Attributes:
-        name: of the operator, as PyTorch calls its function.
-        arguments: by name; nodes of the graph among them.
-        layer: what the user calls it.
+        name: of the op, as PyTorch names its function.
+        arguments: by name; some are nodes of the graph.
+        layer: name of the layer in the user's module.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Call:
     layer: str
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An argument, or its default."""
+        """Return an argument, or its default."""
         value = self.arguments.get(name, default)
         return default if value is None else value
 
@@ -176,15 +176,15 @@ _LAYERS: Mapping[type, Layer] = {
 }
 
 
-def call_of(node: fx.Node, layers: Mapping[str, nn.Module]) -> Call | None:
-    """What a node does; None if it is a layer that we do not know, or that was altered."""
+def op_call(node: fx.Node, layers: Mapping[str, nn.Module]) -> OpCall | None:
+    """Return the op of a node; None if its layer is unknown or was altered."""
     if node.op == "call_module":
         layer = layers[str(node.target)]
         known = _LAYERS.get(type(layer))
         if known is None or is_altered(layer):
             return None
         name, arguments = known(layer)
-        return Call(name, {"input": node.args[0] if node.args else None} | arguments, str(node.target))
+        return OpCall(name, {"input": node.args[0] if node.args else None} | arguments, str(node.target))
     if node.op not in ("call_function", "call_method"):
         return None
     name = name_of(node)
@@ -193,11 +193,11 @@ def call_of(node: fx.Node, layers: Mapping[str, nn.Module]) -> Call | None:
     if len(node.args) > len(signature) and name in SIGNATURES:
         return None
     extra = {"rest": node.args[1:]} if name not in SIGNATURES and len(node.args) > 1 else {}
-    return Call(name, bound | extra, where_of(node))
+    return OpCall(name, bound | extra, where_of(node))
 
 
 def name_of(node: fx.Node) -> str:
-    """Name of the operator of a function or method: without the underscore of its in-place form."""
+    """Return the op name of a function or method, without the underscore of its in-place form."""
     target: Any = node.target
     if isinstance(target, str):
         name = target
@@ -212,7 +212,7 @@ def name_of(node: fx.Node) -> str:
 
 
 def is_in_place(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
-    """Whether a node writes over its first argument."""
+    """Return whether a node writes over its first argument."""
     if node.op == "call_module":
         return bool(getattr(layers[str(node.target)], "inplace", False))
     if node.op == "call_function":
@@ -228,7 +228,7 @@ def is_in_place(node: fx.Node, layers: Mapping[str, nn.Module]) -> bool:
 
 
 def where_of(node: fx.Node) -> str:
-    """What the user calls the place of a node: the layer that it is, or that it stands in with its operator."""
+    """Return the user's name for the place of a node: its layer, or the layer around it with the op."""
     if node.op == "call_module":
         return str(node.target)
     stack = node.meta.get("nn_module_stack") or {}
@@ -238,5 +238,5 @@ def where_of(node: fx.Node) -> str:
 
 
 def is_altered(layer: nn.Module) -> bool:
-    """Whether something runs before or after a layer, or instead of it."""
+    """Return whether a layer has hooks or its ``forward`` is replaced."""
     return bool(layer._forward_hooks or layer._forward_pre_hooks or "forward" in vars(layer))

@@ -1,6 +1,6 @@
-// Convolution by gathering, as in gathered.cpp, with fewer multiplications: the rows, the depth and the outputs are cut
-// in half once or twice, as strassen.hpp says.
-#include "gathering.hpp"
+// Convolution as a matrix product (im2col) by Strassen's algorithm: rows, depth and outputs are cut in half once or
+// twice; see strassen.hpp.
+#include "im2col.hpp"
 #include "gemm.hpp"
 #include "scratch.hpp"
 #include "strassen.hpp"
@@ -19,7 +19,7 @@ thread_local std::vector<Target> targets;
 // One of the products: `rows` of a part with `depth`, and `columns` of the outputs.
 template <int Levels>
 struct Part {
-    using H = Halved<Levels>;
+    using H = Strassen<Levels>;
     Index depth, columns, stride, rows;
 
     Part(Index whole_depth, Index outputs)
@@ -33,7 +33,7 @@ struct Part {
 
 template <int Levels>
 class Block {
-    using H = Halved<Levels>;
+    using H = Strassen<Levels>;
 
   public:
     Block(const Convolution& c, const Part<Levels>& part, const Cell* cells, Index count, bool in_place)
@@ -149,7 +149,7 @@ void pack(const Weights& w, float* panels) {
         return w.at(n, k % w.inputs, tap / w.filter.kernel_x, tap % w.filter.kernel_x);
     };
     for (Index first = 0; first < part.columns; first += panel_columns) {
-        for (int m = 0; m < Halved<Levels>::products; ++m) {
+        for (int m = 0; m < Strassen<Levels>::products; ++m) {
             for (Index k = 0; k < part.depth; ++k) {
                 for (Index n = first; n < first + panel_columns; ++n) {
                     const bool inside = n < part.columns;
@@ -162,23 +162,23 @@ void pack(const Weights& w, float* panels) {
 
 }  // namespace
 
-bool halved_possible(int levels, Index inputs, Index outputs, const Filter& filter) {
+bool strassen_possible(int levels, Index inputs, Index outputs, const Filter& filter) {
     // halves of whole registers, of the widest there are, so that all variants agree
     const Index whole = Index{16} << levels;
     return depth_of(filter, inputs) % whole == 0 && outputs % whole == 0;
 }
 
-Index halved_size(int levels, Index inputs, Index outputs, const Filter& filter) {
+Index strassen_size(int levels, Index inputs, Index outputs, const Filter& filter) {
     const Index depth = depth_of(filter, inputs) >> levels;
-    const int all = levels == 1 ? Halved<1>::products : Halved<2>::products;
+    const int all = levels == 1 ? Strassen<1>::products : Strassen<2>::products;
     return panel_count(outputs >> levels) * all * depth * panel_columns;
 }
 
-void halved_pack(int levels, const Weights& weights, float* panels) {
+void strassen_pack(int levels, const Weights& weights, float* panels) {
     levels == 1 ? pack<1>(weights, panels) : pack<2>(weights, panels);
 }
 
-void halved(int levels, const Convolution& convolution) {
+void strassen(int levels, const Convolution& convolution) {
     levels == 1 ? compute<1>(convolution) : compute<2>(convolution);
 }
 

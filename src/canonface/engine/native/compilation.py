@@ -1,7 +1,7 @@
-"""Compile the kernels for this machine on first use, and keep them.
+"""Compilation of the kernels for this machine, on first use, into a cache folder.
 
-There is nothing to install: a C++ compiler is enough, and without one the package works with PyTorch's own operators.
-One set of sources makes three variants, for processors with AVX-512, with AVX2 and for any other.
+A C++ compiler is all that is needed; without one the package uses PyTorch's operators. One set of sources makes three
+variants: for processors with AVX-512, with AVX2 and for any other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "avx2": ("-march=x86-64-v3",),
     "portable": (),
 }
-"""Variant -> compiler flags, the fastest first."""
+"""Compiler flags by variant, the fastest first."""
 
 _FLAGS = (
     "-std=c++17",
@@ -59,25 +59,25 @@ _NEEDED = {
     "avx2": {"avx2", "fma", "f16c", "bmi2"},
 }
 _COMPILERS = ("c++", "g++", "clang++")
-_LONGEST_BUILD_S = 600
+_BUILD_TIMEOUT_S = 600
 
 
 class KernelBuildError(CanonfaceError):
-    """The kernels cannot be compiled or loaded on this machine."""
+    """Kernels that cannot be compiled or loaded on this machine."""
 
     reason = "kernels-not-built"
 
 
 @cache
 def library() -> Library | None:
-    """The kernels for this machine, compiled on first use.
+    """Return the kernels for this machine, compiled on first use.
 
     Returns:
-        None if there is no compiler or it fails, which is said once, in one line of the log.
+        None if there is no compiler or it fails; one line of the log says so, once.
     """
-    asked_for = os.environ.get("CANONFACE_SIMD")
+    requested = os.environ.get("CANONFACE_SIMD")
     variants = list(VARIANTS)
-    wanted = [asked_for] if asked_for else variants[variants.index(fastest_variant()) :]
+    wanted = [requested] if requested else variants[variants.index(fastest_variant()) :]
     reason: Exception | None = None
     for variant in wanted:
         try:
@@ -90,18 +90,15 @@ def library() -> Library | None:
 
 
 def build(variant: str | None = None) -> Path:
-    """Compile the kernels, unless that was done before.
+    """Compile the kernels unless they are in the cache, and return the path of the shared library.
 
-    The result lies in the user's cache folder, or in the one that the environment variable ``CANONFACE_KERNELS``
-    names, under a name made of its sources and flags: a machine without a compiler uses what was built before.
-    Several processes may build at once.
+    The result lies in the user's cache folder, or in the one named by the environment variable ``CANONFACE_KERNELS``,
+    under a name made of the sources and flags: a machine without a compiler uses what was built before. Several
+    processes may build at once.
 
     Args:
         variant: "avx512", "avx2" or "portable"; None takes the environment variable ``CANONFACE_SIMD``, or else the
             fastest that this processor can run.
-
-    Returns:
-        The shared library.
 
     Raises:
         OptionError: there is no such variant.
@@ -120,14 +117,14 @@ def build(variant: str | None = None) -> Path:
 
 
 def fastest_variant() -> str:
-    """The fastest variant that this processor can run."""
+    """Return the fastest variant that this processor can run."""
     flags = _processor_flags()
     return next((name for name, needed in _NEEDED.items() if needed <= flags), "portable")
 
 
 @cache
 def find_compiler() -> str:
-    """The C++ compiler: ``$CXX`` if that is set, else the first that is installed.
+    """Return the C++ compiler: ``$CXX`` if that is set, else the first that is installed.
 
     Raises:
         KernelBuildError: there is none.
@@ -144,7 +141,7 @@ def find_compiler() -> str:
 
 
 def cache_folder() -> Path:
-    """Where compiled kernels are kept."""
+    """Return the folder of the compiled kernels."""
     import platformdirs
 
     return Path(
@@ -153,7 +150,7 @@ def cache_folder() -> Path:
 
 
 def _processor_flags() -> set[str]:
-    """Names of the instruction sets of an x86 processor, as Linux spells them; elsewhere nothing is known."""
+    """Return the instruction sets of an x86 processor, as Linux spells them; on other processors an empty set."""
     if platform.machine().lower() not in {"x86_64", "amd64"}:
         return set()
     if sys.platform == "darwin":
@@ -174,7 +171,7 @@ def _digest(command: tuple[str, ...]) -> str:
 
 
 def _compile(compiler: str, command: tuple[str, ...], library_file: Path) -> None:
-    """Compile into a temporary folder and rename: another process never sees half a library."""
+    """Compile into a temporary folder and rename, so that no other process loads an incomplete library."""
     try:
         library_file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library_file.parent) as folder:
@@ -189,19 +186,19 @@ def _compile(compiler: str, command: tuple[str, ...], library_file: Path) -> Non
 
 
 def _run(command: tuple[str, ...]) -> str:
-    """What a command prints.
+    """Run a command and return its standard output.
 
     Raises:
-        KernelBuildError: it fails; the message has its first line that speaks of an error.
+        KernelBuildError: it fails; the message has its first line that mentions an error.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_BUILD_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise KernelBuildError(f"{command[0]} cannot be run: {error}.") from error
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines() or [
             f"it ended with status {done.returncode}"
         ]
-        said = next((line for line in lines if "error" in line.lower()), lines[0])
-        raise KernelBuildError(f"{command[0]} fails: {said.strip()}")
+        first = next((line for line in lines if "error" in line.lower()), lines[0])
+        raise KernelBuildError(f"{command[0]} fails: {first.strip()}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""Which steps the compiled kernels take in one pass."""
+"""Steps that the compiled kernels fuse."""
 
 from collections import Counter
 
@@ -7,17 +7,17 @@ import torch
 from named_networks import named_network
 from torch import nn
 
-from canonface.engine.incremental.joining import joined
-from canonface.engine.incremental.lowering import lowered
+from canonface.engine.incremental.fusion import fuse_convolutions
+from canonface.engine.incremental.lowering import lower
 from canonface.engine.incremental.native_kernels import CODES
-from canonface.engine.incremental.operators import Add, Convolution, Joined
-from canonface.engine.incremental.tracing import traced
+from canonface.engine.incremental.operators import Add, Convolution, FusedConv
+from canonface.engine.incremental.trace import trace_module
 
 
-def joined_steps(module, x):
+def fused_steps(module, x):
     with torch.no_grad():
-        program = lowered(traced(module.eval(), x[None]), x[None])
-    return program.steps, joined(program, frozenset(CODES)).steps
+        program = lower(trace_module(module.eval(), x[None]), x[None])
+    return program.steps, fuse_convolutions(program, frozenset(CODES)).steps
 
 
 def kinds(steps):
@@ -25,9 +25,9 @@ def kinds(steps):
 
 
 def test_mobilenet_is_a_first_convolution_and_pairs_of_two():
-    before, after = joined_steps(*named_network("mobilenetv2", full=True, device="meta"))
+    before, after = fused_steps(*named_network("mobilenetv2", full=True, device="meta"))
     separable = [
-        step.operator for step in after if isinstance(step.operator, Joined) and step.operator.depthwise
+        step.operator for step in after if isinstance(step.operator, FusedConv) and step.operator.depthwise
     ]
     assert len(separable) == 17
     assert sum(each.addition is not None for each in separable) == 10
@@ -35,11 +35,11 @@ def test_mobilenet_is_a_first_convolution_and_pairs_of_two():
     assert not any(isinstance(s.operator, Convolution) and s.operator.is_depthwise for s in after)
 
 
-def test_a_sum_is_taken_by_the_convolution_that_reaches_as_far():
-    _, after = joined_steps(*named_network("resnet50", full=True, device="meta"))
+def test_a_sum_is_fused_with_a_convolution_of_equal_windows():
+    _, after = fused_steps(*named_network("resnet50", full=True, device="meta"))
     # Of the four shortcuts that are convolutions the last alone reaches as far: its windows fill the map.
     assert kinds(after)[Add] == 3
-    assert kinds(after)[Joined] == 13
+    assert kinds(after)[FusedConv] == 13
 
 
 class Block(nn.Module):
@@ -80,15 +80,15 @@ class Block(nn.Module):
         "product",
     ],
 )
-def test_only_what_nobody_else_reads_stays_inside(end, found):
-    _, after = joined_steps(Block(end), torch.rand(4, 16, 16))
+def test_values_with_other_readers_are_not_fused(end, found):
+    _, after = fused_steps(Block(end), torch.rand(4, 16, 16))
     inside = set()
     for step in after:
-        if isinstance(step.operator, Joined):
+        if isinstance(step.operator, FusedConv):
             inside |= {name for name in ("depthwise", "addition") if getattr(step.operator, name)}
     assert inside == found
 
 
-def test_an_activation_that_kernels_do_not_have_stays_outside():
-    _, after = joined_steps(Block(lambda x, inner, made: made, nn.GELU), torch.rand(4, 16, 16))
-    assert kinds(after)[Joined] == 0
+def test_an_activation_without_a_kernel_is_not_fused():
+    _, after = fused_steps(Block(lambda x, inner, made: made, nn.GELU), torch.rand(4, 16, 16))
+    assert kinds(after)[FusedConv] == 0

@@ -1,4 +1,4 @@
-"""What is computed once a photo: the activations that windows read, and the answers that changes are added to."""
+"""Activation cache: activations of the unchanged photos that windows read, computed once per photo."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from canonface.engine.incremental.program import Program
 
 
 @dataclass(frozen=True, eq=False)
-class Bases:
-    """The unchanged network on some photos.
+class ActivationCache:
+    """Activations of the unchanged network on some photos.
 
     Attributes:
-        photos: how many.
-        maps: by name, ``(photos * h * w, c)``: channels last, one cell a row.
-        values: by node, as the network computes them: what ends add changes to, and constants.
-        prediction: what the network returns.
+        photos: number of photos.
+        maps: by name, ``(photos * h * w, c)``: channels last, one row per cell.
+        values: by node, in the network's own layout: values that ends add deltas to, and constants.
+        prediction: output of the network.
     """
 
     photos: int
@@ -29,31 +29,31 @@ class Bases:
     prediction: Any
 
 
-def bases_of(program: Program, x: Float[Tensor, "photos c h w"]) -> Bases:
-    """Run the network once and keep what its program reads.
+def cache_activations(program: Program, x: Float[Tensor, "photos c h w"]) -> ActivationCache:
+    """Run the network once and keep the values that its program reads.
 
-    The network is in evaluation mode, without gradients: see the caller.
+    The caller puts the network into evaluation mode and switches gradients off.
     """
     recorder = _Recorder(program)
     # A copy: a first layer that works in place would write over the photos.
     prediction = recorder.run(x.clone())
-    return Bases(len(x), recorder.maps, recorder.values, prediction)
+    return ActivationCache(len(x), recorder.maps, recorder.values, prediction)
 
 
 def rows_of_map(value: Float[Tensor, "n c h w"]) -> Float[Tensor, "cells c"]:
-    """Maps as rows, one a cell: a copy, since layers that work in place would change the original."""
+    """Return maps as rows, one per cell: a copy, since layers that work in place would change the original."""
     return value.permute(0, 2, 3, 1).reshape(-1, value.shape[1]).clone(memory_format=torch.contiguous_format)
 
 
 class _Recorder(fx.Interpreter):
-    """Runs a graph and keeps some of its values as they are when they are made."""
+    """Interpreter that copies some values when they are computed."""
 
     def __init__(self, program: Program) -> None:
         super().__init__(program.graph)
-        dense = {*program.maps, *program.rest}
+        dense = {*program.maps, *program.tail}
         given = {node for last in dense for node in last.all_input_nodes if node not in dense}
         self._kept = given | {end.node for end in program.ends}
-        self._maps = program.bases
+        self._maps = program.cached
         self.maps: dict[str, Tensor] = {}
         self.values: dict[fx.Node, Any] = {}
 

@@ -1,7 +1,7 @@
-"""From a user's module to a graph that says what it does, without a change of the module.
+"""Tracing of a module into a graph, without changing the module.
 
-The module is followed by ``torch.fx`` while a real picture goes along, so that whoever asks for the height of a map
-is told a number: only the count of pictures stays open.
+``torch.fx`` follows the module while a real picture goes along: code that reads the height of a map gets a number.
+Only the number of pictures stays symbolic.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import jaxtyping
 import torch
 from torch import Tensor, fx, nn
 
-from canonface.engine.incremental.calls import is_in_place
+from canonface.engine.incremental.ops import is_in_place
 
 
 class NotTraceableError(Exception):
-    """A module of which no graph can be made; its text says why, in words for the user."""
+    """Module that cannot be traced; the text tells the user why."""
 
 
-def traced(module: nn.Module, x: Tensor) -> fx.GraphModule:
-    """The graph of a module in evaluation mode, for inputs of one size, in any number.
+def trace_module(module: nn.Module, x: Tensor) -> fx.GraphModule:
+    """Trace a module in evaluation mode, for inputs of one size and any number of them.
 
     Args:
         module: the module.
         x: ``(1, c, h, w)`` an input.
 
     Raises:
-        NotTraceableError: the module is no Python module, has hooks of its own, takes other than one input, or does
-            what depends on the values that flow through it.
+        NotTraceableError: the module is no Python module, has hooks of its own, takes other than one input, or has
+            code that depends on the values that flow through it.
     """
     if isinstance(module, torch.jit.ScriptModule):
         raise NotTraceableError("a TorchScript program shows no Python layers to follow")
@@ -55,7 +55,7 @@ def traced(module: nn.Module, x: Tensor) -> fx.GraphModule:
 
 @contextmanager
 def _unchecked() -> Iterator[None]:
-    """Shapes that a module has checked at run time are those of tensors: a symbol in their place would be refused."""
+    """Switch off jaxtyping's run-time checks, which would refuse a symbol in place of a tensor."""
     config = jaxtyping.config
     before = config.jaxtyping_disable
     config.update("jaxtyping_disable", True)
@@ -65,30 +65,30 @@ def _unchecked() -> Iterator[None]:
         config.update("jaxtyping_disable", before)
 
 
-class _Followed(fx.Proxy):
-    """A symbol that knows the value which goes along."""
+class _ValueProxy(fx.Proxy):
+    """Proxy that knows the value of its node for the picture that goes along."""
 
     value: Any = None
 
     @property
     def shape(self) -> Any:
-        """Numbers, but for how many pictures there are."""
+        """Return the shape as numbers, except for the number of pictures."""
         if not isinstance(self.value, Tensor):
             return super().__getattr__("shape")
         return (self._count(), *self.value.shape[1:])
 
     def size(self, dim: int | None = None) -> Any:
-        """As of a tensor."""
+        """Return the size as a tensor does."""
         sizes = self.shape
         return sizes if dim is None else sizes[dim]
 
     def dim(self) -> Any:
-        """As of a tensor."""
+        """Return the number of dimensions as a tensor does."""
         return self.ndim
 
     @property
     def ndim(self) -> Any:
-        """As of a tensor."""
+        """Return the number of dimensions as a tensor does."""
         return self.value.dim() if isinstance(self.value, Tensor) else super().__getattr__("ndim")
 
     def _count(self) -> Any:
@@ -96,7 +96,7 @@ class _Followed(fx.Proxy):
 
 
 class _Tracer(fx.Tracer):
-    """Follows a module with a picture at hand."""
+    """Tracer that computes values for one picture on the way."""
 
     def __init__(self, x: Tensor) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class _Tracer(fx.Tracer):
         self._computing = False
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
-        return _Followed(node, self)
+        return _ValueProxy(node, self)
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **more: Any) -> Any:
         proxy: Any = super().create_proxy(kind, target, args, kwargs, *rest, **more)
@@ -118,7 +118,7 @@ class _Tracer(fx.Tracer):
         if self._computing:
             return forward(*args, **kwargs)
         result = super().call_module(m, forward, args, kwargs)
-        if isinstance(result, _Followed) and result.node.op == "call_module":
+        if isinstance(result, _ValueProxy) and result.node.op == "call_module":
             result.value = self._computed(lambda: forward(*_real(args), **_real(kwargs)))
         return result
 
@@ -126,7 +126,7 @@ class _Tracer(fx.Tracer):
         return attr_val if self._computing else super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def _computed(self, compute: Callable[[], Any]) -> Any:
-        """A value, or None where it cannot be had: then its shape stays a symbol."""
+        """Return a value, or None if it cannot be computed; then its shape stays symbolic."""
         self._computing = True
         try:
             return compute()
@@ -146,22 +146,21 @@ class _Tracer(fx.Tracer):
 
 
 def _real(values: Any) -> Any:
-    """Arguments with the values of their symbols."""
-    return fx.node.map_aggregate(values, lambda each: each.value if isinstance(each, _Followed) else each)
+    """Replace proxies in arguments by their values."""
+    return fx.node.map_aggregate(values, lambda each: each.value if isinstance(each, _ValueProxy) else each)
 
 
 def _read_what_was_written(graph: fx.GraphModule, x: Tensor) -> None:
-    """Let whoever reads a value after it was overwritten read the node that overwrote it.
+    """Redirect readers of an overwritten value to the node that overwrote it.
 
     Raises:
-        NotTraceableError: what is overwritten is in part, or in another shape, the memory of a value that is read
-            afterwards.
+        NotTraceableError: a later node reads the overwritten memory in part or in another shape.
     """
     layers = dict(graph.named_modules())
     order = {node: place for place, node in enumerate(graph.graph.nodes)}
     written = [node for node in graph.graph.nodes if is_in_place(node, layers)]
     if any(isinstance(node.kwargs.get("out"), fx.Node) for node in graph.graph.nodes):
-        raise NotTraceableError("a function writes its result to where it is told by out=")
+        raise NotTraceableError("a function writes its result into the tensor given as out=")
     if not written:
         return
     memory = _Memory(graph)
@@ -186,7 +185,7 @@ def _read_what_was_written(graph: fx.GraphModule, x: Tensor) -> None:
 
 
 class _Memory(fx.Interpreter):
-    """Runs a graph and says which of its values share memory: a map and what a dropout makes of it, for one."""
+    """Interpreter that records which values share memory, such as a map and its dropout."""
 
     def __init__(self, graph: fx.GraphModule) -> None:
         super().__init__(graph, garbage_collect_values=False)
@@ -209,5 +208,5 @@ class _Memory(fx.Interpreter):
         return value
 
     def sharing(self, node: fx.Node) -> list[fx.Node]:
-        """All nodes whose values lie in the memory of one's value, itself among them."""
+        """Return all nodes whose values lie in the memory of a node's value, including itself."""
         return [other for other, place in self.places.items() if place[0] == self.places[node][0]]

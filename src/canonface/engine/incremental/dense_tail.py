@@ -1,4 +1,4 @@
-"""What is dense: the nodes of a program that are computed on whole values, compiled where PyTorch can."""
+"""Dense tail of a program: nodes on whole values, compiled by TorchScript where possible."""
 
 from __future__ import annotations
 
@@ -11,72 +11,72 @@ import torch
 from torch import Tensor, fx, nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined]
 
-from canonface.engine.incremental.bases import Bases
-from canonface.engine.incremental.calls import is_altered
+from canonface.engine.incremental.activation_cache import ActivationCache
+from canonface.engine.incremental.ops import is_altered
 from canonface.engine.incremental.program import Program
 from canonface.models.base import one_line
 
 logger = logging.getLogger("canonface")
 
-TOGETHER = 32
+MAPS_AT_ONCE = 32
 """Probes whose whole maps are computed at once: more only take memory."""
 CLOSE = 1e-4
-"""How far compiled nodes may be off, as a share of the largest number: above rounding, below a mistake."""
-WARM = 3
-"""Calls in which TorchScript looks at what it gets before it settles."""
+"""Allowed error of compiled nodes, as a share of the largest number: above rounding, below a mistake."""
+WARM_UP_CALLS = 3
+"""Calls that TorchScript profiles before it settles."""
 
 Values = Mapping[fx.Node, Any]
 
 
-class Rest:
-    """Answers of a network, from the values with which probes leave the windows."""
+class DenseTail:
+    """Outputs of a network, from the values at the ends of the windows."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._on_maps: Callable[..., tuple[Tensor, ...]] | None = None
+        self._compiled_maps: Callable[..., tuple[Tensor, ...]] | None = None
 
-    def after_maps(self, ends: Mapping[fx.Node, Tensor], bases: Bases) -> dict[fx.Node, Tensor]:
-        """What the last nodes read: of the values at the ends, and of what nodes on whole maps make of them."""
+    def read_values(self, ends: Mapping[fx.Node, Tensor], cache: ActivationCache) -> dict[fx.Node, Tensor]:
+        """Return the values that the tail reads: those at the ends, and those made from them on whole maps."""
         program = self._program
         known = dict(ends)
         if program.maps:
-            known |= zip(program.made, self._made(ends, bases), strict=True)
+            known |= zip(program.made, self._made(ends, cache), strict=True)
         return {node: known[node] for node in program.read}
 
-    def _made(self, ends: Mapping[fx.Node, Tensor], bases: Bases) -> list[Tensor]:
+    def _made(self, ends: Mapping[fx.Node, Tensor], cache: ActivationCache) -> list[Tensor]:
         program = self._program
-        if self._on_maps is None:
-            self._on_maps = _on_maps(program, bases)
-        given = zip(*(torch.split(ends[end.node], TOGETHER) for end in program.ends), strict=True)
-        parts = [self._on_maps(*some) for some in given]
+        if self._compiled_maps is None:
+            self._compiled_maps = _compiled_maps(program, cache)
+        given = zip(*(torch.split(ends[end.node], MAPS_AT_ONCE) for end in program.ends), strict=True)
+        parts = [self._compiled_maps(*some) for some in given]
         made, count = (
             [torch.cat(values) for values in zip(*parts, strict=True)],
             len(next(iter(ends.values()))),
         )
         if any(len(values) != count for values in made):
-            raise RuntimeError("a value behind the whole maps does not have a row for each probe")
+            raise RuntimeError("a value computed from whole maps does not have one row per probe")
         return made
 
-    def prediction(self, read: Values, bases: Bases) -> Any:
-        """What the network returns, from what its last nodes read."""
-        return _run(self._program, self._program.rest, read, bases.values)[self._program.rest[-1]]
+    def prediction(self, read: Values, cache: ActivationCache) -> Any:
+        """Return the network's output from the values that the tail reads."""
+        return _run(self._program, self._program.tail, read, cache.values)[self._program.tail[-1]]
 
 
-def _on_maps(program: Program, bases: Bases) -> Callable[..., tuple[Tensor, ...]]:
-    """What nodes on whole maps make, of the values at the ends.
+def _compiled_maps(program: Program, cache: ActivationCache) -> Callable[..., tuple[Tensor, ...]]:
+    """Return a function from the values at the ends to the values of the nodes on whole maps.
 
-    They are traced, frozen and optimised for inference: batch norms and activations go into the convolutions before
-    them. Where there is nothing to gain, where that fails, or makes other numbers, they are run one by one.
+    Nodes are traced, frozen and optimised for inference: batch norms and activations go into the convolutions before
+    them. Where nothing is gained, or compilation fails or gives other numbers, nodes run one by one.
     """
-    nodes = _OnMaps(program, bases.values)
-    if not any(cost.operator == "dense conv2d" for cost in program.rest_costs) or _is_any_altered(program):
+    nodes = _MapNodes(program, cache.values)
+    if not any(cost.operator == "dense conv2d" for cost in program.dense_costs) or _is_any_altered(program):
         return nodes
-    ends = [bases.values[end.node] for end in program.ends]
+    ends = [cache.values[end.node] for end in program.ends]
     if any(end.device.type != "cpu" or end.dtype != torch.float32 for end in ends):
         return nodes
     try:
         compiled = _compiled(nodes, ends)
-        if all(_agree(compiled, nodes, _copies(ends, count)) for count in (3,) * WARM + (1,)):
+        if all(_agree(compiled, nodes, _copies(ends, count)) for count in (3,) * WARM_UP_CALLS + (1,)):
             return compiled
         logger.debug("whole maps are computed node by node: compiled nodes make other numbers")
     except Exception as error:
@@ -84,13 +84,15 @@ def _on_maps(program: Program, bases: Bases) -> Callable[..., tuple[Tensor, ...]
     return nodes
 
 
-class _OnMaps(nn.Module):
+class _MapNodes(nn.Module):
     """Nodes on whole maps, as a module that can be traced."""
 
     def __init__(self, program: Program, values: Values) -> None:
         super().__init__()
         self.graph = program.graph
-        self.training = False  # its layers are in evaluation mode: see `canonface.engine.incremental.session`
+        self.training = (
+            False  # its layers are in evaluation mode: see `canonface.engine.incremental.executor`
+        )
         self._program = program
         changing = {*_ends(program), *program.sizes}
         self._constants = {node: value for node, value in values.items() if node not in changing}
@@ -107,17 +109,17 @@ def _ends(program: Program) -> list[fx.Node]:
 
 
 def _run(program: Program, nodes: Iterable[fx.Node], given: Values, constants: Values) -> dict[fx.Node, Any]:
-    """Values of nodes, run one by one.
+    """Return the values of nodes, run one by one.
 
     Args:
-        program: whose nodes.
+        program: program of the nodes.
         nodes: in order.
         given: values of all probes, by node.
-        constants: by node, what does not depend on the input.
+        constants: values that do not depend on the input, by node.
     """
     interpreter = fx.Interpreter(program.graph)
     like = next(iter(given.values()), torch.empty(1, 1))
-    # Nothing but their size is read: one number stands for all.
+    # Only their size is read: one number stands for all.
     sizes = {node: like.flatten()[0].expand(like.shape[0], *shape) for node, shape in program.sizes.items()}
     interpreter.env = {**constants, **sizes, **given}
     for node in nodes:
@@ -126,7 +128,7 @@ def _run(program: Program, nodes: Iterable[fx.Node], given: Values, constants: V
 
 
 def _compiled(nodes: nn.Module, ends: Sequence[Tensor]) -> Callable[..., tuple[Tensor, ...]]:
-    """Nodes as TorchScript; ``torch.compile``, which PyTorch rather wants used, wants a compiler on the machine."""
+    """Compile nodes by TorchScript, since ``torch.compile`` needs a compiler on the machine."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", TracerWarning)  # code that branches on values
@@ -148,7 +150,7 @@ def _agree(
 
 
 def _copies(ends: Sequence[Tensor], count: int) -> list[Tensor]:
-    """The first photo's values, so many times, each time larger: rows that are mixed up differ."""
+    """Return ``count`` copies of the first photo's values, each larger than the last: mixed-up rows would differ."""
     factors = 1 + 0.2 * torch.arange(count, dtype=torch.float32)
     return [end[:1] * factors.view(-1, *(1,) * (end.ndim - 1)) for end in ends]
 
