@@ -110,6 +110,9 @@ RENAMED: dict[str, str] = {
     # models
     # occluders
     # plots
+    "canonface.plots.pictures:figure6": "canonface.plots.pages:figure6",
+    "canonface.plots.pictures:groups": "canonface.plots.pages:groups",
+    "canonface.plots.pictures:pairs": "canonface.plots.pages:pairs",
     # sampling
     # studies
 }
