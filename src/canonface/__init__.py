@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         make_gallery,
     )
     from canonface.finetuning import finetune
-    from canonface.maps import CIS, CMS, canonicalise
+    from canonface.maps import CIS, CMS, AttributionMap, canonicalise
     from canonface.mesh import Canvas, load_mesh
     from canonface.models import Model, available_models, load_model
     from canonface.pipeline import RegionSummary, audit, audit_regions, verify
@@ -45,6 +45,7 @@ _deprecated.install()
 
 # Loaded when first used, so that `import canonface` stays light.
 _LAZY = {
+    "AttributionMap": "canonface.maps",
     "CIS": "canonface.maps",
     "CMS": "canonface.maps",
     "Canvas": "canonface.mesh",
@@ -81,6 +82,7 @@ _SUBPACKAGES = (
 """Public subpackages: ``canonface.plots`` works after ``import canonface``."""
 
 __all__ = [
+    "AttributionMap",
     "CIS",
     "CMS",
     "CanonfaceError",

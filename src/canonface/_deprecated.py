@@ -275,6 +275,10 @@ RENAMED: dict[str, str] = {
     "canonface.occluders.inpainting:RADIUS": "INPAINT_RADIUS",
     "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",
     "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
+    # plots
+    "canonface.plots.pictures:figure6": "canonface.plots.pages:figure6",
+    "canonface.plots.pictures:groups": "canonface.plots.pages:groups",
+    "canonface.plots.pictures:pairs": "canonface.plots.pages:pairs",
     # run
     "canonface.run.comparing:Comparison": "MethodComparison",
     "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",

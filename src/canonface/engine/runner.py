@@ -146,5 +146,10 @@ class ModelRunner:
 
 def check_engine(engine: str) -> None:
     """Raise OptionError if there is no engine of this name; the message lists the engines."""
+    if engine == "bfloat16":
+        raise OptionError(
+            "The engine 'bfloat16' of version 0.1.0 was removed: it was slower than single precision, and not exact. "
+            "Take 'auto'; a run that was started with it needs a new folder."
+        )
     if engine not in ENGINES:
         raise OptionError(f"An engine has a known name; got {engine!r}: {near_names(str(engine), ENGINES)}")

@@ -29,6 +29,6 @@ def own_name(value: Any) -> str:
 def own_version(value: Any) -> int:
     """Return the stated version of a class, by its attribute ``fingerprint_version``; 1 where nothing is stated.
 
-    It is raised when the behaviour of the class changes, so that results of both are told apart.
+    It is raised when the behaviour of the class changes, so that results of both can be distinguished.
     """
     return int(getattr(value, "fingerprint_version", 1))

@@ -1,4 +1,4 @@
-"""SHA-256 of everything that a model's answers depend on, the same in every process."""
+"""SHA-256 of everything that a model's predictions depend on, the same in every process."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def _check(choices: Choices, model: Model, found: LabelledPhotos, by: str | None
 
 
 def _form(settings: Settings | None, options: dict[str, Any]) -> Any:
-    """Return the confidence that the call asks for, as it was given."""
+    """Return the confidence of the call, as it was given."""
     return options.get("confidence", None if settings is None else settings.confidence)
 
 
