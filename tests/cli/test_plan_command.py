@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from canonface.demo import demo_folder
-from canonface.engine import Plan, choosing, native
+from canonface.engine import Plan, native
+from canonface.engine import plan as engine_plan
 from canonface.engine.incremental.torch_kernels import TorchKernels
 
 PHOTO = str(demo_folder() / "photos" / "op_P001_studio.jpg")
@@ -76,13 +77,13 @@ def plan(tmp_path, monkeypatch, command_line):
 @pytest.fixture
 def measured(monkeypatch):
     """Windows are three times faster, whatever the clock says."""
-    timed = choosing._timed
+    timed = engine_plan._timed
     times = iter([3.0, 0.25] * 9)
 
     def known(ask):
         return next(times) * 4, timed(ask)[1]
 
-    monkeypatch.setattr(choosing, "_timed", known)
+    monkeypatch.setattr(engine_plan, "_timed", known)
 
 
 def row(out, layer):
@@ -107,9 +108,7 @@ def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
         r"memory: \d+ MiB of weights .*, \d+ MiB a photo, [\d.]+ MiB a question; whole images: ", out
     )
     assert "whole maps from" not in out
-    assert re.search(
-        r"would run on the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out
-    )
+    assert re.search(r"would run on the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out)
     assert re.search(r"^dense: [\d.]+ ms a question$", out, re.MULTILINE)
 
 
@@ -153,7 +152,7 @@ def test_what_multiplies_and_is_not_counted_is_named(plan, measured):
 def test_a_faster_engine_than_the_chosen_one_is_named(plan, monkeypatch):
     seconds = {"dense": 0.002, "incremental": 0.001, "native": 0.0015}
     settled = Plan("native", "so it is", seconds=seconds)
-    monkeypatch.setattr("canonface.run.planning.planned", lambda *given: settled)
+    monkeypatch.setattr("canonface.explanation.plan.make_plan", lambda *given: settled)
     assert (
         "incremental was faster just now: --engine incremental asks by it"
         in plan("some_networks:convolutional")[1]
@@ -193,10 +192,7 @@ def test_where_windows_fail_the_plan_is_dense_and_says_why(plan, monkeypatch):
     monkeypatch.setattr(TorchKernels, "step", broken)
     code, out, _ = plan("some_networks:convolutional")
     assert code == 0
-    assert (
-        "would run on the dense engine: the local engine failed: RuntimeError: the kernel is broken"
-        in out
-    )
+    assert "would run on the dense engine: the local engine failed: RuntimeError: the kernel is broken" in out
     assert re.search(r"^dense: [\d.]+ ms a question$", out, re.MULTILINE)
 
 
