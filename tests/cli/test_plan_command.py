@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from canonface.demo import demo_folder
-from canonface.engine import Plan, choosing, native
+from canonface.engine import Plan, native
+from canonface.engine import plan as engine_plan
 from canonface.engine.incremental.torch_kernels import TorchKernels
 
 PHOTO = str(demo_folder() / "photos" / "op_P001_studio.jpg")
@@ -76,13 +77,13 @@ def plan(tmp_path, monkeypatch, command_line):
 @pytest.fixture
 def measured(monkeypatch):
     """Windows are three times faster, whatever the clock says."""
-    timed = choosing._timed
+    timed = engine_plan._timed
     times = iter([3.0, 0.25] * 9)
 
     def known(ask):
         return next(times) * 4, timed(ask)[1]
 
-    monkeypatch.setattr(choosing, "_timed", known)
+    monkeypatch.setattr(engine_plan, "_timed", known)
 
 
 def row(out, layer):
