@@ -14,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from canonface import _deprecated
+from canonface import _deprecated  # noqa: F401  # names of 0.1.0 stay importable
 from canonface._version import __version__
 from canonface.errors import CanonfaceError
 from canonface.types import Face, InputSpec, Mesh, ModelInput, Pose
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from canonface.pipeline import RegionSummary, audit, audit_regions, verify
     from canonface.plots import save
     from canonface.run import Run
-
-_deprecated.install()
 
 # Loaded when first used, so that `import canonface` stays light.
 _LAZY = {
@@ -82,9 +80,9 @@ _SUBPACKAGES = (
 """Public subpackages: ``canonface.plots`` works after ``import canonface``."""
 
 __all__ = [
-    "AttributionMap",
     "CIS",
     "CMS",
+    "AttributionMap",
     "CanonfaceError",
     "Canvas",
     "Engine",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial, wraps
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -162,8 +162,10 @@ MODULES: dict[str, tuple[str, ...]] = {
 RENAMED: dict[str, str] = {
     # alignment
     "canonface.alignment.cutting:uncut": "remove_cut_faces",
+    "canonface.alignment.detector:without_repeats": "deduplicate",
     "canonface.alignment.digests:file_sha256": "sha256_file",
     "canonface.alignment.finding:Placed": "FoundFace",
+    "canonface.alignment.halo:within": "inside_image",
     "canonface.alignment.square:Square": "SquareCrop",
     # confidence
     "canonface.confidence.base:Original": "CleanPrediction",
@@ -171,6 +173,8 @@ RENAMED: dict[str, str] = {
     # engine
     "canonface.engine.asker:Asker": "ModelRunner",
     "canonface.engine.choosing:spread": "evenly_spaced",
+    "canonface.engine.dense:Ask": "ForwardFn",
+    "canonface.engine.dense:answers": "predict",
     "canonface.engine.incremental.bases:Bases": "ActivationCache",
     "canonface.engine.incremental.bases:bases_of": "cache_activations",
     "canonface.engine.incremental.calls:Call": "OpCall",
@@ -182,12 +186,16 @@ RENAMED: dict[str, str] = {
     "canonface.engine.incremental.gathering:on": "on_windows",
     "canonface.engine.incremental.gathering:taken": "take_rows",
     "canonface.engine.incremental.joining:joined": "fuse_convolutions",
+    "canonface.engine.incremental.kernels:Change": "canonface.engine.incremental.deltas:Delta",
     "canonface.engine.incremental.network:Network": "TracedNetwork",
     "canonface.engine.incremental.network:network_of": "traced_network",
+    "canonface.engine.incremental.operators:Joined": "canonface.engine.incremental.fusion:FusedConv",
     "canonface.engine.incremental.rest:Rest": "DenseTail",
     "canonface.engine.incremental.session:Session": "Executor",
     "canonface.engine.incremental.tracing:traced": "trace_module",
+    "canonface.engine.native.arguments:Activation": "ActivationCode",
     "canonface.engine.native:Activation": "ActivationCode",
+    "canonface.engine.plan:failed": "failure_plan",
     "canonface.engine.planning:planned": "make_plan",
     "canonface.engine:Ask": "ForwardFn",
     "canonface.engine:Asker": "ModelRunner",
@@ -237,15 +245,21 @@ RENAMED: dict[str, str] = {
     "canonface.finetuning.ways:Fitted": "FitResult",
     "canonface.finetuning:Scores": "ClassifierScores",
     # functional
+    "canonface.functional.faithfulness:normalised_heat": "normalised_attribution",
     "canonface.functional:normalised_heat": "normalised_attribution",
     # importing
     "canonface.importing:attribute": "import_attribute",
     # landmarker
     "canonface.landmarker.network:Network": "LiteRTNetwork",
     # mesh
+    "canonface.mesh.custom:built_mesh": "build_mesh",
+    "canonface.mesh.custom:closed": "canonface.mesh.readonly:freeze_sparse",
     "canonface.mesh.fitting:borrowed_names": "transfer_names",
     "canonface.mesh.frozen:frozen": "freeze",
+    "canonface.mesh.regions:dense_region": "subdivide_region",
     "canonface.mesh.reserved:check_free": "check_name",
+    "canonface.mesh.subdivision:MAX_LEVEL": "MAX_SUBDIVISION",
+    "canonface.mesh.subdivision:check_level": "check_subdivision",
     # methods
     "canonface.methods.base:checked_heat": "canonface.methods.attribution:checked_attribution",
     "canonface.methods.base:heat_unit": "canonface.methods.attribution:attribution_unit",
@@ -254,7 +268,6 @@ RENAMED: dict[str, str] = {
     "canonface.methods.heat_files:HeatFiles": "AttributionFiles",
     "canonface.methods.plain:check_plain": "check_plain_fill",
     "canonface.methods.plain:plain": "plain_fill",
-    "canonface.methods.plus_plus:PaperGradCamPlusPlus": "paper_grad_cam_plus_plus",
     "canonface.methods.rectifying:Rectified": "RectifiedScore",
     "canonface.methods.scoring:Of": "ConfidenceFn",
     "canonface.methods:HeatFiles": "AttributionFiles",
@@ -267,8 +280,18 @@ RENAMED: dict[str, str] = {
     "canonface.models.filling:Loaded": "LoadedArchitecture",
     "canonface.models.filling:fill": "fill_network",
     "canonface.models.filling:load_into": "load_weights",
+    "canonface.models.finetuned:assembled": "assemble_model",
+    "canonface.models.fingerprint:file_fingerprint": "canonface.files:sha256_file",
+    "canonface.models.onnx_file:output_named": "output_name",
+    "canonface.models.onnx_graph:freed_network": "free_batch",
+    "canonface.models.preprocessing:only_what_is_needed": "needed_window",
     "canonface.models.probing:guessed_outputs": "guess_outputs",
     "canonface.models.probing:random_numbers_kept": "preserved_rng",
+    "canonface.models.torch_files:Program": "TorchProgram",
+    "canonface.models.torch_files:joined": "concatenate_outputs",
+    "canonface.models.weights:variants": "state_variants",
+    "canonface.models.zoo.dlib_networks:filled_up": "pad_zeros",
+    "canonface.models.zoo.facenet_heads:entry": "make_entry",
     "canonface.models.zoo.filled:filled": "load_arrays",
     "canonface.models:checked_answer": "checked_predictions",
     # occluders
@@ -276,6 +299,7 @@ RENAMED: dict[str, str] = {
     "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",
     "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
     # plots
+    "canonface.plots.panels:heat_panel": "attribution_panel",
     "canonface.plots.pictures:figure6": "canonface.plots.pages:figure6",
     "canonface.plots.pictures:groups": "canonface.plots.pages:groups",
     "canonface.plots.pictures:pairs": "canonface.plots.pages:pairs",
@@ -285,9 +309,16 @@ RENAMED: dict[str, str] = {
     "canonface.run.explaining:View": "FaceView",
     "canonface.run.explaining:asked_once": "clean_outputs",
     "canonface.run.explaining:begun": "prepare_face",
+    "canonface.run.explaining:check_adaptive": "is_adaptive",
     "canonface.run.heating:heat_at": "attribution_at",
     "canonface.run.heating:heat_of": "attribution_of",
+    "canonface.run.heating:refuse_questions_by_patches": "refuse_occlusion_options",
+    "canonface.run.regions:region_settings": "region_choices",
+    "canonface.run.run:PARTS": "canonface.run.parts:PARTS",
+    "canonface.run.stopping:LEVEL": "CONFIDENCE_LEVEL",
     "canonface.run.stopping:Look": "InterimLook",
+    "canonface.run.stopping:PrecisionOf": "canonface.explanation.options:PrecisionOf",
+    "canonface.run.stopping:REACHED_FILE": "STATE_FILE",
     "canonface.run.stopping:Reached": "StoppingState",
     "canonface.run.stopping:Until": "canonface.pipeline.stopping:StoppingRule",
     "canonface.run.stopping:make_order": "canonface.pipeline.stopping:make_order",
@@ -319,17 +350,30 @@ RENAMED: dict[str, str] = {
     "canonface.sampling:ask_adaptively": "probe_adaptively",
     "canonface.sampling:level_of_a_look": "look_confidence_level",
     # studies
+    "canonface.studies.alignment:Scores": "AlignmentScores",
     "canonface.studies.comparison:Comparison": "SettingComparison",
+    "canonface.studies.convergence:Step": "ConvergenceStep",
+    "canonface.studies.convergence:take": "draw_people",
+    "canonface.studies.figures:Plan": "FigurePlan",
+    "canonface.studies.figures:Wanted": "FigureRequest",
     "canonface.studies.fixing:likeness_confidence": "SelfSimilarity",
     "canonface.studies.fixing:with_confidence_fn": "with_confidence",
+    "canonface.studies.fixing:with_question": "with_confidence",
     "canonface.studies.models:Asked": "ModelTask",
+    "canonface.studies.photo_sets:write_rows": "canonface.studies.figures:write_list",
     "canonface.studies.planted.scoring:Score": "CueScore",
     "canonface.studies.planted.scoring:area_under_curve": "canonface.statistics:roc_area",
+    "canonface.studies.planted.study:KINDS": "canonface.studies.planted.result:KINDS",
+    "canonface.studies.planted.study:Row": "canonface.studies.planted.result:MethodResult",
+    "canonface.studies.planted.study:TARGET": "canonface.studies.planted.result:TARGET",
     "canonface.studies.planted.training:Recipe": "TrainingRecipe",
     "canonface.studies.planted.training:Trained": "TrainedNetwork",
+    "canonface.studies.planted.trial:Plan": "TrialPlan",
     "canonface.studies.planted:Plan": "TrialPlan",
     "canonface.studies.planted:Score": "CueScore",
     "canonface.studies.randomizing:Network": "RandomisedNetwork",
+    "canonface.studies.randomizing:OF_HIDING": "OCCLUSION_OPTIONS",
+    "canonface.studies.similarity:rank_correlation": "canonface.statistics:spearman",
     "canonface.studies.varying:Remembering": "CachedAligner",
     "canonface.studies.varying:Told": "StudyProgress",
     "canonface.studies:Asked": "ModelTask",
@@ -345,25 +389,11 @@ def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     )
 
 
-def renamed_names(module: str) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a module whose names changed: see `RENAMED`."""
-
-    def getattr_(name: str) -> Any:
-        new = RENAMED.get(f"{module}:{name}")
-        if new is None:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        home, _, new = new.rpartition(":")
-        warn_renamed(f"{module}.{name}", f"{home or module}.{new}")
-        return getattr(import_module(home or module), new)
-
-    return getattr_
-
-
 def renamed_parameters(**names: str) -> Callable[[F], F]:
     """Return a decorator that accepts old keywords: ``renamed_parameters(max_questions="max_forward_passes")``."""
 
     def decorate(function: F) -> F:
-        @functools.wraps(function)
+        @wraps(function)
         def accepting(*args: Any, **options: Any) -> Any:
             for old in names.keys() & options.keys():
                 warn_renamed(f"{function.__name__}({old}=...)", f"{names[old]}=...")
@@ -398,14 +428,9 @@ class _MovedModule(ModuleType):
 
 
 class _MovedModules(MetaPathFinder, Loader):
-    """Import hook for the modules of `MODULES`; consulted after every other finder."""
+    """Import hook for the modules of `MODULES`."""
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002
-        target: ModuleType | None = None,  # noqa: ARG002  # noqa: ARG002
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
         return ModuleSpec(fullname, self, is_package=True) if fullname in MODULES else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -415,7 +440,47 @@ class _MovedModules(MetaPathFinder, Loader):
         """Do nothing: names are looked up when they are read."""
 
 
-def install() -> None:
-    """Make the modules of `MODULES` importable."""
+class _RenamedNames(MetaPathFinder):
+    """Import hook that adds the old names of `RENAMED` to modules that are where they were."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if fullname not in _WITH_RENAMED_NAMES:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is not None and spec.loader is not None:
+                _add_old_names(spec.loader)
+                return spec
+        return None
+
+
+def _add_old_names(loader: Any) -> None:
+    execute = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        execute(module)
+        module.__dict__.setdefault("__getattr__", partial(_renamed, module.__name__))
+
+    loader.exec_module = exec_module
+
+
+def _renamed(module: str, name: str) -> Any:
+    """Return what an old name of a module stands for."""
+    if f"{module}:{name}" not in RENAMED:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    home, _, new = RENAMED[f"{module}:{name}"].rpartition(":")
+    warn_renamed(f"{module}.{name}", f"{home or module}.{new}")
+    return getattr(import_module(home or module), new)
+
+
+_WITH_RENAMED_NAMES = {name.partition(":")[0] for name in RENAMED} - MODULES.keys()
+
+
+def _install() -> None:
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
+        # The first hook comes before the usual ones, whose modules it completes; the second comes last.
+        sys.meta_path.insert(0, _RenamedNames())
         sys.meta_path.append(_MovedModules())
+
+
+_install()

@@ -10,10 +10,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import ClassVar
 
-from canonface._deprecated import renamed_names
-
-__getattr__ = renamed_names(__name__)
-
 
 class CanonfaceError(Exception):
     """Base class of every exception that canonface raises."""

@@ -103,7 +103,7 @@ def test_json_holds_the_numbers(canonface):
     ("arguments", "words"),
     [
         (["--against", "gradcamm"], "did you mean 'gradcam"),
-        (["--figure", "bars.pdf"], ".png or .svg; got 'bars.pdf'"),
+        (["--figure", "bars.jpg"], ".png or .svg or .pdf; got 'bars.jpg'"),
         (["--csv", "nowhere/t.csv"], "a folder that exists"),
         (["--total", "all"], "smallest, median, largest, cms"),
         (["--total", "7"], "up to 1"),

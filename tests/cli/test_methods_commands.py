@@ -291,7 +291,7 @@ def test_an_evaluation_of_a_run_by_a_method_says_whose_maps_and_what_is_measured
     assert "toy_nets:net, probability of yes" in out
     assert "CMS and CIS are canonical maps by GradCAM++" in " ".join(out.split())
     assert "CMS and CIS are canonical maps by GradCAM++" in (place / "t.tex").read_text()
-    drawn = " ".join(re.findall(r"<!-- (.*?) -->", (place / "bars.svg").read_text(), re.DOTALL))
+    drawn = " ".join(re.findall(r"<text[^>]*>(.*?)</text>", (place / "bars.svg").read_text(), re.DOTALL))
     assert "Red: canonical maps by GradCAM++." in " ".join(drawn.split())
     code, out, _ = say("evaluate", "run", "--against", "random", "--metrics", "drop", "--json")
     found = json.loads(out)

@@ -152,7 +152,7 @@ def test_what_multiplies_and_is_not_counted_is_named(plan, measured):
 def test_a_faster_engine_than_the_chosen_one_is_named(plan, monkeypatch):
     seconds = {"dense": 0.002, "incremental": 0.001, "native": 0.0015}
     settled = Plan("native", "so it is", seconds=seconds)
-    monkeypatch.setattr("canonface.explanation.plan.planned", lambda *given: settled)
+    monkeypatch.setattr("canonface.explanation.plan.make_plan", lambda *given: settled)
     assert (
         "incremental was faster just now: --engine incremental asks by it"
         in plan("some_networks:convolutional")[1]

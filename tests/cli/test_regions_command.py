@@ -94,7 +94,8 @@ def test_a_run_with_json_and_a_picture(canonface, tmp_path):
     assert "found/regions.png" in out
     numbers = json.loads((tmp_path / "found" / "regions.json").read_text())
     assert numbers["faces"] == 2
-    assert Image.open(tmp_path / "found" / "regions.png").size[0] > 400
+    with Image.open(tmp_path / "found" / "regions.png") as picture:
+        assert picture.size[0] > 400
     assert (tmp_path / "found" / "run.json").exists()
     code, again, _ = canonface(*arguments, "--json")
     assert code == 0

@@ -9,7 +9,7 @@ import pytest
 from canonface.cli.main import main
 from canonface.cli.pictures import sampling_words
 from canonface.demo import demo_folder
-from canonface.sampling import estimate, stopping
+from canonface.sampling import band, interim_looks
 
 TOY = """
 import numpy as np
@@ -33,8 +33,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     for photo in sorted((demo_folder() / "photos").glob("op_P00*_studio.jpg"))[:7]:
         shutil.copy(photo, tmp_path / "photos")
-    monkeypatch.setattr(stopping, "FIRST_LOOK", 4)
-    monkeypatch.setattr(estimate, "FEW_EFFECTIVE", 1.0)
+    monkeypatch.setattr(interim_looks, "FIRST_LOOK", 4)
+    monkeypatch.setattr(band, "FEW_EFFECTIVE", 1.0)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
@@ -79,7 +79,7 @@ def test_an_audit_that_stops_says_what_it_reached(place, monkeypatch, capsys):
 
 
 def test_a_precision_that_few_faces_carry_is_not_reached_and_the_words_say_why(place, monkeypatch, capsys):
-    monkeypatch.setattr(estimate, "FEW_EFFECTIVE", 100.0)
+    monkeypatch.setattr(band, "FEW_EFFECTIVE", 100.0)
     _, out, _ = say(monkeypatch, capsys, *audit("--share", "0.2", "--precision", "1000"))
     assert "±1000.0 was not reached: a band that rests on few faces does not count" in out
 

@@ -229,7 +229,7 @@ def test_failed_photos_are_asked_again_on_request(folder, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("prediction", "reason"),
     [
         (lambda b: np.full((len(b), 2), np.nan), "model-output"),
         (lambda b: np.zeros((len(b), 2, 2)), "model-output"),

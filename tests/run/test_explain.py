@@ -154,7 +154,7 @@ def test_the_face_and_the_photo_are_not_changed(demo_faces, model):
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "words"),
+    ("prediction", "error", "words"),
     [
         (lambda b: np.full((len(b), 2), np.nan), ModelOutputError, "NaN"),
         (lambda b: np.zeros(len(b)), ModelOutputError, r"\(n, 1\)"),

@@ -52,7 +52,7 @@ def test_a_sampled_run_asks_what_its_design_says_and_nothing_else(photos, model,
     assert "design" not in whole.manifest.configuration, "a full run's manifest is as it was"
     places = run.mesh.vertices[run.probes].astype(float)
     faces = list(zip(*(run.faces.column(c).to_pylist() for c in ("photo", "face")), strict=True))
-    asked = Design("low-discrepancy", 0.2, 5).asked(places, faces)
+    asked = Design("low-discrepancy", 0.2, 5).probed(places, faces)
     np.testing.assert_array_equal(run.drops(), np.where(asked, whole.drops(), np.nan))
     # One image more than drops, for the face as it is; fewer, where patches fall on the same pixels.
     calls, drops = np.array(run.faces.column("model_calls").to_pylist()), np.isfinite(run.drops()).sum(axis=1)
@@ -60,7 +60,7 @@ def test_a_sampled_run_asks_what_its_design_says_and_nothing_else(photos, model,
     assert (calls >= 0.85 * drops).all()
     estimate = run.estimate()
     hidden = np.isnan(whole.drops()) & asked
-    assert estimate.asked == np.isfinite(run.drops()).sum()
+    assert estimate.probed == np.isfinite(run.drops()).sum()
     assert (estimate.hidden, estimate.inferred) == (hidden.sum(), (~asked).sum())
 
 
@@ -247,7 +247,7 @@ def test_a_run_that_nobody_has_looked_at_has_no_map_yet(photos, model, tmp_path)
         sample(photos, model, tmp_path / "run", precision=1e-9, progress=kill)
     run = Run.open(tmp_path / "run")
     for look_early in (run.estimate, run.cms):
-        with pytest.raises(RunError, match="from its first look on, after 32 people or at its end"):
+        with pytest.raises(RunError, match="from its first interim look on, after 32 people or at its end"):
             look_early()
 
 
@@ -323,7 +323,7 @@ def test_what_cannot_be_reached_is_refused_before_anything_is_asked(photos, mode
     for options, words in [
         ({"precision": 0.0}, "half-width above 0"),
         ({"precision": 0.1, "precision_of": "nose"}, "'map' or of its 'regions'; got 'nose'"),
-        ({"precision_of": "regions"}, "and no precision: give both, or neither"),
+        ({"precision_of": "regions"}, "without one: give both, or neither"),
         ({"max_forward_passes": 0}, "at least 1; got 0"),
         ({"design": "adaptive"}, "use it with explain"),
         ({"share": 2.0}, "above 0 and at most 1"),

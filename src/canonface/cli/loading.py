@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from canonface.cli import console
 from canonface.errors import OptionError, near_names
 
@@ -22,12 +24,30 @@ SUBDIVISION = 1
 
 def loaded_model(model: str, device: str, **options: Any) -> Model:
     """Return the model that the options name, after a note on stderr of what it is taken for."""
-    from canonface.cli.pictures import shown_as
     from canonface.models import load_model
 
     loaded = load_model(model, device=device, **options)
     console.note(shown_as(loaded))
     return loaded
+
+
+def shown_as(model: Model) -> str:
+    """Return the model's input and the assumed meaning of its outputs in words: a wrong one makes a wrong map."""
+    height, width = model.spec.size_hw
+    crop = (
+        f"the face with margin {model.spec.margin:g}"
+        if model.spec.crop == "face"
+        else f"crop {model.spec.crop!r}"
+    )
+    low, high = (model.spec.from_pixels(np.full((1, 1, 3), value)).ravel() for value in (0.0, 255.0))
+    values = f"values {low.min():.3g} to {high.max():.3g}"
+    names = ", ".join(model.labels[:8]) + (", ..." if len(model.labels) > 8 else "") or "without names"
+    kinds = {"embedding": "a feature vector", "values": f"measured values: {names}"}
+    taken_for = kinds.get(model.outputs, f"{model.outputs} of classes {names}")
+    return (
+        f"{model.name} is shown {crop}, {height} x {width} {model.spec.colour}, {values}; its outputs are taken for "
+        f"{taken_for}"
+    )
 
 
 def chosen_aligner(

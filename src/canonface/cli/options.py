@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from canonface.errors import OptionError
+
 if TYPE_CHECKING:
     from canonface.alignment import Aligner
     from canonface.explanation.options import Engine, Sampling
     from canonface.models import Model
     from canonface.plots import Style
 
+FORMATS = ("png", "svg", "pdf")
 RENAMED = {"--level": "--subdivision", "--max-questions": "--max-forward-passes"}
 """Option of version 0.1.0 -> option now."""
 
@@ -485,8 +488,6 @@ class StyleOptions:
 
     def check(self) -> None:
         """Raise OptionError if an option cannot be used; before the first forward pass."""
-        from canonface.cli.pictures import check_format
-
         check_format(self.picture_format)
         self.style()
 
@@ -510,10 +511,32 @@ class PictureOptions:
 
     def check(self) -> None:
         """Raise OptionError if an option cannot be used; before the first forward pass."""
-        from canonface.cli.pictures import check_draw_on
-
         self.look.check()
         check_draw_on(self.draw_on)
+
+
+def check_format(suffix: str) -> str:
+    """Return the format of pictures if it is known.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if suffix not in FORMATS:
+        raise OptionError(
+            f"Pictures are saved as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; got {suffix!r}."
+        )
+    return suffix
+
+
+def check_draw_on(draw_on: str) -> str:
+    """Return the name or path of the face under the maps if it can be used.
+
+    Raises:
+        OptionError: it is no known name, nor a file.
+    """
+    if draw_on not in ("shaded", "average") and not Path(draw_on).is_file():
+        raise OptionError(f"Maps are drawn on 'shaded', 'average' or the photo at a path; got {draw_on!r}.")
+    return draw_on
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

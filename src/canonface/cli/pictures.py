@@ -15,59 +15,14 @@ from canonface.errors import OptionError
 
 if TYPE_CHECKING:
     from canonface.maps import CIS, CMS, Peak
-    from canonface.models import Model
     from canonface.run import Run
 
-FORMATS = ("png", "svg", "pdf")
 STILL = 5e-4
 """Largest drop that is printed as 0.000: a smaller peak means nothing."""
 NOTHING_MOVED = (
     "no occlusion changed the prediction. Where a model is sure, --confidence log-odds still shows what it relies "
     "on; a model with the same output for every face may have the wrong weights or input."
 )
-
-
-def shown_as(model: Model) -> str:
-    """Return the model's input and the assumed meaning of its outputs in words: a wrong one makes a wrong map."""
-    height, width = model.spec.size_hw
-    crop = (
-        f"the face with margin {model.spec.margin:g}"
-        if model.spec.crop == "face"
-        else f"crop {model.spec.crop!r}"
-    )
-    low, high = (model.spec.from_pixels(np.full((1, 1, 3), value)).ravel() for value in (0.0, 255.0))
-    values = f"values {low.min():.3g} to {high.max():.3g}"
-    names = ", ".join(model.labels[:8]) + (", ..." if len(model.labels) > 8 else "") or "without names"
-    kinds = {"embedding": "a feature vector", "values": f"measured values: {names}"}
-    taken_for = kinds.get(model.outputs, f"{model.outputs} of classes {names}")
-    return (
-        f"{model.name} is shown {crop}, {height} x {width} {model.spec.colour}, {values}; its outputs are taken for "
-        f"{taken_for}"
-    )
-
-
-def check_format(suffix: str) -> str:
-    """Return the format of pictures if it is known.
-
-    Raises:
-        OptionError: it is not.
-    """
-    if suffix not in FORMATS:
-        raise OptionError(
-            f"Pictures are saved as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; got {suffix!r}."
-        )
-    return suffix
-
-
-def check_draw_on(draw_on: str) -> str:
-    """Return the name or path of the face under the maps if it can be used.
-
-    Raises:
-        OptionError: it is no known name, nor a file.
-    """
-    if draw_on not in ("shaded", "average") and not Path(draw_on).is_file():
-        raise OptionError(f"Maps are drawn on 'shaded', 'average' or the photo at a path; got {draw_on!r}.")
-    return draw_on
 
 
 def face_picture(run: Run, draw_on: str) -> UInt8[np.ndarray, "h w 4"]:

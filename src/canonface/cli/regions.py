@@ -61,7 +61,7 @@ def regions(
 
     Example: canonface regions photos/ --model expression --target happy -o my-regions
     """
-    from canonface.cli.pictures import check_format
+    from canonface.cli.options import check_format
     from canonface.pipeline import audit_regions
 
     check_format(picture_format)

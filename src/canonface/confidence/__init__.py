@@ -1,6 +1,5 @@
 """Confidences: a model's outputs to one number a face or pair, whose fall is the drop."""
 
-from canonface._deprecated import renamed_names
 from canonface.confidence.base import (
     BoundConfidence,
     BoundPairConfidence,
@@ -52,5 +51,3 @@ __all__ = [
     "pose_bin",
     "verification_accuracy",
 ]
-
-__getattr__ = renamed_names(__name__)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import renamed_names, warn_renamed
+from canonface._deprecated import warn_renamed
 from canonface.types import Outputs
 
 
@@ -156,6 +156,3 @@ class PairConfidence(Protocol):
             TargetError: the target does not exist for this pair.
         """
         ...
-
-
-__getattr__ = renamed_names(__name__)

@@ -1,12 +1,9 @@
 """Engines: model outputs for the occluded copies of one input."""
 
-from canonface._deprecated import renamed_names
 from canonface.engine.dense import BatchSize, ForwardFn, predict
 from canonface.engine.drops import drops
 from canonface.engine.plan import ENGINES, Plan, make_plan
 from canonface.engine.runner import ModelRunner, check_engine
-
-__getattr__ = renamed_names(__name__)
 
 __all__ = [
     "ENGINES",

@@ -4,7 +4,6 @@
 ``curves`` deletion and insertion, ``road`` ROAD, ``localisation`` the pointing game, mass accuracy and ROC area.
 """
 
-from canonface._deprecated import renamed_names
 from canonface.evaluation.attributions import (
     TOTALS,
     cis_attribution,
@@ -61,5 +60,3 @@ __all__ = [
     "reprojected",
     "score",
 ]
-
-__getattr__ = renamed_names(__name__)

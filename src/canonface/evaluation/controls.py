@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import renamed_names
 from canonface.confidence import BoundConfidence
 from canonface.models import Model
 
@@ -81,5 +80,3 @@ class CentreAttribution:
 
 
 CONTROLS = {"random": RandomAttribution, "centre": CentreAttribution}
-
-__getattr__ = renamed_names(__name__)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface._deprecated import renamed_names, renamed_parameters
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 
 DRAWS = 2000
@@ -152,6 +152,3 @@ def _students_interval(
     half = float(t.ppf((1 + confidence_level) / 2, people - 1) * error)
     least, most = bounds or (-np.inf, np.inf)
     return Interval(value, max(value - half, least), min(value + half, most))
-
-
-__getattr__ = renamed_names(__name__)

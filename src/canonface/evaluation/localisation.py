@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
-from canonface._deprecated import renamed_names, renamed_parameters
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError, near_names
 from canonface.statistics import mass_share, roc_area
 from canonface.types import Mesh
@@ -96,6 +96,3 @@ def _members(mesh: Mesh, region: str | Int[np.ndarray, "_"]) -> Bool[np.ndarray,
     inside = np.zeros(len(mesh.vertices), dtype=bool)
     inside[mesh.regions[region] if isinstance(region, str) else np.asarray(region)] = True
     return inside
-
-
-__getattr__ = renamed_names(__name__)

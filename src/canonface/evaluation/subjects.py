@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import renamed_names, warn_renamed
+from canonface._deprecated import warn_renamed
 from canonface.confidence import BoundConfidence, BoundPairConfidence
 from canonface.maps import CIS
 from canonface.models import Model, checked_outputs
@@ -126,6 +126,3 @@ class Subject:
     def original(self) -> float:
         """Return the confidence in the unchanged subject."""
         return float(self.confidences([view.shown.x[None] for view in self.views])[0])
-
-
-__getattr__ = renamed_names(__name__)

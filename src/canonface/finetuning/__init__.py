@@ -1,6 +1,5 @@
 """Fine-tuning: heads on a backbone, or whole networks, for a label column or the pose of the mesh."""
 
-from canonface._deprecated import renamed_names
 from canonface.finetuning.assessment import assess
 from canonface.finetuning.cards import add_to_card
 from canonface.finetuning.fitted_model import Finetuned, finetune
@@ -23,5 +22,3 @@ __all__ = [
     "make_scores",
     "mirrored_pose",
 ]
-
-__getattr__ = renamed_names(__name__)

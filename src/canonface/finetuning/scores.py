@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import renamed_names, renamed_parameters
+from canonface._deprecated import renamed_parameters
 from canonface.statistics import wilson_interval
 
 
@@ -142,6 +142,3 @@ def _in_order(value: str) -> tuple[float, str]:
     """Return a sort key: values that begin with a number by that number, the others last."""
     digits = value[: len(value) - len(value.lstrip("0123456789"))]
     return (float(digits) if digits else np.inf), value
-
-
-__getattr__ = renamed_names(__name__)

@@ -12,7 +12,6 @@ a *drop* is positive where the model relied on the hidden pixels, and NaN where 
 Maps are finite everywhere: a pixel that no probe covered has the value 0 and the count 0.
 """
 
-from canonface._deprecated import renamed_names
 from canonface.functional.arrays import PointsXY, Tensor
 from canonface.functional.canonical import Unseen, canonical_patch, cis, cms, reproject, sample
 from canonface.functional.comparison import (
@@ -60,5 +59,3 @@ __all__ = [
     "win_rate",
     "wins",
 ]
-
-__getattr__ = renamed_names(__name__)

@@ -1,6 +1,5 @@
 """Attribution methods of other authors: a model, an input and a confidence in, an attribution map out."""
 
-from canonface._deprecated import renamed_names
 from canonface.methods.attribution import at_vertices, attribution_unit, checked_attribution, current_unit
 from canonface.methods.attribution_files import AttributionFiles
 from canonface.methods.autograd_context import FOR_ANY_MODEL
@@ -27,5 +26,3 @@ __all__ = [
     "make_method",
     "title_of",
 ]
-
-__getattr__ = renamed_names(__name__)

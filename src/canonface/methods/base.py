@@ -8,7 +8,6 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import renamed_names
 from canonface.confidence import BoundConfidence
 from canonface.errors import OptionError
 from canonface.models import Model
@@ -94,6 +93,3 @@ def number_within(option: str, given: Any, low: float, high: float) -> None:
     """Raise OptionError unless an option is a number above ``low`` and at most ``high``."""
     if not isinstance(given, int | float) or isinstance(given, bool) or not low < given <= high:
         raise OptionError(f"{option} is a number above {low:g} and at most {high:g}; got {given!r}.")
-
-
-__getattr__ = renamed_names(__name__)

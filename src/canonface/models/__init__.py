@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from canonface._deprecated import renamed_names
 from canonface.models.architectures import ARCHITECTURES
 from canonface.models.base import (
     Model,
@@ -36,5 +35,3 @@ __all__ = [
     "resample_tensor",
     "without_pixels",
 ]
-
-__getattr__ = renamed_names(__name__)

@@ -8,7 +8,6 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import renamed_names
 from canonface.errors import CanonfaceError, ModelError, ModelOutputError, OptionError, is_out_of_memory
 from canonface.types import InputSpec, Outputs
 
@@ -180,6 +179,3 @@ def looks_like_probabilities(outputs: Float[np.ndarray, "n d"]) -> bool:
     """Return True if there are two outputs or more, none negative, and every row sums to 1."""
     sums_to_one = np.allclose(outputs.sum(axis=1), 1, atol=1e-4)
     return bool(outputs.shape[1] > 1 and outputs.min() >= 0 and sums_to_one)
-
-
-__getattr__ = renamed_names(__name__)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from canonface._deprecated import renamed_names
 from canonface.functional import occlusion_boxes
 from canonface.occluders.base import PatchOccluder
 from canonface.occluders.fills import hide
@@ -39,6 +38,3 @@ def patch_boxes(
     """Return the boxes of `canonface.functional.occlusion_boxes` for patches of a width and a height."""
     across, down = (occlusion_boxes(centres_xy, side, size_hw) for side in size_xy)
     return np.stack([across[:, 0], down[:, 1], across[:, 2], down[:, 3]], axis=1)
-
-
-__getattr__ = renamed_names(__name__)

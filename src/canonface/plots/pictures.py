@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from canonface._deprecated import renamed_names
 from canonface.errors import OptionError
 from canonface.maps import CIS, CMS
 from canonface.plots.captions import footer, heading
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 else:  # matplotlib is loaded when a figure is drawn, not before
     Axes = Figure = Any
-
-__getattr__ = renamed_names(__name__)
 
 _ALONE = 4.2  # inches: side of a panel that is alone on its page
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
 from canonface.files import atomic_write
 from canonface.sampling import look_confidence_level, taking_order
@@ -152,6 +151,3 @@ def check_stopping(precision: float | None, precision_of: str, max_forward_passe
         raise OptionError(
             f"A budget of forward passes is a whole number, at least 1; got {max_forward_passes!r}."
         )
-
-
-__getattr__ = renamed_names(__name__)

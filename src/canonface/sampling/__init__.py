@@ -1,6 +1,5 @@
 """Fewer forward passes: sampling designs, estimated maps with confidence bands, interim looks."""
 
-from canonface._deprecated import renamed_names
 from canonface.sampling.adaptive import AdaptiveSample, check_limits, probe_adaptively
 from canonface.sampling.band import FEW_EFFECTIVE, Band
 from canonface.sampling.designs import DESIGNS, USUAL_SHARE, Design, Sampler, make_design
@@ -39,5 +38,3 @@ __all__ = [
     "probe_adaptively",
     "taking_order",
 ]
-
-__getattr__ = renamed_names(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import renamed_names, warn_renamed
+from canonface._deprecated import warn_renamed
 from canonface.errors import OptionError
 from canonface.sampling.kernel import distances
 
@@ -176,6 +176,3 @@ def _steepness(drops: np.ndarray, apart: np.ndarray, patch: float) -> Float[np.n
     mean = weights @ drops[known]
     local = np.sqrt(np.maximum(weights @ drops[known] ** 2 - mean**2, 0.0))
     return np.asarray(local + 0.2 * drops[known].std() + 1e-12)
-
-
-__getattr__ = renamed_names(__name__)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import renamed_names, renamed_parameters, warn_renamed
+from canonface._deprecated import renamed_parameters, warn_renamed
 from canonface.errors import OptionError
 from canonface.sampling.band import Band, critical_value, floored, standard_errors
 from canonface.sampling.influence import contrasts, effective_number, influences
@@ -232,6 +232,3 @@ def _region_rows(
     for row, members in zip(rows, kept.values(), strict=True):
         row[members] = 1 / len(members)
     return tuple(kept), rows
-
-
-__getattr__ = renamed_names(__name__)

@@ -3,7 +3,6 @@
 Each study is a function that returns a frozen result with a table, and a command, ``canonface study NAME``.
 """
 
-from canonface._deprecated import renamed_names
 from canonface.studies.alignment import AlignmentComparison, alignment
 from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.convergence import Convergence, convergence
@@ -34,4 +33,3 @@ __all__ = [
     "vary",
     "write_table",
 ]
-__getattr__ = renamed_names(__name__)

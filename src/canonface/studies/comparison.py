@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import renamed_names
 from canonface.errors import OptionError, RunError
 from canonface.maps import CMS, Peak
 from canonface.run import Run
@@ -258,6 +257,3 @@ def agreement(
         found = np.atleast_2d(np.corrcoef(values))
     found[flat], found[:, flat] = np.nan, np.nan
     return places, found
-
-
-__getattr__ = renamed_names(__name__)

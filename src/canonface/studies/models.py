@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from canonface._deprecated import renamed_names, renamed_parameters
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 from canonface.models import load_model
 from canonface.run import Run
@@ -170,6 +170,3 @@ def _notes(runs: Sequence[Run]) -> tuple[str, ...]:
             "face."
         )
     return tuple(notes)
-
-
-__getattr__ = renamed_names(__name__)

@@ -35,7 +35,8 @@ def convergence(
     Example: canonface study convergence my-run -o convergence
     """
     from canonface import plots
-    from canonface.cli.pictures import check_draw_on, check_format, face_picture
+    from canonface.cli.options import check_draw_on, check_format
+    from canonface.cli.pictures import face_picture
     from canonface.cli.study.finishing import finish
     from canonface.run import Run
     from canonface.studies import convergence as study

@@ -61,7 +61,7 @@ def planted(
     Example: canonface study planted photos/ --trials 40 -o planted
     """
     from canonface import plots
-    from canonface.cli.pictures import check_format
+    from canonface.cli.options import check_format
     from canonface.cli.study.finishing import finish
     from canonface.studies.planted import planted as study
 

@@ -61,7 +61,7 @@ class Shared:
 
     def check(self) -> None:
         """Raise OptionError if the pictures cannot be drawn; before the first forward pass."""
-        from canonface.cli.pictures import check_draw_on, check_format
+        from canonface.cli.options import check_draw_on, check_format
 
         check_format(self.picture_format)
         check_draw_on(self.draw_on)

@@ -1,6 +1,5 @@
 """Native kernels: C++ kernels that carry deltas through a network's layers, window by window."""
 
-from canonface._deprecated import renamed_names
 from canonface.engine.native.arguments import (
     ActivationCode,
     Epilogue,
@@ -10,8 +9,6 @@ from canonface.engine.native.arguments import (
 )
 from canonface.engine.native.compilation import build, library
 from canonface.engine.native.library import Library
-
-__getattr__ = renamed_names(__name__)
 
 __all__ = [
     "ActivationCode",

@@ -1,6 +1,5 @@
 """Planted cues: networks that are trained to use one part of the face, as a test of maps."""
 
-from canonface._deprecated import renamed_names
 from canonface.studies.planted.marks import Area, Mark, paint
 from canonface.studies.planted.portraits import Portraits, make_portraits
 from canonface.studies.planted.result import Planted
@@ -25,4 +24,3 @@ __all__ = [
     "run_trial",
     "score",
 ]
-__getattr__ = renamed_names(__name__)
