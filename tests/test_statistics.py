@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonface.errors import OptionError
-from canonface.statistics import mass_share, roc_area, spearman, wilson_interval
+from canonface.statistics import json_value, mass_share, roc_area, spearman, wilson_interval
 
 NAN = float("nan")
 
@@ -151,3 +151,11 @@ class TestRocArea:
     )
     def test_nan_where_one_side_is_empty(self, inside):
         assert np.isnan(roc_area(np.array([1.0, NAN, 2.0]), np.array(inside)))
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [(float("nan"), None), (float("inf"), None), (0.5, 0.5), ((1, float("nan")), [1, None]), ("text", "text")],
+)
+def test_what_json_cannot_hold_is_none(value, stored):
+    assert json_value(value) == stored

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -102,3 +105,10 @@ def roc_area(values: Float[np.ndarray, "*shape"], inside: Bool[np.ndarray, "*sha
         return float("nan")
     ranks = rankdata(values[known])
     return float((ranks[members].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def json_value(value: Any) -> Any:
+    """Return a value as JSON can hold it: a number that is not finite becomes None, a tuple a list."""
+    if isinstance(value, list | tuple):
+        return [json_value(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,6 +13,7 @@ import typer
 from canonface.cli import console, options
 from canonface.cli.loading import made_gallery, options_by_method
 from canonface.cli.options import grouped
+from canonface.statistics import json_value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,7 +123,7 @@ def compare_methods(
         _save_npz(rows, out / "methods.npz"),
     ]
     if as_json:
-        shown = [{key: _plain(value) for key, value in line.items()} for line in table]
+        shown = [{key: json_value(value) for key, value in line.items()} for line in table]
         files = [str(path) for path in saved]
         console.print_json(
             {"maps": shown, "left_out": left_out, "no_map": no_map, "failed": failed, "files": files}
@@ -245,7 +246,3 @@ def _show(table: list[dict[str, Any]], saved: list[Path]) -> None:
     out.print("rank r: Spearman's correlation with canonface's own map at the probes", style="dim")
     for path in saved:
         out.print(f"  {path}", markup=False, soft_wrap=True)
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

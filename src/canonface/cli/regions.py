@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from canonface.cli import console, options
 from canonface.cli.options import grouped
+from canonface.statistics import json_value
 
 if TYPE_CHECKING:
     from canonface.pipeline import RegionSummary
@@ -119,9 +121,9 @@ def content(summary: RegionSummary) -> dict[str, Any]:
         "regions": [
             {
                 "region": name,
-                "drop": _number(drops.mean[i]),
-                "standard_error": _number(drops.sem[i]),
-                "area": _number(summary.areas.mean[i]),
+                "drop": json_value(drops.mean[i]),
+                "standard_error": json_value(drops.sem[i]),
+                "area": json_value(summary.areas.mean[i]),
                 "faces": int(drops.count[i]),
             }
             for i, name in enumerate(summary.names)
@@ -130,8 +132,8 @@ def content(summary: RegionSummary) -> dict[str, Any]:
             {
                 "regions": [pair.first, pair.second],
                 "interaction": pair.mean,
-                "standard_error": _number(pair.sem),
-                "joint_drop": _number(
+                "standard_error": json_value(pair.sem),
+                "joint_drop": json_value(
                     joint[summary.names.index(pair.first), summary.names.index(pair.second)]
                 ),
             }
@@ -139,10 +141,6 @@ def content(summary: RegionSummary) -> dict[str, Any]:
         ],
         "failed": [{"photo": name, "error": reason} for name, reason in summary.failed],
     }
-
-
-def _number(value: float) -> float | None:
-    return float(value) if value == value else None  # noqa: PLR0124 - NaN
 
 
 def _show(summary: RegionSummary) -> None:
@@ -181,9 +179,9 @@ def _show(summary: RegionSummary) -> None:
 
 
 def _text(value: float, form: str) -> str:
-    return format(value, form) if value == value else "-"  # noqa: PLR0124 - NaN
+    return "-" if math.isnan(value) else format(value, form)
 
 
 def _or_least(value: Any) -> float:
     """Regions that no face showed come last."""
-    return float(value) if value == value else float("-inf")  # noqa: PLR0124 - NaN
+    return -math.inf if math.isnan(value) else float(value)

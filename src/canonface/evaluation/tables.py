@@ -12,6 +12,7 @@ from canonface.evaluation.intervals import Interval, too_few_to_draw
 from canonface.evaluation.metrics import Metric
 from canonface.evaluation.result import Difference, Estimate, Evaluation
 from canonface.methods import title_of
+from canonface.statistics import json_value
 
 COLUMNS = (
     *("group", "metric", "better", "unit", "method", "value", "low", "high", "images", "people"),
@@ -58,7 +59,7 @@ def csv_text(evaluation: Evaluation, reference: str = "cms") -> str:
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows(evaluation, reference):
-        writer.writerow({name: _plain(value) for name, value in row.items()})
+        writer.writerow({name: json_value(value) for name, value in row.items()})
     return buffer.getvalue()
 
 
@@ -71,7 +72,7 @@ def image_scores_text(evaluation: Evaluation) -> str:
         about = (name, evaluation.people[i], evaluation.groups[i], repr(float(evaluation.original[i])))
         for metric in evaluation.metrics:
             for k, method in enumerate(evaluation.methods):
-                score = _plain(float(evaluation.scores[metric.name][i, k]))
+                score = json_value(float(evaluation.scores[metric.name][i, k]))
                 writer.writerow((*about, metric.name, method, "" if score is None else score))
     return buffer.getvalue()
 
@@ -88,10 +89,10 @@ def content(evaluation: Evaluation, reference: str = "cms") -> dict[str, Any]:
         "level": evaluation.confidence_level,
         "choices": dict(evaluation.choices),
         "ties_percent": {
-            group or "all": _plain(evaluation.of_group(group).ties) for group in evaluation.group_names
+            group or "all": json_value(evaluation.of_group(group).ties) for group in evaluation.group_names
         },
-        "heat_taken": {name: _plain(float(v)) for name, v in zip(evaluation.methods, taken, strict=True)},
-        "results": [{k: _plain(v) for k, v in row.items()} for row in rows(evaluation, reference)],
+        "heat_taken": {name: json_value(float(v)) for name, v in zip(evaluation.methods, taken, strict=True)},
+        "results": [{k: json_value(v) for k, v in row.items()} for row in rows(evaluation, reference)],
         "failed": [{"photo": name, "reason": reason} for name, reason in evaluation.failed],
     }
 
@@ -175,8 +176,3 @@ def made_by(evaluation: Evaluation) -> str:
 
 def _escaped(text: str) -> str:
     return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)
-
-
-def _plain(value: Any) -> Any:
-    """Return None for NaN and infinity, which JSON and CSV cannot hold, else the value."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from canonface.files import atomic_write
 from canonface.fingerprint import sha256
 from canonface.types import InputSpec, Pose
 
@@ -42,10 +43,9 @@ class FeatureCache:
         """Store features in one step: another process sees the whole file or none."""
         path = self.path(photo)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished.npz")
         # The array's name is that of version 0.1.0, so that its caches stay readable.
-        np.savez(unfinished, answers=features, pose=np.array(pose, dtype=np.float64))
-        unfinished.replace(path)
+        arrays = {"answers": features, "pose": np.array(pose, dtype=np.float64)}
+        atomic_write(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def make_feature_cache(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from canonface.data.photos import digest
-from canonface.errors import RunError
+from canonface.alignment import Aligner
+from canonface.data.photos import digest, printable
+from canonface.errors import CanonfaceError, OptionError, RunError
 from canonface.mesh import is_named, save_mesh
 from canonface.pipeline.stopping import StoppingRule
 from canonface.progress import Progress
 from canonface.run.manifest import FILE_NAME, Manifest
-from canonface.run.parts import PARTS, next_number, read_parts, write_part
+from canonface.run.parts import LABEL_COLUMN_PREFIX, PARTS, next_number, read_parts, write_part
 from canonface.run.records import MESH_FILE
-from canonface.run.rows import Row
+from canonface.run.rows import Row, failure
 from canonface.run.run import Run
 from canonface.run.tables import write_probes
-from canonface.types import Mesh
+from canonface.types import Face, Mesh
 
 logger = logging.getLogger("canonface")
 
@@ -38,6 +39,46 @@ class Case:
     number: int
     files: Mapping[str, Path]
     rows: Callable[[], Iterable[Row]]
+
+
+def rows_of_photo(
+    number: int,
+    name: str,
+    path: Path,
+    labels: Mapping[str, str],
+    aligner: Aligner,
+    explained: Callable[[Face, Row], Row],
+) -> Iterator[Row]:
+    """Yield one row for each face of a photo; a single failed row if the photo cannot be used.
+
+    Args:
+        number: position of the photo in the run's list.
+        name: of the photo.
+        path: of the photo.
+        labels: of the photo.
+        aligner: finds the faces.
+        explained: a face and the beginning of its row -> the columns of its result.
+
+    Raises:
+        OptionError: the choices themselves do not fit; every photo would fail alike.
+    """
+    shown = printable(name)
+    row: Row = {"photo": number, "face": 0, "face_id": f"{shown}#0", "path": shown, "sha256": digest(path)}
+    row |= {LABEL_COLUMN_PREFIX + column: value for column, value in labels.items()}
+    try:
+        faces = aligner(path)
+    except CanonfaceError as error:
+        yield row | failure(error)
+        return
+    for face in faces:
+        row |= {"face": face.index, "face_id": f"{shown}#{face.index}"}
+        try:
+            columns = explained(face, row)
+        except OptionError:
+            raise
+        except CanonfaceError as error:
+            columns = failure(error)
+        yield row | columns
 
 
 def write_run(

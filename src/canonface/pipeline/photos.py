@@ -15,9 +15,8 @@ from jaxtyping import Int
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.confidence import Gallery, RecognitionConfidence
 from canonface.data import LabelledPhotos, Labels, Photos
-from canonface.data.photos import digest, printable
 from canonface.engine import ModelRunner
-from canonface.errors import CanonfaceError, OptionError
+from canonface.errors import OptionError
 from canonface.explanation.attribution import check_method, refuse_occlusion_options
 from canonface.explanation.face import explain_face
 from canonface.explanation.gallery import check_model, make_gallery
@@ -27,17 +26,17 @@ from canonface.explanation.settings import Settings
 from canonface.mesh import Canvas, load_mesh, mesh_digest
 from canonface.methods import AttributionFiles
 from canonface.models import Model, load_model
-from canonface.pipeline.loop import Case, write_run
+from canonface.pipeline.loop import Case, rows_of_photo, write_run
 from canonface.pipeline.stopping import make_order, stopping_rule
 from canonface.progress import ProgressOption, progress_callback
 from canonface.run.estimate import photo_cluster
 from canonface.run.manifest import Manifest
-from canonface.run.parts import LABEL_COLUMN_PREFIX, part_schema
-from canonface.run.rows import Row, failure, placed, success
+from canonface.run.parts import part_schema
+from canonface.run.rows import Row, placed, success
 from canonface.run.run import GROUPINGS, Run
 from canonface.run.stopping import Order, StoppingState, check_stopping
 from canonface.sampling import Design, Sampler, make_design
-from canonface.types import Mesh
+from canonface.types import Face, Mesh
 
 RECOGNITIONS = ("recognition", "recognition-margin")
 """Confidences that compare a face with a gallery of known people."""
@@ -292,38 +291,20 @@ class _PhotoTask:
 
     def rows(self, number: int, name: str, path: Path) -> Iterator[Row]:
         """Yield one row for each face; a single failed row if the photo cannot be used."""
-        shown = printable(name)
-        row: Row = {
-            "photo": number,
-            "face": 0,
-            "face_id": f"{shown}#0",
-            "path": shown,
-            "sha256": digest(path),
-        }
-        row |= {LABEL_COLUMN_PREFIX + column: value for column, value in self.labels[name].items()}
-        try:
-            faces = self.aligner(path)
-        except CanonfaceError as error:
-            yield row | failure(error)
-            return
-        for face in faces:
-            row |= {"face": face.index, "face_id": f"{shown}#{face.index}"} | placed(face)
+
+        def explained(face: Face, row: Row) -> Row:
+            row |= placed(face)
             start = time.perf_counter()
-            try:
-                cis = explain_face(
-                    face,
-                    self.model,
-                    self.settings,
-                    self.probes,
-                    self.labels[name],
-                    self.runner,
-                    row["sha256"],
-                    self.sampler(number, face.index),
-                )
-            except OptionError:
-                # The choices themselves do not fit: every photo would fail alike.
-                raise
-            except CanonfaceError as error:
-                yield row | failure(error)
-            else:
-                yield row | success(cis, self.model, time.perf_counter() - start)
+            cis = explain_face(
+                face,
+                self.model,
+                self.settings,
+                self.probes,
+                self.labels[name],
+                self.runner,
+                row["sha256"],
+                self.sampler(number, face.index),
+            )
+            return success(cis, self.model, time.perf_counter() - start)
+
+        return rows_of_photo(number, name, path, self.labels[name], self.aligner, explained)

@@ -14,7 +14,6 @@ import numpy as np
 
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.data import LabelledPhotos, Labels, Photos
-from canonface.data.photos import digest, printable
 from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError, RunError
 from canonface.explanation.gallery import check_model
@@ -28,13 +27,13 @@ from canonface.explanation.regions import (
 from canonface.explanation.settings import Settings
 from canonface.mesh import load_mesh
 from canonface.models import Model, load_model
-from canonface.pipeline.loop import Case, write_run
+from canonface.pipeline.loop import Case, rows_of_photo, write_run
 from canonface.pipeline.moments import Moments
 from canonface.pipeline.photos import describe_mesh, describe_model
 from canonface.progress import Progress, ProgressOption, progress_callback
 from canonface.run.manifest import Manifest
-from canonface.run.parts import LABEL_COLUMN_PREFIX, PARTS, read_parts, region_schema
-from canonface.run.rows import Row, failure, pose
+from canonface.run.parts import PARTS, read_parts, region_schema
+from canonface.run.rows import Row, pose
 from canonface.types import Face
 
 KIND = "regions"
@@ -328,32 +327,14 @@ class _RegionTask:
 
     def rows(self, number: int, name: str, path: Path, aligner: Aligner, labels: Labels) -> Iterator[Row]:
         """Yield one row for each face; a single failed row if the photo cannot be used."""
-        shown = printable(name)
-        row: Row = {
-            "photo": number,
-            "face": 0,
-            "face_id": f"{shown}#0",
-            "path": shown,
-            "sha256": digest(path),
-        }
-        row |= {LABEL_COLUMN_PREFIX + column: value for column, value in labels[name].items()}
-        try:
-            faces = aligner(path)
-        except CanonfaceError as error:
-            yield row | failure(error)
-            return
-        for face in faces:
-            row |= {"face": face.index, "face_id": f"{shown}#{face.index}"} | pose(face)
+
+        def explained(face: Face, row: Row) -> Row:
+            row |= pose(face)
             start = time.perf_counter()
-            try:
-                effects = self.effects(face, labels[name])
-            except OptionError:
-                # The choices themselves do not fit: every photo would fail alike.
-                raise
-            except CanonfaceError as error:
-                yield row | failure(error)
-            else:
-                yield row | _columns(effects, time.perf_counter() - start)
+            effects = self.effects(face, labels[name])
+            return _columns(effects, time.perf_counter() - start)
+
+        return rows_of_photo(number, name, path, labels[name], aligner, explained)
 
     def summary_of_faces(self, faces: Sequence[Face], report: Any) -> RegionSummary:
         """Return the summary of faces that are aligned already.

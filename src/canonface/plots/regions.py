@@ -38,9 +38,9 @@ def regions(summary: RegionSummary, *, title: str | None = None) -> Figure:
     height = _HEAD + tall + below + 0.3
     page = Page(MatplotlibFigure((_WIDTH, height), dpi=DPI, facecolor="white"), _WIDTH, height)
     faces = "1 face" if summary.faces == 1 else f"{summary.faces} faces"
-    heading = title or f"Regions that the {summary.model} model relies on, {faces}"
+    heading = title or f"The {summary.model} model with whole regions occluded, {faces}"
     page.text(heading, 0.18, 0.18, _WIDTH - 0.36, 13, weight="bold")
-    label = f"drop in {summary.unit} with the region occluded; lines: ± standard error"
+    label = f"drop in {summary.unit} (lines: ± standard error); red: relied on"
     axes = chart(page, (0.1, _HEAD, _WIDTH - 0.2, tall), label, "", left=1.5, bottom=0.5)
     places = np.arange(len(shown))[::-1]
     colours = [RELIED if mean[i] > 0 else ROSE for i in shown]

@@ -14,8 +14,9 @@ from canonface.maps import CMS, Peak
 from canonface.run import Run
 from canonface.run.estimate import cluster_of, estimate_rows, estimated_cms, taken_rows
 from canonface.run.stopping import CONFIDENCE_LEVEL
+from canonface.statistics import json_value
 from canonface.studies.reliability import FEWEST_PEOPLE, SPLITS, People, reliability_of
-from canonface.studies.tables import Table, json_value
+from canonface.studies.tables import Table
 
 
 @dataclass(frozen=True, eq=False)

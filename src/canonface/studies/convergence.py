@@ -15,6 +15,7 @@ from canonface.maps import CMS
 from canonface.run import Run
 from canonface.run.estimate import cluster_names, cluster_of, taken_rows
 from canonface.sampling import cluster_numbers
+from canonface.statistics import json_value
 from canonface.studies.reliability import (
     FEWEST_PEOPLE,
     SPLITS,
@@ -27,7 +28,7 @@ from canonface.studies.reliability import (
     split_half,
     stepped_up,
 )
-from canonface.studies.tables import Table, json_value
+from canonface.studies.tables import Table
 
 ENOUGH = 0.95
 GROUPS = 20

@@ -21,13 +21,13 @@ from canonface.maps import CMS
 from canonface.mesh import load_mesh
 from canonface.models import Model, load_model
 from canonface.run import Run
-from canonface.statistics import spearman
+from canonface.statistics import json_value, spearman
 from canonface.studies.aligners import CachedAligner, NoisyCopies
 from canonface.studies.comparison import map_of
 from canonface.studies.layers import Layer, grouped, layers_of, randomised, require_torch
 from canonface.studies.similarity import complexity, structural_similarity
 from canonface.studies.sweep import Setting, StudyProgress, vary
-from canonface.studies.tables import Table, json_value
+from canonface.studies.tables import Table
 from canonface.studies.targets import fix_targets, with_confidence
 
 CANONICAL = "canonical"

@@ -52,13 +52,6 @@ def write_csv(rows: Iterable[Mapping[str, Any]], path: Path, content: str) -> Pa
     return path
 
 
-def json_value(value: Any) -> Any:
-    """Return a value as JSON can hold it: a number that is not finite becomes None, a tuple a list."""
-    if isinstance(value, list | tuple):
-        return [json_value(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.6g}"

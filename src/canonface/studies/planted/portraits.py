@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.data import LabelledPhotos, PhotoList, Photos
 from canonface.errors import CanonfaceError, LabelsError, RunError
+from canonface.files import atomic_write
 from canonface.mesh import load_mesh, mesh_digest
 from canonface.models import prepare
 from canonface.occluders.face_raster import face_raster
@@ -202,12 +203,9 @@ def write_stored(path: Path, key: str, arrays: Mapping[str, np.ndarray]) -> None
     Raises:
         RunError: the folder cannot be written to.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, key=np.array(key), **arrays)
-        temporary.replace(path)
+        atomic_write(path, lambda file: np.savez(file, allow_pickle=False, key=np.array(key), **arrays))
     except OSError as error:
         raise RunError(
             f"A study needs a folder that can be written to; {path} cannot be written: {error.strerror or error}."

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from canonface.statistics import json_value
 from canonface.studies.planted.model_maps import CANONICAL, SIGNS
 from canonface.studies.planted.scores import CueScore, Proportion
 from canonface.studies.planted.trial import LEAST_ACCURACY, Trial
-from canonface.studies.tables import Table, json_value
+from canonface.studies.tables import Table
 from canonface.types import Mesh
 
 TARGET = 0.95

@@ -13,9 +13,8 @@ from canonface.errors import OptionError
 from canonface.maps import CMS
 from canonface.mesh import Canvas
 from canonface.raster import Raster, rasterise
-from canonface.statistics import mass_share, roc_area, wilson_interval
+from canonface.statistics import json_value, mass_share, roc_area, wilson_interval
 from canonface.studies.planted.marks import Area, covered
-from canonface.studies.tables import json_value
 from canonface.types import Mesh
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from canonface.errors import RunError
+from canonface.files import atomic_write
 from canonface.methods import Method
+from canonface.statistics import json_value
 from canonface.studies.planted.cues import MAKE_UP, Cue, MakeUpCue, MarkCue, painted
 from canonface.studies.planted.marks import Area, frontal_pixels, shown_pixels
 from canonface.studies.planted.model_maps import model_maps
@@ -21,7 +23,6 @@ from canonface.studies.planted.network import HEADS, TrainingRecipe, as_model, p
 from canonface.studies.planted.portraits import Portraits
 from canonface.studies.planted.reliance import Reliance, measure_reliance
 from canonface.studies.planted.scores import Chance, CueScore, chance, score
-from canonface.studies.tables import json_value
 from canonface.types import Mesh
 
 SIZES = (0.5, 0.75, 1.0)
@@ -243,14 +244,13 @@ def save_trial(trial: Trial, folder: Path) -> None:
         "seconds": {name: round(value, 3) for name, value in trial.seconds.items()},
     }
     path = folder / f"{trial.plan.name}.json"
-    temporary = folder / f".{path.name}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         arrays = {name: np.asarray(value, dtype=np.float32) for name, value in trial.values.items()}
-        with path.with_suffix(".npz").open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
-        temporary.replace(path)
+        atomic_write(
+            path.with_suffix(".npz"), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
+        )
+        atomic_write(path, json.dumps(content, indent=1, allow_nan=False))
     except OSError as error:
         raise RunError(
             f"A study needs a folder that can be written to; {path} cannot be written: {error.strerror or error}."
