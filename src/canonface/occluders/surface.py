@@ -25,8 +25,8 @@ class Surface(PatchOccluder):
 
     A pixel is hidden if the point of the mesh that it shows lies within the radius of the probe, in centimetres of
     the canonical face. The distance is the straight line in space, not a path over the triangles. It therefore does
-    not depend on the subdivision of the mesh, and a patch can cover both lips. At the size of a patch it hardly differs
-    from the path over the skin, except at the wings of the nose.
+    not depend on the subdivision of the mesh, and a patch can cover both lips. At the size of a patch it hardly
+    differs from the path over the skin, except at the wings of the nose.
 
     At a probe of the halo no surface is known. The probe hides a disc in the picture, but no pixel of the face. Only
     halo probes hide pixels off the face.

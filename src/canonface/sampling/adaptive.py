@@ -141,8 +141,8 @@ def krige(
 ) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "p"]]:
     """Predict the drop at every place from the known ones, with its standard deviation in units of their spread.
 
-    The kernel is ``(1 + r) exp(-r)`` with ``r = sqrt(3) d / length``. Among a few lengths and noises, those are chosen
-    whose leave-one-out errors ``[K^-1 y]_i / [K^-1]_ii`` (Rasmussen and Williams, eq. 5.12) are smallest.
+    The kernel is ``(1 + r) exp(-r)`` with ``r = sqrt(3) d / length``. Among a few lengths and noises, those are
+    chosen whose leave-one-out errors ``[K^-1 y]_i / [K^-1]_ii`` (Rasmussen and Williams, eq. 5.12) are smallest.
     """
     known = np.flatnonzero(np.isfinite(drops))
     values = drops[known]
