@@ -41,7 +41,7 @@ def progress_callback(
     Args:
         option: the ``progress`` argument of the public call.
         title: in front of the bar.
-        unit: of the rate.
+        unit: unit of the rate.
     """
     if callable(option):
         yield option

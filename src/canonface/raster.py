@@ -111,7 +111,7 @@ def _boxes(
 def _barycentric(
     corners_xy: Float[np.ndarray, "n 3 2"], xy: Int[np.ndarray, "n 2"]
 ) -> Float[np.ndarray, "n 3"]:
-    """Return the weights of each triangle's corners at a point; below 0 if the triangle has no area."""
+    """Return the weights of each triangle's corners at a point; all are -1 if the triangle has no area."""
     a, b, c = corners_xy[:, 0], corners_xy[:, 1], corners_xy[:, 2]
     (abx, aby), (acx, acy), (apx, apy) = (b - a).T, (c - a).T, (xy - a).T
     area = abx * acy - acx * aby

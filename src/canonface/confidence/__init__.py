@@ -1,4 +1,4 @@
-"""Confidences: a model's outputs to one number a face or pair, whose fall is the drop."""
+"""Confidences: a model's outputs to one number per face or pair, whose fall is the drop."""
 
 from canonface.confidence.base import (
     BoundConfidence,

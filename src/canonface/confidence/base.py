@@ -20,7 +20,7 @@ class CleanPrediction:
     Attributes:
         outputs: ``(1, d)`` the model's outputs.
         kind: meaning of the outputs, e.g. ``logits``.
-        names: of the ``d`` outputs; empty if the model has none.
+        names: names of the ``d`` outputs; empty if the model has none.
         labels: the face's row of the labels file; empty without one.
         photo: SHA-256 of the face's photo; empty if it came from memory.
         model: the model and its input, as in `Gallery.model`; empty if not known.
@@ -84,7 +84,7 @@ class Confidence(Protocol):
 
         Args:
             kind: meaning of the model's outputs.
-            names: of its outputs; empty if it has none.
+            names: names of its outputs; empty if it has none.
 
         Raises:
             OptionError: the confidence does not suit such outputs.

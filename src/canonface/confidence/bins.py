@@ -36,7 +36,7 @@ class Bins:
 
     Attributes:
         edges: rising; the first may be minus infinity, the last infinity.
-        names: one a bin; empty: made from the edges, ``0-9`` for whole numbers, else ``0.5..1.5``.
+        names: one per bin; empty: made from the edges, ``0-9`` for whole numbers, else ``0.5..1.5``.
     """
 
     edges: tuple[float, ...]
@@ -103,7 +103,7 @@ class BinConfidence:
         target: a bin by its name or by a number in it; ``label:COLUMN``, the bin of each face's label; or
             ``predicted``, the most probable bin of each face.
         values: the number of each class, in order; None: the classes' names are read as numbers.
-        name: of this confidence.
+        name: name of this confidence.
     """
 
     bins: Bins = AGE_BINS

@@ -193,7 +193,7 @@ def class_confidence(
 
     Args:
         values: ``(n, d)`` outputs.
-        index: of the class.
+        index: index of the class.
         scale: one of `SCALES`.
         outputs: meaning of ``values``: logits or probabilities.
 

@@ -111,7 +111,7 @@ def class_numbers(
     """Return the indices of the classes that are numbers, and these numbers.
 
     Args:
-        names: of the classes; may be empty.
+        names: names of the classes; may be empty.
         values: the number of each class; None: read from the names.
         count: number of the model's outputs.
 

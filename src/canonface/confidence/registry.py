@@ -65,7 +65,7 @@ def make_confidence(confidence: str | Confidence | OwnFunction, target: Target =
         confidence: a name of `CONFIDENCES`; an object with the methods of `Confidence`; a function of (original
             outputs, occluded outputs); or ``package.module:attribute``, which names one of these or a class, called
             with the target if there is one.
-        target: of the confidence, e.g. a class; None: the confidence's own default.
+        target: target of the confidence, e.g. a class; None: the confidence's own default.
 
     Raises:
         OptionError: no confidence has that name, or a target is given twice.

@@ -21,7 +21,7 @@ class PairList:
     Attributes:
         root: absolute folder that contains all photos.
         pairs: names of the first and second photo below the root, with forward slashes.
-        labels: of each pair, the other columns of the file.
+        labels: labels of each pair, the other columns of the file.
     """
 
     root: Path

@@ -95,7 +95,7 @@ class LocalEngine:
             x: ``(c, h, w)`` an input.
             occlusions: what is hidden.
             engine: ``incremental`` or ``native``.
-            costs: of these occlusions; None counts them where they are needed.
+            costs: costs of these occlusions; None counts them where they are needed.
         """
         known = self.network.executors.get(engine)
         if known is not None:

@@ -168,8 +168,8 @@ def agree(
         found: outputs of an engine.
         dense: outputs of the dense engine for the same occlusions.
         clean: output for the input without occlusion.
-        outputs: kind of the outputs. An error of a logit or probability shows in a drop by at most half, so these get
-            `DROP_TOLERANCE` on top.
+        outputs: kind of the outputs. An error of a logit or probability changes a drop by at most half of it, so for
+            these kinds `DROP_TOLERANCE` is added to the bound.
     """
     size, change = float(np.abs(clean).max()), float(np.abs(dense - clean).max())
     bound = OUTPUT_TOLERANCE * size + CHANGE_TOLERANCE * change

@@ -20,7 +20,7 @@ class RandomAttribution:
 
     Attributes:
         cells: independent values on each side of the grid.
-        seed: of the noise; the image's pixels are mixed in.
+        seed: seed of the noise; the image's pixels are mixed in.
     """
 
     name: ClassVar[str] = "random"

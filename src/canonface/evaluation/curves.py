@@ -24,7 +24,7 @@ def most_relevant_first(attribution: ArrayLike, seed: int = 0) -> Int[np.ndarray
 
     Args:
         attribution: ``(h, w)`` larger where the model relied more.
-        seed: of the order among equals.
+        seed: seed of the order among equals.
 
     Raises:
         OptionError: the shape is wrong, or the map holds infinity.

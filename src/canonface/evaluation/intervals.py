@@ -34,7 +34,7 @@ def bootstrap_means(
         clusters: ``(n,)`` number of each image's person, from 0 (`canonface.sampling.cluster_numbers`): a person is
             drawn with all of their images.
         draws: number of draws.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         ``(draws, k)``; NaN in a draw that holds no score of a column.
@@ -70,7 +70,7 @@ def intervals(
     probability $2^{1 - C}$. Where that exceeds $\alpha$ (fewer than six people at 95%), Student's interval of
     people's sums is used instead, the mean being the ratio of two sums.
 
-    Where all scores are equal, all draws are equal and the bootstrap has no width. The exact binomial interval is
+    If all scores are equal, all draws are equal and the bootstrap has no width. The exact binomial interval is
     used instead: $1 - (\alpha/2)^{1/C}$ of the people may lie at either end of the scale (C. J. Clopper, E. S.
     Pearson, Biometrika 26(4), 1934). This holds for any scores between two bounds.
 
@@ -78,8 +78,8 @@ def intervals(
         scores: ``(n, k)`` one row per image; NaN is left out.
         clusters: ``(n,)`` number of each image's person.
         confidence_level: probability that an interval holds the mean.
-        draws: of the bootstrap.
-        seed: of the draws.
+        draws: number of draws of the bootstrap.
+        seed: seed of the draws.
         bounds: ends of the scores' scale; None: unbounded.
 
     Raises:

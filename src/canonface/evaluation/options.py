@@ -29,12 +29,12 @@ class EvaluationOptions:
         deletion_fill: content of deleted pixels: ``mean``, ``black``, ``blur``, ``noise``, ``average``, or a colour
             ``#rrggbb``.
         insertion_fill: content of pixels that are not inserted yet; the same names.
-        steps: of deletion and insertion.
+        steps: steps of deletion and insertion.
         road_shares: shares of the pixels that ROAD removes.
         road_noise: standard deviation of ROAD's noise, in the range of a pixel, 0..1.
         seed: of ROAD's noise, of the order among pixels of equal attribution, of drawn photos and of the bootstrap.
         confidence_level: probability that an interval holds the mean.
-        draws: of the bootstrap.
+        draws: number of draws of the bootstrap.
         batch: inputs per forward pass.
     """
 

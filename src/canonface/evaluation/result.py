@@ -64,10 +64,10 @@ class Evaluation(Displayed):
 
     Attributes:
         model: name of the model.
-        unit: of the confidence.
+        unit: unit of the confidence.
         methods: names, in the order of the columns; ``cms`` and ``cis`` are the reprojected canonical maps.
         metrics: the computed metrics.
-        names: of the images or pairs, one per row.
+        names: names of the images or pairs, one per row.
         people: person of each row.
         groups: target of each row's confidence; of pairs ``same`` or ``different``.
         scores: metric -> ``(n, m)`` one number per image and method; NaN where the metric is undefined.
@@ -78,9 +78,9 @@ class Evaluation(Displayed):
         of_pairs: True if a row is a pair.
         by_identity: True if the people are known; else each image counts as one person.
         failed: name and reason of each image that could not be scored.
-        confidence_level: of the intervals.
-        draws: of the bootstrap.
-        seed: of the bootstrap.
+        confidence_level: confidence level of the intervals.
+        draws: number of draws of the bootstrap.
+        seed: seed of the bootstrap.
     """
 
     model: str

@@ -38,7 +38,7 @@ def noisy_linear_imputation(
         removed: ``(h, w)`` True where a pixel is replaced.
         noise: standard deviation of the normal noise on each replaced value, in the values of ``x``; one number, or
             one per channel.
-        seed: of the noise.
+        seed: seed of the noise.
 
     Returns:
         ``(c, h, w)``, ``float64``.

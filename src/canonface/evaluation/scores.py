@@ -78,7 +78,7 @@ def score(
         subject: a face or a pair; a negative explanation changes both faces of a pair.
         attributions: method -> its map of each view.
         metrics: to compute.
-        options: of the metrics.
+        options: options of the metrics.
 
     Raises:
         OptionError: a map does not fit the input.

@@ -40,7 +40,7 @@ class Subject:
     """Row of a run: inputs, confidence and model.
 
     Attributes:
-        name: of the photo or the pair.
+        name: name of the photo or the pair.
         group: target of its confidence; of pairs ``same`` or ``different``.
         views: one face, or the two of a pair.
         confidence: maps the outputs ``(n, d)`` for each view to confidences ``(n,)``.
@@ -83,7 +83,7 @@ class Subject:
         """Make the subject of a pair of faces.
 
         Args:
-            name: of the pair.
+            name: name of the pair.
             shown: both faces in the model's input.
             outputs: the model's outputs for each unchanged face.
             confidence_fn: eq. 8 with its target fixed.

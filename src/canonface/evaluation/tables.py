@@ -102,7 +102,7 @@ def latex_text(evaluation: Evaluation, titles: Mapping[str, str] | None = None) 
 
     Args:
         evaluation: to tabulate.
-        titles: of the methods; a method without a title keeps its name.
+        titles: titles of the methods; a method without a title keeps its name.
     """
     lines = [f"% {evaluation.model}: {caption(evaluation)}"]
     lines += [rf"\begin{{tabular}}{{l{'r' * len(evaluation.metrics)}}}", r"\toprule"]

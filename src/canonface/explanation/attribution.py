@@ -58,10 +58,10 @@ def check_method(settings: Settings, model: Model) -> None:
 
 
 def refuse_occlusion_options(method: Method | AttributionFiles | None, **given: Any) -> None:
-    """Raise OptionError if options of occlusion are given beside a method that occludes nothing of ours.
+    """Raise OptionError if options of occlusion are given together with a method that does not use our occlusion.
 
     Args:
-        method: of `Settings.attribution_method`; None refuses nothing.
+        method: result of `Settings.attribution_method`; None refuses nothing.
         **given: option -> its value; None where it has its usual value.
     """
     for name, value in given.items():

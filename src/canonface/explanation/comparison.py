@@ -98,8 +98,8 @@ def usable_methods(
 
     Args:
         model: the model.
-        names: of `canonface.methods.METHODS`, or ``package.module:attribute``; None: all that have names.
-        options: of some of them.
+        names: names of `canonface.methods.METHODS`, or ``package.module:attribute``; None: all that have names.
+        options: options of some of them.
 
     Returns:
         Name -> method, and name -> reason, in the requested order.

@@ -96,8 +96,8 @@ def is_adaptive(sampling: Sampling) -> bool:
     """Return whether the probes of one face are evaluated coarse to fine.
 
     Raises:
-        OptionError: the design is for many faces, an option of ``adaptive`` comes without it, or a value cannot be
-            used.
+        OptionError: the design is for many faces, ``share`` or ``precision`` is given without ``adaptive``, or a
+            value cannot be used.
     """
     design, share, precision = sampling.design, sampling.share, sampling.precision
     if design not in (None, "full", "adaptive"):

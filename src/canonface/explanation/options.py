@@ -23,7 +23,7 @@ class Sampling:
     Attributes:
         design: ``full`` (the default), ``random``, ``stratified`` or ``low-discrepancy``
             (`canonface.sampling.Design`); for one face ``full`` or ``adaptive``.
-        share: of the probes that are evaluated on each face; given alone, the design is ``low-discrepancy``.
+        share: share of the probes that are evaluated on each face; given alone, the design is ``low-discrepancy``.
         precision: stop as soon as the 95% band of the map is nowhere wider than this on either side, in the unit of
             the drop. A run then takes its photos in random order and estimates the map after 32, 48, 72, ... people.
             For one face: the root mean square error of the interpolated drops at which ``adaptive`` stops.
@@ -32,7 +32,7 @@ class Sampling:
         cluster: column of the labels that names the person. Photos of one person are taken together, and the band
             accounts for their similarity. None: the column ``identity`` if there is one; else each photo is a
             cluster of its own.
-        seed: of the design and of the order of photos.
+        seed: seed of the design and of the order of photos.
     """
 
     design: str | None = None
@@ -109,7 +109,7 @@ def gather(
         sampled: fields of `Sampling` that the call takes as keywords.
 
     Raises:
-        OptionError: a keyword is unknown, a value cannot be used, or a preset is given beside settings.
+        OptionError: a keyword is unknown, a value cannot be used, or a preset is given together with settings.
     """
     given = _with_new_names(options)
     kept = {name: given.pop(name, default) for name, default in (own or {}).items()}

@@ -42,9 +42,9 @@ class RegionEffects:
         areas: ``(k,)`` occluded pixels, as a share of the pixels of the face in the model's input.
         overlap: ``(k, k)`` pixels of both, as a share of the smaller one.
         visible: ``(k,)`` share of the region's vertices that the camera sees.
-        confidence: of the face as it is.
+        confidence: confidence of the face as it is.
         target: name of what is measured, e.g. the class.
-        unit: of ``confidence`` and drops.
+        unit: unit of ``confidence`` and drops.
         model: name of the model.
         model_calls: number of images that the model was shown.
     """

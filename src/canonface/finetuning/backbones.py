@@ -24,8 +24,8 @@ class Backbone:
         model: copy of the caller's network without the layers that are left out.
         text: name or path for `canonface.load_model`; empty for an object.
         left_out: names of the layers that are left out.
-        digest: of all its tensors, including the left-out layers.
-        licence: of its weights, if known.
+        digest: digest of all its tensors, including the left-out layers.
+        licence: licence of its weights, if known.
     """
 
     model: TorchModel
@@ -41,7 +41,7 @@ def load_backbone(backbone: Any, left_out: tuple[str, ...], device: str, trust: 
     Args:
         backbone: anything of which `canonface.load_model` makes a PyTorch module.
         left_out: layers to replace by the identity.
-        device: of the network.
+        device: device of the network.
         trust: as of `canonface.load_model`.
 
     Raises:

@@ -51,12 +51,12 @@ class ExampleSet:
     """Examples in the order of the photos, and counts of the photos without a class or a face.
 
     Attributes:
-        names: of the photos.
-        values: class of each, by name.
-        people: person on each.
-        groups: column -> value of each.
+        names: names of the photos.
+        values: name of the class of each photo.
+        people: name of the person on each photo.
+        groups: column -> its value for each photo.
         predictions: ``(2, n, d)`` model outputs for each photo and its mirror image; ``(1, n, d)`` without mirroring.
-        pixels: ``(n, h, w, 3)`` the model's inputs, as bytes; None if they were not kept.
+        pixels: ``(n, h, w, 3)`` the model's inputs, as bytes; None if the inputs were not kept.
         left_out: reason -> number of photos.
         digest: SHA-256 over the photos' own digests, in order; identifies the data.
     """

@@ -54,8 +54,8 @@ def make_feature_cache(
     """Return the cache of one backbone with one kind of input.
 
     Args:
-        folder: of the cache.
-        digest: of the backbone's tensors.
+        folder: folder of the cache.
+        digest: digest of the backbone's tensors.
         without: layers of the backbone that are left out.
         spec: input of the backbone.
         mesh: name of the aligner's mesh.

@@ -44,7 +44,7 @@ class Finetuned:
     Attributes:
         model: ready to use; `canonface.load_model` of a saved folder makes a model with the same outputs.
         scores: on people whose photos were used neither for the fit nor for stopping it.
-        history: of the fit of ``model``.
+        history: history of the fit of ``model``.
         description: stored next to the weights; contains the card with all measurements.
     """
 

@@ -25,7 +25,7 @@ def identity_folds(
         people: name of the person on each photo.
         classes: number of the class of each photo.
         folds: number of folds, 2 or more.
-        seed: of the order.
+        seed: seed of the order.
 
     Raises:
         OptionError: there are fewer people than folds.

@@ -28,8 +28,8 @@ def fit_head(
     raw features.
 
     Args:
-        features: of each photo, and of its mirror image where mirroring is on.
-        classes: of each photo, and of its mirror image.
+        features: features of each photo, and of its mirror image where mirroring is on.
+        classes: classes of each photo, and of its mirror image.
         count: number of classes.
         training: indices of the photos to fit to.
         validation: indices of the photos that stop the fit.

@@ -34,12 +34,12 @@ class FinetuneOptions:
             For heads of other tasks it had no measurable effect and doubles the forward passes.
         balance: give all classes the same weight in the loss, whatever their number of photos.
         least: photos that each class needs.
-        seed: of parts, order and mirroring; the same seed gives the same bits on a CPU.
-        device: of the network.
+        seed: seed of parts, order and mirroring; the same seed gives the same bits on a CPU.
+        device: device of the network.
         trust: as of `canonface.load_model`.
-        name: of the model; None: made of the backbone's name and the task.
+        name: name of the model; None: made of the backbone's name and the task.
         data: description of the photos, for the card.
-        licence: of the photos, for the card.
+        licence: licence of the photos, for the card.
         command: that makes this model, for the card; empty: the equivalent ``canonface finetune``.
     """
 

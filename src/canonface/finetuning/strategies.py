@@ -23,7 +23,7 @@ class FitResult:
 
     Attributes:
         module: backbone and head.
-        history: of its fit.
+        history: history of its fit.
         predicted: ``(n,)`` number of the predicted class of each photo.
         held_out: ``(m,)`` indices of the photos whose prediction was made without their person.
     """

@@ -22,8 +22,8 @@ class Task:
     """Classification task.
 
     Attributes:
-        name: of the task.
-        column: of the labels; None: the class comes from the pose.
+        name: name of the task.
+        column: column of the labels; None: the class comes from the pose.
         read: converts a value of the column to a class; empty if there is none.
         order: sort key of the classes.
         mirrored: maps a class to that of the photo's mirror image.

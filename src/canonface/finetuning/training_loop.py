@@ -25,7 +25,7 @@ class Schedule:
         rate: learning rate of AdamW.
         decay: weight decay of AdamW.
         mirror: mirror each photo with probability one half.
-        seed: of the order of photos and of the mirroring.
+        seed: seed of the order of photos and of the mirroring.
     """
 
     epochs: int

@@ -47,14 +47,14 @@ def sha256(*parts: bytes | str) -> bytes:
 class Digester:
     """Computation of the digests of one fingerprint.
 
-    Beyond ``DEPTH`` levels or ``_VALUES`` values, and where an object holds itself, the type alone counts.
+    Beyond ``DEPTH`` levels or ``_VALUES`` values, and where an object contains itself, only the type is digested.
 
     Args:
-        package: top-level package of the object; its functions count with the globals that they name even if the
-            package is installed.
+        package: top-level package of the object. The digest of its functions includes the globals that they name,
+            even if the package is installed.
 
     Attributes:
-        met_own: whether code of canonface was met.
+        met_own: True if the object uses code of canonface.
     """
 
     def __init__(self, package: str) -> None:

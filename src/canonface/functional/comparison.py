@@ -14,7 +14,7 @@ def unit_rows(features: ArrayLike, name: str = "features") -> Float[np.ndarray, 
 
     Args:
         features: ``(n, d)`` one vector per row.
-        name: of the argument, for error messages.
+        name: name of the argument, for error messages.
 
     Raises:
         OptionError: the shape is wrong, or a vector holds NaN, infinity or nothing but zeros.

@@ -59,7 +59,7 @@ def canonicalise(
     Maps of many faces make a canonical model map: ``CMS.of(canonicalise(map, face) for ...)``.
 
     Args:
-        map: ``(h, w)`` one number a pixel, of the photo, or of the model's input if ``spec`` is given; NaN where
+        map: ``(h, w)`` one number per pixel, of the photo, or of the model's input if ``spec`` is given; NaN where
             nothing is known.
         face: the face in the map.
         spec: input of the model; its size is the map's. None: the map lies on ``face.image``.

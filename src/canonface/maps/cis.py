@@ -31,7 +31,7 @@ class CIS(Displayed):
         probes: ``(N,)`` vertex indices of the probes.
         values: ``(N,)`` the number at each probe; NaN: the face hides it. Of drop maps also called ``drops``:
             confidence(original) - confidence(occluded), positive where the model relied on the place.
-        confidence: of the unoccluded face.
+        confidence: confidence of the unoccluded face.
         target: what the confidence is about, e.g. ``happy``.
         unit: words for a colour bar, e.g. ``probability of happy``.
         patch: side of the occluder in pixels of the model's input.

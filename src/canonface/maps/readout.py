@@ -17,7 +17,7 @@ class Peak:
     """The highest place of a canonical map.
 
     Attributes:
-        value: of the map there, in confidence units.
+        value: value of the map there, in confidence units.
         xy: pixel on the canonical picture.
         vertex: the nearest vertex of the mesh.
         regions: names of the regions that hold the vertex; of the groups, if no region does (an open mouth).
@@ -74,7 +74,7 @@ def region_means(values: Float[np.ndarray, "v"], mesh: Mesh) -> dict[str, float]
     """Return the mean over the vertices of each named region, the largest first; regions without a value left out.
 
     Args:
-        values: ``(V,)`` one number a vertex; NaN is left out.
+        values: ``(V,)`` one number per vertex; NaN is left out.
         mesh: the mesh.
     """
     means = {

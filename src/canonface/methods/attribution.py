@@ -1,4 +1,4 @@
-"""Attribution maps as arrays: checks, one number a pixel, values at the vertices of the mesh."""
+"""Attribution maps as arrays: checks, one number per pixel, values at the vertices of the mesh."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def checked_attribution(
     """Return a method's result as ``float64``, checked to be a map of the input.
 
     Args:
-        name: of the method, for messages.
+        name: name of the method, for messages.
         attribution: what the method returned.
         size_hw: height and width of the input.
         allow_nan: accept NaN, for pixels without a value.
@@ -66,10 +66,10 @@ def checked_attribution(
 
 
 def over_channels(values: Float[np.ndarray, "c h w"], reduce: str) -> Float[np.ndarray, "h w"]:
-    """Reduce the channels to one number a pixel, ``float64``.
+    """Reduce the channels to one number per pixel, ``float64``.
 
     Args:
-        values: ``(c, h, w)`` one number a pixel and channel.
+        values: ``(c, h, w)`` one number per pixel and channel.
         reduce: ``max-abs``, the largest absolute value over the channels (Simonyan et al. 2014); ``sum``, signed;
             ``mean-abs``, the mean absolute value.
     """

@@ -32,7 +32,7 @@ class AttributionFiles:
             where the value is not known; pickles are refused.
         over: frame of the maps: the whole upright ``photo`` in its own size, or the model's ``input``.
         reduce: reduction of the channels; see `canonface.methods.attribution.over_channels`.
-        name: of the method that made the maps.
+        name: name of the method that made the maps.
     """
 
     folder: Path
@@ -136,7 +136,7 @@ class AttributionFiles:
         return None
 
     def _read(self, path: Path, size_hw: tuple[int, ...], what: str) -> Float[np.ndarray, "h w"]:
-        """Return the map in a file as one number a pixel.
+        """Return the map in a file as one number per pixel.
 
         Raises:
             AttributionError: the file is damaged, or has another shape.

@@ -29,7 +29,7 @@ def as_torch_model(name: str, model: Model, needs: str) -> TorchModel:
     """Return the model if it is a PyTorch module.
 
     Args:
-        name: of the method.
+        name: name of the method.
         model: any model.
         needs: what the method needs of the model, for the message.
 

@@ -167,7 +167,7 @@ def _attributed(
     confidence_fn: BoundConfidence,
     options: Mapping[str, Any],
 ) -> Float[np.ndarray, "h w"]:
-    """Return captum's attribution of a score, one number a pixel."""
+    """Return captum's attribution of a score, one number per pixel."""
     torch_model = as_torch_model(method.name, model, "the gradients")
     require_package(method.name, "captum")
     from captum import attr

@@ -27,7 +27,7 @@ def target_layer(model: TorchModel, x: Tensor, name: str | None = None) -> tuple
     Args:
         model: the model.
         x: ``(1, c, h, w)`` an input.
-        name: of a layer in ``module.named_modules()``, to use instead.
+        name: name of a layer in ``module.named_modules()``, to use instead.
 
     Raises:
         OptionError: there is no such layer, or none that runs and has spatial extent; or no layer is named and the

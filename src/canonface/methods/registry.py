@@ -77,7 +77,7 @@ def make_method(
     Args:
         method: a name of `METHODS`; ``files:FOLDER``, maps from a folder (`AttributionFiles`); a function of (model,
             x, confidence_fn); a method object; or ``package.module:attribute``, which names a function or an object.
-        **options: of the method, e.g. ``layer="features.28"``, ``samples=25``, ``seed=1``; None keeps the default.
+        **options: its options, e.g. ``layer="features.28"``, ``samples=25``, ``seed=1``; None keeps the default.
 
     Raises:
         OptionError: there is no such method, or it has no such option.

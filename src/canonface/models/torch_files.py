@@ -61,7 +61,7 @@ class TorchProgram(nn.Module):
         return self.program(torch.cat([x, *[x[-1:]] * (self.batch_size - len(x))]))
 
     def train(self, mode: bool = True) -> TorchProgram:
-        """Set the mode of a script; do nothing for an exported program, which has no modes."""
+        """Set the mode of a TorchScript program; do nothing for an exported program, which has no modes."""
         if not self.is_exported:
             super().train(mode)
         return self

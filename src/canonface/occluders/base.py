@@ -33,7 +33,7 @@ class Occluder(Protocol):
         ...
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """Return one `Occlusions` of length ``n`` a fill, one patch a vertex; drops are averaged over the fills.
+        """Return one `Occlusions` of length ``n`` per fill, one patch per vertex; drops are averaged over the fills.
 
         Args:
             shown: the face as the model sees it; it is not changed.
@@ -78,4 +78,4 @@ class PatchOccluder(ABC):
 
     @abstractmethod
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """Return one `Occlusions` a fill, one patch a vertex; see `Occluder`."""
+        """Return one `Occlusions` per fill, one patch per vertex; see `Occluder`."""

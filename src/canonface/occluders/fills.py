@@ -22,9 +22,9 @@ from canonface.types import InputSpec, ModelInput
 Boxes = Int[np.ndarray, "n 4"]
 Masks = Sequence[Bool[np.ndarray, "_ _"]] | None
 Content = Float[np.ndarray, "..."] | Sequence[Float[np.ndarray, "c _ _"]]
-"""``fill`` of `canonface.occlusions.Occlusions`: one array for all boxes, or one a box."""
+"""``fill`` of `canonface.occlusions.Occlusions`: one array for all boxes, or one per box."""
 Side = float | Float[np.ndarray, "n"]
-"""Side of the patch in pixels of the input: one for all boxes, or one a box."""
+"""Side of the patch in pixels of the input: one for all boxes, or one per box."""
 Fill = Callable[[ModelInput, Side, Boxes, Masks], Content]
 """Function of the face as the model sees it, the side of the patch, the boxes and the masks; called once a face."""
 
@@ -60,7 +60,7 @@ def plain_fill(fill: str, x: Float[np.ndarray, "c h w"], spec: InputSpec) -> Flo
         fill: ``black``, pixel value 0; ``mean``, the mean colour of the model's training data, which is 0 after
             normalisation, or the mean colour of this input if the model subtracts none; or an RGB colour ``#rrggbb``.
         x: ``(c, h, w)`` the input.
-        spec: of the model's input.
+        spec: specification of the model's input.
     """
     if fill == "mean":
         if any(spec.mean):
@@ -163,7 +163,7 @@ def content(fill: str, shown: ModelInput, side: Side, boxes: Boxes, masks: Masks
     Args:
         fill: key of `FILLS`, or an RGB colour ``#rrggbb``.
         shown: the face as the model sees it; not changed.
-        side: of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
+        side: side of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
         boxes: ``(n, 4)``, as in `canonface.occlusions.Occlusions`.
         masks: likewise.
 
@@ -184,10 +184,10 @@ def hide(shown: ModelInput, boxes: Boxes, masks: Masks, fill: str, side: Side) -
         boxes: ``(n, 4)`` ``x0, y0, x1, y1``, half-open, inside the input.
         masks: ``n`` arrays, True where a pixel of the box is hidden; None: whole boxes.
         fill: keys of `FILLS` or colours, joined by ``+``.
-        side: of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
+        side: side of the patch in pixels of the input; ``(n,)`` where each box is a patch of its own size.
 
     Returns:
-        One `Occlusions` of length ``n`` a fill.
+        One `Occlusions` of length ``n`` per fill.
 
     Raises:
         OptionError: there is no such fill, or it does not suit the face's mesh.

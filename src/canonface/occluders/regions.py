@@ -27,7 +27,7 @@ def hide_regions(
         dilate_cm: width of the border around the region that is hidden too, in centimetres of the face.
 
     Returns:
-        One `Occlusions` of length ``n`` a fill. A region that is not visible has an empty box.
+        One `Occlusions` of length ``n`` per fill. A region that is not visible has an empty box.
 
     Raises:
         OptionError: the mesh has no triangles, or an option cannot be used.
@@ -44,7 +44,7 @@ def hide_pixels(shown: ModelInput, hidden: Bool[np.ndarray, "n h w"], fill: str)
         fill: keys of `FILLS` or colours, joined by ``+``.
 
     Returns:
-        One `Occlusions` of length ``n`` a fill.
+        One `Occlusions` of length ``n`` per fill.
     """
     boxes = np.array([bounding_box(one) for one in hidden], dtype=np.int64).reshape(-1, 4)
     masks = [one[y0:y1, x0:x1] for one, (x0, y0, x1, y1) in zip(hidden, boxes.tolist(), strict=True)]

@@ -25,7 +25,7 @@ class Square(PatchOccluder):
     """
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """Return one box a vertex; see `patch_boxes`."""
+        """Return one box per vertex; see `patch_boxes`."""
         boxes = patch_boxes(
             shown.vertices_xy[vertices], self.size(shown).pixels_xy(shown), shown.spec.size_hw
         )

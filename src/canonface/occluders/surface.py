@@ -25,11 +25,11 @@ class Surface(PatchOccluder):
 
     A pixel is hidden if the point of the mesh that it shows lies within the radius of the probe, in centimetres of
     the canonical face. The distance is the straight line in space, not a path over the triangles. It therefore does
-    not depend on the subdivision of the mesh and connects both lips; at the size of a patch it hardly differs from
-    the path over the skin, except at the wings of the nose.
+    not depend on the subdivision of the mesh, and a patch can cover both lips. At the size of a patch it hardly
+    differs from the path over the skin, except at the wings of the nose.
 
-    At a probe of the halo no surface is known. It hides a ball around itself, in the picture a disc without the face.
-    Only halo probes hide pixels off the face.
+    At a probe of the halo no surface is known. The probe hides a disc in the picture, but no pixel of the face. Only
+    halo probes hide pixels off the face.
 
     Attributes:
         patch: its diameter; see `canonface.occluders.Patch`: ``"r0.8cm"`` gives the radius. None: `default_patch`.
@@ -41,7 +41,7 @@ class Surface(PatchOccluder):
         return float(np.sqrt(np.pi)) / 2 * self.size(shown).pixels(shown)
 
     def occlusions(self, shown: ModelInput, vertices: Int[np.ndarray, "n"]) -> Sequence[Occlusions]:
-        """Return one patch a vertex; where no pixel is near enough, the pixel that the vertex lies on.
+        """Return one patch per vertex; where no pixel is near enough, the pixel that the vertex lies on.
 
         Raises:
             OptionError: the face's mesh has no triangles.
@@ -64,8 +64,8 @@ def surface_pixels(shown: ModelInput, vertices: Int[np.ndarray, "n"], radius_cm:
 
     Args:
         shown: the face as the model sees it.
-        vertices: of the mesh, ``n`` of them.
-        radius_cm: in centimetres of the canonical face.
+        vertices: vertices of the mesh, ``n`` of them.
+        radius_cm: the radius, in centimetres of the canonical face.
 
     Returns:
         ``n`` pairs of columns and rows; empty only for a vertex that lies outside the input.

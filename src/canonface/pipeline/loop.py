@@ -94,11 +94,11 @@ def write_run(
     """Write the rows of a run that are not on disk yet, and return the run.
 
     Args:
-        folder: of the run; made if it is missing.
+        folder: folder of the run; made if it is missing.
         manifest: configuration of the run.
         mesh: mesh of the faces; stored next to the manifest unless it has a name.
         cases: all of them, in the order in which they are taken.
-        schema: of the parts.
+        schema: schema of the parts.
         retry_failed: run again the cases that failed in an earlier start.
         progress: called after each case.
         rule: decides after some cases whether the run stops.

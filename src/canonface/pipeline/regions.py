@@ -55,7 +55,7 @@ class RegionSummary:
 
     Attributes:
         names: ``k`` regions.
-        unit: of the drops.
+        unit: unit of the drops.
         model: name of the model.
         faces: number of faces that were evaluated.
         drops: moments ``(k,)`` of the drops; see `RegionEffects`.
@@ -153,7 +153,7 @@ def audit_regions(
 ) -> RegionSummary:
     """Return the summary of `explain_regions` over many photos, or over faces that are aligned already.
 
-    With ``out`` the effects are written as a run, one row a face; the same call continues an interrupted run, and
+    With ``out`` the effects are written as a run, one row per face; the same call continues an interrupted run, and
     `RegionSummary.open` reads it. A photo that cannot be explained is listed in ``failed``.
 
     Args:

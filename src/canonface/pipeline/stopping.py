@@ -31,7 +31,7 @@ class StoppingRule:
         ordered: cluster of each photo, in that order.
         estimate: number of photos and confidence level of the band -> map of the first photos, read from disk; None
             if none was explained.
-        folder: of the run.
+        folder: folder of the run.
         state: state so far.
     """
 
@@ -101,8 +101,8 @@ def stopping_rule(
     """Return the stopping rule of the run in a folder.
 
     Args:
-        folder: of the run.
-        manifest: of the run.
+        folder: folder of the run.
+        manifest: manifest of the run.
         order: order of the photos.
         people: cluster of each photo, by its number.
         wanted: precision and budget.

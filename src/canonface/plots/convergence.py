@@ -37,7 +37,7 @@ def convergence_figure(
         face_picture: picture to draw on: see `canonface.plots.canonical`.
         title: title of the page.
         cmap: see `canonface.plots.canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
     """
     chosen = _spaced(list(found.maps), MOST_MAPS)
     maps = [found.maps[number] for number in chosen]

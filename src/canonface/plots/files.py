@@ -73,7 +73,7 @@ def picture_bytes(figure: Figure, suffix: str, dpi: float | None = None) -> byte
     Args:
         figure: the figure.
         suffix: ``.png``, ``.svg`` or ``.pdf``.
-        dpi: pixels an inch; None: the figure's own.
+        dpi: pixels per inch; None: the figure's own.
 
     Raises:
         OptionError: the dpi is out of range.

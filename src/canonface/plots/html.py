@@ -83,7 +83,7 @@ def numbers_of_faces(cms: CMS) -> Numbers:
 
 
 def numbers_of_run(run: Run, cms: CMS | None) -> Numbers:
-    """Return faces, failures and extremes of a run's map.
+    """Return the numbers of faces and failures, and the extremes of a run's map.
 
     Args:
         run: the run.

@@ -37,7 +37,7 @@ def methods(
     cmap: ColourMap | None = None,
     dpi: float | None = None,
 ) -> Figure:
-    """Draw a row a photo and a column a method, each column on its own scale.
+    """Draw one row per photo and one column per method, each column on its own scale.
 
     Many methods of a single photo are set in several lines. canonface's own map is drawn on the face, where it was
     measured; maps of other methods over the whole input of the model.
@@ -47,7 +47,7 @@ def methods(
         left_out: name of a method that does not work for the model -> the reason.
         title: title of the page; None: one that names the model.
         cmap: see `canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
 
     Raises:
         OptionError: there is no face, or an option cannot be used.

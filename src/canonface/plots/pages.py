@@ -45,13 +45,13 @@ def figure6(
     Maps of single faces share one scale. The map of all faces has its own, since means are smaller.
 
     Args:
-        faces: one face or several, a row each.
+        faces: one face or several; each has its own row.
         cms: the map of all faces.
         face_picture: see `canonical`.
         limits: limits of the two scales; None: the largest value shown.
         title: title of the page; None: the model and the confidence.
         cmap: see `canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
 
     Raises:
         OptionError: there is no face, or an option cannot be used.
@@ -105,7 +105,7 @@ def pairs(
         limit: limit of the scale of the maps of all pairs; None: the largest value shown.
         title: title of the page; None: the model and the confidence.
         cmap: see `canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
 
     Raises:
         OptionError: there is no pair, a pair is of a kind that has no map, or an option cannot be used.
@@ -156,7 +156,7 @@ def groups(
         title: title of the page; None: the confidence.
         of: ``face`` or ``pair``: the items that a map averages.
         cmap: see `canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
 
     Raises:
         OptionError: there is no group, the maps are in different units, or an option cannot be used.

@@ -134,7 +134,7 @@ def _panel_canvas(canvas: Canvas) -> Canvas:
 
 
 def _frame(fine: Canvas) -> tuple[slice, slice]:
-    """Return the middle of the canvas that holds the face, or all of it if the canvas is closer."""
+    """Return the middle square of the canvas, which holds the face; all of it if it is smaller than a panel."""
     height, width = fine.size_hw
     side = min(PANEL_PX, height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -102,7 +102,7 @@ def canonical(
         limit: value of the strongest colours, in the map's unit; None: the largest value on the canonical face.
         title: title of the picture; None: one that says what was measured.
         cmap: colour map of matplotlib, or its name; None: red and blue over the bare face.
-        dpi: pixels an inch of the figure; None: 160. Axes have the dpi of their own figure.
+        dpi: pixels per inch of the figure; None: 160. Axes have the dpi of their own figure.
         ax: axes to draw into; None: a new figure.
         colorbar: whether axes get a colour bar.
 
@@ -156,7 +156,7 @@ def overlay(
         limit: value of the strongest colours, in the map's unit; None: the largest value on the canonical face.
         title: title of the picture; None: one that says what was measured.
         cmap: colour map of matplotlib, or its name; None: red and blue over the bare face.
-        dpi: pixels an inch of the figure; None: 160. Axes have the dpi of their own figure.
+        dpi: pixels per inch of the figure; None: 160. Axes have the dpi of their own figure.
         ax: axes to draw into; None: a new figure.
         colorbar: whether axes get a colour bar.
 
@@ -214,7 +214,7 @@ def reprojection(
         limit: value of the strongest colours, in the map's unit; None: the largest value on the canonical face.
         title: title of the picture; None: one that says what was measured.
         cmap: colour map of matplotlib, or its name; None: red and blue over the bare face.
-        dpi: pixels an inch of the figure; None: 160. Axes have the dpi of their own figure.
+        dpi: pixels per inch of the figure; None: 160. Axes have the dpi of their own figure.
         ax: axes to draw into; None: a new figure.
         colorbar: whether axes get a colour bar.
 

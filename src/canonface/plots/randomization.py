@@ -45,7 +45,7 @@ def randomization_figure(
         smooth: draw the maps averaged over noisy copies.
         title: title of the page.
         cmap: see `canonface.plots.canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
     """
     method = method or found.verdicts[0].method
     chosen = {

@@ -25,7 +25,7 @@ def regions(summary: RegionSummary, *, title: str | None = None) -> Figure:
     """Draw the mean drop with each region occluded, the largest first, with the standard error of the mean.
 
     Args:
-        summary: of one face or many.
+        summary: summary of one face or many.
         title: above the bars; by default the model and the number of faces.
     """
     from matplotlib.figure import Figure as MatplotlibFigure

@@ -46,7 +46,7 @@ def comparison_figure(
         pictures: setting -> picture to draw its map on: see `canonface.plots.canonical`.
         title: title of the page.
         cmap: see `canonface.plots.canonical`.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
     """
     columns = found.columns
     a_row = min(len(columns), A_ROW)

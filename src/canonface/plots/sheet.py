@@ -96,7 +96,7 @@ def sheet(
         footer: small words at the bottom; empty for none.
         panel: side of a panel in inches.
         below: chart or table under the colour bars.
-        dpi: pixels an inch; None: `DPI`.
+        dpi: pixels per inch; None: `DPI`.
 
     Raises:
         OptionError: the dpi is out of range.
@@ -178,7 +178,7 @@ class Page:
         return axes
 
     def picture(self, image: UInt8[np.ndarray, "h w 3"], place: Rectangle) -> None:
-        """Draw pixels that fill a place."""
+        """Draw an image that fills a rectangle of the sheet."""
         show(self.axes(place), image, aspect="auto")
 
     def bar(self, scale: Scale, left: float, top: float, room: float) -> None:

@@ -43,7 +43,7 @@ class Style:
     Attributes:
         cmap: colour map of matplotlib, or its name; None: red and blue over the bare face.
         limit: value of the strongest colours, in the map's unit; None: the largest value shown.
-        dpi: pixels an inch; None: 160.
+        dpi: pixels per inch; None: 160.
         title: title of the picture; None: one that says what was measured.
 
     Raises:

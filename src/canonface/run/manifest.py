@@ -34,9 +34,9 @@ class Manifest:
         configuration: everything that decides the result; a run is continued only with the same one.
         photo_root: folder that the paths of the rows are relative to; may move between starts.
         created: date and time of the first start, UTC.
-        versions: of canonface and of the packages that it uses.
+        versions: versions of canonface and of the packages that it uses.
         fitted: values fitted on the photos at the first start, e.g. a threshold; later starts use them.
-        schema_version: of the files of a run.
+        schema_version: schema version of the files of a run.
     """
 
     configuration: dict[str, Any]

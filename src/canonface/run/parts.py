@@ -78,7 +78,7 @@ def part_schema(label_columns: Sequence[str], pairs: bool = False) -> Any:
 
 
 def region_schema(label_columns: Sequence[str]) -> Any:
-    """Return the columns of a part of a run of whole regions: a row a face, and a row for each photo that failed.
+    """Return the columns of a part of a run of whole regions: one row per face, and a row for each photo that failed.
 
     ``joint`` and ``overlap`` hold ``k x k`` values row by row, ``areas`` and ``visible`` hold ``k``, in the order of
     the regions in the manifest.
@@ -102,10 +102,10 @@ def write_part(folder: Path, rows: Sequence[dict[str, Any]], schema: Any, number
     A part's name ends in random letters, so that two processes never write the same file.
 
     Args:
-        folder: of the parts.
-        rows: of whole photos: the rows of one photo share one part.
+        folder: folder of the parts.
+        rows: rows of whole photos: the rows of one photo share one part.
         schema: from `part_schema`.
-        number: of the part; where two parts hold the same photo, the later one counts. None: the next.
+        number: number of the part; where two parts hold the same photo, the later one counts. None: the next.
 
     Raises:
         RunError: the disk is full, the folder is read-only, or another error of the file system.
@@ -138,10 +138,10 @@ def part_paths(folder: Path) -> list[Path]:
 def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Any:
     """Return all rows of a run as a ``pyarrow.Table``, sorted by photo and face.
 
-    Of a photo that is in two parts, the rows of the later part count.
+    If a photo is in two parts, the rows of the later part count.
 
     Args:
-        folder: of the parts.
+        folder: folder of the parts.
         columns: to read; ``photo`` and ``face`` among them. None: all.
 
     Returns:

@@ -35,7 +35,7 @@ GROUPINGS = ("target", "predicted", POSE_BIN)
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """A directory with a manifest and Parquet parts, one row a face.
+    """A directory with a manifest and Parquet parts, one row per face.
 
     Attributes:
         folder: directory of the run.

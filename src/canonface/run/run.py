@@ -48,7 +48,7 @@ __all__ = ["GROUPINGS", "MESH_FILE", "POSE_BIN", "Run"]
 
 @dataclass(frozen=True, eq=False)
 class Run(Records, Displayed):
-    """A run: a directory with a manifest and Parquet parts, one row a face, and the maps of its faces.
+    """A run: a directory with a manifest and Parquet parts, one row per face, and the maps of its faces.
 
     Reading a run needs no model; only `cis`, `pair` and the examples read photos again.
 
@@ -178,8 +178,8 @@ class Run(Records, Displayed):
     def examples(self, count: int = 4) -> list[CIS]:
         """Return the maps of the faces whose confidence moved most, the largest move first.
 
-        Where a model is certain, no single patch moves its confidence, and the map shows little. Faces whose photo
-        is gone are left out.
+        If a model is certain, no single patch changes its confidence, and the map shows little. Faces whose photo no
+        longer exists are left out.
         """
         return list(self._examples(self.cis, count))
 
@@ -246,12 +246,12 @@ class Run(Records, Displayed):
         together.
 
         Args:
-            by: as in `cms`; each group has a band of its own.
+            by: as in `cms`; each group has its own band.
             of: ``people`` like those in the photos (the band accounts for the similarity of one person's faces), or
                 the full run on these ``photos`` (`canonface.sampling.estimate_map`).
             cluster: column of the labels that names the person; None: the run's own, else ``identity`` if there is
                 such a column, else each photo is a cluster of its own.
-            confidence_level: of the band; for a run that may stop early, of the bands at all looks together.
+            confidence_level: that of the band; for a run that may stop early, of the bands at all looks together.
 
         Returns:
             One estimate, or with ``by`` a dictionary from value to estimate.
@@ -350,7 +350,7 @@ class Run(Records, Displayed):
 
         Args:
             chosen: mask of the rows.
-            name: of the group of faces.
+            name: name of the group of faces.
         """
         settings, canvas, patches = self.settings, self.canvas, self.canonical_patches
         canonical_xy = canvas.project(self.mesh)[self.probes]

@@ -22,7 +22,7 @@ class Order:
     """Random order of the photos; part of a run's configuration.
 
     Attributes:
-        seed: of the order.
+        seed: seed of the order.
         clusters: number of people (or photos) in the list.
         looks: largest number of planned interim looks; 0: one look when the run ends.
     """
@@ -71,7 +71,7 @@ class StoppingState:
         precision: wanted half-width of the band, in the unit of the drop.
         precision_of: ``map`` or ``regions``.
         max_forward_passes: budget of images that the model is shown.
-        confidence_level: of the bands at all looks together.
+        confidence_level: confidence level of the bands at all looks together.
         stopped: ``precision``, ``max-forward-passes``, ``all-photos``, or empty while the run continues.
         looks: interim looks, in order.
         unplanned: photos taken at each unplanned look, in order, those of earlier starts with smaller budgets

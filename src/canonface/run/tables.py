@@ -1,4 +1,4 @@
-"""A run as tables: the probes, a row a face, a row a face and probe, and an xarray dataset."""
+"""A run as tables: the probes, one row per face, one row per face and probe, and an xarray dataset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBES_FILE = "probes.parquet"
 
 
 def probe_columns(mesh: Mesh, probes: Int[np.ndarray, "n"], canvas: Canvas) -> dict[str, Any]:
-    """Return the columns that describe the probes of a run, one value a probe.
+    """Return the columns that describe the probes of a run, one value per probe.
 
     ``probe`` is the position in ``drops``; ``vertex`` the mesh vertex; ``x_cm``, ``y_cm``, ``z_cm`` its place on the
     canonical face (x to the subject's left, y up, z to the front); ``canonical_x`` and ``canonical_y`` its pixel on

@@ -61,7 +61,7 @@ def probe_adaptively(
        noise minimise the leave-one-out error.
     3. The probes of the next grid with the largest score are measured. The score is the standard deviation of the
        kriging times the spread of the drops around the place. This is repeated, with finer grids, until the share is
-       used up or, with a precision, until a round is predicted within it.
+       used up. With a precision it ends earlier, if the error of the predictions for a round is at most that.
     4. Some of the remaining probes are drawn at random and measured: their error is the error of the map.
 
     Args:
@@ -69,9 +69,9 @@ def probe_adaptively(
         places: ``(P, 3)`` of the probes on the canonical mesh.
         visible: ``(P,)`` True where a probe can be measured.
         patch: side of the patch, in the unit of the places.
-        share: of the visible probes, at most (but eighteen at least); includes the probes that measure the error.
+        share: largest share of the visible probes (but eighteen at least); includes those that measure the error.
         precision: root mean square error, in the unit of the drop, at which to stop earlier.
-        seed: of the draw of the probes that measure the error.
+        seed: seed of the draw of the probes that measure the error.
 
     Raises:
         OptionError: the share or the precision is invalid.
@@ -141,8 +141,8 @@ def krige(
 ) -> tuple[Float[np.ndarray, "p"], Float[np.ndarray, "p"]]:
     """Predict the drop at every place from the known ones, with its standard deviation in units of their spread.
 
-    The kernel is ``(1 + r) exp(-r)`` with ``r = sqrt(3) d / length``. Of a few lengths and noises, the chosen ones
-    are those whose leave-one-out errors ``[K^-1 y]_i / [K^-1]_ii`` (Rasmussen and Williams, eq. 5.12) are smallest.
+    The kernel is ``(1 + r) exp(-r)`` with ``r = sqrt(3) d / length``. Among a few lengths and noises, those are
+    chosen whose leave-one-out errors ``[K^-1 y]_i / [K^-1]_ii`` (Rasmussen and Williams, eq. 5.12) are smallest.
     """
     known = np.flatnonzero(np.isfinite(drops))
     values = drops[known]

@@ -87,8 +87,8 @@ def critical_value(
 
     Args:
         influence: ``(C, G)`` of each cluster on each number.
-        confidence_level: of the band.
-        seed: of the multipliers; the same numbers give the same band.
+        confidence_level: confidence level of the band.
+        seed: seed of the multipliers; the same numbers give the same band.
 
     Returns:
         The factor; infinite below two clusters.

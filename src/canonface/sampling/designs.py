@@ -116,7 +116,7 @@ class Design:
       different probes.
 
     Attributes:
-        name: of the design.
+        name: name of the design.
         share: share of the probes for each face, above 0 and at most 1.
         seed: whole number, 0 or more; the same seed chooses the same probes.
     """

@@ -81,7 +81,7 @@ class MapEstimate:
         map: the canonical map (eq. 5-6) at the probes, with its band.
         regions: its mean over each named region that has a probe, in the order of ``region_names``.
         region_names: names of these regions.
-        bandwidth: of the kernel in centimetres; 0: plain means, nothing smoothed.
+        bandwidth: bandwidth of the kernel in centimetres; 0: plain means, nothing smoothed.
         of: population of the band: ``people`` like those in the photos, or these ``photos``.
         faces: number of faces.
         clusters: number of people, or of photos where people are not known.

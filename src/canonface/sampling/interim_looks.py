@@ -54,7 +54,7 @@ def look_confidence_level(confidence_level: float, looks: int, extra: int = 0) -
     look a run stops, for any reason: repeated looks cause no bias.
 
     Args:
-        confidence_level: of all bands together.
+        confidence_level: confidence level of all bands together.
         looks: L, the number of planned looks.
         extra: k, counted from 1; 0 for a planned look.
     """

@@ -98,7 +98,7 @@ def alignment(
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits, of the photos scored and of a design.
-        subdivision: of the landmarker's mesh.
+        subdivision: subdivision of the landmarker's mesh.
         **options: options of `canonface.audit`.
 
     Raises:

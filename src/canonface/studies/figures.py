@@ -215,7 +215,7 @@ def _recognition(request: FigureRequest) -> FigurePlan:
 def _pairs(
     request: FigureRequest, people: Sequence[tuple[str, tuple[Mapping[str, str], ...]]]
 ) -> tuple[list[Mapping[str, str]], tuple[str, ...]]:
-    """Return genuine and impostor pairs: those of the data set, else each person with itself and with the next."""
+    """Return genuine and impostor pairs: those of the data set, else one of each kind per person."""
     if request.data.pairs:
         kinds = ([p for p in request.data.pairs if p["same"] == same] for same in ("1", "0"))
         return [pair for kind in kinds for pair in kind[:GALLERY_PEOPLE]], ()

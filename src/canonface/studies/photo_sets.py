@@ -73,7 +73,7 @@ def open_photo_set(place: str | Path) -> PhotoSet:
     """Recognise a data set by its folder or table.
 
     Args:
-        place: the folder of CelebA (with ``img_align_celeba``) or LFW (with a folder a person), a CSV file with
+        place: the folder of CelebA (with ``img_align_celeba``) or LFW (with one folder per person), a CSV file with
             a column ``path``, a folder with a ``labels.csv``, or any folder of photos.
 
     Raises:
@@ -141,7 +141,7 @@ def _celeba_file(path: Path, names: Sequence[str]) -> Path | None:
 
 
 def _celeba_attributes(path: Path) -> dict[str, dict[str, str]]:
-    """Read gender and smiling of each photo from the text file (count, names, one line a photo) or the CSV file."""
+    """Read gender and smiling of each photo from the text file (count, names, one line per photo) or the CSV file."""
     lines = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8").splitlines()]
     header = next((i for i, words in enumerate(lines) if "Male" in words), None)
     if header is None:

@@ -129,7 +129,7 @@ class People:
         return people
 
     def maps(self, weights: Float[np.ndarray, "s c"]) -> Float[np.ndarray, "s p"]:
-        """Return the map of each set of people, one a row of weights (0 or 1); NaN where no face shows the place."""
+        """Return the map of each set of people, one per row (weights 0 or 1); NaN where no face shows the place."""
         count = weights @ self.count
         means = np.divide(weights @ self.total, count, out=np.full(count.shape, np.nan), where=count > 0)
         if self.spread is None:
@@ -153,7 +153,7 @@ def maps_at_probes(
     """Return each face's map (eq. 4-5) at the probes: the mean (or sum) of the drops whose patch covers the place.
 
     Args:
-        drops: one row a face, NaN where not probed.
+        drops: one row per face, NaN where not probed.
         near: 1 where the patch of one probe covers another.
         normalise: divide by the density of probes.
     """

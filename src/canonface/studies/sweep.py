@@ -58,7 +58,7 @@ def vary(
         out: folder of the study.
         progress: called after each photo.
         aligner: finds the faces; by default the landmarker. Each photo is aligned once for all settings.
-        subdivision: of the landmarker's mesh.
+        subdivision: subdivision of the landmarker's mesh.
         **common: options of `canonface.audit` that are the same for all: ``model``, ``target``, ``labels``, ...
 
     Raises:

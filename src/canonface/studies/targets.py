@@ -61,7 +61,7 @@ def fix_targets(
 ) -> tuple[list[Path] | Photos, dict[str, Any]]:
     """Freeze the original model's targets: return photos and options that make every model explain them.
 
-    Where the target is ``predicted``, the model predicts each photo's first face once, and its class is written into
+    If the target is ``predicted``, the model predicts each photo's first face once, and its class is written into
     ``out/targets.csv`` next to the labels; the target is then that column. Any other target is the same for every
     model anyway.
 

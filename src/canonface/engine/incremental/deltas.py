@@ -41,7 +41,7 @@ class InputDeltas:
     """Deltas of the network's input for the occlusions of some photos, in the order in which they are evaluated.
 
     Attributes:
-        windows: of the input, one per occlusion.
+        windows: windows of the input, one per occlusion.
         order: ``(n,)`` index of each among all occlusions, one photo's after another's.
     """
 

@@ -119,7 +119,7 @@ def _run(program: Program, nodes: Iterable[fx.Node], given: Values, constants: V
     """
     interpreter = fx.Interpreter(program.graph)
     like = next(iter(given.values()), torch.empty(1, 1))
-    # Only their size is read: one number stands for all.
+    # Only the size of these values is read, so all their elements may be the same number.
     sizes = {node: like.flatten()[0].expand(like.shape[0], *shape) for node, shape in program.sizes.items()}
     interpreter.env = {**constants, **sizes, **given}
     for node in nodes:

@@ -128,7 +128,7 @@ class Executor:
 
         Args:
             buffers: filled.
-            delta: of the input, for all of them at once, because PyTorch's threads spin for a while after their work
+            delta: delta of the input, for all at once, because PyTorch's threads spin for a while after their work
                 and slow down the kernels' threads.
             chunks: probes that go through the steps together, and their windows.
             cache: activations of the photos.
@@ -188,7 +188,7 @@ class _EndBuffer:
 
     Attributes:
         end: the end.
-        windows: of the deltas.
+        windows: windows of the deltas.
         values: each changed cell's row; for a mean one sum per probe, since it needs no more.
     """
 

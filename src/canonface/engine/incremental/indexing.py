@@ -22,7 +22,7 @@ def to_index(values: np.ndarray, like: Tensor) -> Tensor:
 
 
 def take_rows(rows: Float[Tensor, "rows c"], chosen: Int[np.ndarray, "k"]) -> Float[Tensor, "k c"]:
-    """Return rows of a delta; the index one past the last gives zeros."""
+    """Return rows of a delta; an index equal to the number of rows gives zeros."""
     count = len(rows)
     missing = np.flatnonzero(chosen == count)
     if not len(missing):

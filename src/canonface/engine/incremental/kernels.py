@@ -51,7 +51,7 @@ class Kernels(Protocol):
         ...
 
     def step(self, work: Work) -> Delta:
-        """Return the delta that a step makes of its inputs."""
+        """Return the delta that a step computes from its inputs."""
         ...
 
     def release(self, delta: Delta) -> None:

@@ -71,7 +71,7 @@ class Workspace:
 
 @dataclass(eq=False)
 class NativeKernels:
-    """Kernels by a compiled library, on the CPU in float32.
+    """Kernels of a compiled library, on the CPU in float32.
 
     Attributes:
         library: the compiled kernels.

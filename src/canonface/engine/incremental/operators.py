@@ -28,7 +28,7 @@ class Activation:
 
     Attributes:
         name: as PyTorch names its function.
-        function: of rows ``(..., c)``.
+        function: function of rows ``(..., c)``.
         low, high: bounds of a clamp.
         slope: ``(c,)`` factor of negative numbers, for leaky and parametric ReLU.
     """
@@ -122,12 +122,12 @@ class Convolution(Operator):
 
     @property
     def is_native(self) -> bool:
-        """Return whether the compiled kernels support it: of grouped convolutions only depthwise ones."""
+        """Return whether the compiled kernels support this convolution; grouped ones must be depthwise."""
         return self.groups == 1 or self.is_depthwise
 
     @property
     def suits_winograd(self) -> bool:
-        """Return whether it is a dense 3x3 kernel of stride 1: most of its multiplications can be saved."""
+        """Return whether the kernel is dense, 3x3 and of stride 1; then most multiplications can be saved."""
         slides = self.sliding
         kind = (slides.kernel, slides.stride, slides.dilation)
         return self.groups == 1 and kind == ((3, 3), (1, 1), (1, 1)) and self.weight.shape[1] >= 16
@@ -185,7 +185,7 @@ class Add(Operator):
     """Sum or difference of two maps.
 
     Attributes:
-        sign: of the second.
+        sign: sign of the second.
     """
 
     sign: float = 1.0

@@ -85,7 +85,7 @@ class OpCall:
     """Op of one graph node.
 
     Attributes:
-        name: of the op, as PyTorch names its function.
+        name: name of the op, as PyTorch names its function.
         arguments: by name; some are nodes of the graph.
         layer: name of the layer in the user's module.
     """

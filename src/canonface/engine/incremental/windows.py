@@ -27,7 +27,7 @@ class Sliding:
 
     Attributes:
         kernel: height and width of the kernel.
-        stride: of its steps.
+        stride: stride of its steps.
         padding: cells above and left of the map.
         dilation: distance of its taps.
         out_hw: height and width of the output map.
@@ -166,7 +166,7 @@ class Windows:
     def rows_at(
         self, owner: Int[np.ndarray, "..."], y: Int[np.ndarray, "..."], x: Int[np.ndarray, "..."]
     ) -> Int[np.ndarray, "..."]:
-        """Return the row of a probe's cell at a place of the map; outside its window ``rows``, one past the last."""
+        """Return the row of a probe's cell at a place of the map; outside its window, the number of all rows."""
         top, left, height, width, first, _ = (column[owner] for column in self.table.T)
         down, right = y - top, x - left
         inside = (down >= 0) & (down < height) & (right >= 0) & (right < width)
@@ -212,7 +212,7 @@ def equalize(windows: Windows, map_hw: Pair, most_one: float, most: float) -> Wi
     """Return the same window for all, or the smallest windows of one size that hold them.
 
     Args:
-        windows: of some probes.
+        windows: windows of some probes.
         map_hw: height and width of the map.
         most_one: largest growth in cells for which all get the same window.
         most: largest growth in cells for which all get one size; beyond it the windows stay as they are.

@@ -96,8 +96,8 @@ def algorithm_number(
         inputs: channels that are read.
         outputs: channels that are written.
         kernel: height and width.
-        stride: of rows and columns.
-        dilation: of rows and columns.
+        stride: stride of rows and columns.
+        dilation: dilation of rows and columns.
 
     Raises:
         ValueError: the requested algorithm cannot compute it.

@@ -79,8 +79,8 @@ class Library:
 
         Args:
             weight: ``(out, in, kernel height, kernel width)``, of any float type; its groups are 1.
-            stride: of rows and columns.
-            dilation: of rows and columns.
+            stride: stride of rows and columns.
+            dilation: dilation of rows and columns.
             algorithm: "im2col" multiplies the cells under the kernel; "toom-cook" multiplies values of polynomials,
                 which needs fewer multiplications and rounds more (5e-6 of the typical value instead of 1e-6), for
                 kernels 3x3, dilation 1 and stride 1 or 2; "strassen" and "strassen-twice" make seven products of
@@ -117,7 +117,7 @@ class Library:
 
         Args:
             weight: ``(outputs, channels * height * width)`` in the order of ``torch.flatten`` of ``(c, h, w)``.
-            channels: of the map.
+            channels: channels of the map.
             map_hw: height and width of the map.
         """
         import torch
@@ -149,8 +149,8 @@ class Library:
         Args:
             packed: weights, from :meth:`pack_conv`.
             rows: deltas of the input.
-            windows: of the input deltas.
-            out_windows: of the output deltas.
+            windows: windows of the input deltas.
+            out_windows: windows of the output deltas.
             out: ``(r, out channels)``; written.
             padding: rows above and columns left of the input's map.
             epilogue: the activation that follows, if any.
@@ -219,12 +219,12 @@ class Library:
             packed: weights of the depthwise convolution.
             packed_conv: weights of the 1x1 convolution, packed for the algorithm "im2col".
             rows: deltas of the input.
-            windows: of the input deltas.
-            out_windows: of the output deltas.
+            windows: windows of the input deltas.
+            out_windows: windows of the output deltas.
             out: ``(r, out channels)``; written.
-            stride: of the depthwise convolution.
+            stride: stride of the depthwise convolution.
             padding: rows above and columns left of the input's map.
-            dilation: of rows and columns.
+            dilation: dilation of rows and columns.
             between: the activation between the two.
             epilogue: the activation that follows.
             threads: number of threads.
@@ -271,17 +271,17 @@ class Library:
 
         Args:
             rows: deltas of the input.
-            windows: of the input deltas.
-            out_windows: of the output deltas.
+            windows: windows of the input deltas.
+            out_windows: windows of the output deltas.
             out: ``(r, c)``; written.
             base_in: base map of the input.
             base_out: base map of the output.
             in_hw: height and width of the input's map.
             out_hw: height and width of the output's map.
             kernel: height and width.
-            stride: of rows and columns.
+            stride: stride of rows and columns.
             padding: rows above and columns left of the input's map, which are never the maximum.
-            dilation: of rows and columns.
+            dilation: dilation of rows and columns.
             threads: number of threads.
         """
         channels = int(out.shape[1])

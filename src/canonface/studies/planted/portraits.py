@@ -29,7 +29,7 @@ PART = 100
 
 @dataclass(frozen=True, eq=False)
 class Portraits:
-    """Aligned faces as small square pictures; all arrays have one row a face.
+    """Aligned faces as small square pictures; all arrays have one row per face.
 
     Attributes:
         mesh: the mesh.

@@ -124,7 +124,7 @@ class Planted:
         return rows
 
     def groups(self) -> Table:
-        """Return the hits of the trials with marks by the network's head and by the size of the marks."""
+        """Return the hits of the trials with marks, grouped by the network's head and by the size of the marks."""
         rows: list[dict[str, Any]] = []
         for attribute in ("head", "size"):
             values = sorted({getattr(trial.plan, attribute) for trial in self.counted("mark")})
