@@ -155,7 +155,13 @@ class TestRocArea:
 
 @pytest.mark.parametrize(
     ("value", "stored"),
-    [(float("nan"), None), (float("inf"), None), (0.5, 0.5), ((1, float("nan")), [1, None]), ("text", "text")],
+    [
+        (float("nan"), None),
+        (float("inf"), None),
+        (0.5, 0.5),
+        ((1, float("nan")), [1, None]),
+        ("text", "text"),
+    ],
 )
 def test_what_json_cannot_hold_is_none(value, stored):
     assert json_value(value) == stored

@@ -416,3 +416,31 @@ def test_options_that_do_not_fit_one_another(place, canonface, options, words):
     assert code == 2
     assert words in " ".join(err.split())
     assert out == ""
+
+
+def test_no_command_takes_more_than_twenty_parameters():
+    import inspect
+
+    from canonface.cli.main import app
+    from canonface.cli.study import study
+
+    for command in [*app.registered_commands, *study.registered_commands]:
+        function = inspect.unwrap(command.callback)
+        assert (
+            len(
+                function.__code__.co_varnames[
+                    : function.__code__.co_argcount + function.__code__.co_kwonlyargcount
+                ]
+            )
+            <= 20
+        )
+
+
+def test_options_of_0_1_0_are_understood_and_the_new_name_is_told(canonface):
+    code, _, err = canonface(
+        "audit", "photos", "-m", "no-such-model", "-o", "run", "--level=0", "--max-questions", "5"
+    )
+    assert code == 2
+    assert "--level is now --subdivision" in err
+    assert "--max-questions is now --max-forward-passes" in err
+    assert "no-such-model" in err

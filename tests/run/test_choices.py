@@ -90,12 +90,68 @@ def test_names_of_0_1_0_warn_and_work(model, tmp_path):
         assert run.reached == run.stopping_state
 
 
+def test_a_keyword_takes_the_place_of_the_other_choice_of_probes():
+    by_spacing = make_settings("default", make_settings("default", stride=3), spacing=0.5)
+    assert (by_spacing.spacing, by_spacing.stride) == (0.5, None)
+    by_stride = make_settings("default", make_settings("default", spacing=0.5), stride=3)
+    assert (by_stride.spacing, by_stride.stride) == (None, 3)
+
+
+def test_a_fill_of_ones_own_does_not_give_way_to_a_method():
+    with pytest.raises(OptionError, match="fill is an option of occlusion"):
+        make_settings("default", make_settings("default", fill="black"), method="rise")
+    assert make_settings("paper", method="rise").fill is None
+
+
+@pytest.mark.parametrize("settings", [{"target": "happy"}, {"confidence": "logit"}])
+def test_what_a_pair_has_no_use_for_is_refused_in_settings_too(face, model, settings):
+    with pytest.raises(OptionError, match=r"that of verification .*leave it out"):
+        canonface.explain_pair(face, face, model, same=True, settings=make_settings("default", **settings))
+
+
+def test_a_gallery_refuses_another_confidence_in_settings_too(model, tmp_path):
+    settings = make_settings("default", confidence="logit")
+    with pytest.raises(OptionError, match=r"A gallery is for confidence='recognition'.*got 'logit'"):
+        canonface.audit(PHOTO, model, tmp_path / "run", gallery=PHOTO.parent, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"share": 7}, "A share of probes"),
+        ({"precision": -1}, "A precision is"),
+        ({"sead": 1}, "did you mean 'seed'"),
+    ],
+)
+def test_choices_are_checked_before_the_model_is_loaded(tmp_path, options, words):
+    with pytest.raises(OptionError, match=words):
+        canonface.audit(tmp_path / "nothing", "no-such-model", tmp_path / "run", **options)
+
+
 def test_progress_true_shows_a_bar(model, tmp_path):
     screen = io.StringIO()
     with redirect_stderr(screen):
         canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, **SMALL)
     assert "sides" in screen.getvalue()
     assert "1/1" in screen.getvalue()
+
+
+def test_a_run_that_is_finished_shows_no_bar(model, tmp_path):
+    canonface.audit(PHOTO, model, tmp_path / "run", target="light", **SMALL)
+    screen = io.StringIO()
+    with redirect_stderr(screen):
+        canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, **SMALL)
+    assert screen.getvalue() == ""
+
+
+def test_evaluations_and_studies_show_a_bar_too(model, tmp_path):
+    run = canonface.audit(PHOTO, model, tmp_path / "run", target="light", **SMALL)
+    screen = io.StringIO()
+    with redirect_stderr(screen):
+        canonface.evaluate(run, model, ["random"], metrics=["drop"], progress=True)
+        canonface.studies.density(PHOTO, model, tmp_path / "study", target="light", progress=True, **SMALL)
+    assert "sides" in screen.getvalue()
+    assert screen.getvalue().count("1/1") >= 3
 
 
 def test_no_public_signature_is_wide():

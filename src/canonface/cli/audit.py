@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from canonface.cli import console, options
+from canonface.cli.groups import grouped
 from canonface.cli.loading import made_gallery
-from canonface.cli.options import grouped
 
 
 @grouped
@@ -17,11 +17,10 @@ def audit(
     labels: options.Labels = None,
     by: options.By = None,
     confidence: options.ConfidenceName = None,
+    preset: options.Preset = "default",
     patch: options.PatchOptions,
     sampling: options.SamplingOptions,
-    preset: options.Preset = "default",
-    gallery: options.Gallery = None,
-    identity: options.Identity = "identity",
+    people: options.GalleryOptions,
     method: options.MethodOptions,
     mean: options.MeanOptions,
     engine: options.EngineOptions,
@@ -49,7 +48,9 @@ def audit(
     keywords = patch.keywords() | method.keywords() | mean.keywords() | {"confidence": confidence}
     loaded = loading.load(model)
     place = aligner.make(all_faces)
-    known = None if gallery is None else made_gallery(gallery, loaded, identity, place, confidence)
+    known = None
+    if people.gallery is not None:
+        known = made_gallery(people.gallery, loaded, people.identity, place, confidence)
     with console.photo_progress(loaded.name) as progress:
         result = pipeline.audit(
             photos,
@@ -64,7 +65,7 @@ def audit(
             gallery=known,
             progress=progress,
             preset=preset,
-            identity=identity,
+            identity=people.identity,
             retry_failed=failures.retry_failed,
             **keywords,
         )

@@ -11,8 +11,8 @@ import numpy as np
 import typer
 
 from canonface.cli import console, options
+from canonface.cli.groups import grouped
 from canonface.cli.loading import made_gallery, options_by_method
-from canonface.cli.options import grouped
 from canonface.statistics import json_value
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ def compare_methods(
     target: options.Target = None,
     labels: options.Labels = None,
     confidence: options.ConfidenceName = None,
-    patch: options.PatchOptions,
     preset: options.Preset = "default",
-    gallery: options.Gallery = None,
-    identity: options.Identity = "identity",
+    patch: options.PatchOptions,
+    people: options.GalleryOptions,
     layer: options.Layer = None,
     method_option: Annotated[
         list[str] | None,
@@ -77,11 +76,11 @@ def compare_methods(
     works, left_out = _usable(loaded, chosen, own_options)
     place = aligner.make()
     measured: Any = confidence
-    if gallery is not None:
+    if people.gallery is not None:
         check_form(confidence)
-        people = made_gallery(gallery, loaded, identity, place, confidence)
+        known = made_gallery(people.gallery, loaded, people.identity, place, confidence)
         form = "margin" if confidence == "recognition-margin" else "closest"
-        measured, target = RecognitionConfidence(people, target or "predicted", form), None
+        measured, target = RecognitionConfidence(known, target or "predicted", form), None
     settings = explanation.make_settings(preset, target=target, confidence=measured, **patch.keywords())
     runner = engine.value()
     found = LabelledPhotos.open(photos, labels)

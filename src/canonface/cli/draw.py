@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 
 
 @grouped

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canonface.cli import console, options
+from canonface.cli.groups import grouped
 from canonface.cli.loading import chosen_aligner, made_gallery
-from canonface.cli.options import grouped
 from canonface.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def evaluate(
     cluster: Annotated[
         str | None, typer.Option(help="Column that names the person; default: the run's own, or identity.")
     ] = None,
-    gallery: options.Gallery = None,
-    identity: options.Identity = "identity",
+    people: options.GalleryOptions,
     subdivision: options.Subdivision = 1,
     loading: options.LoadOptions,
     batch: options.Batch = 64,
@@ -162,7 +161,7 @@ def evaluate(
         loaded = loading.load(model or opened.model_name)
     except ModelError as error:
         raise error if model else unknown_name(opened, error) from error
-    confidence = None if gallery is None else _recognition(opened, loaded, gallery, identity, subdivision)
+    confidence = None if people.gallery is None else _recognition(opened, loaded, people, subdivision)
     what = "pairs" if opened.of_pairs else "photos"
     with console.photo_progress(loaded.name, what, kept=False) as progress:
         found = evaluated(
@@ -214,13 +213,14 @@ def _total(text: str) -> str | float:
         return text
 
 
-def _recognition(run: Run, model: Any, gallery: Path, identity: str, subdivision: int) -> Any:
+def _recognition(run: Run, model: Any, people: options.GalleryOptions, subdivision: int) -> Any:
     """Return the confidence of a run that compared faces with known people."""
     from canonface.confidence import RecognitionConfidence
 
     stated = run.settings["confidence"]
     aligner = chosen_aligner("landmarker", subdivision, False, bool(run.mesh.halo), None, None)
-    made = made_gallery(gallery, model, identity, aligner, None)
+    assert people.gallery is not None
+    made = made_gallery(people.gallery, model, people.identity, aligner, None)
     return RecognitionConfidence(made, stated.get("target"), stated.get("form", "closest"))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 
 LEAST_EVALUATED = 0.25
 """Share of the probes below which the map of a single face cannot be trusted: see docs/sampling.md."""
@@ -55,9 +55,9 @@ def explain(
     target: options.Target = None,
     labels: options.Labels = None,
     confidence: options.ConfidenceName = None,
+    preset: options.Preset = "default",
     patch: options.PatchOptions,
     adaptive: AdaptiveOptions,
-    preset: options.Preset = "default",
     method: options.MethodOptions,
     no_normalise: options.NoNormalise = False,
     engine: options.EngineOptions,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 
 if TYPE_CHECKING:
     from canonface.finetuning import Finetuned

@@ -147,7 +147,7 @@ def sampling_summary(run: Run) -> dict[str, Any] | None:
     width = found.map.widest
     result: dict[str, Any] = {
         "design": run.design.describe(),
-        "asked": found.probed,
+        "probed": found.probed,
         "inferred": found.inferred,
         "half_width": width if np.isfinite(width) else None,
         "trusted": found.map.trusted,
@@ -170,7 +170,7 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
     words = []
     if sampling["inferred"]:
         words.append(
-            f"{sampling['design']['name']} design: {sampling['asked']:,} drops measured, the map inferred from them"
+            f"{sampling['design']['name']} design: {sampling['probed']:,} drops measured, the map inferred from them"
         )
     if (width := sampling["half_width"]) is None:
         words.append("too few faces for a band")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 from canonface.statistics import json_value
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import console, options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 
 
 @grouped
@@ -36,8 +36,8 @@ def verify(
     by: Annotated[
         str, typer.Option(help="Also one map for each value of this label; target: same or different.")
     ] = "target",
-    patch: options.PatchOptions,
     preset: options.Preset = "default",
+    patch: options.PatchOptions,
     method: options.MethodOptions,
     unseen: options.Unseen = None,
     engine: options.EngineOptions,

@@ -20,7 +20,7 @@ from canonface.evaluation.run_subjects import people_of, subject_maker, verified
 from canonface.evaluation.scores import SubjectScores, score
 from canonface.evaluation.subjects import Subject
 from canonface.methods import AttributionFiles, make_method
-from canonface.pipeline import Progress
+from canonface.progress import Progress, ProgressOption, progress_callback
 from canonface.run import Run
 
 OURS = ("cms", "cis")
@@ -40,7 +40,7 @@ def evaluate(
     held_out: bool = False,
     cluster: str | None = None,
     options: EvaluationOptions | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: ProgressOption = None,
     **keywords: Any,
 ) -> Evaluation:
     """Score a run's maps and those of other methods by their faithfulness to the model, on the run's own photos.
@@ -63,7 +63,7 @@ def evaluate(
         held_out: leave a person's own photos out of the model map that is drawn on them.
         cluster: column of the labels that names the person; None: the run's own, else ``identity``.
         options: options of the metrics and intervals; None: the defaults.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         **keywords: single fields of `EvaluationOptions`, e.g. ``steps=10``; they replace those of ``options``.
 
     Raises:
@@ -83,7 +83,8 @@ def evaluate(
     maps = MethodMaps(ModelMaps(run, by, held_out, people), loaded, methods)
     rows = _rows(run, photos, chosen.seed)
     _check_files(methods, run, rows)
-    scored, failed = _score_rows(run, rows, subject_of, maps, measured, chosen, progress)
+    with progress_callback(progress, run.model_name) as report:
+        scored, failed = _score_rows(run, rows, subject_of, maps, measured, chosen, report)
     if not scored:
         raise RunError(
             f"An evaluation needs at least one photo; none of {len(rows)} of {run.folder} could be scored, e.g.: "
@@ -173,7 +174,7 @@ def _score_rows(
     maps: MethodMaps,
     metrics: Sequence[Metric],
     options: EvaluationOptions,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[Progress], None],
 ) -> tuple[list[_ScoredRow], list[tuple[str, str, str]]]:
     """Return the scored rows, and name, reason and message of each row that failed."""
     scored: list[_ScoredRow] = []
@@ -192,8 +193,7 @@ def _score_rows(
             if isinstance(error, OptionError | ConfigurationChangedError):
                 raise
             failed.append((names[row], error.reason, str(error)))
-        if progress is not None:
-            progress(Progress(done, len(rows), len(failed), 0))
+        progress(Progress(done, len(rows), len(failed), 0))
     return scored, failed
 
 

@@ -32,6 +32,7 @@ from canonface.methods import (
     title_of,
 )
 from canonface.models import Model, load_model
+from canonface.statistics import spearman
 from canonface.types import Face
 
 Options = Mapping[str, Mapping[str, Any]]
@@ -82,13 +83,7 @@ class MethodComparison:
         if name not in self.maps:
             why = f" It made none: {self.failed[name]}" if name in self.failed else ""
             raise OptionError(f"This comparison has no map by {name!r}: {near_names(name, self.maps)}{why}")
-        mine, theirs = self.cis.values, self.maps[name].cis.values
-        both = np.isfinite(mine) & np.isfinite(theirs)
-        if both.sum() < 3 or np.ptp(mine[both]) == 0 or np.ptp(theirs[both]) == 0:
-            return float("nan")
-        from scipy.stats import spearmanr
-
-        return float(spearmanr(mine[both], theirs[both]).statistic)
+        return spearman(self.cis.values, self.maps[name].cis.values)
 
 
 def usable_methods(

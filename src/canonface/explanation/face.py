@@ -110,8 +110,8 @@ def is_adaptive(sampling: Sampling) -> bool:
             f"share and precision of a single face go with design='adaptive'; got share={share!r}, "
             f"precision={precision!r} and design={design!r}."
         )
-    for name in ("cluster", "max_forward_passes"):
-        if getattr(sampling, name) is not None:
+    for name, usual in (("cluster", None), ("max_forward_passes", None), ("precision_of", "map")):
+        if getattr(sampling, name) != usual:
             raise OptionError(
                 f"{name} is for many faces; got {name}={getattr(sampling, name)!r}: leave it out."
             )

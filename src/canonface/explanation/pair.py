@@ -101,13 +101,13 @@ def pair_choices(
     Raises:
         OptionError: a confidence or a target is given, or an option cannot be used.
     """
-    for name in ("confidence", "target"):
-        if options.get(name) is not None:
-            raise OptionError(
-                f"The confidence of a pair is that of verification (eq. 8); got {name}={options[name]!r}: "
-                "leave it out."
-            )
     choices = gather(options, settings=settings, engine=engine, own=own)
+    for name, usual in (("confidence", "probability"), ("target", None)):
+        given = getattr(choices.settings, name)
+        if given != usual or options.get(name) is not None:
+            raise OptionError(
+                f"The confidence of a pair is that of verification (eq. 8); got {name}={given!r}: leave it out."
+            )
     engine_name = choices.engine.name
     refuse_occlusion_options(
         choices.settings.attribution_method(), engine=None if engine_name == "auto" else engine_name

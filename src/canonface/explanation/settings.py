@@ -165,10 +165,11 @@ def make_settings(preset: str = "default", base: Settings | None = None, /, **op
         if name not in known:
             raise OptionError(f"An option has a known name; got {name!r}: {near_names(name, known)}")
     given = {name: value for name, value in options.items() if value is not None}
-    if "method" in given or not isinstance(given.get("occluder", ""), str):
+    if base is None and ("method" in given or not isinstance(given.get("occluder", ""), str)):
         # An occluder object has its own fill, and a method occludes nothing: the preset's fill gives way.
         given.setdefault("fill", None)
-    if "spacing" in given:
-        # Instead of the preset's stride.
-        given.setdefault("stride", None)
+    # One of the two chooses the probes: a keyword takes the place of the other field.
+    for name, other in (("spacing", "stride"), ("stride", "spacing")):
+        if name in given:
+            given.setdefault(other, None)
     return replace(PRESETS[preset] if base is None else base, **given)

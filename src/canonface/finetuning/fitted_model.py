@@ -29,6 +29,7 @@ from canonface.finetuning.tasks import Task, chosen_classes, make_task
 from canonface.imports import require
 from canonface.mesh import load_mesh
 from canonface.models.finetuned import Description, is_finetuned, write_finetuned
+from canonface.progress import StageOption, stage_callback
 
 if TYPE_CHECKING:
     from canonface.finetuning.backbones import Backbone
@@ -90,7 +91,7 @@ def finetune(
     options: FinetuneOptions | None = None,
     aligner: Aligner | None = None,
     cache: str | Path | None = None,
-    progress: ProgressCallback | None = None,
+    progress: StageOption = None,
     **keywords: Any,
 ) -> Finetuned:
     """Fit a linear head on a backbone's features, or backbone and head together, and score it on other people.
@@ -116,7 +117,8 @@ def finetune(
         cache: folder for the features of each photo, so that another head on the same backbone, or the same command
             after an interruption, shows only new photos to the backbone. None: features are kept in memory for this
             fit. A whole network is fitted to photos and does not use the cache.
-        progress: called with the stage (``photos``, ``fit``), the number done and the total.
+        progress: True for bars on stderr, or a function of the stage (``photos``, ``fit``), the number done and the
+            total.
         **keywords: single fields of `FinetuneOptions`, e.g. ``whole=True``; they replace those of ``options``.
 
     Raises:
@@ -139,15 +141,16 @@ def finetune(
     base = load_backbone(backbone, tuple(chosen.without), chosen.device, chosen.trust)
     if chosen.whole:
         check_gradients(base)
-    collected = _collect(candidates, target, base, by, schedule, chosen, aligner, cache, progress)
-    names = chosen_classes(target, collected.values, chosen.classes, chosen.least)
-    examples = collected.only(names)
-    numbers = _class_numbers(examples, names, target, schedule.mirror)
-    parts = identity_folds(examples.people, numbers[0], chosen.folds, chosen.seed)
-    _check_parts(parts, numbers[0], names, chosen.folds)
-    fit = (fit_whole if chosen.whole else fit_heads)(
-        *(examples, numbers, parts, names, base, schedule, chosen.balance, progress)
-    )
+    with stage_callback(progress) as report:
+        collected = _collect(candidates, target, base, by, schedule, chosen, aligner, cache, report)
+        names = chosen_classes(target, collected.values, chosen.classes, chosen.least)
+        examples = collected.only(names)
+        numbers = _class_numbers(examples, names, target, schedule.mirror)
+        parts = identity_folds(examples.people, numbers[0], chosen.folds, chosen.seed)
+        _check_parts(parts, numbers[0], names, chosen.folds)
+        fit = (fit_whole if chosen.whole else fit_heads)(
+            *(examples, numbers, parts, names, base, schedule, chosen.balance, report)
+        )
     scores = _held_out_scores(fit, numbers[0], names, examples)
     title = chosen.name or f"{base.model.name}-{task}"
     model = replace(base.model, module=fit.module, name=title, labels=names, outputs="logits")

@@ -69,8 +69,8 @@ def verify(
         hide: occlude the same canonical place in ``both`` photos (the paper), in the ``first`` or the ``second``
             only; with another ``method``, the face whose attribution is taken (`explain_pair`).
         settings: the choices that define a map, without target and confidence; its fields are keywords too.
-        engine: the engine that runs the model, by name or with its batch size (keyword ``batch``). A run keeps to an
-            engine that is not exact.
+        engine: the engine that runs the model, by name or with its batch size (keyword ``batch``). The
+            engines agree, and one run may use several.
         aligner: places faces on a mesh; by default the landmarker, which takes the largest face of a photo.
         progress: True for a bar on stderr, or a function that is called after each pair.
         **options: fields of `Settings`, and: ``preset`` (``paper`` follows eq. 8 to the letter, whose sign is the

@@ -71,8 +71,8 @@ def audit(
         settings: the choices that define a map; the fields of `Settings` are keywords too.
         sampling: the probes of each face and the early stop; the fields of `Sampling` are keywords too. A sampled
             run gives an estimate of the map: ``run.estimate()``.
-        engine: the engine that runs the model, by name or with its batch size (keyword ``batch``). The exact
-            engines agree, and one run may use several; a run keeps to an engine that is not exact.
+        engine: the engine that runs the model, by name or with its batch size (keyword ``batch``). The
+            engines agree, and one run may use several.
         labels: CSV file with a ``path`` column and any other columns. None: ``photos``, if it is a CSV file.
         by: column that the maps will be grouped by; refused at once if the labels lack it.
         aligner: places faces on a mesh; by default the landmarker.
@@ -97,11 +97,7 @@ def audit(
     """
     if target is not None:
         options["target"] = target
-    loaded = load_model(model)
-    aligner = aligner or _default_aligner(options)
-    with_gallery = gallery is not None or _form(settings, options) in RECOGNITIONS
-    if with_gallery:
-        settings = _with_recognition(settings, options, gallery, loaded, aligner)
+    recognised = _recognised(settings, options, gallery)
     choices = gather(
         options,
         settings=settings,
@@ -111,23 +107,14 @@ def audit(
         sampled=tuple(field.name for field in fields(Sampling)),
     )
     design = _checked_design(choices)
-    identity = choices.own["identity"]
-    column = choices.settings.confidence_fn().label_column
-    found = LabelledPhotos.open(
-        photos, labels, folder_column=identity if with_gallery and column == identity else None
-    )
+    loaded = load_model(model)
+    if aligner is None:
+        aligner = LandmarkerAligner(load_mesh(choices.own["subdivision"]), faces=choices.own["faces"])
+    if recognised is not None:
+        choices = _with_recognition(choices, recognised, gallery, loaded, aligner)
+    found = _found(choices, photos, labels, recognised is not None)
     _check(choices, loaded, found, by)
-    cluster = choices.sampling.cluster
-    if cluster is None and identity in found.columns:
-        cluster = identity
     probes = choose_probes(aligner.mesh, choices.settings, loaded.spec)
-    people = {
-        number: found.labels[name].get(cluster or "") or photo_cluster(number)
-        for number, name in enumerate(found.names)
-    }
-    order = None
-    if choices.sampling.stops_early:
-        order = make_order(people, choices.sampling.seed, choices.sampling.precision)
     task = _PhotoTask(
         loaded,
         choices.settings,
@@ -137,6 +124,10 @@ def audit(
         found.labels,
         ModelRunner(loaded, choices.engine.name, choices.engine.batch),
     )
+    people, cluster = _people(choices, found)
+    order = None
+    if choices.sampling.stops_early:
+        order = make_order(people, choices.sampling.seed, choices.sampling.precision)
     configuration = describe(choices.settings, loaded, found, aligner, probes)
     manifest = Manifest.new(configuration | _describe_sampling(design, order, cluster), found.photos.root)
     cases = [
@@ -147,16 +138,28 @@ def audit(
     if order is not None:
         cases = [cases[number] for number in order.sorted(people)]
         rule = stopping_rule(Path(out), manifest, order, people, _wanted(choices.sampling))
-    schema = part_schema(found.columns)
+    schema, retry_failed = part_schema(found.columns), choices.own["retry_failed"]
     with progress_callback(progress, loaded.name) as report:
-        return write_run(
-            Path(out), manifest, aligner.mesh, cases, schema, choices.own["retry_failed"], report, rule
-        )
+        return write_run(Path(out), manifest, aligner.mesh, cases, schema, retry_failed, report, rule)
 
 
-def _default_aligner(options: dict[str, Any]) -> Aligner:
-    subdivision = options.get("subdivision", options.get("level", 1))
-    return LandmarkerAligner(load_mesh(subdivision), faces=options.get("faces", "largest"))
+def _found(choices: Choices, photos: Photos, labels: str | Path | None, with_gallery: bool) -> LabelledPhotos:
+    """Return the photos with their labels; with a gallery, people may be named by the photos' folders."""
+    identity = choices.own["identity"]
+    by_folder = with_gallery and choices.settings.confidence_fn().label_column == identity
+    return LabelledPhotos.open(photos, labels, folder_column=identity if by_folder else None)
+
+
+def _people(choices: Choices, found: LabelledPhotos) -> tuple[dict[int, str], str | None]:
+    """Return the cluster of each photo by its number, and the column that names the clusters."""
+    cluster = choices.sampling.cluster
+    if cluster is None and choices.own["identity"] in found.columns:
+        cluster = choices.own["identity"]
+    people = {
+        number: found.labels[name].get(cluster or "") or photo_cluster(number)
+        for number, name in enumerate(found.names)
+    }
+    return people, cluster
 
 
 def _wanted(sampling: Sampling) -> StoppingState:
@@ -192,9 +195,37 @@ def _check(choices: Choices, model: Model, found: LabelledPhotos, by: str | None
             found.require(column)
 
 
-def _form(settings: Settings | None, options: dict[str, Any]) -> Any:
-    """Return the confidence of the call, as it was given."""
-    return options.get("confidence", None if settings is None else settings.confidence)
+@dataclass(frozen=True)
+class _Recognised:
+    """The confidence of eq. 7 that a call asks for, before its gallery is made."""
+
+    form: str
+    target: str | int | None
+
+
+def _recognised(
+    settings: Settings | None, options: dict[str, Any], gallery: Photos | Gallery | None
+) -> _Recognised | None:
+    """Take the confidence of eq. 7 and its target out of the options; None for another confidence.
+
+    Raises:
+        OptionError: a gallery comes with a confidence that has no use for it, or is missing.
+    """
+    form = options.get("confidence")
+    if gallery is None:
+        if form not in RECOGNITIONS:
+            return None
+        raise OptionError(
+            f"confidence={form!r} compares a face with photos of known people: give gallery=... (--gallery)."
+        )
+    check_form(form)
+    if settings is not None and settings.confidence != "probability":
+        check_form(settings.confidence)
+    options.pop("confidence", None)
+    target = options.pop("target", None)
+    if target is None and settings is not None:
+        target = settings.target
+    return _Recognised(form or RECOGNITIONS[0], target)
 
 
 def check_form(form: Any) -> None:
@@ -204,33 +235,23 @@ def check_form(form: Any) -> None:
 
 
 def _with_recognition(
-    settings: Settings | None,
-    options: dict[str, Any],
+    choices: Choices,
+    recognised: _Recognised,
     gallery: Photos | Gallery | None,
     model: Model,
     aligner: Aligner,
-) -> Settings | None:
-    """Put the confidence of eq. 7 into the options, and return the settings without confidence and target."""
-    form = options.get("confidence")
-    if form is None and settings is not None and settings.confidence in RECOGNITIONS:
-        form = settings.confidence
-    if gallery is None:
-        raise OptionError(
-            f"confidence={form!r} compares a face with photos of known people: give gallery=... (--gallery)."
-        )
-    check_form(form)
-    identity = options.get("identity", "identity")
-    known = (
-        gallery
-        if isinstance(gallery, Gallery)
-        else make_gallery(gallery, model, identity=identity, aligner=aligner)
-    )
-    target = options.pop("target", None if settings is None else settings.target)
-    who = f"label:{identity}" if target is None else str(target)
-    options["confidence"] = RecognitionConfidence(
-        known, who, "margin" if form == "recognition-margin" else "closest"
-    )
-    return None if settings is None else replace(settings, target=None, confidence="probability")
+) -> Choices:
+    """Return the choices with the confidence of eq. 7, whose gallery is made of photos if it is none yet."""
+    identity = choices.own["identity"]
+    if isinstance(gallery, Gallery):
+        known = gallery
+    else:
+        assert gallery is not None
+        known = make_gallery(gallery, model, identity=identity, aligner=aligner)
+    who = f"label:{identity}" if recognised.target is None else str(recognised.target)
+    form = "margin" if recognised.form == "recognition-margin" else "closest"
+    settings = replace(choices.settings, target=None, confidence=RecognitionConfidence(known, who, form))
+    return replace(choices, settings=settings)
 
 
 def describe(

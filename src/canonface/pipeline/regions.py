@@ -80,7 +80,7 @@ class RegionSummary:
         """Return the summary of a run of regions on disk.
 
         Raises:
-            RunError: the folder holds no such run, or none of its photos was evaluated yet.
+            RunError: the folder holds no such run, or none of its photos was explained.
         """
         place = Path(folder)
         manifest = Manifest.read(place)
@@ -91,6 +91,9 @@ class RegionSummary:
             )
         table = read_parts(place / PARTS)
         rows = [] if table is None else table.to_pylist()
+        if all(row["status"] != "ok" for row in rows):
+            last = f"the last one: {rows[-1]['message']}" if rows else "it has none yet: start it again."
+            raise RunError(f"A summary of regions needs at least one explained face of {place}; {last}")
         return _summary(rows, manifest.configuration)
 
     @classmethod
@@ -221,7 +224,8 @@ def audit_regions(
         manifest = Manifest.new(configuration, found.photos.root)
         schema = region_schema(found.columns)
         write_run(Path(out), manifest, aligner.mesh, cases, schema, choices.own["retry_failed"], report)
-    return RegionSummary.open(out)
+    table = read_parts(Path(out) / PARTS)
+    return _summary([] if table is None else table.to_pylist(), configuration)
 
 
 def _evaluated(cases: Sequence[Case], report: Any) -> list[Row]:
@@ -252,10 +256,6 @@ def _summary(rows: Sequence[Row], configuration: Mapping[str, Any]) -> RegionSum
         one = RegionSummary.of(_effects(row, names, configuration), configuration["unit"])
         summary = one if summary is None else summary.merge(one)
     if summary is None:
-        if not rows:
-            raise RunError(
-                "A summary of regions needs at least one face; the run has none yet: start it again."
-            )
         raise _error_of(rows[-1])
     return replace(summary, failed=tuple(failed))
 

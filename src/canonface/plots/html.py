@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from canonface.errors import RunError
 from canonface.evaluation.result import Estimate, Evaluation
 from canonface.maps import CIS, CMS
 from canonface.methods import title_of
@@ -44,9 +45,13 @@ def render(result: CIS | CMS | Run | Evaluation) -> str:
     if isinstance(result, CMS):
         return _page(_picture(result), _heading(result), numbers_of_faces(result))
     if isinstance(result, Run):
-        cms = result.cms() if result.faces.num_rows else None
         heading = f"Run of the {result.model_name} model"
-        return _page(_picture(cms) if cms else None, heading, numbers_of_run(result, cms))
+        try:
+            cms = result.cms() if result.faces.num_rows else None
+            return _page(_picture(cms) if cms else None, heading, numbers_of_run(result, cms))
+        except RunError as error:
+            # A run without a finished photo, or before its first interim look, has no map yet.
+            return _page(None, heading, {"no map yet": str(error)})
     return _page(None, f"Evaluation of maps of the {result.model} model", numbers_of_evaluation(result))
 
 

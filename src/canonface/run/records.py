@@ -117,9 +117,11 @@ class Records:
     @property
     def unit(self) -> str:
         """Unit of the confidence in words, e.g. ``probability of happy``."""
-        units = set(self.faces.column("unit").to_pylist())
-        unit = str(units.pop() if len(units) == 1 else self.manifest.configuration["unit"])
-        return current_unit(unit) if self.method else unit
+        stored = set(self.faces.column("unit").to_pylist())
+        # Rows that 0.1.0 wrote by another method hold another word for attribution.
+        units = {current_unit(unit) for unit in stored} if self.method else stored
+        whole = str(self.manifest.configuration["unit"])
+        return str(units.pop()) if len(units) == 1 else current_unit(whole) if self.method else whole
 
     @property
     def method(self) -> str:

@@ -16,11 +16,12 @@ from canonface.evaluation import PAPER, evaluate
 from canonface.functional import average_drop, increase_in_confidence, win_rate
 from canonface.mesh import five_point_mesh, load_mesh, pixel_mesh
 from canonface.models import Model, load_model
+from canonface.progress import SettingOption
 from canonface.run import Run
 from canonface.studies.aligners import CachedAligner
 from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.reliability import SPLITS
-from canonface.studies.sweep import Setting, StudyProgress, vary
+from canonface.studies.sweep import Setting, vary
 from canonface.studies.tables import Table
 from canonface.studies.targets import with_confidence
 from canonface.types import Mesh
@@ -73,7 +74,7 @@ def alignment(
     alignments: Sequence[str] = ALIGNMENTS,
     scored: int = 0,
     total: float = TOTAL,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -94,7 +95,7 @@ def alignment(
         scored: number of photos on which the paper's three metrics are measured (`canonface.evaluation.evaluate`),
             drawn at random from those that all alignments have explained; 0: none.
         total: total attribution of every map in a photo, as a share of a white one.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits, of the photos scored and of a design.

@@ -12,10 +12,11 @@ import numpy as np
 from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 from canonface.models import load_model
+from canonface.progress import SettingOption
 from canonface.run import Run
 from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.reliability import SPLITS
-from canonface.studies.sweep import Setting, StudyProgress, vary
+from canonface.studies.sweep import Setting, vary
 from canonface.studies.targets import with_confidence
 
 SAME_SIZE = 1.1
@@ -63,7 +64,7 @@ def models(
     models: Sequence[Any],
     out: str | Path,
     *,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -75,7 +76,7 @@ def models(
         photos: as `canonface.audit` takes them.
         models: models, or `ModelTask` values for models with a target or confidence of their own.
         out: folder of the study; one run a model.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits and of a design.
@@ -93,7 +94,7 @@ def tasks(
     tasks: Sequence[Any],
     out: str | Path,
     *,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -105,7 +106,7 @@ def tasks(
         photos: as `canonface.audit` takes them.
         tasks: `ModelTask` values, models, or texts such as ``gender=female``.
         out: folder of the study; one run a task.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits and of a design.
@@ -123,7 +124,7 @@ def _compared(
     photos: Any,
     models: Sequence[Any],
     out: str | Path,
-    progress: StudyProgress | None,
+    progress: SettingOption,
     cluster: str | None,
     splits: int,
     seed: int,

@@ -20,13 +20,14 @@ from canonface.errors import OptionError
 from canonface.maps import CMS
 from canonface.mesh import load_mesh
 from canonface.models import Model, load_model
+from canonface.progress import SettingOption
 from canonface.run import Run
 from canonface.statistics import json_value, spearman
 from canonface.studies.aligners import CachedAligner, NoisyCopies
 from canonface.studies.comparison import map_of
 from canonface.studies.layers import Layer, grouped, layers_of, randomised, require_torch
 from canonface.studies.similarity import complexity, structural_similarity
-from canonface.studies.sweep import Setting, StudyProgress, vary
+from canonface.studies.sweep import Setting, vary
 from canonface.studies.tables import Table
 from canonface.studies.targets import fix_targets, with_confidence
 
@@ -190,7 +191,7 @@ def randomize(
     draws: int = 3,
     smooth: int = 0,
     noise: float = 0.1,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     seed: int = 0,
     **options: Any,
 ) -> Randomization:
@@ -210,7 +211,7 @@ def randomize(
         smooth: number of noisy copies of each photo, for additional maps that are means over them (smooth MPRT); 0:
             none.
         noise: standard deviation of the copies' noise, as a share of the photo's range of values.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         seed: seed of the draws and of the noise.
         **options: ``aligner`` (default: the landmarker, on a mesh of ``subdivision`` 1) and other options of
             `canonface.audit`. Options of occlusion apply to canonical maps only. An embedding model without a gallery

@@ -11,10 +11,11 @@ from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 from canonface.models import load_model
 from canonface.occluders import default_patch
+from canonface.progress import SettingOption
 from canonface.run import Run
 from canonface.studies.comparison import SettingComparison, compare
 from canonface.studies.reliability import SPLITS
-from canonface.studies.sweep import Setting, StudyProgress, vary
+from canonface.studies.sweep import Setting, vary
 
 SIZES = (0.5, 1.0, 1.5, 2.5)
 """Default sides of the patch, as multiples of the model's default patch."""
@@ -32,7 +33,7 @@ def patch(
     *,
     sizes: Sequence[str | float] | None = None,
     strides: Sequence[int] = (),
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -47,7 +48,7 @@ def patch(
         sizes: sizes of the patch, as `canonface.occluders.Patch` writes them; None: 0.5, 1, 1.5 and 2.5 times the
             model's default. Probes are a quarter of the size apart, unless ``options`` say otherwise.
         strides: additional settings: the default size with every k-th vertex probed, for each k.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits and of a design.
@@ -76,7 +77,7 @@ def fill(
     out: str | Path,
     *,
     fills: Sequence[str] = FILLS,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -89,7 +90,7 @@ def fill(
         model: as `canonface.audit` takes it.
         out: folder of the study; one run a fill.
         fills: names of fills, colours, or several joined by ``+``.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits and of a design.
@@ -110,7 +111,7 @@ def confidence(
     out: str | Path,
     *,
     confidences: Sequence[str] | None = None,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -124,7 +125,7 @@ def confidence(
         out: folder of the study; one run a confidence.
         confidences: names of `canonface.confidence.CONFIDENCES`; None: those of a class that fit the model's
             outputs.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits and of a design.
@@ -155,7 +156,7 @@ def density(
     model: Any,
     out: str | Path,
     *,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     cluster: str | None = None,
     splits: int = SPLITS,
     seed: int = 0,
@@ -170,7 +171,7 @@ def density(
         photos: as `canonface.audit` takes them.
         model: as `canonface.audit` takes it.
         out: folder of the study; two runs, since both maps of the same drops share one.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         cluster: column of the labels that names the person.
         splits: random splits into halves for the reliability.
         seed: seed of the splits.
@@ -211,7 +212,7 @@ def _compared(
     photos: Any,
     settings: Sequence[Setting],
     out: str | Path,
-    progress: StudyProgress | None,
+    progress: SettingOption,
     splits: int,
     shared: dict[str, Any],
     notes: Sequence[str] = (),

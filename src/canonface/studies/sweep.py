@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from canonface.alignment import Aligner, LandmarkerAligner
 from canonface.errors import OptionError
 from canonface.explanation import Settings, make_settings
 from canonface.mesh import load_mesh
-from canonface.pipeline import Progress, audit
+from canonface.pipeline import audit
+from canonface.progress import Progress, SettingOption, setting_callback
 from canonface.run import Run
 from canonface.studies.aligners import CachedAligner
 
@@ -45,7 +47,7 @@ def vary(
     settings: Sequence[Setting],
     out: str | Path,
     *,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     aligner: Aligner | None = None,
     subdivision: int = 1,
     **common: Any,
@@ -56,7 +58,7 @@ def vary(
         photos: as `canonface.audit` takes them.
         settings: the options that differ.
         out: folder of the study.
-        progress: called after each photo.
+        progress: True for a bar on stderr, or a function that is called after each photo.
         aligner: finds the faces; by default the landmarker. Each photo is aligned once for all settings.
         subdivision: subdivision of the landmarker's mesh.
         **common: options of `canonface.audit` that are the same for all: ``model``, ``target``, ``labels``, ...
@@ -75,13 +77,14 @@ def vary(
         _check(common | dict(setting.options))
     cached = CachedAligner(aligner or LandmarkerAligner(load_mesh(subdivision)))
     runs = []
-    for setting in settings:
-        options = {"aligner": cached} | common | dict(setting.options)
-        model = options.pop("model", None)
-        if model is None:
-            raise OptionError("A study needs a model: give one with --model (model=).")
-        report = _progress_of(progress, setting.name)
-        runs.append(audit(photos, model, Path(out) / setting.folder, progress=report, **options))
+    with setting_callback(progress) as report:
+        for setting in settings:
+            options = {"aligner": cached} | common | dict(setting.options)
+            model = options.pop("model", None)
+            if model is None:
+                raise OptionError("A study needs a model: give one with --model (model=).")
+            place = Path(out) / setting.folder
+            runs.append(audit(photos, model, place, progress=partial(report, setting.name), **options))
     return tuple(runs)
 
 
@@ -90,13 +93,3 @@ def _check(options: Mapping[str, Any]) -> None:
     known = set(Settings.__dataclass_fields__)
     preset = options.get("preset") or "default"
     make_settings(preset, **{name: value for name, value in options.items() if name in known})
-
-
-def _progress_of(progress: StudyProgress | None, name: str) -> Callable[[Progress], None] | None:
-    if progress is None:
-        return None
-
-    def report(state: Progress) -> None:
-        progress(name, state)
-
-    return report

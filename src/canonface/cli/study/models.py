@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from canonface.cli import options
-from canonface.cli.options import grouped
+from canonface.cli.groups import grouped
 from canonface.cli.study.settings import listed
 from canonface.cli.study.shared import SettingProgress, Shared, draw_comparison
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from canonface.alignment import Aligner
 from canonface.data.photos import Photos
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
 from canonface.methods import Method
-from canonface.pipeline import Progress
+from canonface.progress import Progress, SettingOption, setting_callback
 from canonface.studies.planted.model_maps import SIGNS, chosen_methods
 from canonface.studies.planted.network import TrainingRecipe
 from canonface.studies.planted.portraits import SIDE, Portraits, make_portraits
@@ -31,7 +32,6 @@ from canonface.studies.planted.trial import (
     run_trial,
     save_trial,
 )
-from canonface.studies.sweep import StudyProgress
 
 QUICK_PHOTOS, QUICK_FACES, QUICK_EPOCHS = 400, 12, 15
 
@@ -98,7 +98,7 @@ def planted(
     identity: str = "identity",
     methods: Sequence[str] | None = None,
     aligner: Aligner | None = None,
-    progress: StudyProgress | None = None,
+    progress: SettingOption = None,
     **options: Any,
 ) -> Planted:
     """Train networks that each use one region of the face, and score the canonical maps of every method.
@@ -115,7 +115,7 @@ def planted(
             another person.
         methods: names of `canonface.methods.METHODS`; None: all. canonface's own maps are always made.
         aligner: finds the faces; by default the landmarker.
-        progress: called after each photo and each trial.
+        progress: True for bars on stderr, or a function that is called after each photo and each trial.
         **options: fields of `PlantedDesign`: ``trials``, ``faces``, ``seed``, ``quick``, ...
 
     Raises:
@@ -129,24 +129,25 @@ def planted(
     design = design or PlantedDesign(**options)
     folder = Path(out)
     chosen = chosen_methods(None if methods is None else list(methods))
-    portraits = make_portraits(
-        photos,
-        folder / "portraits",
-        labels=labels,
-        identity=identity,
-        most=design.drawn_photos,
-        seed=design.seed,
-        aligner=aligner,
-        progress=None if progress is None else lambda state: progress("aligning", state),
-    )
-    if len(portraits) < FEWEST_PHOTOS:
-        raise RunError(
-            f"A network learns a cue from at least {FEWEST_PHOTOS} photos with a face; got {len(portraits)}: give "
-            "more."
+    with setting_callback(progress) as report:
+        portraits = make_portraits(
+            photos,
+            folder / "portraits",
+            labels=labels,
+            identity=identity,
+            most=design.drawn_photos,
+            seed=design.seed,
+            aligner=aligner,
+            progress=partial(report, "aligning"),
         )
-    classes = None if design.make_up_label is None else two_values(portraits, design.make_up_label)
-    _check_same(folder / "study.json", _settings(design, portraits, chosen))
-    trials = _trials(design, portraits, chosen, classes, folder / "trials", progress)
+        if len(portraits) < FEWEST_PHOTOS:
+            raise RunError(
+                f"A network learns a cue from at least {FEWEST_PHOTOS} photos with a face; got {len(portraits)}: "
+                "give more."
+            )
+        classes = None if design.make_up_label is None else two_values(portraits, design.make_up_label)
+        _check_same(folder / "study.json", _settings(design, portraits, chosen))
+        trials = _trials(design, portraits, chosen, classes, folder / "trials", report)
     return Planted(portraits.mesh, tuple(trials), tuple(chosen), len(portraits), portraits.failed)
 
 
@@ -175,7 +176,7 @@ def _trials(
     methods: Mapping[str, Method | None],
     labels: Bool[np.ndarray, "f"] | None,
     folder: Path,
-    progress: StudyProgress | None,
+    progress: Callable[[str, Progress], None],
 ) -> list[Trial]:
     """Run the trials that the folder does not hold, and return all."""
     plans = design.plans(portraits)
@@ -191,9 +192,8 @@ def _trials(
             )
             save_trial(trial, folder)
         done.append(trial)
-        if progress is not None:
-            failed = sum(not one.counts for one in done)
-            progress("trials", Progress(len(done), len(plans), failed=failed, resumed=resumed))
+        failed = sum(not one.counts for one in done)
+        progress("trials", Progress(len(done), len(plans), failed=failed, resumed=resumed))
     return done
 
 
