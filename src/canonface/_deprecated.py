@@ -61,6 +61,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.finetuning.remembering": ("canonface.finetuning.feature_cache",),
     "canonface.finetuning.training": ("canonface.finetuning.training_loop",),
     "canonface.finetuning.ways": ("canonface.finetuning.strategies",),
+    # fingerprint
+    "canonface.fingerprint.sources": ("canonface.fingerprint.code",),
     # importing
     "canonface.importing": ("canonface.imports",),
     # landmarker
@@ -150,9 +152,9 @@ MODULES: dict[str, tuple[str, ...]] = {
         "canonface.studies.planted.cues",
         "canonface.studies.planted.trial",
     ),
-    "canonface.studies.planted.proportions": ("canonface.studies.planted.scores",),
+    "canonface.studies.planted.proportions": ("canonface.studies.planted.cue_scores",),
     "canonface.studies.planted.rules": ("canonface.studies.planted.model_maps",),
-    "canonface.studies.planted.scoring": ("canonface.studies.planted.scores",),
+    "canonface.studies.planted.scoring": ("canonface.studies.planted.cue_scores",),
     "canonface.studies.planted.training": ("canonface.studies.planted.network",),
     "canonface.studies.randomizing": ("canonface.studies.randomization",),
     "canonface.studies.varying": ("canonface.studies.sweep", "canonface.studies.aligners"),
@@ -190,6 +192,7 @@ RENAMED: dict[str, str] = {
     "canonface.engine.incremental.network:Network": "TracedNetwork",
     "canonface.engine.incremental.network:network_of": "traced_network",
     "canonface.engine.incremental.operators:Joined": "canonface.engine.incremental.fusion:FusedConv",
+    "canonface.engine.incremental.operators:Scale": "ChannelScale",
     "canonface.engine.incremental.rest:Rest": "DenseTail",
     "canonface.engine.incremental.session:Session": "Executor",
     "canonface.engine.incremental.tracing:traced": "trace_module",
@@ -276,6 +279,9 @@ RENAMED: dict[str, str] = {
     # models
     "canonface.models.answers:described": "describe_outputs",
     "canonface.models.answers:picked_answer": "select_output",
+    "canonface.models.architectures.inception_resnet_v1:Convolution": "InceptionConvolution",
+    "canonface.models.architectures.inception_resnet_v1:Residual": "InceptionResidual",
+    "canonface.models.architectures.iresnet:Block": "IResNetBlock",
     "canonface.models.base:checked_answer": "checked_predictions",
     "canonface.models.filling:Loaded": "LoadedArchitecture",
     "canonface.models.filling:fill": "fill_network",
@@ -290,9 +296,12 @@ RENAMED: dict[str, str] = {
     "canonface.models.torch_files:Program": "TorchProgram",
     "canonface.models.torch_files:joined": "concatenate_outputs",
     "canonface.models.weights:variants": "state_variants",
+    "canonface.models.zoo.dlib_networks:Residual": "DlibResidual",
     "canonface.models.zoo.dlib_networks:filled_up": "pad_zeros",
     "canonface.models.zoo.facenet_heads:entry": "make_entry",
     "canonface.models.zoo.filled:filled": "load_arrays",
+    "canonface.models.zoo.mini_xception:Block": "XceptionBlock",
+    "canonface.models.zoo.wide_resnet:Block": "WideBlock",
     "canonface.models:checked_answer": "checked_predictions",
     # occluders
     "canonface.occluders.inpainting:RADIUS": "INPAINT_RADIUS",

@@ -1,5 +1,6 @@
 """canonface's code counts by name and stated version, a user's as in 0.1.0; what 0.1.0 wrote is accepted."""
 
+import ast
 import copy
 import functools
 import importlib
@@ -8,23 +9,34 @@ import pickle
 import pkgutil
 import platform
 import sys
-import types
+import warnings
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from torch import nn
 
+import canonface
 from canonface import models
 from canonface.confidence import CleanPrediction, Gallery, RecognitionConfidence
 from canonface.errors import ConfigurationChangedError, OptionError
 from canonface.explanation.gallery import check_model, model_id
 from canonface.fingerprint import Fingerprint, accepts, object_fingerprint
-from canonface.fingerprint.former import FILE, former_name, recorded
+from canonface.fingerprint.code import is_own, own_name
+from canonface.fingerprint.former import FILE, FormerDigester, former_name, names_now, recorded
 from canonface.models import CallableModel, TorchModel
+from canonface.models.architectures import inception_resnet_v1, iresnet
+from canonface.models.zoo import dlib_networks, mini_xception, wide_resnet
 from canonface.run.manifest import Manifest, as_stored, differences
 
+with warnings.catch_warnings():
+    # It imports as users of 0.1.0 do, and may not change: its own text is part of the fingerprints.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import user_objects
+
 HERE = Path(__file__).parent
+SOURCE = Path(canonface.__file__).parent
 STORED = json.loads((HERE / "digests_0_1_0.json").read_text(encoding="utf-8"))
 RECORDED = json.loads(FILE.read_text(encoding="utf-8"))
 PYTHON = ".".join(platform.python_version_tuple()[:2])
@@ -33,11 +45,6 @@ CHECKOUT, INSTALLED = "checkout", "installed"
 TEXT = '''"""{head}"""
 import numpy as np
 from torch import nn
-
-with warnings.catch_warnings():
-    # It imports as users of 0.1.0 do, and may not change: its own text is part of the fingerprints.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import user_objects
 
 SCALE = {scale}
 
@@ -63,6 +70,13 @@ class Thing:
 def scaled(batch):
     """{doc}"""
     return batch * SCALE
+
+def local(factor):
+    def inner(batch):
+        return batch * factor
+    return inner
+
+LAMBDAS = (lambda batch: batch * 2), (lambda batch: batch * 3), (lambda batch: batch * 2)
 
 @np.vectorize
 def decorated(batch):
@@ -92,6 +106,33 @@ def of_user(namespace, text):
     names = {"__name__": "mine", **namespace}
     exec(text, names)
     return names["Mine"]
+
+
+def own_code():
+    """All classes and functions of canonface that a module, one of its tuples and dicts, or a class holds."""
+    found = {}
+
+    def visit(value):
+        if isinstance(value, property):
+            for part in (value.fget, value.fset):
+                visit(part)
+            return
+        value = getattr(value, "func", None) or getattr(value, "__func__", None) or value
+        if not is_own(value) or id(value) in found:
+            return
+        found[id(value)] = value
+        if isinstance(value, type):
+            for member in vars(value).values():
+                visit(member)
+
+    for one in pkgutil.walk_packages(canonface.__path__, "canonface."):
+        if one.name.endswith("__main__"):
+            continue
+        for value in list(vars(importlib.import_module(one.name)).values()):
+            held = value.values() if isinstance(value, dict) else value
+            for each in held if isinstance(value, dict | tuple | list) else (value,):
+                visit(each)
+    return list(found.values())
 
 
 def uses(module):
@@ -135,7 +176,7 @@ class TestOwnCode:
         [
             ("canonface.models.here", {"doc": "Another sentence."}),
             ("canonface.models.here", {"head": "One line.\n\nAnother line, so that others move."}),
-            ("canonface.elsewhere.there", {}),
+            ("canonface.elsewhere.here", {}),
             ("canonface.models.here", {"scale": 3}),  # what its version is for
         ],
         ids=["docstring", "lines", "module", "code"],
@@ -199,6 +240,40 @@ class TestOwnCode:
         assert object_fingerprint(one.scaled) != object_fingerprint(other.scaled)
 
 
+class TestIdentity:
+    def test_each_class_name_exists_once(self):
+        found = Counter(
+            node.name
+            for path in SOURCE.rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ClassDef)
+        )
+        assert len(found) > 300
+        assert [name for name, count in found.items() if count > 1] == []
+
+    def test_no_two_classes_or_functions_have_one_identity(self):
+        found = defaultdict(set)
+        for value in own_code():
+            found[own_name(value)].add(f"{value.__module__}.{value.__qualname__}")
+        assert len(found) > 2000
+        assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+    def test_namesakes_are_distinguished(self):
+        builds = [importlib.import_module(f"canonface.models.zoo.{name}").build for name in ("age", "gender")]
+        for one, other in (builds, (iresnet.IResNetBlock, wide_resnet.WideBlock)):
+            assert object_fingerprint(one) != object_fingerprint(other)
+
+    def test_local_functions_count_by_what_they_close_over(self, make):
+        module = make("canonface.models.here")
+        assert object_fingerprint(module.local(2)) == object_fingerprint(module.local(2))
+        assert object_fingerprint(module.local(2)) != object_fingerprint(module.local(3))
+
+    def test_lambdas_count_by_their_code(self, make):
+        doubled, tripled, halved = make("canonface.models.here").LAMBDAS
+        assert object_fingerprint(doubled) == object_fingerprint(halved)
+        assert object_fingerprint(doubled) != object_fingerprint(tripled)
+
+
 class TestOf010:
     @pytest.mark.parametrize("name", user_objects.WITHOUT_OURS)
     def test_a_users_code_has_the_fingerprint_of_0_1_0(self, name):
@@ -249,11 +324,11 @@ class TestOf010:
 
     def test_former_names(self):
         def own(module, name):
-            return types.SimpleNamespace(__module__=module, __qualname__=name)
+            return type(name, (), {"__module__": module})
 
         block = "canonface.models.zoo.wide_resnet.Block"
-        assert former_name(own("canonface.models.zoo.wide_resnet", "Block")) == block
-        assert former_name(own("canonface.elsewhere.wide_resnet", "Block")) == block
+        assert former_name(own("canonface.models.zoo.wide_resnet", "WideBlock")) == block
+        assert former_name(own("canonface.elsewhere.other", "WideBlock")) == block
         assert (
             former_name(own("canonface.networks", "ResNet")) == "canonface.models.architectures.resnet.ResNet"
         )
@@ -262,6 +337,30 @@ class TestOf010:
         for unknown in ("Block", "Nothing"):
             with pytest.raises(LookupError, match=r"canonface\.networks\." + unknown):
                 former_name(own("canonface.networks", unknown))
+
+    def test_every_recorded_name_is_one_that_exists_or_is_listed_as_gone(self):
+        assert names_now().keys() == recorded().keys()
+        gone = {then for then, now in names_now().items() if now is None}
+        assert gone == {"canonface.engine.plan.noted"}
+        kept = [now for now in names_now().values() if now is not None]
+        assert len(set(kept)) == len(kept)
+        assert set(kept) <= {own_name(value) for value in own_code()}
+
+    @pytest.mark.parametrize(
+        ("layer", "then"),
+        [
+            (iresnet.IResNetBlock(8, 8, 1), "Block"),
+            (mini_xception.XceptionBlock(8, 8), "Block"),
+            (wide_resnet.WideBlock(8, 8, 1), "Block"),
+            (dlib_networks.DlibResidual(8, 8), "Residual"),
+            (inception_resnet_v1.InceptionConvolution(8, 8, 1), "Convolution"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+    )
+    def test_the_text_of_a_network_has_the_names_of_0_1_0(self, layer, then):
+        text = FormerDigester("mine", installed=False)._structure(nn.Sequential(layer))
+        now = repr(nn.Sequential(layer))
+        assert text == now.replace(f"{type(layer).__name__}(", f"{then}(") != now
 
 
 class TestFingerprint:

@@ -135,7 +135,7 @@ def test_given_options_override_the_card():
 def test_other_weights_do_not_fit(name, other, monkeypatch):
     wrong = weights_of(other)
     if name == "expression":
-        monkeypatch.setattr("canonface.models.zoo.mini_xception.Block", _narrow_block())
+        monkeypatch.setattr("canonface.models.zoo.mini_xception.XceptionBlock", _narrow_block())
     with pytest.raises(AssetError, match="do not fit"):
         ZOO[name].build(wrong)
 
@@ -143,7 +143,7 @@ def test_other_weights_do_not_fit(name, other, monkeypatch):
 def _narrow_block():
     from canonface.models.zoo import mini_xception
 
-    class Narrow(mini_xception.Block):
+    class Narrow(mini_xception.XceptionBlock):
         def __init__(self, channels_in, channels_out):
             super().__init__(channels_in, channels_out)
             self.shortcut = torch.nn.Conv2d(channels_in, channels_out + 1, 1, bias=False)

@@ -7,9 +7,7 @@ from canonface.errors import OptionError
 from canonface.maps import CMS
 from canonface.mesh import load_mesh
 from canonface.methods import METHODS
-from canonface.studies.planted.marks import Area
-from canonface.studies.planted.model_maps import CANONICAL, LOG_ODDS, SIGNS, chosen_methods, read_by
-from canonface.studies.planted.scores import (
+from canonface.studies.planted.cue_scores import (
     CueScore,
     Proportion,
     chance,
@@ -18,6 +16,8 @@ from canonface.studies.planted.scores import (
     pixels_of,
     score,
 )
+from canonface.studies.planted.marks import Area
+from canonface.studies.planted.model_maps import CANONICAL, LOG_ODDS, SIGNS, chosen_methods, read_by
 
 PATCH = 31.0
 

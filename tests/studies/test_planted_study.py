@@ -12,6 +12,7 @@ from canonface.demo import demo_folder
 from canonface.errors import ConfigurationChangedError, LabelsError, OptionError, RunError
 from canonface.plots import planted_maps_figure, planted_rates_figure
 from canonface.studies.planted import study as study_module
+from canonface.studies.planted.cue_scores import Chance, CueScore, score
 from canonface.studies.planted.cues import MarkCue
 from canonface.studies.planted.marks import Area, Mark, paint, shown_pixels
 from canonface.studies.planted.model_maps import chosen_methods, model_maps
@@ -19,7 +20,6 @@ from canonface.studies.planted.network import HEADS, as_model
 from canonface.studies.planted.portraits import Portraits, make_portraits
 from canonface.studies.planted.reliance import Reliance, measure_reliance
 from canonface.studies.planted.result import Planted
-from canonface.studies.planted.scores import Chance, CueScore, score
 from canonface.studies.planted.study import PlantedDesign, planted, two_values
 from canonface.studies.planted.trial import (
     SIZES,

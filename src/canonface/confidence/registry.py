@@ -72,14 +72,14 @@ def make_confidence(confidence: str | Confidence | OwnFunction, target: Target =
         TargetError: the confidence has no such target.
     """
     if not isinstance(confidence, str):
-        return _of_object(confidence, target)
+        return _confidence_of_object(confidence, target)
     if confidence in CONFIDENCES:
         return CONFIDENCES[confidence](target)
     if is_attribute(confidence):
         made = import_attribute(confidence)
         if isinstance(made, type):
             return _checked(made() if target is None else made(target), None)
-        return _of_object(made, target)
+        return _confidence_of_object(made, target)
     if confidence in _OBJECTS:
         raise OptionError(
             f"{confidence!r} takes more than a name: give canonface.confidence.{_OBJECTS[confidence]}."
@@ -90,7 +90,7 @@ def make_confidence(confidence: str | Confidence | OwnFunction, target: Target =
     )
 
 
-def _of_object(made: Any, target: Target) -> Confidence:
+def _confidence_of_object(made: Any, target: Target) -> Confidence:
     if callable(made) and not isinstance(made, Confidence | PairConfidence | type):
         return _checked(FunctionConfidence(made), target)
     return _checked(made, target)

@@ -3,7 +3,7 @@
 - Numbers, texts, arrays and tensors count by content; containers by their content, sets and dicts in any order.
 - Functions and classes count by source (by bytecode and constants where there is none), with the variables that they
   close over and the globals that they name. Those of another installed package count by source alone, those of Python
-  and PyTorch by name, canonface's own by name and stated version (``own``).
+  and PyTorch by name, canonface's own by identity and stated version (``code.own_name``).
 - PyTorch modules count by tensors, structure, classes, plain attributes and hooks.
 - Any other object counts by its class and its attributes; locks, loggers, files and the like by type.
 """
@@ -23,8 +23,18 @@ from typing import Any
 
 import numpy as np
 
-from canonface.fingerprint.own import PACKAGE, is_own, is_own_module, own_name, own_version
-from canonface.fingerprint.sources import globals_read, is_installed, qualname, source
+from canonface.fingerprint.code import (
+    PACKAGE,
+    globals_read,
+    is_installed,
+    is_local,
+    is_own,
+    is_own_module,
+    own_name,
+    own_version,
+    qualname,
+    source,
+)
 
 DEPTH = 8
 _VALUES = 1_000_000
@@ -98,7 +108,10 @@ class Digester:
         return own_name(cls)
 
     def _own_code(self, value: Any, kind: str, depth: int) -> bytes:  # noqa: ARG002
-        return sha256(own_name(value), str(own_version(value)))
+        digest = sha256(own_name(value), str(own_version(value)))
+        if not is_local(value) or depth == 0 or self.left < 0 or id(value) in self.inside:
+            return digest
+        return sha256(digest, self._open(value, "", depth))
 
     def _own_base(self, cls: type) -> list[Any]:
         """Return what canonface's base of another package's class counts by."""
@@ -137,7 +150,7 @@ class Digester:
         if isinstance(value, ModuleType):
             return (self._module_name(value.__name__),)
         if isinstance(value, FunctionType):
-            return self._function(value)
+            return self._own_local(value) if is_own(value) else self._function(value)
         if isinstance(value, type):
             return self._class(value)
         for kinds, parts in _SPLIT:
@@ -151,14 +164,13 @@ class Digester:
         text = source(function)
         # Two lambdas may share a line, and the source of each is then the whole line.
         code = None if text and function.__name__ != "<lambda>" else function.__code__
-        captured = {}
-        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            try:
-                captured[name] = cell.cell_contents
-            except ValueError:  # not filled yet
-                continue
         read = globals_read(function) if self._is_followed(function) else {}
-        return text, code, function.__defaults__, function.__kwdefaults__, captured, read
+        return text, code, function.__defaults__, function.__kwdefaults__, _captured(function), read
+
+    def _own_local(self, function: FunctionType) -> tuple[Any, ...]:
+        """Return what distinguishes canonface's local functions and lambdas of one name."""
+        code = function.__code__ if function.__name__ == "<lambda>" else None
+        return code, function.__defaults__, function.__kwdefaults__, _captured(function)
 
     def _class(self, cls: type) -> tuple[Any, ...]:
         parts: list[Any] = []
@@ -184,7 +196,7 @@ class Digester:
         # A layer may hold its parent or its neighbour, which are counted elsewhere.
         self.inside |= fresh
         try:
-            yield sha256(_without_addresses(repr(module)))
+            yield sha256(_without_addresses(self._structure(module)))
             # Buffers that are not saved decide the outputs too.
             for name, tensor in sorted({**dict(module.named_buffers()), **module.state_dict()}.items()):
                 yield sha256(name) + self.of(tensor, depth)
@@ -198,6 +210,10 @@ class Digester:
                 yield sha256(name, *(self.of(part, depth) for part in (plain, hooks, _written_code(layer))))
         finally:
             self.inside -= fresh
+
+    def _structure(self, module: Any) -> str:
+        """Return the layers of a PyTorch module as a text that contains the names of their classes."""
+        return repr(module)
 
     def _is_followed(self, code: Any) -> bool:
         return str(code.__module__).partition(".")[0] == self.package or not is_installed(code)
@@ -213,6 +229,17 @@ _SPLIT: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
     (property, lambda wrapped: (wrapped.fget, wrapped.fset)),
     (CodeType, lambda code: (code.co_code, code.co_names, code.co_freevars, code.co_consts)),
 )
+
+
+def _captured(function: FunctionType) -> dict[str, Any]:
+    """Return the variables that a function closes over, by name."""
+    captured = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            captured[name] = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    return captured
 
 
 def _attributes(value: Any) -> tuple[Any, ...]:

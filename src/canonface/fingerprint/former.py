@@ -1,23 +1,26 @@
 """Digests as 0.1.0 computed them: canonface's own code by its source text, recorded in ``code_0_1_0.json``.
 
 ``tests/fingerprint/record_code.py`` wrote the file with 0.1.0. Today's source is not read. All networks are recorded,
-and the public classes and functions that users' models and confidences call. Not reproduced: where two of these name
+and the public classes and functions that users' models and confidences call. ``names_0_1_0.json`` names what each is
+today. Not reproduced: where two of these name
 each other, and a user's code reaches both by different ways, 0.1.0's digest depended on the order.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from canonface._deprecated import RENAMED
+from canonface.fingerprint.code import is_own, own_name
 from canonface.fingerprint.digests import DEPTH, Digester, sha256
 
 FILE = Path(__file__).with_name("code_0_1_0.json")
+NAMES = Path(__file__).with_name("names_0_1_0.json")
 
 
 class _Recorded:
@@ -68,6 +71,13 @@ class FormerDigester(Digester):
     def _own_module(self, name: str) -> str:
         return name
 
+    def _structure(self, module: Any) -> str:
+        classes = {type(layer) for layer in module.modules() if is_own(type(layer))}
+        former = {cls.__name__: former_name(cls).rpartition(".")[2] for cls in classes}
+        if not former:
+            return repr(module)
+        return re.sub(rf"\b({'|'.join(former)})(?=\()", lambda found: former[found[1]], repr(module))
+
 
 @cache
 def recorded() -> Mapping[str, Mapping[str, list[str]]]:
@@ -80,28 +90,27 @@ def recorded() -> Mapping[str, Mapping[str, list[str]]]:
     return content
 
 
+@cache
+def names_now() -> Mapping[str, str | None]:
+    """Return today's `own_name` of each recorded class and function, by its name in 0.1.0; None where it is gone."""
+    content: Mapping[str, str | None] = json.loads(NAMES.read_text(encoding="utf-8"))
+    return content
+
+
 def former_name(value: Any) -> str:
     """Return the module and name that a class or function of canonface had in 0.1.0.
 
     Raises:
-        LookupError: it is not recorded, or several are that it could have been.
+        LookupError: it is not recorded.
     """
-    module, name = value.__module__, value.__qualname__
-    names = {name, *(old.partition(":")[2] for old, new in RENAMED.items() if new.rpartition(":")[2] == name)}
-    known = [key for key in recorded() if any(_parts(key)[1] == each for each in names)]
-    for chosen in (
-        known,
-        [key for key in known if _parts(key)[0].rpartition(".")[2] == module.rpartition(".")[2]],
-        [key for key in known if _parts(key)[0] == module],
-    ):
-        if len(chosen) == 1:
-            return chosen[0]
-    raise LookupError(f"{module}.{name} is not recorded of 0.1.0")
+    if (name := _former_names().get(own_name(value))) is None:
+        raise LookupError(f"{value.__module__}.{value.__qualname__} is not recorded of 0.1.0")
+    return name
 
 
-def _parts(key: str) -> tuple[str, str]:
-    module, _, name = key.rpartition(".")
-    return module, name
+@cache
+def _former_names() -> Mapping[str, str]:
+    return {now: then for then, now in names_now().items() if now is not None}
 
 
 def _digest(digests: list[str], place: int) -> bytes:

@@ -84,7 +84,7 @@ def make_method(
     """
     given = {name: value for name, value in options.items() if value is not None}
     if not isinstance(method, str):
-        return _of_object(method, given)
+        return _method_of_object(method, given)
     if method.startswith(FILES):
         return _made(
             method.removesuffix("/"), AttributionFiles, {"folder": Path(method[len(FILES) :])} | given
@@ -92,7 +92,7 @@ def make_method(
     if method in METHODS:
         return _made(method, METHODS[method], given)
     if is_attribute(method):
-        return _of_object(import_attribute(method), given)
+        return _method_of_object(import_attribute(method), given)
     if method == "canonical":
         raise OptionError("'canonical' is canonface's own map, the default: leave method out.")
     raise OptionError(
@@ -112,7 +112,7 @@ def _made(name: str, maker: Callable[..., Any], options: dict[str, Any]) -> Meth
     return made
 
 
-def _of_object(made: Any, options: dict[str, Any]) -> Method | AttributionFiles:
+def _method_of_object(made: Any, options: dict[str, Any]) -> Method | AttributionFiles:
     if options:
         raise OptionError(
             f"A method that is an object holds its own options; got {', '.join(options)} as well: leave them out."

@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from canonface.engine.incremental.operators import Add, Convolution, FusedConv, Pointwise, Scale, Step
+from canonface.engine.incremental.operators import Add, ChannelScale, Convolution, FusedConv, Pointwise, Step
 from canonface.engine.incremental.program import End, Program
 
 
@@ -28,7 +28,7 @@ def _factors_into_convolutions(steps: list[Step], ends: list[End]) -> None:
     """Fold a factor per channel right after a convolution into its filters."""
     for i, step in enumerate(steps):
         before = _only_source(steps, ends, step)
-        if not isinstance(step.operator, Scale) or before is None or before.activation is not None:
+        if not isinstance(step.operator, ChannelScale) or before is None or before.activation is not None:
             continue
         if not isinstance(convolution := before.operator, Convolution):
             continue
@@ -44,7 +44,7 @@ def _factors_into_convolutions(steps: list[Step], ends: list[End]) -> None:
 def _factors_into_what_follows(steps: list[Step], ends: list[End]) -> None:
     """Fold a factor that only convolutions and ends read into their weights."""
     for i, step in enumerate(steps):
-        if not isinstance(step.operator, Scale) or _only_source_is_convolution(steps, ends, step):
+        if not isinstance(step.operator, ChannelScale) or _only_source_is_convolution(steps, ends, step):
             continue
         readers = [reader for reader in steps if step.output in reader.inputs]
         finals = [end for end in ends if end.value == step.output]
@@ -114,7 +114,7 @@ def _as_dtype(steps: list[Step], dtype: torch.dtype) -> tuple[Step, ...]:
         operator = step.operator
         if isinstance(operator, Convolution):
             operator = replace(operator, weight=operator.weight.to(dtype).contiguous())
-        if isinstance(operator, Scale):
+        if isinstance(operator, ChannelScale):
             operator = replace(operator, factor=operator.factor.to(dtype).contiguous())
         function = step.activation
         if function is not None and function.slope is not None:

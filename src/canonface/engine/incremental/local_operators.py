@@ -14,6 +14,7 @@ from canonface.engine.incremental.operators import (
     Activation,
     Add,
     AvgPool,
+    ChannelScale,
     Concat,
     Convolution,
     MaxPool,
@@ -21,7 +22,6 @@ from canonface.engine.incremental.operators import (
     Operator,
     Pad,
     Pointwise,
-    Scale,
     activation,
 )
 from canonface.engine.incremental.ops import OpCall
@@ -111,7 +111,7 @@ def _batch_norm(at: Place) -> Operator:
     if variance is None or at.argument("training") is True:
         raise NotLocalError("a batch norm without running statistics reads the whole batch")
     factor = (variance.detach().double() + float(at.argument("eps", 1e-5))).rsqrt()
-    return Scale(factor if weight is None else factor * weight.detach().double())
+    return ChannelScale(factor if weight is None else factor * weight.detach().double())
 
 
 def _max_pool2d(at: Place) -> Operator:
@@ -174,7 +174,7 @@ def _add(at: Place) -> Operator | None:
     if len(at.operands) == 2:
         return Add(sign)
     # The delta of a constant is zero; the map may be the one that is subtracted.
-    return Scale(_all(at, sign)) if at.is_map(at.call.get("other")) and sign != 1.0 else None
+    return ChannelScale(_all(at, sign)) if at.is_map(at.call.get("other")) and sign != 1.0 else None
 
 
 def _mul(at: Place) -> Operator:
@@ -190,11 +190,11 @@ def _mul(at: Place) -> Operator:
     if factor.shape[0] != 1 or factor.shape[2:] != (1, 1):
         raise NotLocalError("a factor that is not the same all over the map")
     factor = factor.reshape(-1).expand(at.out_shape[0])
-    return Scale(1 / factor if divides else factor.clone())
+    return ChannelScale(1 / factor if divides else factor.clone())
 
 
 def _neg(at: Place) -> Operator:
-    return Scale(_all(at, -1.0))
+    return ChannelScale(_all(at, -1.0))
 
 
 def _cat(at: Place) -> Operator:

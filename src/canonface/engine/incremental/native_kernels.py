@@ -17,13 +17,13 @@ from canonface.engine.incremental.operators import (
     Activation,
     Add,
     AvgPool,
+    ChannelScale,
     Concat,
     Convolution,
     FusedConv,
     MaxPool,
     Operator,
     Pointwise,
-    Scale,
     Step,
 )
 from canonface.engine.incremental.program import End
@@ -311,5 +311,5 @@ _KERNELS: dict[type[Operator], _Kernel] = {
     AvgPool: NativeKernels._avg_pool,
     Add: NativeKernels._add,
     Concat: NativeKernels._concat,
-    Scale: NativeKernels._scale,
+    ChannelScale: NativeKernels._scale,
 }

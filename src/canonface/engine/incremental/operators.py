@@ -202,7 +202,7 @@ class Concat(Operator):
 
 
 @dataclass(frozen=True, eq=False)
-class Scale(Operator):
+class ChannelScale(Operator):
     """Factor per channel: a batch norm or a constant factor, as a delta sees it.
 
     Attributes:

@@ -31,6 +31,7 @@ from canonface.engine.incremental.operators import (
     Activation,
     Add,
     AvgPool,
+    ChannelScale,
     Concat,
     Convolution,
     MaxPool,
@@ -38,7 +39,6 @@ from canonface.engine.incremental.operators import (
     Operator,
     Pad,
     Pointwise,
-    Scale,
     Step,
 )
 from canonface.engine.incremental.program import End
@@ -340,6 +340,6 @@ _KERNELS: dict[type[Operator], _Kernel] = {
     Add: TorchKernels._add,
     Multiply: TorchKernels._multiply,
     Concat: TorchKernels._concat,
-    Scale: TorchKernels._scale,
+    ChannelScale: TorchKernels._scale,
     Pad: TorchKernels._pad,
 }

@@ -15,7 +15,7 @@ from torch.nn import functional
 EPSILON = 1e-3
 
 
-class Convolution(nn.Module):
+class InceptionConvolution(nn.Module):
     """A convolution without bias, a batch norm and a ReLU; keeps the size if padded, unstrided and of odd sides.
 
     Args:
@@ -36,12 +36,12 @@ class Convolution(nn.Module):
         return functional.relu(self.bn(self.conv(x)))
 
 
-def halving(channels: int, outer: int) -> Convolution:
+def halving(channels: int, outer: int) -> InceptionConvolution:
     """Return a 3x3 convolution that halves the size, without padding."""
-    return Convolution(channels, outer, 3, stride=2, padded=False)
+    return InceptionConvolution(channels, outer, 3, stride=2, padded=False)
 
 
-class Residual(nn.Module):
+class InceptionResidual(nn.Module):
     """Parallel branches and a 1x1 convolution over all of them, scaled and added to the input.
 
     Args:
@@ -81,15 +81,17 @@ class Reduction(nn.Module):
         return torch.cat([self.get_submodule(f"branch{number}")(x) for number in range(self.branches)], 1)
 
 
-def block35(channels: int, inner: int) -> Residual:
+def block35(channels: int, inner: int) -> InceptionResidual:
     """Return three branches with receptive fields of 1x1, 3x3 and 5x5."""
-    return Residual(
+    return InceptionResidual(
         channels,
         [
-            Convolution(channels, inner, 1),
-            nn.Sequential(Convolution(channels, inner, 1), Convolution(inner, inner, 3)),
+            InceptionConvolution(channels, inner, 1),
+            nn.Sequential(InceptionConvolution(channels, inner, 1), InceptionConvolution(inner, inner, 3)),
             nn.Sequential(
-                Convolution(channels, inner, 1), Convolution(inner, inner, 3), Convolution(inner, inner, 3)
+                InceptionConvolution(channels, inner, 1),
+                InceptionConvolution(inner, inner, 3),
+                InceptionConvolution(inner, inner, 3),
             ),
         ],
         3 * inner,
@@ -97,14 +99,16 @@ def block35(channels: int, inner: int) -> Residual:
     )
 
 
-def cross(channels: int, inner: int, reach: int, scale: float, rectified: bool = True) -> Residual:
+def cross(channels: int, inner: int, reach: int, scale: float, rectified: bool = True) -> InceptionResidual:
     """Return two branches: 1x1, and a row and a column of ``reach`` pixels (7 in block 17, 3 in block 8)."""
     line = nn.Sequential(
-        Convolution(channels, inner, 1),
-        Convolution(inner, inner, (1, reach)),
-        Convolution(inner, inner, (reach, 1)),
+        InceptionConvolution(channels, inner, 1),
+        InceptionConvolution(inner, inner, (1, reach)),
+        InceptionConvolution(inner, inner, (reach, 1)),
     )
-    return Residual(channels, [Convolution(channels, inner, 1), line], 2 * inner, scale, rectified)
+    return InceptionResidual(
+        channels, [InceptionConvolution(channels, inner, 1), line], 2 * inner, scale, rectified
+    )
 
 
 class InceptionResnetV1(nn.Module):
@@ -127,25 +131,29 @@ class InceptionResnetV1(nn.Module):
         super().__init__()
         u = unit
         self.conv2d_1a = halving(3, 2 * u)
-        self.conv2d_2a = Convolution(2 * u, 2 * u, 3, padded=False)
-        self.conv2d_2b = Convolution(2 * u, 4 * u, 3)
+        self.conv2d_2a = InceptionConvolution(2 * u, 2 * u, 3, padded=False)
+        self.conv2d_2b = InceptionConvolution(2 * u, 4 * u, 3)
         self.maxpool_3a = nn.MaxPool2d(3, 2)
-        self.conv2d_3b = Convolution(4 * u, 5 * u, 1)
-        self.conv2d_4a = Convolution(5 * u, 12 * u, 3, padded=False)
+        self.conv2d_3b = InceptionConvolution(4 * u, 5 * u, 1)
+        self.conv2d_4a = InceptionConvolution(5 * u, 12 * u, 3, padded=False)
         self.conv2d_4b = halving(12 * u, 16 * u)
         self.repeat_1 = nn.Sequential(*(block35(16 * u, 2 * u) for _ in range(repeats[0])))
         self.mixed_6a = Reduction(
             halving(16 * u, 24 * u),
             nn.Sequential(
-                Convolution(16 * u, 12 * u, 1), Convolution(12 * u, 12 * u, 3), halving(12 * u, 16 * u)
+                InceptionConvolution(16 * u, 12 * u, 1),
+                InceptionConvolution(12 * u, 12 * u, 3),
+                halving(12 * u, 16 * u),
             ),
         )
         self.repeat_2 = nn.Sequential(*(cross(56 * u, 8 * u, 7, 0.10) for _ in range(repeats[1])))
         self.mixed_7a = Reduction(
-            nn.Sequential(Convolution(56 * u, 16 * u, 1), halving(16 * u, 24 * u)),
-            nn.Sequential(Convolution(56 * u, 16 * u, 1), halving(16 * u, 16 * u)),
+            nn.Sequential(InceptionConvolution(56 * u, 16 * u, 1), halving(16 * u, 24 * u)),
+            nn.Sequential(InceptionConvolution(56 * u, 16 * u, 1), halving(16 * u, 16 * u)),
             nn.Sequential(
-                Convolution(56 * u, 16 * u, 1), Convolution(16 * u, 16 * u, 3), halving(16 * u, 16 * u)
+                InceptionConvolution(56 * u, 16 * u, 1),
+                InceptionConvolution(16 * u, 16 * u, 3),
+                halving(16 * u, 16 * u),
             ),
         )
         self.repeat_3 = nn.Sequential(*(cross(112 * u, 12 * u, 3, 0.20) for _ in range(repeats[2])))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from canonface.models.architectures.resnet import shortcut
 
 
-class Block(nn.Module):
+class IResNetBlock(nn.Module):
     """Batch norm, two 3x3 convolutions with a PReLU between them, plus a shortcut; no activation after the sum.
 
     Args:
@@ -61,7 +61,7 @@ class IResNet(nn.Module):
         for stage, count in enumerate(blocks):
             layers: list[nn.Module] = []
             for number in range(count):
-                layers.append(Block(channels, width * 2**stage, 2 if number == 0 else 1))
+                layers.append(IResNetBlock(channels, width * 2**stage, 2 if number == 0 else 1))
                 channels = width * 2**stage
             stages.append(nn.Sequential(*layers))
         self.layer1, self.layer2, self.layer3, self.layer4 = stages

@@ -60,7 +60,7 @@ class GenderNetwork(nn.Module):
         return logits
 
 
-class Residual(nn.Module):
+class DlibResidual(nn.Module):
     """Sum of two 3x3 convolutions and a shortcut: the input, or its average over 2x2 if the block halves it.
 
     As in dlib, the smaller summand is padded with zeros, at the right and bottom and in channels.
@@ -98,7 +98,13 @@ class AgeNetwork(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(convolution(3, 64, 7, 2, 0), nn.ReLU(), nn.MaxPool2d(3, 2))
         self.blocks = nn.Sequential(
-            *(Residual(64, 64), Residual(64, 128), Residual(128, 128), Residual(128, 256), Residual(256, 256))
+            *(
+                DlibResidual(64, 64),
+                DlibResidual(64, 128),
+                DlibResidual(128, 128),
+                DlibResidual(128, 256),
+                DlibResidual(256, 256),
+            )
         )
         self.head = nn.Linear(256, 81)
 

@@ -34,7 +34,7 @@ class Separable(nn.Sequential):
         self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
 
 
-class Block(nn.Module):
+class XceptionBlock(nn.Module):
     """Two separable convolutions and a pooling, plus a strided 1x1 convolution; halves the size."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -70,7 +70,9 @@ class MiniXception(nn.Module):
             *(nn.Conv2d(1, 8, 3, bias=False), batch_norm(8), nn.ReLU()),
             *(nn.Conv2d(8, 8, 3, bias=False), batch_norm(8), nn.ReLU()),
         )
-        self.blocks = nn.Sequential(Block(8, 16), Block(16, 32), Block(32, 64), Block(64, 128))
+        self.blocks = nn.Sequential(
+            XceptionBlock(8, 16), XceptionBlock(16, 32), XceptionBlock(32, 64), XceptionBlock(64, 128)
+        )
         self.head = nn.Conv2d(128, 7, 3, padding=1)
 
     def forward(self, x: Float[Tensor, "n 1 64 64"]) -> Float[Tensor, "n 7"]:

@@ -28,7 +28,7 @@ NORM_FIELDS = {
 }
 
 
-class Block(nn.Module):
+class WideBlock(nn.Module):
     """Two 3x3 convolutions, each after a norm and a ReLU, plus the input.
 
     Where the channels change, the shortcut is a 1x1 convolution that starts after the first ReLU.
@@ -62,7 +62,7 @@ class WideResNet(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, CHANNELS[0], 3, padding=1, bias=False)]
         for number, (channels, outer) in enumerate(pairwise(CHANNELS)):
-            layers += [Block(channels, outer, 2 if number else 1), Block(outer, outer, 1)]
+            layers += [WideBlock(channels, outer, 2 if number else 1), WideBlock(outer, outer, 1)]
         self.features = nn.Sequential(
             *layers, nn.BatchNorm2d(CHANNELS[-1], eps=EPSILON), nn.ReLU(inplace=True)
         )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from canonface.statistics import json_value
+from canonface.studies.planted.cue_scores import CueScore, Proportion
 from canonface.studies.planted.model_maps import CANONICAL, SIGNS
-from canonface.studies.planted.scores import CueScore, Proportion
 from canonface.studies.planted.trial import LEAST_ACCURACY, Trial
 from canonface.studies.tables import Table
 from canonface.types import Mesh

@@ -16,13 +16,13 @@ from canonface.errors import RunError
 from canonface.files import atomic_write
 from canonface.methods import Method
 from canonface.statistics import json_value
+from canonface.studies.planted.cue_scores import Chance, CueScore, chance, score
 from canonface.studies.planted.cues import MAKE_UP, Cue, MakeUpCue, MarkCue, painted
 from canonface.studies.planted.marks import Area, frontal_pixels, shown_pixels
 from canonface.studies.planted.model_maps import model_maps
 from canonface.studies.planted.network import HEADS, TrainingRecipe, as_model, probabilities, train
 from canonface.studies.planted.portraits import Portraits
 from canonface.studies.planted.reliance import Reliance, measure_reliance
-from canonface.studies.planted.scores import Chance, CueScore, chance, score
 from canonface.types import Mesh
 
 SIZES = (0.5, 0.75, 1.0)
