@@ -131,7 +131,7 @@ def test_choices_are_checked_before_the_model_is_loaded(tmp_path, options, words
 def test_progress_true_shows_a_bar(model, tmp_path):
     screen = io.StringIO()
     with redirect_stderr(screen):
-        canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, subdivision=0)
+        canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, **SMALL)
     assert "sides" in screen.getvalue()
     assert "1/1" in screen.getvalue()
 
@@ -140,7 +140,7 @@ def test_a_run_that_is_finished_shows_no_bar(model, tmp_path):
     canonface.audit(PHOTO, model, tmp_path / "run", target="light", **SMALL)
     screen = io.StringIO()
     with redirect_stderr(screen):
-        canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, subdivision=0)
+        canonface.audit(PHOTO, model, tmp_path / "run", target="light", progress=True, **SMALL)
     assert screen.getvalue() == ""
 
 
@@ -149,7 +149,9 @@ def test_evaluations_and_studies_show_a_bar_too(model, tmp_path):
     screen = io.StringIO()
     with redirect_stderr(screen):
         canonface.evaluate(run, model, ["random"], metrics=["drop"], progress=True)
-        canonface.studies.density(PHOTO, model, tmp_path / "study", target="light", progress=True, subdivision=0)
+        canonface.studies.density(
+            PHOTO, model, tmp_path / "study", target="light", progress=True, subdivision=0
+        )
     assert "sides" in screen.getvalue()
     assert screen.getvalue().count("1/1") >= 3
 
