@@ -9,6 +9,7 @@ import pkgutil
 import platform
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,11 @@ from canonface.fingerprint.former import FILE, former_name, recorded
 from canonface.models import CallableModel, TorchModel
 from canonface.run.manifest import Manifest, as_stored, differences
 
+with warnings.catch_warnings():
+    # It imports as users of 0.1.0 do, and may not change: its own text is part of the fingerprints.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import user_objects
+
 HERE = Path(__file__).parent
 STORED = json.loads((HERE / "digests_0_1_0.json").read_text(encoding="utf-8"))
 RECORDED = json.loads(FILE.read_text(encoding="utf-8"))
@@ -33,11 +39,6 @@ CHECKOUT, INSTALLED = "checkout", "installed"
 TEXT = '''"""{head}"""
 import numpy as np
 from torch import nn
-
-with warnings.catch_warnings():
-    # It imports as users of 0.1.0 do, and may not change: its own text is part of the fingerprints.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import user_objects
 
 SCALE = {scale}
 
