@@ -32,7 +32,7 @@ class Occlusions:
             value = getattr(self, name)
             if not isinstance(value, np.ndarray) and value is not None and len(value) != len(self.boxes):
                 raise OptionError(
-                    f"{name} has one entry a box; got {len(value)} for {len(self.boxes)} boxes."
+                    f"{name} has one entry per box; got {len(value)} for {len(self.boxes)} boxes."
                 )
 
     def __len__(self) -> int:

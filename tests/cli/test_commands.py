@@ -179,7 +179,7 @@ def test_a_csv_of_photos_is_its_own_labels(place, canonface):
     code, _, err = canonface("audit", "my photos/labels.csv", *arguments)
     assert code == 0, err
     assert (place / "out" / "pictures" / "cms-by-gender.png").exists()
-    assert "24 x 24 rgb, values 0 to 1; its outputs are taken for logits of classes no, yes" in err
+    assert "24 x 24 rgb, values 0 to 1; its outputs are read as logits of classes no, yes" in err
 
 
 def test_a_model_that_nothing_moves_is_said_to_be_still(place, canonface):

@@ -105,11 +105,11 @@ def test_every_layer_has_a_row_and_the_choice_its_reason(plan, measured):
     assert whole == pytest.approx(1.79, abs=0.01)
     assert needed < whole / 10
     assert re.search(
-        r"memory: \d+ MiB of weights .*, \d+ MiB a photo, [\d.]+ MiB a forward pass; whole images: ", out
+        r"memory: \d+ MiB of weights .*, \d+ MiB per photo, [\d.]+ MiB per forward pass; whole images: ", out
     )
     assert "whole maps from" not in out
     assert re.search(r"would run on the (native|incremental) engine: [\d.]+ times fewer multiply-adds", out)
-    assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
+    assert re.search(r"^dense: [\d.]+ ms per forward pass$", out, re.MULTILINE)
 
 
 def test_every_exact_engine_that_there_is_is_timed(plan):
@@ -154,7 +154,7 @@ def test_a_faster_engine_than_the_chosen_one_is_named(plan, monkeypatch):
     settled = Plan("native", "so it is", seconds=seconds)
     monkeypatch.setattr("canonface.explanation.plan.make_plan", lambda *given: settled)
     assert (
-        "incremental was faster just now: --engine incremental asks by it"
+        "incremental was faster just now: --engine incremental uses it"
         in plan("some_networks:convolutional")[1]
     )
     seconds["native"] = 0.00105
@@ -172,7 +172,7 @@ def test_without_layers_to_count_there_is_a_reason_and_a_time(plan, model, why):
     code, out, _ = plan(f"some_networks:{model}")
     assert code == 0
     assert "Multiply-adds" not in out
-    assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
+    assert re.search(r"^dense: [\d.]+ ms per forward pass$", out, re.MULTILINE)
     assert f"would run on the dense engine: {why}" in out
 
 
@@ -193,7 +193,7 @@ def test_where_windows_fail_the_plan_is_dense_and_says_why(plan, monkeypatch):
     code, out, _ = plan("some_networks:convolutional")
     assert code == 0
     assert "would run on the dense engine: the local engine failed: RuntimeError: the kernel is broken" in out
-    assert re.search(r"^dense: [\d.]+ ms a forward pass$", out, re.MULTILINE)
+    assert re.search(r"^dense: [\d.]+ ms per forward pass$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

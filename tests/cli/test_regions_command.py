@@ -87,6 +87,31 @@ def test_what_cannot_be_is_refused_in_words(canonface, arguments, words):
     assert words in err
 
 
+def test_the_picture_takes_a_title_and_a_resolution(canonface, tmp_path):
+    from canonface.plots import regions
+
+    arguments = (*PHOTOS[:1], "-t", "light", "--hide", "mouth", "-o", "found", "--all-faces")
+    sizes, titled = [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "canonface.plots.regions",
+            lambda summary, **look: titled.append(look["title"]) or regions(summary, **look),
+        )
+        for dpi in (80, 160):
+            code, _, err = canonface(*arguments, "--title", "Two words", "--dpi", dpi)
+            assert code == 0, err
+            with Image.open(tmp_path / "found" / "regions.png") as picture:
+                sizes.append(picture.size)
+    assert titled == ["Two words"] * 2
+    assert sizes[1] == (2 * sizes[0][0], 2 * sizes[0][1])
+    code, _, err = canonface(*arguments, "--dpi", "19")
+    assert code == 2
+    assert "pixels per inch, 20 to 1200" in err
+    code, _, err = canonface(*arguments, "--cmap", "viridis")
+    assert code == 2
+    assert "--cmap" in err, "bars have no colour scale"
+
+
 def test_a_run_with_json_and_a_picture(canonface, tmp_path):
     arguments = (*PHOTOS, "-t", "light", "--hide", "mouth,forehead", "--fill", "black", "-o", "found")
     code, out, _ = canonface(*arguments)

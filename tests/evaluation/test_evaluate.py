@@ -133,7 +133,7 @@ def test_a_result_has_a_short_line_and_five_numbers(found):
 
 
 def test_names_of_0_1_0_are_found_with_a_warning():
-    import canonface.evaluation.curves as ranking
+    import canonface.evaluation.ranking as ranking
 
     with pytest.warns(DeprecationWarning, match="curves.most_relevant_first"):
         assert ranking.hottest_first([[2.0, 1.0]]).tolist() == [0, 1]

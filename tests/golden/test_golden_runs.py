@@ -55,9 +55,15 @@ def test_a_finished_run_gives_the_maps_of_0_1_0(case, tmp_path):
     found = dict(results(run))
     assert found.keys() == expected.keys()
     assert np.isfinite(expected["drops"]).any()
+    groups = run.cms(by="target" if run.of_pairs else "gender")
+    maps = {"map": run.cms(), **{f"by/{name}": cms for name, cms in groups.items()}}
     for name, array in found.items():
-        # A map of 0.1.0 is 0, and may now be NaN, where no face showed the place.
-        drawn = np.nan_to_num(array, nan=0.0) if name == "map" or name.startswith("by/") else array
+        drawn = array
+        if name in maps:
+            # A map of 0.1.0 is 0, and is now NaN, where no face showed the place, unless such places count as 0.
+            unknown = (maps[name].seen == 0) & (maps[name].unseen == "omit")
+            np.testing.assert_array_equal(np.isnan(array), unknown, err_msg=name)
+            drawn = np.nan_to_num(array, nan=0.0)
         np.testing.assert_allclose(drawn, expected[name], atol=1e-6, rtol=1e-6, err_msg=name)
 
 
@@ -97,6 +103,18 @@ def test_an_unfinished_run_is_continued_to_the_drops_of_0_1_0(case, tmp_path):
         same = np.isclose(found, expected, atol=tolerance, rtol=0, equal_nan=True)
         # Another CPU may place a vertex some 1e-4 pixels aside, which can move a patch by a whole pixel.
         assert same.all() if np.array_equal(place, its_place) else same.mean() > 0.9
+
+
+@pytest.mark.parametrize("state", ["finished", "unfinished"])
+def test_a_run_of_another_method_has_a_unit_of_today(state, tmp_path):
+    folder = copied("gradients", state, tmp_path)
+    units = set(Run.open(folder).faces.column("unit").to_pylist())
+    run = carried_on("gradients", folder)
+    assert any("heat" in unit for unit in units), "0.1.0 stored another word"
+    assert run.unit.startswith("SmoothGrad attribution")
+    assert run.cms().unit.startswith("SmoothGrad attribution")
+    if state == "finished":
+        assert run.unit == run.cms().unit == "SmoothGrad attribution for yes"
 
 
 def test_a_finished_run_is_not_computed_again(case, tmp_path):

@@ -223,7 +223,7 @@ def test_a_merged_map_of_two_groups_has_neither_name():
 
 
 def test_a_face_on_another_mesh_is_refused():
-    with pytest.raises(OptionError, match="align the photo again"):
+    with pytest.raises(OptionError, match="align the photo on the mesh "):
         on_face(np.ones((64, 64)), SEEN, 5.0, replace(a_face(), mesh=load_mesh(1)), MESH, CANVAS)
 
 

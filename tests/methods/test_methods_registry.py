@@ -121,9 +121,9 @@ def test_a_method_object_of_the_last_version_still_works_and_warns():
     [
         ("canonface.methods:HeatFiles", "AttributionFiles"),
         ("canonface.methods:heat_unit", "attribution_unit"),
-        ("canonface.methods.autograd_context:borrowed", "autograd_context"),
-        ("canonface.occluders.fills:plain", "plain_fill"),
-        ("canonface.methods.perturbation:SlidingOcclusion", "SlidingOcclusion"),
+        ("canonface.methods.borrowing:borrowed", "autograd_context"),
+        ("canonface.methods.plain:plain", "plain_fill"),
+        ("canonface.methods.sliding:SlidingOcclusion", "SlidingOcclusion"),
     ],
 )
 def test_names_of_the_last_version_still_work_and_warn(name, now):

@@ -108,6 +108,11 @@ def network_file():
 def reader(tmp_path, monkeypatch):
     """The folder of a reader: a photo, a network as ``net.onnx``, and a model behind HTTP."""
     monkeypatch.chdir(tmp_path)
+    # The page's other file of this name, which the fixture `own` may have imported, is not the reader's.
+    monkeypatch.setattr(
+        sys, "path", [place for place in sys.path if not Path(place, "my_models.py").exists()]
+    )
+    monkeypatch.delitem(sys.modules, "my_models", raising=False)
     (tmp_path / "me.jpg").write_bytes((demo_folder() / "photos" / "op_P005_studio.jpg").read_bytes())
     onnx.save(network_file(), "net.onnx")
     yield tmp_path

@@ -137,5 +137,5 @@ def test_a_mesh_without_triangles_is_refused_with_a_sentence():
     shown = flat_input([(20, 20)])
     bare = make_mesh("bare/1", shown.face.mesh.vertices)
     shown = replace(shown, face=replace(shown.face, mesh=bare))
-    with pytest.raises(OptionError, match=r"Hiding a region needs a mesh with triangles"):
+    with pytest.raises(OptionError, match=r"Occluding a region needs a mesh with triangles"):
         hide_regions(shown, [np.arange(3)])

@@ -110,7 +110,7 @@ def test_pages_take_colour_map_limit_dpi_and_title():
     ({"limit": 0}, "above 0 and finite; got 0"),
     ({"limit": -1.0}, "above 0 and finite; got -1.0"),
     ({"limit": float("nan")}, "above 0 and finite; got nan"),
-    ({"dpi": 19}, "number of pixels an inch, 20 to 1200; got 19"),
+    ({"dpi": 19}, "number of pixels per inch, 20 to 1200; got 19"),
     ({"dpi": 1201}, "20 to 1200; got 1201"),
     ({"dpi": float("nan")}, "20 to 1200; got nan"),
 ])  # fmt: skip

@@ -34,7 +34,7 @@ def a_run(out):
     blank = out.parent / "blank.png"
     Image.new("RGB", (50, 50)).save(blank)
     photo = demo_folder() / "photos" / "op_P005_studio.jpg"
-    return audit([photo, blank], model, out, target="yes", stride=40, level=0)
+    return audit([photo, blank], model, out, target="yes", stride=40, subdivision=0)
 
 
 class Reader(HTMLParser):

@@ -15,7 +15,11 @@ def run(tmp_path_factory):
         return np.stack([light, 1 - light], axis=1)
 
     model = load_model(
-        halves, "<b>halves</b>", spec=InputSpec((24, 24)), outputs="probabilities", labels=("on", "off")
+        halves,
+        name="<b>halves</b>",
+        spec=InputSpec((24, 24)),
+        outputs="probabilities",
+        labels=("on", "off"),
     )
     photos = [demo_folder() / "photos" / f"{name}.jpg" for name in ("op_P001_studio", "op_P005_studio")]
     folder = tmp_path_factory.mktemp("notebook") / "run"

@@ -90,7 +90,7 @@ def test_stopping_early_keeps_the_confidence_level_and_peeking_without_the_rule_
         for count in looks:
             world = sampled(drops[:count], probed[:count], np.arange(count), PLACES, 0.1)
             at_looks.append(estimate_map(world, confidence_level=safe).map.holds(truth))
-            plain.append(estimate_map(world, confidence_confidence_level=level).map.holds(truth))
+            plain.append(estimate_map(world, confidence_level=level).map.holds(truth))
         held.append(all(at_looks))
         peeked.append(all(plain))
         single.append(plain[-1])

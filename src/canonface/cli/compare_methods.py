@@ -56,9 +56,9 @@ def compare_methods(
     look: options.StyleOptions,
     as_json: options.Json = False,
 ) -> None:
-    """Compare saliency methods on the same photos: a row a photo, a column a method (the paper's figure 2).
+    """Compare saliency methods on the same photos: one row per photo, one column per method (the paper's figure 2).
 
-    methods.npz holds every map, methods.csv a line a map.
+    methods.npz holds every map, methods.csv one line per map.
 
     Example: canonface compare-methods me.jpg you.jpg --model expression --methods gradcam,gradcam++,rise -o compared
     """

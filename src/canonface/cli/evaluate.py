@@ -351,10 +351,10 @@ def remarks(found: Evaluation) -> list[str]:
         if means.max() - means.min() > 0.005:
             shares = ", ".join(f"{m} {v:.0%}" for m, v in zip(found.methods, means, strict=True))
             lines.append(
-                f"The heat of some methods ran out of pixels, so that they hid less: {shares} of an image."
+                f"Some methods had too few pixels with an attribution and occluded less: {shares} of an image."
             )
         else:
-            lines.append(f"Every method hid {means.mean():.1%} of an image's light, on the mean.")
+            lines.append(f"Every method occluded {means.mean():.1%} of an image on average.")
     negative = int((found.original < 0).sum())
     if negative and any(metric.name == "average-drop" for metric in found.metrics):
         lines.append(
@@ -363,8 +363,8 @@ def remarks(found: Evaluation) -> list[str]:
     if not found.of_pairs and len(set(found.groups)) > 1 and found.choices.get("by") is None:
         kinds = ", ".join(sorted(set(found.groups))[:4])
         lines.append(
-            f"The photos were asked about different things ({kinds}), and CMS is the mean over all of them: with "
-            "--by target each photo takes the map of its own."
+            f"The photos have different targets ({kinds}), and CMS is the mean over all of them: with "
+            "--by target each photo takes the map of its own target."
         )
     if not found.choices.get("held_out"):
         lines.append("CMS was made from these photos too; --held-out leaves a person's own out.")

@@ -23,7 +23,7 @@ SUBDIVISION = 1
 
 
 def loaded_model(model: str, device: str, **options: Any) -> Model:
-    """Return the model that the options name, after a note on stderr of what it is taken for."""
+    """Return the model that the options name, after printing its assumed input and outputs on stderr."""
     from canonface.models import load_model
 
     loaded = load_model(model, device=device, **options)
@@ -43,10 +43,10 @@ def shown_as(model: Model) -> str:
     values = f"values {low.min():.3g} to {high.max():.3g}"
     names = ", ".join(model.labels[:8]) + (", ..." if len(model.labels) > 8 else "") or "without names"
     kinds = {"embedding": "a feature vector", "values": f"measured values: {names}"}
-    taken_for = kinds.get(model.outputs, f"{model.outputs} of classes {names}")
+    kind = kinds.get(model.outputs, f"{model.outputs} of classes {names}")
     return (
-        f"{model.name} is shown {crop}, {height} x {width} {model.spec.colour}, {values}; its outputs are taken for "
-        f"{taken_for}"
+        f"{model.name} is shown {crop}, {height} x {width} {model.spec.colour}, {values}; its outputs are read as "
+        f"{kind}"
     )
 
 

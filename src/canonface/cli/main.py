@@ -53,7 +53,7 @@ def _show_version(wanted: bool | None) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[  # noqa: ARG001 - its own callback answers
+    version: Annotated[  # noqa: ARG001 - read by its own callback
         bool | None,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = None,

@@ -327,7 +327,7 @@ class LoadOptions:
     trust: Trust = False
 
     def load(self, name: str) -> Model:
-        """Load a model, and report on stderr what it is taken for."""
+        """Load a model, and print its assumed input and outputs on stderr."""
         from canonface.cli.loading import loaded_model
 
         return loaded_model(name, **{field.name: getattr(self, field.name) for field in fields(self)})
@@ -469,26 +469,22 @@ Limit = Annotated[
     ),
 ]
 Dpi = Annotated[
-    float | None, typer.Option(help="Pixels an inch of the pictures; default: 160.", rich_help_panel=_OUTPUT)
+    float | None, typer.Option(help="Pixels per inch of the pictures; default: 160.", rich_help_panel=_OUTPUT)
 ]
 Title = Annotated[str | None, typer.Option(help="Title of the pictures.", rich_help_panel=_OUTPUT)]
 
 
 @dataclass(frozen=True)
-class StyleOptions:
-    """Format and look of pictures.
+class ChartOptions:
+    """Format and look of pictures without a colour scale.
 
     Attributes:
         picture_format: png, svg or pdf.
-        cmap: see `canonface.plots.Style`, likewise the others.
-        limit: limit of the map's scale; examples keep their own.
-        dpi: pixels an inch.
+        dpi: pixels per inch.
         title: title of the pictures.
     """
 
     picture_format: Format = "png"
-    cmap: Cmap = None
-    limit: Limit = None
     dpi: Dpi = None
     title: Title = None
 
@@ -496,6 +492,29 @@ class StyleOptions:
         """Raise OptionError if an option cannot be used; before the first forward pass."""
         check_format(self.picture_format)
         self.style()
+
+    def style(self) -> Style:
+        """Return the options that plots take.
+
+        Raises:
+            OptionError: one of them cannot be used.
+        """
+        from canonface.plots import Style
+
+        return Style(dpi=self.dpi, title=self.title)
+
+
+@dataclass(frozen=True)
+class StyleOptions(ChartOptions):
+    """Format and look of pictures of maps.
+
+    Attributes:
+        cmap: see `canonface.plots.Style`.
+        limit: limit of the map's scale; examples keep their own.
+    """
+
+    cmap: Cmap = None
+    limit: Limit = None
 
     def style(self) -> Style:
         """Return the options that plots take.

@@ -251,9 +251,11 @@ def show_summary(result: dict[str, Any]) -> None:
             out.print(table)
         else:
             none = (
-                "no region has an attribution above 0" if result["method"] else "hiding no region lowered it"
+                "no region has an attribution above 0"
+                if result["method"]
+                else "occluding no region lowered the confidence"
             )
-            out.print(f"  {none} on the mean ({result['unit']})", soft_wrap=True)
+            out.print(f"  {none} on average ({result['unit']})", soft_wrap=True)
         out.print(f"highest point of the map: {place_of(result['peak'])} ({result['peak']['value']:+.4f})")
         if "off_face" in result:
             out.print(

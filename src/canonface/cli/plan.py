@@ -57,7 +57,7 @@ def plan(
     for layer, why in found.dense_from:
         out.print(f"whole maps from [bold]{layer}[/] on: {why}", soft_wrap=True)
     for engine, seconds in sorted(found.seconds.items(), key=lambda item: -item[1]):
-        out.print(f"{engine}: {seconds * 1e3:.2f} ms a forward pass")
+        out.print(f"{engine}: {seconds * 1e3:.2f} ms per forward pass")
     out.print(f"[bold]{loaded.name} would run on the {found.engine} engine[/]: {found.why}", soft_wrap=True)
     fastest = min(found.seconds, key=lambda engine: found.seconds[engine], default=found.engine)
     if found.seconds.get(found.engine, 0.0) > NOTICEABLE * found.seconds.get(fastest, 0.0):
@@ -98,6 +98,6 @@ def _memory(found: Plan) -> str:
     weights = costs.kept_bytes(found.engine)
     return (
         f"memory: {weights / MEBI:.0f} MiB of weights in an order of their own, "
-        f"{costs.base_bytes / MEBI:.0f} MiB a photo, {costs.probe_bytes / MEBI:.2f} MiB a forward pass; "
+        f"{costs.base_bytes / MEBI:.0f} MiB per photo, {costs.probe_bytes / MEBI:.2f} MiB per forward pass; "
         f"whole images: {costs.dense_bytes / MEBI:.2f} MiB each"
     )

@@ -14,6 +14,7 @@ from canonface.cli.groups import grouped
 from canonface.statistics import json_value
 
 if TYPE_CHECKING:
+    from canonface.cli.options import ChartOptions
     from canonface.pipeline import RegionSummary
 
 SHOWN = 5
@@ -53,8 +54,9 @@ def regions(
     engine: options.EngineOptions,
     loading: options.LoadOptions,
     aligner: options.AlignerOptions,
+    all_faces: options.AllFaces = False,
     failures: options.FailureOptions,
-    picture_format: options.Format = "png",
+    look: options.ChartOptions,
     as_json: options.Json = False,
 ) -> None:
     """Occlude whole regions of the face, one and two at a time: the drop without the mouth, or without both eyes.
@@ -63,10 +65,9 @@ def regions(
 
     Example: canonface regions photos/ --model expression --target happy -o my-regions
     """
-    from canonface.cli.options import check_format
     from canonface.pipeline import audit_regions
 
-    check_format(picture_format)
+    look.check()
     loaded = loading.load(model)
     with console.photo_progress(loaded.name, kept=out is not None) as progress:
         summary = audit_regions(
@@ -79,7 +80,7 @@ def regions(
             dilate_cm=dilate,
             engine=engine.value(),
             labels=labels,
-            aligner=aligner.make(),
+            aligner=aligner.make(all_faces),
             progress=progress,
             preset=preset,
             confidence=confidence,
@@ -90,7 +91,7 @@ def regions(
         console.error(f"{name}: {reason}")
     found = content(summary)
     if out is not None:
-        found["files"] = [str(path) for path in _save(summary, found, out, picture_format)]
+        found["files"] = [str(path) for path in _save(summary, found, out, look)]
     if as_json:
         console.print_json(found)
     else:
@@ -101,14 +102,15 @@ def regions(
         raise typer.Exit(1)
 
 
-def _save(summary: RegionSummary, found: dict[str, Any], out: Path, suffix: str) -> list[Path]:
+def _save(summary: RegionSummary, found: dict[str, Any], out: Path, look: ChartOptions) -> list[Path]:
     """Write the numbers as JSON and draw them."""
     from canonface import plots
     from canonface.files import atomic_write
 
     path = out / "regions.json"
     atomic_write(path, json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    return [path, plots.save(plots.regions(summary), out / f"regions.{suffix}")]
+    figure = plots.regions(summary, title=look.title, dpi=look.dpi)
+    return [path, plots.save(figure, out / f"regions.{look.picture_format}")]
 
 
 def content(summary: RegionSummary) -> dict[str, Any]:
@@ -183,5 +185,5 @@ def _text(value: float, form: str) -> str:
 
 
 def _or_least(value: Any) -> float:
-    """Regions that no face showed come last."""
+    """Return the value for sorting; minus infinity for NaN, so that regions that no face showed come last."""
     return -math.inf if math.isnan(value) else float(value)

@@ -14,7 +14,6 @@ from canonface.cli import console
 
 
 def reproduce(
-    context: typer.Context,
     figure: Annotated[
         str | None, typer.Argument(help="Number of the paper's figure; without it, all are listed.")
     ] = None,
@@ -49,6 +48,7 @@ def reproduce(
 
     Example: canonface reproduce 5 ~/CelebA --photos 1000 -o figure-5
     """
+    from canonface.cli.main import app
     from canonface.demo import demo_folder
     from canonface.models import available_models, check_model_name
     from canonface.studies.figures import FIGURES, FigureRequest, figure_of
@@ -66,7 +66,7 @@ def reproduce(
     photo_set = open_photo_set(place)
     if target is None and model == "gender" and not chosen.by_photo:
         target = "female"
-    names = list(getattr(context.parent.command, "commands", ())) if context.parent else []
+    names = list(getattr(typer.main.get_command(app), "commands", ()))
     folder = out or Path(f"figure-{chosen.number}")
     wanted = FigureRequest(
         photo_set, folder, model, target, photos, seed, [card.name for card in available_models()], names

@@ -41,7 +41,7 @@ class ExpectedValue:
         make_plain(self, "values")
         one_of("form", self.form, FORMS)
         if self.values is not None and not all(map(math.isfinite, self.values)):
-            raise OptionError(f"values are finite numbers, one a class; got {self.values}.")
+            raise OptionError(f"values are finite numbers, one per class; got {self.values}.")
 
     @property
     def unit(self) -> str:
@@ -120,7 +120,7 @@ def class_numbers(
     """
     if values is not None:
         if len(values) != count:
-            raise TargetError(f"values has one number a class; got {len(values)} for {count} classes.")
+            raise TargetError(f"values has one number per class; got {len(values)} for {count} classes.")
         return np.arange(count), np.asarray(values, dtype=np.float64)
     read = {i: number for i, name in enumerate(names) if (number := as_number(name)) is not None}
     if len(read) < 2:

@@ -167,7 +167,7 @@ def _normalised(features: Float[np.ndarray, "..."]) -> Float[np.ndarray, "n d"]:
 
 def _texts(name: str, given: Sequence[str]) -> tuple[str, ...]:
     if isinstance(given, str):
-        raise OptionError(f"{name} is a sequence of texts, one a photo; got the text {given!r}.")
+        raise OptionError(f"{name} is a sequence of texts, one per photo; got the text {given!r}.")
     return tuple(map(str, given))
 
 

@@ -39,7 +39,7 @@ def on_face(
     if face.mesh.name != mesh.name:
         raise OptionError(
             f"A map can be drawn on faces aligned to its own mesh {mesh.name!r}; this face is on {face.mesh.name!r}: "
-            "align the photo again with that level."
+            f"align the photo on the mesh {mesh.name!r}."
         )
     canonical_xy = canvas.project(mesh)
     height, width = face.image.shape[:2]

@@ -49,7 +49,7 @@ def checked_attribution(
         )
     except (TypeError, ValueError) as error:
         raise ModelOutputError(
-            f"A method returns one number an input pixel; {name!r} returned a {type(attribution).__name__}."
+            f"A method returns one number per input pixel; {name!r} returned a {type(attribution).__name__}."
         ) from error
     if values.shape != tuple(size_hw):
         raise ModelOutputError(

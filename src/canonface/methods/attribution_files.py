@@ -1,4 +1,4 @@
-"""Attribution maps from other libraries: a folder with one ``.npy`` file a photo."""
+"""Attribution maps from other libraries: a folder with one ``.npy`` file per photo."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class AttributionFiles:
         if not self.folder.is_dir():
             raise OptionError(f"Maps from elsewhere lie in a folder; there is none at {self.folder}.")
         if not any(self.folder.rglob("*.npy")):
-            raise OptionError(f"Maps from elsewhere are .npy files, one a photo; {self.folder} holds none.")
+            raise OptionError(f"Maps from elsewhere are .npy files, one per photo; {self.folder} holds none.")
 
     def describe(self) -> Mapping[str, Any]:
         """Return the options that decide the result; the files by the SHA-256 of all of them."""

@@ -26,7 +26,7 @@ Content = Float[np.ndarray, "..."] | Sequence[Float[np.ndarray, "c _ _"]]
 Side = float | Float[np.ndarray, "n"]
 """Side of the patch in pixels of the input: one for all boxes, or one per box."""
 Fill = Callable[[ModelInput, Side, Boxes, Masks], Content]
-"""Function of the face as the model sees it, the side of the patch, the boxes and the masks; called once a face."""
+"""Function of the face as the model sees it, the side of the patch, the boxes and the masks; called once per face."""
 
 PLAIN = ("mean", "black")
 """Fills of one colour, besides ``#rrggbb``."""

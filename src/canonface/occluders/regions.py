@@ -81,7 +81,7 @@ def region_pixels(
     if not 0 <= dilate_cm < np.inf:
         raise OptionError(f"Regions are dilated by 0 centimetres or more; got {dilate_cm}.")
     mesh = shown.face.mesh
-    raster = face_raster(shown, "Hiding a region")
+    raster = face_raster(shown, "Occluding a region")
     nearest = _nearest_halo(shown, ~raster.inside)
     scales = face_scales(shown)
     result = np.zeros((len(groups), *shown.spec.size_hw), dtype=bool)

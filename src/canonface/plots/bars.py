@@ -28,7 +28,7 @@ _LETTERS_PER_INCH = 14
 
 
 def bars(evaluation: Evaluation, titles: Mapping[str, str] | None = None) -> Figure:
-    """Draw one panel a metric and one bar a method, its interval as a line; each kind of pairs has its own row.
+    """Draw one panel per metric and one bar per method, with its interval as a line; each kind of pairs has a row.
 
     Args:
         evaluation: the evaluation.

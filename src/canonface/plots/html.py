@@ -132,7 +132,7 @@ def _best_words(best: Estimate, evaluation: Evaluation) -> str:
     value, low, high = best.interval
     interval = ""
     if math.isfinite(low) and math.isfinite(high):
-        interval = f" ({evaluation.level:.0%}: {low:.3g} to {high:.3g})"
+        interval = f" ({evaluation.confidence_level:.0%}: {low:.3g} to {high:.3g})"
     return f"best {TITLES.get(best.method, title_of(best.method))}: {value:.3g}{interval}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from canonface.pipeline import RegionSummary
 from canonface.plots.charts import chart, words
 from canonface.plots.sheet import DPI, SOFT_INK, Page
-from canonface.plots.style import RELIED, ROSE
+from canonface.plots.style import RELIED, ROSE, check_dpi
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,22 +21,28 @@ _SHOWN = 5
 """Interactions below the bars."""
 
 
-def regions(summary: RegionSummary, *, title: str | None = None) -> Figure:
+def regions(summary: RegionSummary, *, title: str | None = None, dpi: float | None = None) -> Figure:
     """Draw the mean drop with each region occluded, the largest first, with the standard error of the mean.
 
     Args:
         summary: summary of one face or many.
         title: above the bars; by default the model and the number of faces.
+        dpi: pixels per inch; None: `DPI`.
+
+    Raises:
+        OptionError: the dpi is out of range.
     """
     from matplotlib.figure import Figure as MatplotlibFigure
 
+    if dpi is not None:
+        check_dpi(dpi)
     mean, sem = summary.drops.mean, summary.drops.sem
     shown = [int(i) for i in np.argsort(-mean) if np.isfinite(mean[i])]
     strongest = summary.strongest(_SHOWN)
     tall = _AROUND + _BAR * max(len(shown), 1)
     below = 0.24 * (len(strongest) + 1) if strongest else 0.0
     height = _HEAD + tall + below + 0.3
-    page = Page(MatplotlibFigure((_WIDTH, height), dpi=DPI, facecolor="white"), _WIDTH, height)
+    page = Page(MatplotlibFigure((_WIDTH, height), dpi=dpi or DPI, facecolor="white"), _WIDTH, height)
     faces = "1 face" if summary.faces == 1 else f"{summary.faces} faces"
     heading = title or f"The {summary.model} model with whole regions occluded, {faces}"
     page.text(heading, 0.18, 0.18, _WIDTH - 0.36, 13, weight="bold")

@@ -155,7 +155,7 @@ def _shades(values: Float[np.ndarray, "s s"]) -> Float[np.ndarray, "s s 3"]:
 
 
 def _findings(columns: tuple[Column, ...], page: Page, place: Rectangle, step: float) -> None:
-    """Write a line a setting: the peak of its map, and the regions that it relies on most."""
+    """Write one line per setting: the peak of its map, and the regions that it relies on most."""
     left, top, width, _ = place
     side_by_side = step > _LINE
     peak = min(0.42 * width, 2.3)

@@ -93,7 +93,7 @@ def check_limit(limit: float) -> None:
 def check_dpi(dpi: float) -> None:
     """Raise OptionError unless a resolution is in the range that can be drawn."""
     if not LEAST_DPI <= dpi <= MOST_DPI:
-        raise OptionError(f"dpi is the number of pixels an inch, {LEAST_DPI} to {MOST_DPI}; got {dpi}.")
+        raise OptionError(f"dpi is the number of pixels per inch, {LEAST_DPI} to {MOST_DPI}; got {dpi}.")
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Design:
     - ``random``: a simple random sample of each face's probes, without replacement.
     - ``stratified``: the probes are cut into compact strata, as many as a face has probes, and one probe of each
       stratum is drawn (W. G. Cochran, "Sampling Techniques", 1977, chapter 5): no face misses a place.
-    - ``low-discrepancy``: also one probe a stratum, but successive faces step through the stratum by the golden
+    - ``low-discrepancy``: also one probe per stratum, but successive faces step through the stratum by the golden
       ratio, from a random start (a Kronecker sequence under a Cranley-Patterson rotation: R. Cranley, T. Patterson,
       SIAM J. Numer. Anal. 13(6), 1976). Over faces, all probes are chosen equally often, and neighbouring faces have
       different probes.

@@ -263,7 +263,7 @@ FIGURES: dict[int, PaperFigure] = {
     figure.number: figure
     for figure in (
         PaperFigure(1, "five tasks on one backbone", "study tasks", _tasks),
-        PaperFigure(2, "methods side by side, a row a photo", "compare-methods", _methods, by_photo=True),
+        PaperFigure(2, "methods side by side, one row per photo", "compare-methods", _methods, by_photo=True),
         PaperFigure(4, "with and without normalisation", "study density", _study("density", most=100)),
         PaperFigure(5, "the map against the number of images", "audit, study convergence", _convergence),
         PaperFigure(6, "photo, its map, the model's map, the latter on the photo", "audit", _columns),

@@ -167,7 +167,7 @@ def maps_at_probes(
 def halves_of(
     photos: Int[np.ndarray, "c"], random: np.random.Generator, splits: int
 ) -> Bool[np.ndarray, "s c"]:
-    """Draw random halves of people with about half of the photos each: True for the first half, a row a split.
+    """Draw random halves of people with about half of the photos each: True for the first half, one row per split.
 
     People come in a random order, each into the half that has fewer photos so far.
     """

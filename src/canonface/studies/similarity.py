@@ -59,7 +59,7 @@ def complexity(values: Float[np.ndarray, "n"], bins: int = BINS) -> float:
     2401.06465).
 
     Args:
-        values: one number a place; NaN is left out.
+        values: one number per place; NaN is left out.
         bins: bins of the histogram.
 
     Returns:

@@ -68,10 +68,10 @@ class TorchKernels:
     def prepare(self, steps: Sequence[Step], chunks: Sequence[Mapping[str, Windows]]) -> None:
         """Choose the tiles of 3x3 convolutions: see `canonface.engine.incremental.kernels.Kernels.prepare`."""
         for step in steps:
-            if isinstance(step.operator, Convolution) and self._goes_by_tiles(step.operator):
+            if isinstance(step.operator, Convolution) and self._uses_winograd(step.operator):
                 self._take_tile(step.operator, [windows[step.inputs[0]] for windows in chunks])
 
-    def _goes_by_tiles(self, operator: Convolution) -> bool:
+    def _uses_winograd(self, operator: Convolution) -> bool:
         """Return whether Toom-Cook applies. Half precision is too coarse: tiles multiply by up to 16, twice."""
         return operator.suits_winograd and operator.weight.element_size() > 2
 
@@ -159,7 +159,7 @@ class TorchKernels:
         slides = operator.sliding
         if operator.groups == 1 and slides.kernel == (1, 1):
             return self._one_cell(operator, delta, out)
-        if self._goes_by_tiles(operator):
+        if self._uses_winograd(operator):
             return self._winograd(operator, delta, out)
         return self._canvas(operator, delta, out)
 

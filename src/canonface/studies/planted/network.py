@@ -72,7 +72,7 @@ class TrainingRecipe:
         patience: number of epochs without a lower validation loss after which training stops.
         settling: epochs before which training does not stop for lack of progress: faint cues are learned late.
         enough: validation accuracy at which training stops.
-        batch: photos a step.
+        batch: photos per step.
         rate: learning rate of AdamW.
         decay: weight decay of AdamW.
     """
