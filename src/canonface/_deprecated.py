@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -159,7 +159,12 @@ MODULES: dict[str, tuple[str, ...]] = {
     "canonface.studies.randomizing": ("canonface.studies.randomization",),
     "canonface.studies.varying": ("canonface.studies.sweep", "canonface.studies.aligners"),
 }
-"""A module of 0.1.0 that moved -> the modules that hold its content now."""
+"""A module of 0.1.0 that moved -> the modules that hold its content now.
+
+Modules inside ``canonface.engine.incremental`` and ``canonface.engine.native`` are steps of the engines: they can be
+imported from their old place, but names inside them may have changed without an alias. Every other public name of
+0.1.0 that has a successor has an alias.
+"""
 
 RENAMED: dict[str, str] = {
     # alignment
@@ -167,38 +172,30 @@ RENAMED: dict[str, str] = {
     "canonface.alignment.detector:without_repeats": "deduplicate",
     "canonface.alignment.digests:file_sha256": "sha256_file",
     "canonface.alignment.finding:Placed": "FoundFace",
+    "canonface.alignment.five_point:Placed": "canonface.alignment.finder:FoundFace",
     "canonface.alignment.halo:within": "inside_image",
+    "canonface.alignment.position_map:Placed": "canonface.alignment.finder:FoundFace",
     "canonface.alignment.square:Square": "SquareCrop",
     # confidence
     "canonface.confidence.base:Original": "CleanPrediction",
     "canonface.confidence:Original": "CleanPrediction",
     # engine
     "canonface.engine.asker:Asker": "ModelRunner",
+    "canonface.engine.asker:FEWEST": "MIN_PASSES",
+    "canonface.engine.choosing:ASKED_BOTH_WAYS": "COMPARED_PROBES",
+    "canonface.engine.choosing:CLOSE": "CHANGE_TOLERANCE",
+    "canonface.engine.choosing:DOUBTFUL": "RETIMED_RATIO",
+    "canonface.engine.choosing:Dense": "PredictDense",
+    "canonface.engine.choosing:GATE": "DROP_TOLERANCE",
+    "canonface.engine.choosing:LEAST_GAIN": "MIN_SAVING",
+    "canonface.engine.choosing:ROUNDING": "OUTPUT_TOLERANCE",
+    "canonface.engine.choosing:TIMED": "TIMED_PROBES",
     "canonface.engine.choosing:spread": "evenly_spaced",
     "canonface.engine.dense:Ask": "ForwardFn",
     "canonface.engine.dense:answers": "predict",
-    "canonface.engine.incremental.bases:Bases": "ActivationCache",
-    "canonface.engine.incremental.bases:bases_of": "cache_activations",
-    "canonface.engine.incremental.calls:Call": "OpCall",
-    "canonface.engine.incremental.calls:call_of": "op_call",
-    "canonface.engine.incremental.changes:Changes": "InputDeltas",
-    "canonface.engine.incremental.changes:changes_of": "input_deltas",
-    "canonface.engine.incremental.folding:folded": "fold_steps",
-    "canonface.engine.incremental.gathering:index": "to_index",
-    "canonface.engine.incremental.gathering:on": "on_windows",
-    "canonface.engine.incremental.gathering:taken": "take_rows",
-    "canonface.engine.incremental.joining:joined": "fuse_convolutions",
-    "canonface.engine.incremental.kernels:Change": "canonface.engine.incremental.deltas:Delta",
-    "canonface.engine.incremental.network:Network": "TracedNetwork",
-    "canonface.engine.incremental.network:network_of": "traced_network",
-    "canonface.engine.incremental.operators:Joined": "canonface.engine.incremental.fusion:FusedConv",
-    "canonface.engine.incremental.operators:Scale": "ChannelScale",
-    "canonface.engine.incremental.rest:Rest": "DenseTail",
-    "canonface.engine.incremental.session:Session": "Executor",
-    "canonface.engine.incremental.tracing:traced": "trace_module",
-    "canonface.engine.native.arguments:Activation": "ActivationCode",
     "canonface.engine.native:Activation": "ActivationCode",
     "canonface.engine.plan:failed": "failure_plan",
+    "canonface.engine.planning:TIMED": "TIMED_DENSE_PROBES",
     "canonface.engine.planning:planned": "make_plan",
     "canonface.engine:Ask": "ForwardFn",
     "canonface.engine:Asker": "ModelRunner",
@@ -213,6 +210,9 @@ RENAMED: dict[str, str] = {
     "canonface.evaluation.asked:same_question": "verified_confidence_fn",
     "canonface.evaluation.controls:CentreHeat": "CentreAttribution",
     "canonface.evaluation.controls:RandomHeat": "RandomAttribution",
+    "canonface.evaluation.evaluating:DRAWS": "canonface.evaluation.intervals:DRAWS",
+    "canonface.evaluation.evaluating:Heats": "canonface.evaluation.subjects:Attributions",
+    "canonface.evaluation.evaluating:LEVEL": "canonface.evaluation.intervals:CONFIDENCE_LEVEL",
     "canonface.evaluation.evaluating:made_methods": "make_methods",
     "canonface.evaluation.heats:cis_heat": "cis_attribution",
     "canonface.evaluation.heats:cms_heat": "cms_attribution",
@@ -222,8 +222,11 @@ RENAMED: dict[str, str] = {
     "canonface.evaluation.ranking:first_counts": "step_counts",
     "canonface.evaluation.ranking:first_masks": "leading_masks",
     "canonface.evaluation.ranking:hottest_first": "most_relevant_first",
+    "canonface.evaluation.result:LEVEL": "canonface.evaluation.intervals:CONFIDENCE_LEVEL",
     "canonface.evaluation.scoring:Choices": "EvaluationOptions",
+    "canonface.evaluation.scoring:Heats": "canonface.evaluation.subjects:Attributions",
     "canonface.evaluation.scoring:LEVEL_WITHIN": "TIED_WITHIN",
+    "canonface.evaluation.scoring:NO_FILLS": "NO_WHOLE_FILLS",
     "canonface.evaluation.scoring:Scored": "SubjectScores",
     "canonface.evaluation.subjects:Heats": "Attributions",
     "canonface.evaluation.subjects:View": "SubjectView",
@@ -235,7 +238,9 @@ RENAMED: dict[str, str] = {
     "canonface.evaluation:cms_heat": "cms_attribution",
     "canonface.evaluation:hottest_first": "most_relevant_first",
     # finetuning
+    "canonface.finetuning.assessing:Report": "canonface.finetuning.examples:ProgressCallback",
     "canonface.finetuning.commands:words_of": "photo_words",
+    "canonface.finetuning.fitting:Report": "canonface.finetuning.examples:ProgressCallback",
     "canonface.finetuning.gathering:Cases": "CandidatePhotos",
     "canonface.finetuning.gathering:Gathered": "ExampleSet",
     "canonface.finetuning.gathering:Report": "ProgressCallback",
@@ -246,6 +251,7 @@ RENAMED: dict[str, str] = {
     "canonface.finetuning.scores:Scores": "ClassifierScores",
     "canonface.finetuning.training:Examples": "TrainingData",
     "canonface.finetuning.ways:Fitted": "FitResult",
+    "canonface.finetuning.ways:Report": "canonface.finetuning.examples:ProgressCallback",
     "canonface.finetuning:Scores": "ClassifierScores",
     # functional
     "canonface.functional.faithfulness:normalised_heat": "normalised_attribution",
@@ -259,6 +265,7 @@ RENAMED: dict[str, str] = {
     "canonface.mesh.custom:closed": "canonface.mesh.readonly:freeze_sparse",
     "canonface.mesh.fitting:borrowed_names": "transfer_names",
     "canonface.mesh.frozen:frozen": "freeze",
+    "canonface.mesh.named:MAX_LEVEL": "canonface.mesh.subdivision:MAX_SUBDIVISION",
     "canonface.mesh.regions:dense_region": "subdivide_region",
     "canonface.mesh.reserved:check_free": "check_name",
     "canonface.mesh.subdivision:MAX_LEVEL": "MAX_SUBDIVISION",
@@ -304,15 +311,20 @@ RENAMED: dict[str, str] = {
     "canonface.models.zoo.wide_resnet:Block": "WideBlock",
     "canonface.models:checked_answer": "checked_predictions",
     # occluders
-    "canonface.occluders.inpainting:RADIUS": "INPAINT_RADIUS",
+    "canonface.occluders.disc:Patch": "canonface.occluders.size:Patch",
+    "canonface.occluders.square:Patch": "canonface.occluders.size:Patch",
     "canonface.occluders.square:default_patch": "canonface.occluders.size:default_patch",
     "canonface.occluders.square:size_or_default": "canonface.occluders.size:size_or_default",
+    "canonface.occluders.surface:Patch": "canonface.occluders.size:Patch",
     # plots
     "canonface.plots.panels:heat_panel": "attribution_panel",
     "canonface.plots.pictures:figure6": "canonface.plots.pages:figure6",
     "canonface.plots.pictures:groups": "canonface.plots.pages:groups",
     "canonface.plots.pictures:pairs": "canonface.plots.pages:pairs",
     # run
+    "canonface.run.auditing:LABEL_COLUMN_PREFIX": "canonface.run.parts:LABEL_COLUMN_PREFIX",
+    "canonface.run.auditing:PrecisionOf": "canonface.explanation.options:PrecisionOf",
+    "canonface.run.auditing:WhichFaces": "canonface.types:WhichFaces",
     "canonface.run.comparing:Comparison": "MethodComparison",
     "canonface.run.estimating:until_reached": "canonface.pipeline.stopping:stopping_rule",
     "canonface.run.explaining:View": "FaceView",
@@ -323,6 +335,8 @@ RENAMED: dict[str, str] = {
     "canonface.run.heating:heat_of": "attribution_of",
     "canonface.run.heating:refuse_questions_by_patches": "refuse_occlusion_options",
     "canonface.run.regions:region_settings": "region_choices",
+    "canonface.run.run:LABEL_COLUMN_PREFIX": "canonface.run.parts:LABEL_COLUMN_PREFIX",
+    "canonface.run.run:LEVEL": "canonface.run.stopping:CONFIDENCE_LEVEL",
     "canonface.run.run:PARTS": "canonface.run.parts:PARTS",
     "canonface.run.stopping:LEVEL": "CONFIDENCE_LEVEL",
     "canonface.run.stopping:Look": "InterimLook",
@@ -360,7 +374,9 @@ RENAMED: dict[str, str] = {
     "canonface.sampling:level_of_a_look": "look_confidence_level",
     # studies
     "canonface.studies.alignment:Scores": "AlignmentScores",
+    "canonface.studies.alignment:Told": "canonface.studies.sweep:StudyProgress",
     "canonface.studies.comparison:Comparison": "SettingComparison",
+    "canonface.studies.comparison:LEVEL": "canonface.run.stopping:CONFIDENCE_LEVEL",
     "canonface.studies.convergence:Step": "ConvergenceStep",
     "canonface.studies.convergence:take": "draw_people",
     "canonface.studies.figures:Plan": "FigurePlan",
@@ -369,20 +385,29 @@ RENAMED: dict[str, str] = {
     "canonface.studies.fixing:with_confidence_fn": "with_confidence",
     "canonface.studies.fixing:with_question": "with_confidence",
     "canonface.studies.models:Asked": "ModelTask",
+    "canonface.studies.models:Told": "canonface.studies.sweep:StudyProgress",
     "canonface.studies.photo_sets:write_rows": "canonface.studies.figures:write_list",
     "canonface.studies.planted.scoring:Score": "CueScore",
     "canonface.studies.planted.scoring:area_under_curve": "canonface.statistics:roc_area",
+    "canonface.studies.planted.study:CANONICAL": "canonface.studies.planted.model_maps:CANONICAL",
     "canonface.studies.planted.study:KINDS": "canonface.studies.planted.result:KINDS",
+    "canonface.studies.planted.study:LEAST_ACCURACY": "canonface.studies.planted.trial:LEAST_ACCURACY",
     "canonface.studies.planted.study:Row": "canonface.studies.planted.result:MethodResult",
     "canonface.studies.planted.study:TARGET": "canonface.studies.planted.result:TARGET",
+    "canonface.studies.planted.study:Table": "canonface.studies.tables:Table",
+    "canonface.studies.planted.study:Told": "canonface.studies.sweep:StudyProgress",
     "canonface.studies.planted.training:Recipe": "TrainingRecipe",
     "canonface.studies.planted.training:Trained": "TrainedNetwork",
+    "canonface.studies.planted.trial:MOST_ASKED": "MAX_TESTED",
     "canonface.studies.planted.trial:Plan": "TrialPlan",
     "canonface.studies.planted:Plan": "TrialPlan",
     "canonface.studies.planted:Score": "CueScore",
     "canonface.studies.randomizing:Network": "RandomisedNetwork",
     "canonface.studies.randomizing:OF_HIDING": "OCCLUSION_OPTIONS",
+    "canonface.studies.randomizing:Told": "canonface.studies.sweep:StudyProgress",
+    "canonface.studies.settings:Told": "canonface.studies.sweep:StudyProgress",
     "canonface.studies.similarity:rank_correlation": "canonface.statistics:spearman",
+    "canonface.studies.varying:KEPT_BYTES": "CACHE_BYTES",
     "canonface.studies.varying:Remembering": "CachedAligner",
     "canonface.studies.varying:Told": "StudyProgress",
     "canonface.studies:Asked": "ModelTask",
@@ -391,31 +416,101 @@ RENAMED: dict[str, str] = {
 """``module:name`` of 0.1.0 -> name now, in the same module or its replacements, or ``module:name`` now."""
 
 
-def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
-    """Warn that a name of 0.1.0 changed."""
-    warnings.warn(
-        f"{old} is now {new}; the old name is removed in 0.3.", DeprecationWarning, stacklevel=stacklevel
+_NOT_CALLERS = frozenset(
+    (
+        "canonface",
+        "beartype",
+        "functools",
+        "importlib",
+        "jaxtyping",
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+    )
+)
+"""Packages whose frames lie between a caller and the warning."""
+
+
+def warn_renamed(old: str, new: str) -> None:
+    """Warn that a name of 0.1.0 changed, at the line of the caller outside canonface."""
+    frame = _calling_frame()
+    warnings.warn_explicit(
+        f"{old} is now {new}; the old name is removed in 0.3.",
+        DeprecationWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        module=frame.f_globals.get("__name__") or "<unknown>",
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
 
 
+def _calling_frame() -> FrameType:
+    """Return the innermost frame outside canonface; the outermost one if there is none."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (
+        str(frame.f_globals.get("__name__")).partition(".")[0] in _NOT_CALLERS
+        or frame.f_code.co_filename.startswith("<@beartype")
+    ):
+        frame = frame.f_back
+    return frame
+
+
 def renamed_parameters(**names: str) -> Callable[[F], F]:
-    """Return a decorator that accepts old keywords: ``renamed_parameters(max_questions="max_forward_passes")``."""
+    """Return a decorator that accepts old keywords: ``renamed_parameters(max_questions="max_forward_passes")``.
 
-    def decorate(function: F) -> F:
-        @wraps(function)
-        def accepting(*args: Any, **options: Any) -> Any:
-            for old in names.keys() & options.keys():
-                warn_renamed(f"{function.__name__}({old}=...)", f"{names[old]}=...")
-                if names[old] in options:
-                    raise TypeError(
-                        f"{function.__name__}() got both {names[old]!r} and its old name {old!r}."
-                    )
-                options[names[old]] = options.pop(old)
-            return function(*args, **options)
+    It decorates a function, or a class whose ``__init__`` has the parameters. The wrapper holds the table as
+    ``__renamed__``.
+    """
 
-        return accepting  # type: ignore[return-value]
+    def decorate(target: F) -> F:
+        if isinstance(target, type):
+            target.__init__ = _accepting(target.__init__, target.__name__, names)  # type: ignore[misc]
+            return target
+        return _accepting(target, target.__name__, names)
 
     return decorate
+
+
+def _accepting(function: F, title: str, names: Mapping[str, str]) -> F:
+    @wraps(function)
+    def accepting(*args: Any, **options: Any) -> Any:
+        for old in names.keys() & options.keys():
+            warn_renamed(f"{title}({old}=...)", f"{names[old]}=...")
+            if names[old] in options:
+                raise TypeError(f"{title}() got both {names[old]!r} and its old name {old!r}.")
+            options[names[old]] = options.pop(old)
+        return function(*args, **options)
+
+    accepting.__renamed__ = {**getattr(function, "__renamed__", {}), **names}  # type: ignore[attr-defined]
+    return accepting  # type: ignore[return-value]
+
+
+class _DeprecatedAttribute:
+    """Old name of an attribute or a method, in the body of a class."""
+
+    def __init__(self, new: str, parameters: Mapping[str, str]) -> None:
+        self.new, self.parameters = new, parameters
+        self.__doc__ = f"Deprecated name of `{new}`."
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.old = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        title = type(instance).__name__
+        warn_renamed(f"{title}.{self.old}", f"{title}.{self.new}")
+        found = getattr(instance, self.new)
+        return _accepting(found, f"{title}.{self.old}", self.parameters) if self.parameters else found
+
+
+def deprecated_attribute(new: str, **parameters: str) -> Any:
+    """Return the old name of an attribute or method, for the body of a class; reading it warns.
+
+    Args:
+        new: name of the attribute or method now.
+        **parameters: old names of a method's parameters -> their names now.
+    """
+    return _DeprecatedAttribute(new, parameters)
 
 
 class _MovedModule(ModuleType):
@@ -456,7 +551,8 @@ class _RenamedNames(MetaPathFinder):
         if fullname not in _WITH_RENAMED_NAMES:
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = None if find is None else find(fullname, path, target)
             if spec is not None and spec.loader is not None:
                 _add_old_names(spec.loader)
                 return spec
@@ -464,13 +560,17 @@ class _RenamedNames(MetaPathFinder):
 
 
 def _add_old_names(loader: Any) -> None:
+    """Make a loader add the old names; one loader may load several modules, as that of a zip file does."""
     execute = loader.exec_module
+    if isinstance(execute, partial) and execute.func is _execute:
+        return
+    loader.exec_module = partial(_execute, execute)
 
-    def exec_module(module: ModuleType) -> None:
-        execute(module)
+
+def _execute(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
+    execute(module)
+    if module.__name__ in _WITH_RENAMED_NAMES:
         module.__dict__.setdefault("__getattr__", partial(_renamed, module.__name__))
-
-    loader.exec_module = exec_module
 
 
 def _renamed(module: str, name: str) -> Any:

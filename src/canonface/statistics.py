@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 
 
@@ -69,6 +70,7 @@ def wilson_interval(successes: float, trials: float, confidence_level: float = 0
     return low, 1.0 if successes == trials else min(1.0, centre + half)
 
 
+@renamed_parameters(heat="values")
 def mass_share(values: Float[np.ndarray, "*shape"], inside: Bool[np.ndarray, "*shape"]) -> float:
     """Return the share of the positive values that lies inside a region.
 
@@ -84,6 +86,7 @@ def mass_share(values: Float[np.ndarray, "*shape"], inside: Bool[np.ndarray, "*s
     return float(positive[inside].sum() / total) if total > 0 else float("nan")
 
 
+@renamed_parameters(heat="values")
 def roc_area(values: Float[np.ndarray, "*shape"], inside: Bool[np.ndarray, "*shape"]) -> float:
     """Return the probability that a value inside a region exceeds one outside; a tie counts as half.
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import renamed_parameters, warn_renamed
 from canonface.types import Outputs
 
 
@@ -34,6 +34,7 @@ class CleanPrediction:
     model: str = ""
 
 
+@renamed_parameters(of="fn")
 @dataclass(frozen=True)
 class BoundConfidence:
     """A confidence with the target of one face.
@@ -102,6 +103,7 @@ class Confidence(Protocol):
         ...
 
 
+@renamed_parameters(of="fn")
 @dataclass(frozen=True)
 class BoundPairConfidence:
     """A confidence about two faces with the target of one pair.

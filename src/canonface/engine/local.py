@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute
 from canonface.errors import is_out_of_memory
 from canonface.functional import Tensor
 from canonface.models import Model, TorchModel, checked_predictions
@@ -38,6 +39,9 @@ class LocalEngine:
 
     model: TorchModel
     network: TracedNetwork
+
+    answers = deprecated_attribute("predict")
+    best = deprecated_attribute("available")
 
     @classmethod
     def of(cls, model: Model, x: Tensor) -> LocalEngine:

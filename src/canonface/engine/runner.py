@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import deprecated_attribute
 from canonface.engine.dense import BatchSize, predict
 from canonface.engine.local import LocalEngine, NoLocalEngineError
 from canonface.engine.plan import ENGINES, Plan, agree, choose, failure_plan
@@ -73,10 +73,7 @@ class ModelRunner:
         clean = checked_outputs(self.model, x[None])
         return clean, self._dense(x, distinct)[place] if len(distinct) else clean[:0]
 
-    def answers(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
-        """Call `predict` by its name of 0.1.0."""
-        warn_renamed("ModelRunner.answers", "ModelRunner.predict")
-        return self.predict(x, occlusions)
+    answers = deprecated_attribute("predict")
 
     def _dense(self, x: Tensor, occlusions: Occlusions) -> Float[np.ndarray, "n d"]:
         return predict(lambda batch: checked_outputs(self.model, batch), x, occlusions, self.batch)

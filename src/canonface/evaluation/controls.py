@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.models import Model
 
@@ -27,10 +28,13 @@ class RandomAttribution:
     cells: int = 7
     seed: int = 0
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def describe(self) -> Mapping[str, Any]:
         """Return the options that decide the result."""
         return {"name": self.name, "cells": self.cells, "seed": self.seed}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Accept any model and confidence."""
 
@@ -60,10 +64,13 @@ class CentreAttribution:
     name: ClassVar[str] = "centre"
     spread: float = 0.25
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def describe(self) -> Mapping[str, Any]:
         """Return the options that decide the result."""
         return {"name": self.name, "spread": self.spread}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Accept any model and confidence."""
 

@@ -65,6 +65,7 @@ def localisation(attribution: ArrayLike, region: ArrayLike) -> Localisation:
     )
 
 
+@renamed_parameters(heat="attribution")
 def pointing_hit(attribution: Float[np.ndarray, "n"], inside: Bool[np.ndarray, "n"]) -> float:
     """Return 1 if the maximum lies inside, else 0; of several equal maxima, the share inside.
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.display import Displayed
 from canonface.errors import OptionError, near_names
 from canonface.evaluation.intervals import CONFIDENCE_LEVEL, DRAWS, Interval, intervals
@@ -58,6 +58,7 @@ class Difference(NamedTuple):
     better: bool
 
 
+@renamed_parameters(level="confidence_level")
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Displayed):
     """Scores of every method on every image, as `canonface.evaluate` returns them.
@@ -111,11 +112,7 @@ class Evaluation(Displayed):
             f"Evaluation({self.model!r}, {images}, {len(self.methods)} methods, {len(self.metrics)} metrics)"
         )
 
-    @property
-    def level(self) -> float:
-        """Return ``confidence_level``; deprecated name."""
-        warn_renamed("Evaluation.level", "Evaluation.confidence_level")
-        return self.confidence_level
+    level = deprecated_attribute("confidence_level")
 
     def summary(self) -> dict[str, float]:
         """Return the five numbers that matter most.

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_parameters
 from canonface.errors import OptionError
 from canonface.evaluation.attributions import common_total
 from canonface.evaluation.curves import (
@@ -69,6 +70,7 @@ class SubjectScores:
     scores: Mapping[str, Float[np.ndarray, "m"]]
 
 
+@renamed_parameters(heats="attributions", choices="options")
 def score(
     subject: Subject, attributions: Attributions, metrics: Sequence[Metric], options: EvaluationOptions
 ) -> SubjectScores:

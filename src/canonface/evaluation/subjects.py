@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence, BoundPairConfidence
 from canonface.maps import CIS
 from canonface.models import Model, checked_outputs
@@ -20,6 +20,7 @@ Attributions = Mapping[str, tuple[Float[np.ndarray, "h w"], ...]]
 """Method -> its map of each view."""
 
 
+@renamed_parameters(question="confidence_fn")
 @dataclass(frozen=True, eq=False)
 class SubjectView:
     """View of one face in the model's input.
@@ -33,6 +34,8 @@ class SubjectView:
     shown: ModelInput = field(repr=False)
     confidence_fn: BoundConfidence
     cis: CIS | None = field(default=None, repr=False)
+
+    question = deprecated_attribute("confidence_fn")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,7 @@ class Subject:
     batch: int = 64
 
     @classmethod
+    @renamed_parameters(question="confidence_fn")
     def of_face(
         cls,
         name: str,
@@ -70,6 +74,7 @@ class Subject:
         return cls(name, confidence_fn.target, (view,), confidence_fn, model, batch)
 
     @classmethod
+    @renamed_parameters(question="confidence_fn")
     def of_pair(
         cls,
         name: str,
@@ -113,10 +118,7 @@ class Subject:
         """
         return np.asarray(self.confidence(*(self._predict(batch) for batch in inputs)), dtype=np.float64)
 
-    def ask(self, inputs: Inputs) -> Float[np.ndarray, "_"]:
-        """Return `confidences`; deprecated name."""
-        warn_renamed("Subject.ask", "Subject.confidences")
-        return self.confidences(inputs)
+    ask = deprecated_attribute("confidences")
 
     def _predict(self, inputs: Float[np.ndarray, "n c h w"]) -> Float[np.ndarray, "n d"]:
         starts = range(0, len(inputs), self.batch)

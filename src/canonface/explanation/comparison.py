@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.data.photos import digest
 from canonface.engine import ModelRunner
 from canonface.errors import CanonfaceError, OptionError, near_names
@@ -39,6 +40,7 @@ Options = Mapping[str, Mapping[str, Any]]
 """Name of a method -> its options."""
 
 
+@renamed_parameters(heat="attribution")
 @dataclass(frozen=True, eq=False)
 class MethodMap:
     """Map of one face by one method.
@@ -52,6 +54,8 @@ class MethodMap:
     attribution: Float[np.ndarray, "h w"] = field(repr=False)
     cis: CIS
     seconds: float
+
+    heat = deprecated_attribute("attribution")
 
 
 @dataclass(frozen=True, eq=False)

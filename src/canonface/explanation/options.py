@@ -138,7 +138,7 @@ def _with_new_names(options: Mapping[str, Any]) -> dict[str, Any]:
         if old in given:
             if new in given:
                 raise OptionError(f"{old} is the old name of {new}; got both: leave {old} out.")
-            warn_renamed(f"{old}=...", f"{new}=...", stacklevel=5)
+            warn_renamed(f"{old}=...", f"{new}=...")
             given[new] = given.pop(old)
     return given
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from canonface._deprecated import deprecated_attribute
 from canonface.confidence import Confidence, OwnFunction, describe_confidence, make_confidence
 from canonface.errors import OptionError, near_names
 from canonface.functional import Unseen
@@ -54,6 +55,10 @@ class Settings:
     canonical_patch: CanonicalPatch = "measured"
     method: str | Method | AttributionFiles | OwnMethod | None = None
     method_options: Mapping[str, Any] = field(default_factory=dict)
+
+    question = deprecated_attribute("confidence_fn")
+    hiding = deprecated_attribute("occluder_fn")
+    heating = deprecated_attribute("attribution_method")
 
     def __post_init__(self) -> None:
         for name in ("target", "patch", "stride", "spacing"):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from canonface._deprecated import deprecated_attribute
 from canonface.confidence import BoundConfidence, CleanPrediction
 from canonface.engine import ModelRunner
 from canonface.errors import (
@@ -74,6 +75,9 @@ class FaceView:
         original: ``(1, d)`` the model's outputs for the face as it is.
         calls: number of images that the model was shown.
     """
+
+    answers = deprecated_attribute("predict", asker="runner")
+    answers_to = deprecated_attribute("predict_occluded", asker="runner")
 
     def __init__(self, face: Face, model: Model, settings: Settings) -> None:
         self.face, self.model, self.settings = face, model, settings

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.alignment import Aligner
 from canonface.data import LabelledPhotos, PhotoList, Photos, label_columns
 from canonface.data.photos import digest
@@ -46,6 +47,7 @@ class CandidatePhotos:
         return label_columns(self.known)
 
 
+@renamed_parameters(answers="predictions")
 @dataclass(frozen=True, eq=False)
 class ExampleSet:
     """Examples in the order of the photos, and counts of the photos without a class or a face.
@@ -69,6 +71,8 @@ class ExampleSet:
     pixels: UInt8[np.ndarray, "n h w 3"] | None = field(repr=False)
     left_out: Mapping[str, int]
     digest: str
+
+    answers = deprecated_attribute("predictions")
 
     def only(self, classes: Sequence[str]) -> ExampleSet:
         """Return the examples of some classes; the others count as left out."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.finetuning.backbones import Backbone
 from canonface.finetuning.examples import ExampleSet, ProgressCallback
 from canonface.finetuning.heads import fit_head, logits
@@ -17,6 +18,7 @@ from canonface.finetuning.training_loop import History, Schedule, TrainingData, 
 from canonface.models.linear_head import Headed
 
 
+@renamed_parameters(answered="predicted", judged="held_out")
 @dataclass(frozen=True, eq=False)
 class FitResult:
     """Module, history and held-out predictions of a fit.
@@ -32,6 +34,9 @@ class FitResult:
     history: History
     predicted: Int[np.ndarray, "n"]
     held_out: Int[np.ndarray, "m"]
+
+    answered = deprecated_attribute("predicted")
+    judged = deprecated_attribute("held_out")
 
 
 def fit_heads(

@@ -18,6 +18,7 @@ from canonface.mesh import Canvas
 from canonface.types import Face, Mesh
 
 
+@renamed_parameters(drops="values")
 @dataclass(frozen=True, eq=False, repr=False)
 class CIS(Displayed):
     """Canonical image saliency map: one number at each probe of one face (eq. 1-5).
@@ -135,6 +136,3 @@ class CIS(Displayed):
     def peak(self) -> Peak | None:
         """Return the highest place of the map; None if no probe has a value."""
         return peak_of(self.map, self.count, self.mesh, self.canvas)
-
-
-CIS.__init__ = renamed_parameters(drops="values")(CIS.__init__)  # type: ignore[method-assign]

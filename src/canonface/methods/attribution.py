@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_parameters
 from canonface.errors import ModelOutputError, OptionError
 from canonface.functional import sample
 from canonface.methods.base import title_of
@@ -29,6 +30,7 @@ def current_unit(unit: str) -> str:
     return re.sub(r" heat(?=$| for )", " attribution", unit, count=1)
 
 
+@renamed_parameters(heat="attribution")
 def checked_attribution(
     name: str, attribution: Any, size_hw: tuple[int, int], allow_nan: bool = False
 ) -> Float[np.ndarray, "h w"]:
@@ -79,6 +81,7 @@ def over_channels(values: Float[np.ndarray, "c h w"], reduce: str) -> Float[np.n
     return np.asarray(np.abs(values).max(axis=0) if reduce == "max-abs" else np.abs(values).mean(axis=0))
 
 
+@renamed_parameters(heat="attribution")
 def at_vertices(attribution: Float[np.ndarray, "h w"], shown: ModelInput) -> Float[np.ndarray, "v"]:
     """Return the bilinear values of a map at the vertices of the mesh; NaN where a vertex is not visible.
 

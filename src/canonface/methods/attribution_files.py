@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.confidence.targets import one_of
 from canonface.errors import AttributionError, OptionError
@@ -60,6 +61,7 @@ class AttributionFiles:
             object.__setattr__(self, "_digest", content.hexdigest())
         return {"name": self.name, "over": self.over, "reduce": self.reduce, "sha256": self._digest}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Accept every model: the maps exist already."""
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.confidence.targets import one_of
 from canonface.methods.attribution import checked_attribution
@@ -37,6 +38,8 @@ class _GradientCam:
     score: ScoreKind = "auto"
     name: ClassVar[str]
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         one_of("score", self.score, SCORES)
 
@@ -49,6 +52,7 @@ class _GradientCam:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no map can be made; see `canonface.methods.Method.check`."""
         _check_layer(self, model, confidence_fn)
@@ -120,6 +124,8 @@ class ScoreCam:
     batch: int = 32
     name: ClassVar[str] = "scorecam"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         one_of("score", self.score, SCORES)
         whole_number("batch", self.batch)
@@ -128,6 +134,7 @@ class ScoreCam:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no map can be made; see `canonface.methods.Method.check`."""
         torch_model = as_torch_model(self.name, model, "the activations")

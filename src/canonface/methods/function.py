@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.errors import CanonfaceError, ModelError, OptionError
 from canonface.fingerprint import object_fingerprint
@@ -34,6 +35,8 @@ class FunctionMethod:
     function: OwnMethod
     name: str = ""
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         if not callable(self.function) or isinstance(self.function, type):
             raise OptionError(
@@ -51,6 +54,7 @@ class FunctionMethod:
             "fingerprint": object_fingerprint(self.function),
         }
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Accept every model: only the function knows which models it can explain."""
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.confidence.targets import one_of
 from canonface.methods.attribution import REDUCTIONS, checked_attribution, over_channels
@@ -39,6 +40,8 @@ class Gradient:
     reduce: str = "max-abs"
     name: ClassVar[str] = "gradient"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         one_of("score", self.score, SCORES)
         one_of("reduce", self.reduce, REDUCTIONS)
@@ -47,6 +50,7 @@ class Gradient:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no gradient reaches the input; see `canonface.methods.Method.check`."""
         check_gradient(self.name, model, confidence_fn, self.score, "captum")
@@ -81,6 +85,8 @@ class SmoothGrad:
     reduce: str = "max-abs"
     name: ClassVar[str] = "smoothgrad"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         one_of("score", self.score, SCORES)
         one_of("reduce", self.reduce, REDUCTIONS)
@@ -93,6 +99,7 @@ class SmoothGrad:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no gradient reaches the input; see `canonface.methods.Method.check`."""
         check_gradient(self.name, model, confidence_fn, self.score, "captum")
@@ -132,6 +139,8 @@ class IntegratedGradients:
     reduce: str = "sum"
     name: ClassVar[str] = "integrated-gradients"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         one_of("score", self.score, SCORES)
         one_of("reduce", self.reduce, REDUCTIONS)
@@ -143,6 +152,7 @@ class IntegratedGradients:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no gradient reaches the input; see `canonface.methods.Method.check`."""
         check_gradient(self.name, model, confidence_fn, self.score, "captum")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.confidence.targets import one_of
 from canonface.methods.attribution import REDUCTIONS, checked_attribution, over_channels
@@ -39,6 +40,8 @@ class GuidedBackprop:
     reduce: str = "max-abs"
     name: ClassVar[str] = "guided-backprop"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         one_of("score", self.score, SCORES)
         one_of("reduce", self.reduce, REDUCTIONS)
@@ -47,6 +50,7 @@ class GuidedBackprop:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no map can be made; see `canonface.methods.Method.check`."""
         torch_model = check_gradient(self.name, model, confidence_fn, self.score, "captum")
@@ -94,6 +98,8 @@ class _Product:
     name: ClassVar[str]
     activations: ClassVar[type[GradCam | GradCamPlusPlus]]
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         self._factors()
 
@@ -104,6 +110,7 @@ class _Product:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:
         """Raise if no map can be made; see `canonface.methods.Method.check`."""
         as_torch_model(self.name, model, "the gradients")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.engine import BatchSize, predict
 from canonface.errors import OptionError
@@ -40,6 +41,8 @@ class SlidingOcclusion:
     batch: int = 32
     name: ClassVar[str] = "occlusion"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         for option in ("size", "stride"):
             if getattr(self, option) is not None:
@@ -51,6 +54,7 @@ class SlidingOcclusion:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:  # noqa: ARG002
         """Raise if the window does not fit the input or captum is missing."""
         require_package(self.name, "captum")
@@ -125,6 +129,8 @@ class Rise:
     batch: int = 32
     name: ClassVar[str] = "rise"
 
+    heat = deprecated_attribute("attribute", question="confidence_fn")
+
     def __post_init__(self) -> None:
         whole_number("masks", self.masks)
         whole_number("cells", self.cells)
@@ -139,6 +145,7 @@ class Rise:
         """Return the options that decide the result."""
         return {"name": self.name, **asdict(self)}
 
+    @renamed_parameters(question="confidence_fn")
     def check(self, model: Model, confidence_fn: BoundConfidence | None) -> None:  # noqa: ARG002
         """Raise if a mask has more cells than the input has pixels."""
         if self.cells > min(model.spec.size_hw):

@@ -120,7 +120,7 @@ def _method_of_object(made: Any, options: dict[str, Any]) -> Method | Attributio
     if isinstance(made, AttributionFiles) or (isinstance(made, Method) and not isinstance(made, type)):
         return made
     if isinstance(made, HeatMethod) and not isinstance(made, type):
-        warn_renamed(f"{type(made).__name__}.heat", f"{type(made).__name__}.attribute", stacklevel=4)
+        warn_renamed(f"{type(made).__name__}.heat", f"{type(made).__name__}.attribute")
         return _AdaptedMethod(made)
     if callable(made) and not isinstance(made, type):
         return FunctionMethod(made)

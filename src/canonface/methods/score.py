@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.confidence import BoundConfidence
 from canonface.errors import AttributionError, OptionError
 from canonface.methods.base import ScoreKind
@@ -28,6 +29,7 @@ _AT_ONCE = 2**21
 _RELU = (functional.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
 
 
+@renamed_parameters(question="confidence_fn")
 class Score(nn.Module):
     """The confidence in a model's outputs, ``(n, c, h, w)`` to ``(n, 1)``, with a gradient.
 
@@ -39,6 +41,8 @@ class Score(nn.Module):
         confidence_fn: the confidence of this face.
         kind: see `ScoreKind`.
     """
+
+    question = deprecated_attribute("confidence_fn")
 
     def __init__(self, model: TorchModel, confidence_fn: BoundConfidence, kind: ScoreKind = "auto") -> None:
         super().__init__()
@@ -89,6 +93,7 @@ class _ConfidenceOp(torch.autograd.Function):
         return grad * grad.new_tensor(slopes(ctx.confidence_fn, ctx.values)), None
 
 
+@renamed_parameters(question="confidence_fn")
 def logit_index(model: TorchModel, confidence_fn: BoundConfidence, kind: ScoreKind) -> int | None:
     """Return the index of the logit that is differentiated; None for the confidence itself.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.errors import OptionError, near_names
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def check_dpi(dpi: float) -> None:
         raise OptionError(f"dpi is the number of pixels per inch, {LEAST_DPI} to {MOST_DPI}; got {dpi}.")
 
 
+@renamed_parameters(heat="attribution")
 @dataclass(frozen=True)
 class Scale:
     """Colour scale: the colour of each value.
@@ -116,12 +118,15 @@ class Scale:
     one_sided: bool = False
     cmap: ColourMap | None = None
 
+    heat = deprecated_attribute("attribution")
+
     def __post_init__(self) -> None:
         check_limit(self.limit)
         if self.cmap is not None:
             colour_map(self.cmap)
 
     @classmethod
+    @renamed_parameters(heat="attribution")
     def around(
         cls,
         values: Iterable[np.ndarray],

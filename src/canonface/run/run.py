@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from canonface import functional
-from canonface._deprecated import renamed_parameters, warn_renamed
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.alignment import read_photo
 from canonface.display import Displayed
 from canonface.errors import OptionError, PhotoError, RunError
@@ -217,11 +217,7 @@ class Run(Records, Displayed):
         """State of a run that may stop early; None for any other run."""
         return StoppingState.read(self.folder)
 
-    @property
-    def reached(self) -> StoppingState | None:
-        """Deprecated name of `stopping_state`."""
-        warn_renamed("Run.reached", "Run.stopping_state")
-        return self.stopping_state
+    reached = deprecated_attribute("stopping_state")
 
     @overload
     def estimate(

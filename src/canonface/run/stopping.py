@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.errors import OptionError, RunError
 from canonface.files import atomic_write
 from canonface.sampling import look_confidence_level, taking_order
@@ -31,6 +32,8 @@ class Order:
     clusters: int
     looks: int
 
+    level = deprecated_attribute("confidence_level", level="overall")
+
     def sorted(self, named: Mapping[int, str]) -> list[int]:
         """Return the numbers of the photos, given with their clusters, in this order."""
         return taking_order(named, self.seed)
@@ -40,6 +43,7 @@ class Order:
         return look_confidence_level(overall, self.looks, look.extra)
 
 
+@renamed_parameters(questions="forward_passes")
 @dataclass(frozen=True)
 class InterimLook:
     """Estimate of a run at one interim look.
@@ -62,7 +66,10 @@ class InterimLook:
     effective: float = 0.0
     extra: int = 0
 
+    questions = deprecated_attribute("forward_passes")
 
+
+@renamed_parameters(max_questions="max_forward_passes", level="confidence_level")
 @dataclass(frozen=True)
 class StoppingState:
     """State of a run that may stop early; the file ``reached.json`` in its folder.
@@ -85,6 +92,9 @@ class StoppingState:
     stopped: str = ""
     looks: tuple[InterimLook, ...] = ()
     unplanned: tuple[int, ...] = ()
+
+    max_questions = deprecated_attribute("max_forward_passes")
+    level = deprecated_attribute("confidence_level")
 
     @classmethod
     def read(cls, folder: Path) -> StoppingState | None:
@@ -132,6 +142,7 @@ def _renamed(content: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
     return {names.get(name, name): value for name, value in content.items()}
 
 
+@renamed_parameters(max_questions="max_forward_passes")
 def check_stopping(precision: float | None, precision_of: str, max_forward_passes: int | None) -> None:
     """Raise OptionError if a value of the early stop cannot be used."""
     if precision is not None and not 0 < precision < float("inf"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.errors import OptionError
 from canonface.sampling.kernel import distances
 
@@ -19,6 +19,7 @@ _CHECKS = 0.05
 """Share of the probes that is drawn at random to measure the error; at least ten."""
 
 
+@renamed_parameters(asked="probed")
 @dataclass(frozen=True, eq=False)
 class AdaptiveSample:
     """Drops of one face from adaptive sampling.
@@ -36,13 +37,10 @@ class AdaptiveSample:
     error: float
     checks: int
 
-    @property
-    def asked(self) -> Bool[np.ndarray, "p"]:
-        """Deprecated name of ``probed``."""
-        warn_renamed("AdaptiveSample.asked", "AdaptiveSample.probed")
-        return self.probed
+    asked = deprecated_attribute("probed")
 
 
+@renamed_parameters(ask="measure")
 def probe_adaptively(
     measure: Callable[[Int[np.ndarray, "n"]], Float[np.ndarray, "n"]],
     places: Float[np.ndarray, "p 3"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 
 _MOST_DRAWS = 20000
 """Bootstrap draws, at most: enough for a confidence level of 99.9%."""
@@ -16,6 +16,7 @@ FEW_EFFECTIVE = 8.0
 on real matrices (`docs/sampling.md`)."""
 
 
+@renamed_parameters(level="confidence_level")
 @dataclass(frozen=True, eq=False)
 class Band:
     """Estimates with a simultaneous confidence band.
@@ -36,11 +37,7 @@ class Band:
     confidence_level: float
     effective: float
 
-    @property
-    def level(self) -> float:
-        """Deprecated name of ``confidence_level``."""
-        warn_renamed("Band.level", "Band.confidence_level")
-        return self.confidence_level
+    level = deprecated_attribute("confidence_level")
 
     @property
     def low(self) -> Float[np.ndarray, "g"]:
@@ -75,6 +72,7 @@ def standard_errors(influence: Float[np.ndarray, "clusters g"]) -> Float[np.ndar
     return np.asarray(np.sqrt((influence**2).sum(axis=0)))
 
 
+@renamed_parameters(level="confidence_level")
 def critical_value(
     influence: Float[np.ndarray, "clusters g"], confidence_level: float = 0.95, seed: int = 0
 ) -> float:

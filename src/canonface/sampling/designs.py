@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import warn_renamed
+from canonface._deprecated import deprecated_attribute
 from canonface.errors import OptionError, near_names
 
 Sampler: TypeAlias = Callable[[int, int], np.ndarray]
@@ -173,12 +173,7 @@ class Design:
             table[row, sampler(photo, face)] = True
         return table
 
-    def asked(
-        self, places: Float[np.ndarray, "p 3"], faces: list[tuple[int, int]]
-    ) -> Bool[np.ndarray, "faces p"]:
-        """Deprecated name of `probed`."""
-        warn_renamed("Design.asked", "Design.probed")
-        return self.probed(places, faces)
+    asked = deprecated_attribute("probed")
 
     def describe(self) -> dict[str, Any]:
         """Return the design as a manifest holds it."""

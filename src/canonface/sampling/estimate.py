@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from canonface._deprecated import renamed_parameters, warn_renamed
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.errors import OptionError
 from canonface.sampling.band import Band, critical_value, floored, standard_errors
 from canonface.sampling.influence import contrasts, effective_number, influences
@@ -21,6 +21,7 @@ UNDERSMOOTHED = 0.5
 """Factor of the best bandwidth for a band of the photos: that band is narrower, and bias would weigh more."""
 
 
+@renamed_parameters(asked="probed")
 @dataclass(frozen=True, eq=False)
 class Sampled:
     """Drops at the probes that a design chose.
@@ -49,11 +50,7 @@ class Sampled:
     normalise: bool = True
     zero: bool = False
 
-    @property
-    def asked(self) -> Bool[np.ndarray, "f p"]:
-        """Deprecated name of ``probed``."""
-        warn_renamed("Sampled.asked", "Sampled.probed")
-        return self.probed
+    asked = deprecated_attribute("probed")
 
     @cached_property
     def counted(self) -> Float[np.ndarray, "f p"]:
@@ -69,9 +66,7 @@ class Sampled:
         return np.asarray(apart <= self.patch_px / 2, dtype=np.float64)
 
 
-Sampled.__init__ = renamed_parameters(asked="probed")(Sampled.__init__)  # type: ignore[method-assign]
-
-
+@renamed_parameters(asked="probed")
 @dataclass(frozen=True, eq=False)
 class MapEstimate:
     """Estimate of the model map of a full run.
@@ -110,17 +105,9 @@ class MapEstimate:
         whole = self.probed + self.hidden + self.inferred
         return (self.probed + self.hidden) / whole if whole else 1.0
 
-    @property
-    def asked(self) -> int:
-        """Deprecated name of ``probed``."""
-        warn_renamed("MapEstimate.asked", "MapEstimate.probed")
-        return self.probed
+    asked = deprecated_attribute("probed")
 
-    @property
-    def share_asked(self) -> float:
-        """Deprecated name of ``share_probed``."""
-        warn_renamed("MapEstimate.share_asked", "MapEstimate.share_probed")
-        return self.share_probed
+    share_asked = deprecated_attribute("share_probed")
 
 
 @renamed_parameters(level="confidence_level")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+from canonface._deprecated import renamed_parameters
+
 FIRST_LOOK = 32
 """People (or photos) before the first look: fewer may miss people whom the model treats differently."""
 GROWTH = 1.5
@@ -45,6 +47,7 @@ def looks_at(clusters: int) -> tuple[int, ...]:
     return (*looks, clusters)
 
 
+@renamed_parameters(level="confidence_level")
 def look_confidence_level(confidence_level: float, looks: int, extra: int = 0) -> float:
     r"""Return the confidence level of the band at one look, so that the bands of all looks hold at once.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from canonface._deprecated import deprecated_attribute, renamed_parameters
 from canonface.alignment import Aligner, Photo
 from canonface.errors import CanonfaceError, OptionError
 from canonface.models import without_pixels
@@ -18,6 +19,7 @@ from canonface.types import Face, InputSpec
 CACHE_BYTES = 512 * 1024**2
 
 
+@renamed_parameters(most_bytes="max_bytes")
 class CachedAligner:
     """An aligner that caches the faces of each photo, and each failure, up to a limit of memory.
 
@@ -25,6 +27,8 @@ class CachedAligner:
         aligner: finds the faces.
         max_bytes: size of the cached photos; later photos are aligned anew each time.
     """
+
+    most_bytes = deprecated_attribute("max_bytes")
 
     def __init__(self, aligner: Aligner, max_bytes: int = CACHE_BYTES) -> None:
         self.aligner, self.max_bytes = aligner, max_bytes
@@ -62,6 +66,7 @@ def _faces(found: list[Face] | CanonfaceError) -> list[Face]:
     return list(found)
 
 
+@renamed_parameters(level="noise")
 class NoisyCopies:
     """An aligner that returns several noisy copies of each photo's first face (smooth MPRT).
 
@@ -75,6 +80,8 @@ class NoisyCopies:
         noise: standard deviation, as a share of the photo's range of values.
         seed: seed of the noise.
     """
+
+    level = deprecated_attribute("noise")
 
     def __init__(
         self, aligner: Aligner, spec: InputSpec, copies: int, noise: float = 0.1, seed: int = 0

@@ -156,6 +156,7 @@ def scores_of(
     }
 
 
+@renamed_parameters(level="subdivision")
 def aligner_of(name: str, subdivision: int = 1) -> Aligner:
     """Return an aligner of the study on its own mesh.
 

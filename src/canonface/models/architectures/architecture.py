@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from canonface._deprecated import deprecated_attribute
 from canonface.types import InputSpec, Outputs
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -44,6 +45,9 @@ class Architecture:
     layers: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     small: Mapping[str, Any] = field(default_factory=dict)
+
+    ours = deprecated_attribute("network_name")
+    theirs = deprecated_attribute("file_name")
 
     def matches(self, names: Iterable[str]) -> bool:
         """Return True if a file with these names holds this architecture."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from canonface._deprecated import deprecated_attribute
 from canonface.assets import asset_path
 from canonface.imports import require
 from canonface.models.base import ModelCard
@@ -28,6 +29,8 @@ class ZooEntry:
     asset: Asset | str
     build: Callable[[Path], Any]
     needs: tuple[str, str] | None = ("torch", "zoo")
+
+    built = deprecated_attribute("load")
 
     def load(self) -> Any:
         """Build the module or model; download its weights if needed.
