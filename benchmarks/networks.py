@@ -66,7 +66,7 @@ def draw(module: Any) -> None:
     import torch
     from torch import nn
 
-    from canonface.models.architectures.iresnet import Block
+    from canonface.models.architectures.iresnet import IResNetBlock
     from canonface.models.architectures.resnet import Bottleneck
 
     generator = torch.Generator().manual_seed(0)
@@ -81,7 +81,7 @@ def draw(module: Any) -> None:
             layer.running_var.uniform_(0.75, 1.25, generator=generator)
             layer.weight.data.uniform_(0.8, 1.2, generator=generator)
     for layer in module.modules():
-        if isinstance(layer, Bottleneck | Block):
+        if isinstance(layer, Bottleneck | IResNetBlock):
             layer.bn3.weight.data.mul_(0.3)
 
 

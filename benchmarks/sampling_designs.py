@@ -34,7 +34,7 @@ from canonface.sampling import (
     DESIGNS,
     Design,
     Sampled,
-    ask_adaptively,
+    probe_adaptively,
     estimate_map,
     full_map,
     look_confidence_level,
@@ -207,7 +207,7 @@ def single(whole: Sampled, faces: int) -> None:
         for row in chosen:
             drops = whole.drops[row]
             visible = np.isfinite(drops)
-            result = ask_adaptively(
+            result = probe_adaptively(
                 lambda probes, drops=drops: drops[probes], whole.places, visible, whole.patch_cm, share
             )
             known = np.flatnonzero(visible)
