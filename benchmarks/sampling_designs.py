@@ -34,12 +34,12 @@ from canonface.sampling import (
     DESIGNS,
     Design,
     Sampled,
-    probe_adaptively,
     estimate_map,
     full_map,
     look_confidence_level,
     looks_at,
     positions_of,
+    probe_adaptively,
 )
 from canonface.sampling.adaptive import farthest_first, krige
 from canonface.sampling.kernel import distances
