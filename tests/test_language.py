@@ -24,7 +24,6 @@ HIDDEN = re.compile(r"\b(hid|hiding)\b", re.IGNORECASE)
 """Of occluders, which occlude; a face hides its far side, so the present tense is allowed."""
 STORED = {
     "answers",  # array of the feature cache's .npz files
-    "asked",  # key of the JSON that a sampled run prints
     "heat_",  # beginning of the names of arrays in methods.npz
     "heat_taken",  # column of the table of an evaluation
     "max-questions",  # in reached.json
@@ -37,12 +36,6 @@ STORED = {
 """Strings in files of 0.1.0, which today's code writes and reads too."""
 FORMER = {
     "--max-questions",
-    "AdaptiveSample.asked",
-    "Design.asked",
-    "MapEstimate.asked",
-    "MapEstimate.share_asked",
-    "ModelRunner.answers",
-    "Sampled.asked",
     ".heat",
 }
 """Names of 0.1.0 in warnings; those of modules, classes and functions are in ``_deprecated.py``."""

@@ -65,7 +65,7 @@ def test_tables_files_and_figure(canonface, tmp_path):
     files = [text for option, name in names.items() for text in (option, str(tmp_path / name))]
     code, out, err = canonface("evaluate", "run", "--against", "random, centre", *files)
     assert code == 0, err
-    assert "3 photos; intervals hold the mean with 95% probability" in out
+    assert "3 photos; 95% confidence intervals (Student's t over so few photos)" in out
     for words in (
         "Average Drop % ↑",
         "Increase % ↓",

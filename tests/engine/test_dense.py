@@ -83,7 +83,7 @@ def test_equal_masks_are_evaluated_once_and_others_are_not():
 
 
 def test_a_list_has_one_entry_a_box():
-    with pytest.raises(OptionError, match="masks has one entry a box; got 1 for 2 boxes"):
+    with pytest.raises(OptionError, match="masks has one entry per box; got 1 for 2 boxes"):
         Occlusions(np.zeros((2, 4), int), np.zeros(1), [np.ones((1, 1), bool)])
 
 

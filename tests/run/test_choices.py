@@ -69,6 +69,7 @@ def test_an_engine_is_its_name_and_batch(face, model):
         ({"engine": "denze"}, "did you mean 'dense'"),
         ({"engine": "dense", "batch": 0}, "A batch is a whole number, at least 1; got 0"),
         ({"cluster": "identity"}, "got 'cluster'"),
+        ({"level": 0}, "got 'level'"),  # the old name of an audit's subdivision, which explain never had
         ({"sampling": Sampling(cluster="identity")}, "cluster is for many faces"),
     ],
 )

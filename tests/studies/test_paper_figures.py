@@ -12,7 +12,6 @@ from canonface.studies.figures import FIGURES, FigureRequest, figure_of, write_l
 from canonface.studies.photo_sets import PhotoSet, open_photo_set
 
 ZOO = ("gender", "gender-wrn", "age", "expression", "facenet", "facenet-gender")
-COMMANDS = ("audit", "evaluate", "compare-methods")
 
 
 def touch(path):
@@ -115,7 +114,7 @@ def test_photos_are_drawn_by_the_seed():
 
 
 def request(data, out, **more):
-    return FigureRequest(data, out, zoo=ZOO, commands=COMMANDS, **more)
+    return FigureRequest(data, out, zoo=ZOO, **more)
 
 
 @pytest.mark.parametrize("number", sorted(FIGURES))
@@ -153,9 +152,6 @@ def test_missing_data_is_reported(lfw, tmp_path):
         in figure_of("5").plan(request(data, tmp_path)).missing
     )
     assert figure_of("12").plan(request(data, tmp_path, model="expression")).lines == ()
-    without = FigureRequest(data, tmp_path)
-    assert figure_of("2").plan(without).lines == ()
-    assert figure_of("10").plan(without).missing == ("the command evaluate is not part of this version",)
     with pytest.raises(OptionError, match="'3'"):
         figure_of("3")
 

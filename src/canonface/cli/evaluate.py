@@ -268,7 +268,8 @@ def _show(found: Evaluation) -> None:
             out.print()
             out.print(_means(part, metrics))
             out.print(
-                "[dim]CMS less each, on the same images; better or worse: CMS is, and the interval leaves out 0[/]"
+                "[dim]difference CMS minus method on the same images; CMS is better or worse where the interval "
+                "excludes 0[/]"
             )
             out.print(_differences(part, metrics))
         if part.ties == part.ties:

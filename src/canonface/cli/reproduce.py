@@ -48,7 +48,6 @@ def reproduce(
 
     Example: canonface reproduce 5 ~/CelebA --photos 1000 -o figure-5
     """
-    from canonface.cli.main import app
     from canonface.demo import demo_folder
     from canonface.models import available_models, check_model_name
     from canonface.studies.figures import FIGURES, FigureRequest, figure_of
@@ -66,11 +65,9 @@ def reproduce(
     photo_set = open_photo_set(place)
     if target is None and model == "gender" and not chosen.by_photo:
         target = "female"
-    names = list(getattr(typer.main.get_command(app), "commands", ()))
     folder = out or Path(f"figure-{chosen.number}")
-    wanted = FigureRequest(
-        photo_set, folder, model, target, photos, seed, [card.name for card in available_models()], names
-    )
+    zoo = [card.name for card in available_models()]
+    wanted = FigureRequest(photo_set, folder, model, target, photos, seed, zoo)
     plan = chosen.plan(wanted)
     say = console.stdout().print
     say(f"Figure {chosen.number}: {chosen.shows}.", soft_wrap=True)

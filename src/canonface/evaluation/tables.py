@@ -163,8 +163,8 @@ def caption(evaluation: Evaluation) -> str:
     )
     by = made_by(evaluation)
     few = too_few_to_draw(people, evaluation.confidence_level)
-    method = "Student's, for so few" if few else "by a bootstrap over"
-    level = f"intervals hold the mean with {evaluation.confidence_level:.0%} probability, {method} {drawn}"
+    method = f"Student's t over so few {drawn}" if few else f"bootstrap over {drawn}"
+    level = f"{evaluation.confidence_level:.0%} confidence intervals ({method})"
     return f"{images}; {level}" + (f"; CMS and CIS are canonical maps by {by}" if by else "")
 
 

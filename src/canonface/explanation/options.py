@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -111,7 +111,7 @@ def gather(
     Raises:
         OptionError: a keyword is unknown, a value cannot be used, or a preset is given together with settings.
     """
-    given = _with_new_names(options)
+    given = _with_new_names(options, {*(own or {}), *sampled})
     kept = {name: given.pop(name, default) for name, default in (own or {}).items()}
     batch = given.pop("batch", None)
     chosen = {name: given.pop(name) for name in sampled if name in given}
@@ -132,10 +132,10 @@ def gather(
     return Choices(made, replace(sampling or Sampling(), **chosen), runner, preset == "paper", kept)
 
 
-def _with_new_names(options: Mapping[str, Any]) -> dict[str, Any]:
+def _with_new_names(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     given = dict(options)
     for old, new in RENAMED_OPTIONS.items():
-        if old in given:
+        if old in given and new in known:
             if new in given:
                 raise OptionError(f"{old} is the old name of {new}; got both: leave {old} out.")
             warn_renamed(f"{old}=...", f"{new}=...")

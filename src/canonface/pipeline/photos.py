@@ -197,7 +197,7 @@ def _check(choices: Choices, model: Model, found: LabelledPhotos, by: str | None
 
 @dataclass(frozen=True)
 class _Recognised:
-    """The confidence of eq. 7 that a call asks for, before its gallery is made."""
+    """The confidence of eq. 7 to use in a call, before its gallery is made."""
 
     form: str
     target: str | int | None

@@ -24,8 +24,10 @@ def heading(result: Result, title: str | None) -> tuple[str, str]:
     group = f"{result.name}: " if result.name else ""
     if title is None and result.method:
         return f"What the {result.model} model relies on{by}", f"{group}mean of {count_words(result)}"
-    if title is None:
+    if title is None and not result.model:
         return f"What the {result.unit} relies on", f"{group}mean of {count_words(result)}"
+    if title is None:
+        title = f"What the {result.model} model relies on"
     return title, f"{group}{result.unit}, mean of {count_words(result)}"
 
 

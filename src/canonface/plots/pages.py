@@ -172,7 +172,10 @@ def groups(
     rows = [panels[start : start + columns] for start in range(0, len(panels), columns)]
     if title is None:
         first = next(iter(maps.values()))
-        title = f"{'Where' if first.method else 'What'} the {scale.unit} {'lies' if first.method else 'relies on'}"
+        relied_on = (
+            f"What the {first.model} model relies on" if first.model else f"What the {scale.unit} relies on"
+        )
+        title = f"Where the {scale.unit} lies" if first.method else relied_on
     size = 3.4 if columns <= 2 else 2.6
     return sheet(rows, [Bar(scale, 0, columns - 1)], title, footer(*maps.values()), panel=size, dpi=dpi)
 

@@ -82,8 +82,8 @@ class Run(Records, Displayed):
 
         Args:
             long: False: a row a face with its scalar columns, named as in the Parquet files. True: a row a face and
-                probe, with ``face_id``, ``target``, ``predicted``, the labels, ``probe``, ``vertex``, ``region``,
-                ``canonical_x``, ``canonical_y`` and ``drop`` (for another method's run ``attribution``).
+                probe, with ``face_id``, ``target``, ``predicted``, ``confidence``, the labels, ``probe``, ``vertex``,
+                ``region``, ``canonical_x``, ``canonical_y`` and ``drop`` (for another method's run ``attribution``).
 
         Raises:
             RunError: the run has no row yet.

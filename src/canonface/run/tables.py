@@ -81,7 +81,10 @@ def face_table(run: Records) -> pandas.DataFrame:
     import pyarrow as pa
 
     scalar = [field.name for field in run.faces.schema if not pa.types.is_list(field.type)]
-    return run.faces.select(scalar).to_pandas()
+    table = run.faces.select(scalar).to_pandas()
+    for name in _labels(run):
+        table[name] = table[name].replace("", None)
+    return table
 
 
 def long_table(run: Records) -> pandas.DataFrame:
@@ -91,10 +94,11 @@ def long_table(run: Records) -> pandas.DataFrame:
     columns = _probe_columns(run)
     drops = run.drops()
     faces, probes = drops.shape
-    labels = [name for name in run.faces.column_names if name.startswith(LABEL_COLUMN_PREFIX)]
     content: dict[str, Any] = {}
-    for name in ("face_id", "target", "predicted", *labels):
-        content[name] = np.repeat(np.array(run.faces.column(name).to_pylist(), dtype=object), probes)
+    for name in ("face_id", "target", "predicted", "confidence", *_labels(run)):
+        values = [None if value == "" else value for value in run.faces.column(name).to_pylist()]
+        kind = np.float64 if name == "confidence" else object
+        content[name] = np.repeat(np.array(values, dtype=kind), probes)
     for name in ("probe", "vertex", "region", "canonical_x", "canonical_y"):
         content[name] = np.tile(np.asarray(columns[name]), faces)
     content[_value_name(run)] = drops.ravel()
@@ -134,6 +138,11 @@ def dataset(run: Records) -> xarray.Dataset:
 
 def _probe_columns(run: Records) -> dict[str, Any]:
     return probe_columns(run.mesh, run.probes, run.canvas)
+
+
+def _labels(run: Records) -> list[str]:
+    """Return the columns of labels; a missing label is None in tables."""
+    return [name for name in run.faces.column_names if name.startswith(LABEL_COLUMN_PREFIX)]
 
 
 def _value_name(run: Records) -> str:

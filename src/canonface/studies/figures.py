@@ -41,7 +41,6 @@ class FigureRequest:
         photos: largest number of photos.
         seed: seed of the choice of photos.
         zoo: names of the models that can be fetched.
-        commands: names of the available commands.
     """
 
     data: PhotoSet
@@ -51,7 +50,6 @@ class FigureRequest:
     photos: int = 200
     seed: int = 0
     zoo: Sequence[str] = ()
-    commands: Sequence[str] = ()
 
     def listed(self, name: str = "photos", most: int | None = None) -> str:
         """Write the drawn photos as a CSV file into the figure's folder, and return its path."""
@@ -142,8 +140,6 @@ def _tasks(request: FigureRequest) -> FigurePlan:
 
 def _methods(request: FigureRequest) -> FigurePlan:
     rows = request.data.sample(3, request.seed)
-    if "compare-methods" not in request.commands:
-        return FigurePlan((), ("the command compare-methods is not part of this version",))
     photos = tuple(row["path"] for row in rows)
     return FigurePlan((("compare-methods", *photos, *request.model_options, "-o", str(request.out)),))
 
@@ -228,8 +224,6 @@ def _pairs(
 
 
 def _metrics(request: FigureRequest) -> FigurePlan:
-    if "evaluate" not in request.commands:
-        return FigurePlan((), ("the command evaluate is not part of this version",))
     table, bars = (str(request.out / f"metrics.{suffix}") for suffix in ("csv", "png"))
     evaluate = ("evaluate", str(request.out / "run"), "--against", "gradcam,gradcam++,scorecam", "--metrics",
                 "average-drop,increase,win", "--csv", table, "--figure", bars)  # fmt: skip
