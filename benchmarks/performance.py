@@ -117,7 +117,7 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
     double = class_confidence(exact, target, "probability", "logits")
     return {
         "patch": patch,
-        "questions": len(points),
+        "forward_passes": len(points),
         "input": list(x.shape),
         "seconds": {way: timing._asdict() for way, timing in timings.items()},
         "error": errors,
