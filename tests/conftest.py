@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from canonface.alignment import LandmarkerAligner
 from canonface.demo import demo_folder
 from canonface.mesh import load_mesh
+
+settings.register_profile("untimed", deadline=None)  # a busy machine fails no test
+settings.load_profile("untimed")
 
 DATA = Path(os.environ.get("CANONFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 

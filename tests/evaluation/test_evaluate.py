@@ -188,9 +188,9 @@ def test_ties_share_the_win_and_are_reported(run):
 
 def test_the_caption_names_the_kind_of_interval(found):
     few = replace(found, by_identity=True, people=("a", *"b" * (len(found) - 1)))
-    assert "Student's, for so few people" in caption(few)
+    assert "Student's t over so few people" in caption(few)
     six = replace(few, people=tuple("abcdef"), names=tuple("uvwxyz"))
-    assert "by a bootstrap over people" in caption(six)
+    assert "95% confidence intervals (bootstrap over people)" in caption(six)
 
 
 def test_the_tables_hold_the_same_numbers(found):
